@@ -1,0 +1,1 @@
+//! meshwhy against a real Envoy.

@@ -1,0 +1,19 @@
+//! "Mesh, why did this request fail?": an Envoy proxy-wasm filter that names the cause.
+//!
+//! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes
+//! read by [`wire`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is
+//! told ([`report`]). Only [`filter`] talks to the host, and only `shell` exists in the module
+//! alone; all the rest is plain Rust that runs in native tests.
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+pub mod catalogue;
+pub mod config;
+pub mod diagnosis;
+pub mod evidence;
+pub mod filter;
+pub mod host;
+pub mod report;
+#[cfg(target_arch = "wasm32")]
+mod shell;
+pub mod wire;
