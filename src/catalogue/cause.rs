@@ -55,7 +55,7 @@ macro_rules! causes {
     ($($variant:ident $id:literal $group:ident,)*) => {
         /// A cause of failure. Its id never changes its meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[allow(missing_docs, reason = "`entry` says what each cause is")]
+        #[allow(missing_docs, reason = "`manual::entry` says what each cause is")]
         pub enum Cause { $($variant,)* }
 
         impl Cause {
@@ -155,11 +155,4 @@ causes! {
     ConfigPropagating "config_propagating" Soft,
 
     Unclassified "unclassified" Unknown,
-}
-
-impl Cause {
-    /// Whether it is only ever seen on traffic that works: counted as an observation, never as a failure.
-    pub const fn only_soft(self) -> bool {
-        matches!(self.group(), Group::Soft)
-    }
 }
