@@ -1,1 +1,175 @@
-//! shell
+//! The module's entry points: finds the context a callback is for and hands it on.
+//!
+//! They are the ABI's own exports rather than the SDK's, because the SDK's dispatcher panics with
+//! "invalid context_id" as soon as a plugin is plugged in at another point than its role expects (a
+//! WasmPlugin of type NETWORK without a `role`, say), and a panic ends the VM for the whole worker.
+//! Here an unknown context is nothing to do.
+
+#![allow(unsafe_code, reason = "exported names")]
+
+use core::cell::RefCell;
+
+use hashbrown::HashMap;
+
+use crate::config::Role;
+use crate::filter::{Connection, HttpStream, Plugin};
+use crate::host::raw::Proxy;
+use crate::report::Series;
+
+/// What one VM (one worker thread) holds.
+#[derive(Default)]
+struct Worker {
+    plugins: HashMap<u32, Plugin>,
+    streams: HashMap<u32, Stream>,
+    series: Series,
+}
+
+/// A stream or connection, and the plugin it belongs to.
+struct Stream {
+    plugin: u32,
+    kind: Kind,
+}
+
+enum Kind {
+    Http(HttpStream),
+    Connection(Box<Connection>),
+}
+
+thread_local! {
+    static WORKER: RefCell<Worker> = RefCell::default();
+}
+
+/// Runs `work` on the worker's state; nothing, should the host ever call back into a running callback.
+fn with_worker(work: impl FnOnce(&mut Worker)) {
+    WORKER.with(|worker| {
+        if let Ok(mut worker) = worker.try_borrow_mut() {
+            work(&mut worker);
+        }
+    });
+}
+
+impl Worker {
+    fn stream(&mut self, context: u32) -> Option<(&mut Kind, &mut Plugin, &mut Series)> {
+        let stream = self.streams.get_mut(&context)?;
+        let plugin = self.plugins.get_mut(&stream.plugin)?;
+        Some((&mut stream.kind, plugin, &mut self.series))
+    }
+
+    fn on_data(&mut self, context: u32, handle: impl FnOnce(&mut Connection)) {
+        match self.stream(context) {
+            Some((Kind::Connection(connection), ..)) => handle(connection),
+            Some((Kind::Http(_), plugin, _)) => {
+                plugin.complain_of_place(&Proxy, "a network filter", "connection");
+            }
+            None => {}
+        }
+    }
+
+    fn on_response(&mut self, context: u32, handle: impl FnOnce(&mut HttpStream, &mut Plugin)) {
+        match self.stream(context) {
+            Some((Kind::Http(stream), plugin, _)) => handle(stream, plugin),
+            Some((Kind::Connection(_), plugin, _)) => {
+                plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
+            }
+            None => {}
+        }
+    }
+
+    fn on_log(&mut self, context: u32) {
+        match self.stream(context) {
+            Some((Kind::Http(stream), plugin, series)) => return stream.on_log(&Proxy, plugin, series),
+            Some((Kind::Connection(connection), plugin, series)) => {
+                return connection.on_log(&Proxy, plugin, series);
+            }
+            None => {}
+        }
+        // Access loggers have no stream of their own: Envoy logs on the plugin's context.
+        match self.plugins.get_mut(&context) {
+            Some(plugin) if plugin.role() == Role::AccessLog => plugin.on_access_log(&Proxy, &mut self.series),
+            Some(plugin) => plugin.complain_of_place(&Proxy, "an access logger", "access_log"),
+            None => {}
+        }
+    }
+}
+
+/// Go on: a role never changes, delays or rejects traffic.
+const CONTINUE: u32 = 0;
+
+/// The ABI's version.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_abi_version_0_2_1() {}
+
+/// A plugin's (`parent` 0), a stream's or a connection's context begins.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+    with_worker(|worker| {
+        let Some(plugin) = worker.plugins.get(&parent) else { return };
+        let kind = match plugin.role() {
+            Role::Http => Kind::Http(HttpStream::default()),
+            Role::Connection => Kind::Connection(Box::default()),
+            Role::AccessLog => return,
+        };
+        worker.streams.insert(context, Stream { plugin: parent, kind });
+    });
+}
+
+/// The plugin's configuration is there. A wrong one disables it; traffic flows on, so this never says no.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
+    with_worker(|worker| match Plugin::configure(&Proxy) {
+        Some(plugin) => {
+            worker.plugins.insert(context, plugin);
+        }
+        None => {
+            worker.plugins.remove(&context);
+        }
+    });
+    1
+}
+
+/// Response headers pass.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end_of_stream: u32) -> u32 {
+    with_worker(|worker| {
+        worker.on_response(context, |stream, plugin| {
+            stream.on_response_headers(&Proxy, plugin, end_of_stream != 0);
+        });
+    });
+    CONTINUE
+}
+
+/// A part of the response's body passes.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
+    with_worker(|worker| worker.on_response(context, |stream, _| stream.on_response_body(&Proxy)));
+    CONTINUE
+}
+
+/// Bytes from the client pass.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_downstream_data(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
+    with_worker(|worker| worker.on_data(context, |connection| connection.on_downstream_data(&Proxy)));
+    CONTINUE
+}
+
+/// Bytes to the client pass.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_upstream_data(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
+    with_worker(|worker| worker.on_data(context, |connection| connection.on_upstream_data(&Proxy)));
+    CONTINUE
+}
+
+/// A stream or connection is logged.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_log(context: u32) {
+    with_worker(|worker| worker.on_log(context));
+}
+
+/// A context ends.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_delete(context: u32) {
+    with_worker(|worker| {
+        worker.streams.remove(&context);
+        worker.plugins.remove(&context);
+    });
+}

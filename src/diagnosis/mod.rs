@@ -1,1 +1,145 @@
-//! diagnosis.
+//! What the evidence means: one total, ordered function from [`Evidence`] to a [`Verdict`].
+//!
+//! The most specific rules come first; the last one says [`Cause::Unclassified`] with Envoy's own
+//! words. Match on details first and flags second: flags are events that happened, the details say
+//! what made the response (Envoy issue 10255).
+
+mod answer;
+mod client_bytes;
+mod downstream_tls;
+mod limits;
+mod policy;
+mod reaching;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod upstream_tls;
+
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer, Resource};
+
+/// How sure the verdict is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Confidence {
+    /// A lead.
+    Possible,
+    /// Others are improbable.
+    Likely,
+    /// The evidence fits no other cause.
+    Certain,
+}
+
+impl Confidence {
+    /// The label's value.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// A cause, how sure it is, on what it rests and which resource is responsible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The cause.
+    pub cause: Cause,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What it rests on, the decisive fact first.
+    pub facts: &'static [Fact],
+    /// The Istio resource responsible, when the proxy knows it.
+    pub resource: Option<Resource>,
+}
+
+impl Verdict {
+    fn new(confidence: Confidence, cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+        Some(Self { cause, confidence, facts, resource: None })
+    }
+
+    fn certain(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+        Self::new(Confidence::Certain, cause, facts)
+    }
+
+    fn likely(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+        Self::new(Confidence::Likely, cause, facts)
+    }
+
+    fn possible(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+        Self::new(Confidence::Possible, cause, facts)
+    }
+
+    fn blaming(mut self, resource: &Option<Resource>) -> Self {
+        self.resource.clone_from(resource);
+        self
+    }
+}
+
+/// A rule: looks at all the evidence and names a cause, or passes.
+type Rule = fn(&Evidence) -> Option<Verdict>;
+
+/// The rules, the most specific first. Policy comes before the upstream's rules, because a filter's
+/// refusal is never the upstream's; TLS comes before reaching, because a failed handshake is a
+/// failed connection too.
+const RULES: &[Rule] = &[
+    downstream_tls::rule,
+    client_bytes::rule,
+    routes::rule,
+    policy::rule,
+    upstream_tls::rule,
+    reaching::rule,
+    limits::rule,
+    answer::rule,
+];
+
+/// Names the cause, or says nothing when nothing failed.
+///
+/// Total and deterministic: every failure that no rule knows is [`Cause::Unclassified`].
+pub fn diagnose(e: &Evidence) -> Option<Verdict> {
+    if !failed(e) {
+        return None;
+    }
+    RULES.iter().find_map(|rule| rule(e)).or_else(|| unclassified(e))
+}
+
+/// Whether anything went wrong at all.
+fn failed(e: &Evidence) -> bool {
+    match e.layer {
+        Layer::Http => http_failed(e),
+        // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
+        Layer::Tcp => e.flags.any_failure() || upstream_tls::looks_like_double_tls(e),
+        Layer::Listener => {
+            e.downstream.transport_failure.is_some() || e.details.name() == "filter_chain_not_found"
+        }
+    }
+}
+
+fn http_failed(e: &Evidence) -> bool {
+    // A websocket whose end is a close by either peer is flagged UC or DC, although nothing is wrong (1.40).
+    let ends = Flags::UPSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_CONNECTION_TERMINATION);
+    if e.code == Some(101) && e.flags.0 & !(ends.0 | Flags::HARMLESS.0) == 0 {
+        return false;
+    }
+    if e.flags.any_failure() {
+        return true;
+    }
+    match e.details.name() {
+        // The application's own 4xx are its business, unless the page blames the connection.
+        "via_upstream" => e.answer.page.is_some() || e.code.is_some_and(|c| c >= 500),
+        // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
+        "direct_response" => routes::is_block_all(e),
+        // A local reply to gRPC is HTTP 200.
+        name => e.code.is_none_or(|c| c >= 400) || policy::refuses(name),
+    }
+}
+
+fn unclassified(e: &Evidence) -> Option<Verdict> {
+    match e.layer {
+        Layer::Listener => None,
+        Layer::Http | Layer::Tcp => Verdict::certain(
+            Cause::Unclassified,
+            &[Fact::Details, Fact::Flags, Fact::Code, Fact::UpstreamFailure, Fact::Termination],
+        ),
+    }
+}

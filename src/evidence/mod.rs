@@ -1,1 +1,202 @@
-//! evidence.
+//! What was seen of a stream or a connection: facts only, no conclusions, no host calls.
+//!
+//! A field that is `None` was not seen, which is not the same as absent from the traffic: no rule
+//! may be `certain` on something it did not see.
+
+mod cluster;
+mod details;
+mod fact;
+mod flags;
+mod names;
+mod resource;
+mod transport;
+
+pub use cluster::ClusterName;
+pub use details::Details;
+pub use fact::Fact;
+pub use flags::Flags;
+pub use names::{covers, host_of};
+pub use resource::Resource;
+pub use transport::{ConnectError, TransportFailure};
+
+use crate::wire::FirstBytes;
+
+/// Everything seen of one failed (or suspicious) stream or connection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence {
+    /// From where it was seen.
+    pub layer: Layer,
+    /// Which way the traffic goes.
+    pub direction: Direction,
+    /// The HTTP status code sent to the client; `None` if there was none.
+    pub code: Option<u16>,
+    /// Envoy's response flags.
+    pub flags: Flags,
+    /// Envoy's response code details.
+    pub details: Details,
+    /// Envoy's connection termination details.
+    pub termination: Option<String>,
+    /// The name of the filter chain that took the connection.
+    pub filter_chain: Option<String>,
+    /// The client's side.
+    pub downstream: Downstream,
+    /// The route that was chosen.
+    pub route: Route,
+    /// The upstream's side.
+    pub upstream: Upstream,
+    /// What the upstream's answer says of itself.
+    pub answer: Answer,
+}
+
+/// From where the evidence was taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Layer {
+    /// One HTTP stream.
+    #[default]
+    Http,
+    /// One connection on a TCP proxy's filter chain.
+    Tcp,
+    /// One connection at its listener: it may never have got to a filter chain.
+    Listener,
+}
+
+/// Which way the traffic goes: the `direction` label.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// Towards the workload beside this sidecar.
+    Inbound,
+    /// From the workload beside this sidecar.
+    Outbound,
+    /// Through a gateway, or any proxy that is not a sidecar.
+    #[default]
+    Gateway,
+}
+
+impl Direction {
+    /// The label's value.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// The client's side.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Downstream {
+    /// What the first bytes were, if a connection role saw them.
+    pub first_bytes: Option<FirstBytes>,
+    /// The server name the client asked for in TLS; empty names are `None`.
+    pub sni: Option<String>,
+    /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.
+    pub tls_version: Option<String>,
+    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` or `HTTP/3`.
+    pub protocol: Option<String>,
+    /// Why TLS with the client failed.
+    pub transport_failure: Option<TransportFailure>,
+    /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
+    pub sni_is_authority: Option<bool>,
+    /// Whether this proxy's certificate covers the host of the request's `:authority`.
+    pub certificate_covers_authority: Option<bool>,
+}
+
+/// The route that was chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The virtual host's name: the host is known.
+    pub virtual_host: Option<String>,
+    /// The route's name; Istio leaves it empty for unnamed VirtualService routes.
+    pub name: Option<String>,
+    /// The VirtualService (or what it was made of).
+    pub resource: Option<Resource>,
+}
+
+/// The upstream's side.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Upstream {
+    /// The cluster that was chosen.
+    pub cluster: Option<ClusterName>,
+    /// The DestinationRule that configured the cluster.
+    pub resource: Option<Resource>,
+    /// The endpoint's address, once one was picked.
+    pub address: Option<String>,
+    /// How many endpoints the cluster has, usable or not.
+    pub endpoints: Option<u64>,
+    /// The TLS version agreed with the upstream; `None` on plaintext or before the handshake's end.
+    pub tls_version: Option<String>,
+    /// Whether the endpoint says that it takes Istio's mutual TLS.
+    pub takes_istio_mtls: Option<bool>,
+    /// Why the connection or TLS to the upstream failed.
+    pub transport_failure: Option<TransportFailure>,
+    /// How many times the request was tried.
+    pub attempts: Option<u64>,
+    /// What the first bytes of the answer were, on TCP.
+    pub first_bytes: Option<FirstBytes>,
+}
+
+/// What an HTTP answer from the upstream says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// A server's own error page that says what was wrong with the connection.
+    pub page: Option<Page>,
+    /// Whether the answer carries the marks of another proxy, which may have made it itself.
+    pub by_proxy: Option<bool>,
+}
+
+/// Error pages that name a TLS mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Page {
+    /// "The plain HTTP request was sent to HTTPS port" and the like.
+    PlaintextToTlsPort,
+    /// "No required SSL certificate was sent".
+    ClientCertificateRequired,
+    /// "The SSL certificate error": the certificate that we sent was not accepted.
+    ClientCertificateRefused,
+}
+
+impl Page {
+    /// Recognises a page by the sentences that servers have kept for years.
+    ///
+    /// nginx (497, 496, 495), Apache httpd, Go's `net/http`, Tomcat, Undertow.
+    pub fn recognise(body: &[u8]) -> Option<Self> {
+        const SENTENCES: &[(&str, Page)] = &[
+            ("the plain http request was sent to https port", Page::PlaintextToTlsPort),
+            ("client sent an http request to an https server", Page::PlaintextToTlsPort),
+            ("speaking plain http to an ssl-enabled server port", Page::PlaintextToTlsPort),
+            ("this combination of host and port requires tls", Page::PlaintextToTlsPort),
+            ("no required ssl certificate was sent", Page::ClientCertificateRequired),
+            ("the ssl certificate error", Page::ClientCertificateRefused),
+        ];
+        let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+        SENTENCES.iter().find(|(sentence, _)| text.contains(sentence)).map(|(_, page)| *page)
+    }
+
+    /// The value in the evidence.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::PlaintextToTlsPort => "plain_http_to_https_port",
+            Self::ClientCertificateRequired => "no_client_certificate_sent",
+            Self::ClientCertificateRefused => "client_certificate_refused",
+        }
+    }
+}
+
+impl Evidence {
+    /// Whether the client's bytes, as this proxy's filters got them, were TLS.
+    ///
+    /// Either the first bytes show it, or a TLS inspector read a server name on a chain that does not
+    /// terminate TLS.
+    pub fn client_spoke_tls(&self) -> Option<bool> {
+        if let Some(first) = &self.downstream.first_bytes {
+            return Some(first.protocol.is_tls());
+        }
+        (self.downstream.sni.is_some() && self.downstream.tls_version.is_none()).then_some(true)
+    }
+
+    /// Whether the upstream's reason, wherever Envoy put it, says that TLS failed.
+    pub fn upstream_tls_reason(&self) -> Option<&str> {
+        self.upstream.transport_failure.as_ref().and_then(TransportFailure::tls_reason)
+    }
+}

@@ -1,1 +1,132 @@
-//! filter.
+//! The three roles: each gathers evidence from its plug point, asks for a verdict and reports it.
+
+mod access_log;
+mod collect;
+mod connection;
+mod http;
+
+pub use connection::Connection;
+pub use http::HttpStream;
+
+use crate::config::{Config, ConfigError, LogMode, Role};
+use crate::diagnosis::{Confidence, Verdict, diagnose};
+use crate::evidence::{Direction, Evidence};
+use crate::host::{Buffer, Host, Level, MetricKind};
+use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
+
+/// One configured plugin on one worker thread.
+#[derive(Debug)]
+pub struct Plugin {
+    config: Config,
+    limiter: LogLimiter,
+    is_gateway: Option<bool>,
+    misplaced: bool,
+}
+
+/// The most bytes of configuration that are read.
+const LONGEST_CONFIG: usize = 64 * 1024;
+
+impl Plugin {
+    /// Reads the configuration. A wrong one leaves one line in the proxy's log and no plugin: traffic flows on.
+    pub fn configure(host: &impl Host) -> Option<Self> {
+        let bytes = host.buffer(Buffer::PluginConfiguration, 0, LONGEST_CONFIG).unwrap_or_default();
+        match Config::parse(&bytes) {
+            Ok(config) => {
+                announce(host);
+                Some(Self::new(config))
+            }
+            Err(error) => {
+                refuse(host, &error);
+                None
+            }
+        }
+    }
+
+    /// A plugin with this configuration.
+    pub fn new(config: Config) -> Self {
+        let limit = (config.log_mode() == LogMode::Limited).then_some(u64::from(config.log_per_minute));
+        Self { limiter: LogLimiter::new(limit), config, is_gateway: None, misplaced: false }
+    }
+
+    /// The role it was given.
+    pub fn role(&self) -> Role {
+        self.config.role
+    }
+
+    /// Says once that this plugin is plugged in where its role can't work.
+    pub fn complain_of_place(&mut self, host: &impl Host, place: &str, role: &str) {
+        if !self.misplaced {
+            self.misplaced = true;
+            let line = format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here");
+            host.log(Level::Error, &line);
+        }
+    }
+
+    /// Which way traffic goes at this listener.
+    fn direction(&mut self, host: &impl Host) -> Direction {
+        // Istio's gateways mark their listeners as outbound, so the node's kind decides first.
+        let is_gateway = *self.is_gateway.get_or_insert_with(|| collect::is_router(host));
+        match (is_gateway, collect::listener_direction(host)) {
+            (false, Some(1)) => Direction::Inbound,
+            (false, Some(2)) => Direction::Outbound,
+            _ => Direction::Gateway,
+        }
+    }
+
+    /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
+    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
+        if let Some(verdict) = diagnose(e) {
+            self.tell(host, series, &verdict, e);
+        }
+    }
+
+    fn tell(&mut self, host: &impl Host, series: &mut Series, verdict: &Verdict, e: &Evidence) {
+        let report = Report::new(verdict, e);
+        if self.config.role != Role::AccessLog {
+            write_state(host, &report);
+        }
+        let resource = report.resource.clone().filter(|_| self.config.resource_label).unwrap_or_default();
+        let labels = Labels {
+            counter: Counter::Failures,
+            cause: report.cause,
+            confidence: report.confidence,
+            direction: report.direction,
+            resource,
+        };
+        // A metric that the host refuses can't be helped here; the other channels still tell.
+        let _ = series.count(host, labels, self.config.max_series);
+        self.log(host, &report);
+    }
+
+    fn log(&mut self, host: &impl Host, report: &Report) {
+        if self.config.log_mode() == LogMode::Off {
+            return;
+        }
+        let now = host.now().unwrap_or_default();
+        if let Some(suppressed) = self.limiter.admit(report.cause, now) {
+            host.log(Level::Warn, &report.log_line(suppressed));
+        }
+    }
+}
+
+fn write_state(host: &impl Host, report: &Report) {
+    for (key, value) in report.fields() {
+        // Where it can't be written (no stream left to write to), the counter still tells.
+        let _ = host.set_property(key, value.as_bytes());
+    }
+    let _ = host.set_property("meshwhy", report.json().as_bytes());
+}
+
+/// Leaves `meshwhy_build_info` = 1.
+fn announce(host: &impl Host) {
+    if let Ok(id) = host.define_metric(MetricKind::Gauge, &build_info_name()) {
+        let _ = host.record(id, 1);
+    }
+}
+
+fn refuse(host: &impl Host, error: &ConfigError) {
+    host.log(Level::Error, &format!("meshwhy: configuration refused, nothing will be diagnosed: {error}"));
+}
+
+/// The confidence from which a verdict is worth telling the client.
+const WORTH_A_HEADER: Confidence = Confidence::Likely;

@@ -1,1 +1,92 @@
-//! report.
+//! What is told: filter state for the access log, counters, and lines in the proxy's own log.
+
+mod json;
+mod lines;
+mod series;
+mod text;
+
+pub use lines::LogLimiter;
+pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
+pub use text::{clean, escape};
+
+use crate::catalogue::Cause;
+use crate::diagnosis::{Confidence, Verdict};
+use crate::evidence::{Direction, Evidence, Fact};
+
+/// Longest value of any filter-state key but `meshwhy` itself, in bytes.
+pub const LONGEST_VALUE: usize = 512;
+
+/// Longest value of a single fact within the evidence, in bytes.
+const LONGEST_FACT: usize = 160;
+
+/// One diagnosed failure, ready to be told. All strings are printable ASCII without `"` and `\`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The cause.
+    pub cause: Cause,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Which way the traffic went.
+    pub direction: Direction,
+    /// `Kind/namespace/name`.
+    pub resource: Option<String>,
+    /// `key=value; key=value`.
+    pub evidence: String,
+}
+
+impl Report {
+    /// Puts a verdict and what it rests on into words.
+    pub fn new(verdict: &Verdict, e: &Evidence) -> Self {
+        Self {
+            cause: verdict.cause,
+            confidence: verdict.confidence,
+            direction: e.direction,
+            resource: verdict.resource.as_ref().map(|r| clean(&r.to_string(), LONGEST_VALUE)),
+            evidence: evidence(verdict.facts, e),
+        }
+    }
+
+    /// The filter-state keys and their values, without the JSON object.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("meshwhy.cause", Some(self.cause.id())),
+            ("meshwhy.confidence", Some(self.confidence.id())),
+            ("meshwhy.side", Some(self.cause.side().id())),
+            ("meshwhy.resource", self.resource.as_deref()),
+            ("meshwhy.evidence", Some(self.evidence.as_str()).filter(|e| !e.is_empty())),
+            ("meshwhy.fix", Some(self.cause.fix())),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|v| (key, v)))
+    }
+
+    /// All of it as one JSON object.
+    pub fn json(&self) -> String {
+        json::object(self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value)), &[])
+    }
+
+    /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.
+    pub fn log_line(&self, suppressed: u64) -> String {
+        let named = self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value));
+        let fields = [("event", "meshwhy")].into_iter().chain(named).chain([("direction", self.direction.id())]);
+        let counts: &[(&str, u64)] = if suppressed > 0 { &[("suppressed", suppressed)] } else { &[] };
+        json::object(fields, counts)
+    }
+}
+
+/// The facts that were seen, in the rule's order, as far as they fit.
+fn evidence(facts: &[Fact], e: &Evidence) -> String {
+    let mut out = String::new();
+    for fact in facts {
+        let Some(value) = fact.value(e) else { continue };
+        let pair = format!("{}={}", fact.key(), escape(&value, LONGEST_FACT));
+        let separator = if out.is_empty() { "" } else { "; " };
+        let length = out.len().saturating_add(separator.len()).saturating_add(pair.len());
+        if length > LONGEST_VALUE {
+            break;
+        }
+        out.push_str(separator);
+        out.push_str(&pair);
+    }
+    out
+}

@@ -1,0 +1,66 @@
+//! The upstream's answer: late, broken, cut off, or an error of its own.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer};
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    if e.layer != Layer::Http {
+        return None;
+    }
+    let verdict = timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))?;
+    Some(verdict.blaming(&e.route.resource))
+}
+
+fn timeout(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Route, Fact::Attempts];
+    let named = matches!(
+        e.details.name(),
+        // The docs' name and the source's: the binary (1.40) has the second.
+        "upstream_response_timeout" | "response_timeout" | "upstream_per_try_timeout" | "upstream_per_try_idle_timeout"
+    );
+    (named || e.flags.has(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
+    Verdict::certain(Cause::UpstreamTimeout, FACTS)
+}
+
+/// `502 UPE`: what came back is not the HTTP that was expected.
+fn broken(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Flags, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let named = e.details.reset_reason() == Some("protocol_error");
+    (named || e.flags.has(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
+    Verdict::certain(Cause::UpstreamProtocolError, FACTS)
+}
+
+/// Reset or closed before, or in the middle of, the answer.
+fn ended(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    match e.details.reset_reason() {
+        Some("connection_termination") => return Verdict::likely(Cause::UpstreamClosedConnection, FACTS),
+        Some("remote_reset" | "remote_refused_stream_reset") => return Verdict::certain(Cause::UpstreamReset, FACTS),
+        _ => {}
+    }
+    if e.flags.has(Flags::UPSTREAM_REMOTE_RESET) {
+        return Verdict::certain(Cause::UpstreamReset, FACTS);
+    }
+    if e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION) {
+        return Verdict::likely(Cause::UpstreamClosedConnection, FACTS);
+    }
+    None
+}
+
+/// A 5xx that the upstream sent. If the answer bears another proxy's marks, that one may have made it.
+fn own_error(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::ByProxy, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let code = e.code.filter(|c| *c >= 500)?;
+    e.details.via_upstream().then_some(())?;
+    // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
+    if code == 505 {
+        return Verdict::likely(Cause::Http10Upstream, FACTS);
+    }
+    match e.answer.by_proxy {
+        Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),
+        Some(true) | None => Verdict::likely(Cause::ApplicationError, FACTS),
+    }
+}

@@ -1,0 +1,87 @@
+//! The client's bytes: what it sent is not what this port takes.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer};
+use crate::wire::{FirstBytes, Protocol};
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    if e.layer != Layer::Http {
+        return None;
+    }
+    match e.details.name() {
+        // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
+        "low_version" => Verdict::certain(Cause::Http10Client, &[Fact::Details, Fact::Protocol]),
+        "http1.https_url_on_plaintext_connection" => {
+            Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
+        }
+        "http1.codec_error" => Some(codec_error(e)?),
+        // Bytes that the HTTP/1 parser waits out: without a line feed it never answers, the client gives up.
+        "downstream_remote_disconnect" | "downstream_local_disconnect" if e.code.is_none() => not_http(e),
+        name if is_protocol_error(name) => {
+            Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
+        }
+        _ if e.flags.has(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
+            not_http(e).or_else(|| Verdict::likely(Cause::InvalidHttpRequest, &[Fact::Flags, Fact::Details]))
+        }
+        _ => None,
+    }
+}
+
+/// `400 DPE http1.codec_error`: TLS, SSH, Redis, a PROXY header, garbage: all alike but for the first bytes.
+fn codec_error(e: &Evidence) -> Option<Verdict> {
+    const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::RequestVersion, Fact::Sni];
+    if let Some(verdict) = not_http(e) {
+        return Some(verdict);
+    }
+    match &e.downstream.first_bytes {
+        // The connection began as HTTP: what broke the codec is the request's own form.
+        Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
+        // Text or binary of no known protocol: perhaps HTTP gone wrong, perhaps something else.
+        Some(_) => Verdict::likely(Cause::InvalidHttpRequest, BYTES),
+        // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
+        None if e.client_spoke_tls() == Some(true) => {
+            Verdict::certain(Cause::TlsOnPlaintextPort, &[Fact::Details, Fact::Sni])
+        }
+        // Nobody saw the bytes. TLS is the usual reason, yet the more general cause is all that is proven.
+        None => Verdict::possible(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Flags]),
+    }
+}
+
+/// The first bytes name another protocol than HTTP.
+fn not_http(e: &Evidence) -> Option<Verdict> {
+    const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::Sni, Fact::TlsVersion];
+    let first = e.downstream.first_bytes.as_ref()?;
+    match first.protocol {
+        // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client.
+        Protocol::TlsClientHello if e.downstream.tls_version.is_some() => Verdict::certain(Cause::DoubleTls, BYTES),
+        Protocol::TlsClientHello => Verdict::certain(Cause::TlsOnPlaintextPort, BYTES),
+        _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
+        Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
+        _ if first.protocol.is_recognised() && !first.protocol.is_http() => {
+            Verdict::certain(Cause::NotHttpOnHttpPort, BYTES)
+        }
+        _ => None,
+    }
+}
+
+fn is_old_or_partial_tls(first: &FirstBytes) -> bool {
+    first.protocol.is_tls() || first.protocol == Protocol::SslV2
+}
+
+/// Details that the codecs and the connection manager give to requests they refuse for their form.
+fn is_protocol_error(name: &str) -> bool {
+    const REFUSED: &[&str] = &[
+        "absolute_path_rejected",
+        "early_connect_data",
+        "invalid_path",
+        "missing_host_header",
+        "missing_path_rejected",
+        "path_normalization_failed",
+        "request_headers_failed_strict_check",
+    ];
+    // The client's own reset is no protocol error.
+    let reset = matches!(name, "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset" | "http3.remote_refuse");
+    let by_codec = ["http1.", "http2.", "http3.", "uhv."].iter().any(|prefix| name.starts_with(prefix));
+    REFUSED.contains(&name) || (by_codec && !reset)
+}

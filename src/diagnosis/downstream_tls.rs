@@ -1,0 +1,44 @@
+//! TLS with the client, as the listener's access log sees it: no filter ever ran.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Direction, Evidence, Fact, Layer, TransportFailure};
+
+const FAILURE: &[Fact] = &[Fact::DownstreamFailure, Fact::Details, Fact::Sni, Fact::FilterChain];
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    if e.layer != Layer::Listener {
+        return None;
+    }
+    if e.details.name() == "filter_chain_not_found" {
+        return no_chain(e);
+    }
+    handshake(e.downstream.transport_failure.as_ref()?)
+}
+
+/// The handshake on a chain that terminates TLS.
+fn handshake(failure: &TransportFailure) -> Option<Verdict> {
+    match failure.tls_reason().unwrap_or_default() {
+        "HTTP_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
+        // Bytes that are no TLS record: plaintext of some protocol, most likely.
+        "WRONG_VERSION_NUMBER" => Verdict::likely(Cause::PlaintextOnTlsPort, FAILURE),
+        "PEER_DID_NOT_RETURN_A_CERTIFICATE" => Verdict::certain(Cause::ClientCertificateMissing, FAILURE),
+        "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::ClientCertificateRejected, FAILURE),
+        _ => Verdict::certain(Cause::DownstreamTlsFailed, FAILURE),
+    }
+}
+
+/// No filter chain takes this connection: its server name, or the lack of TLS, says why.
+fn no_chain(e: &Evidence) -> Option<Verdict> {
+    if e.downstream.sni.is_some() {
+        return Verdict::likely(Cause::NoFilterChainForSni, FAILURE);
+    }
+    // A TLS inspector that met HTTP says so; at a sidecar's inbound listener that is STRICT mutual TLS.
+    let plain_http = e.downstream.transport_failure.as_ref().is_some_and(|f| f.has("HTTP_REQUEST"));
+    match (e.direction, plain_http) {
+        (Direction::Inbound, true) => Verdict::likely(Cause::PlaintextToStrictMtls, FAILURE),
+        (Direction::Inbound, false) => Verdict::possible(Cause::PlaintextToStrictMtls, FAILURE),
+        (_, true) => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
+        (_, false) => Verdict::possible(Cause::PlaintextOnTlsPort, FAILURE),
+    }
+}

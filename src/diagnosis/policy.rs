@@ -1,0 +1,67 @@
+//! Policy: a filter of the proxy said no, by configuration. Most of these carry no flag at all.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer, Resource};
+
+const RBAC: &str = "rbac_access_denied_matched_policy";
+
+/// Whether these details name a refusal, also where its status is gRPC's 200.
+pub(super) fn refuses(name: &str) -> bool {
+    matches!(
+        name,
+        RBAC | "jwt_authn_access_denied"
+            | "ext_authz_denied"
+            | "ext_authz_error"
+            | "request_rate_limited"
+            | "rate_limiter_error"
+            | "local_rate_limited"
+            | "fault_filter_abort"
+    )
+}
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Code];
+    if e.layer == Layer::Listener {
+        return None;
+    }
+    if let Some(verdict) = tcp_rbac(e) {
+        return Some(verdict);
+    }
+    let cause = match e.details.name() {
+        RBAC => {
+            let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, FACTS)?;
+            return Some(denied.blaming(&e.details.inner().and_then(policy)));
+        }
+        "jwt_authn_access_denied" => Cause::JwtRejected,
+        "ext_authz_denied" => Cause::ExtAuthzDenied,
+        "ext_authz_error" => Cause::ExtAuthzUnavailable,
+        "request_rate_limited" | "local_rate_limited" => Cause::RateLimited,
+        "rate_limiter_error" => Cause::RateLimitServiceUnavailable,
+        "fault_filter_abort" => Cause::FaultInjected,
+        // Other filters' own words, with flags that only policies set.
+        _ if e.details.via_upstream() => return None,
+        _ if e.flags.has(Flags::RATE_LIMIT_SERVICE_ERROR) => Cause::RateLimitServiceUnavailable,
+        _ if e.flags.has(Flags::RATE_LIMITED) => Cause::RateLimited,
+        _ if e.flags.has(Flags::FAULT_INJECTED) => Cause::FaultInjected,
+        _ => return None,
+    };
+    Verdict::certain(cause, FACTS)
+}
+
+/// The network RBAC filter leaves its reason in the connection's termination details.
+fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
+    let reason = e.termination.as_deref().filter(|t| t.starts_with(RBAC))?;
+    (e.layer == Layer::Tcp).then_some(())?;
+    let inner = reason.split_once('[').map(|(_, rest)| rest.strip_suffix(']').unwrap_or(rest));
+    let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
+    Some(denied.blaming(&inner.and_then(policy)))
+}
+
+/// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.
+fn policy(id: &str) -> Option<Resource> {
+    let (_, rest) = id.split_once("ns[")?;
+    let (namespace, rest) = rest.split_once("]-policy[")?;
+    let (name, _) = rest.split_once(']')?;
+    Resource::new("AuthorizationPolicy", namespace, name)
+}

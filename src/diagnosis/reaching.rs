@@ -1,0 +1,73 @@
+//! Reaching the upstream: endpoints, sockets, names, limits.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{ConnectError, Evidence, Fact, Flags, Layer, TransportFailure};
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    if e.layer == Layer::Listener {
+        return None;
+    }
+    let verdict = dns(e).or_else(|| overflow(e)).or_else(|| endpoints(e)).or_else(|| connection(e))?;
+    Some(verdict.blaming(&e.upstream.resource))
+}
+
+fn dns(e: &Evidence) -> Option<Verdict> {
+    let named = e.details.name() == "dns_resolution_failure";
+    (named || e.flags.has(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
+    Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster])
+}
+
+fn overflow(e: &Evidence) -> Option<Verdict> {
+    let overflowed = e.details.reset_reason() == Some("overflow");
+    (overflowed || e.flags.has(Flags::UPSTREAM_OVERFLOW)).then_some(())?;
+    // `maintenance_mode` and `drop_overload` are flagged UO too, and are somebody's decision.
+    if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
+        return None;
+    }
+    Verdict::certain(Cause::CircuitBreakerOverflow, &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint])
+}
+
+/// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's
+/// subset may select none of many: the attributes can't tell, so neither is certain.
+fn endpoints(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints];
+    let named = e.details.name() == "no_healthy_upstream";
+    (named || e.flags.has(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
+    match e.upstream.endpoints {
+        Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
+        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS),
+        None => Verdict::possible(Cause::NoEndpoints, FACTS),
+    }
+}
+
+/// `503 UF`, and what the socket said.
+fn connection(e: &Evidence) -> Option<Verdict> {
+    const SOCKET: &[Fact] = &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::UpstreamFailure, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let reason = e.details.reset_reason();
+    let failure = e.upstream.transport_failure.as_ref();
+    let failed = e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE)
+        || matches!(reason, Some("remote_connection_failure" | "local_connection_failure" | "connection_failure"));
+    if failure.is_some_and(|f| f.has("socket_creation_failure") || f.has("socket creation failure")) {
+        return Verdict::likely(Cause::FileDescriptorsExhausted, FACTS);
+    }
+    if reason == Some("connection_timeout") {
+        return Verdict::likely(Cause::UpstreamConnectTimeout, FACTS);
+    }
+    failed.then_some(())?;
+    match failure.and_then(TransportFailure::connect_error) {
+        Some(ConnectError::Refused) => Verdict::certain(Cause::UpstreamRefused, SOCKET),
+        Some(ConnectError::Unreachable) => Verdict::certain(Cause::UpstreamUnreachable, SOCKET),
+        Some(ConnectError::TimedOut) => Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET),
+        // Closed while connecting, often in the middle of a TLS handshake.
+        Some(ConnectError::Reset) => Verdict::likely(Cause::UpstreamClosedConnection, SOCKET),
+        Some(ConnectError::Other) => None,
+        // On TCP a connect time-out leaves neither details nor a reason.
+        None if failure.is_none() && e.layer == Layer::Tcp => {
+            Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)
+        }
+        None => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! Routes: no route, no route table, no cluster, or a host that may not be reached.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer};
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    match e.layer {
+        Layer::Http => http(e),
+        Layer::Tcp => tcp(e),
+        Layer::Listener => None,
+    }
+}
+
+fn http(e: &Evidence) -> Option<Verdict> {
+    match e.details.name() {
+        "route_not_found" => route_not_found(e),
+        "route_configuration_not_found" => {
+            Verdict::certain(Cause::RouteTableMissing, &[Fact::Details, Fact::Flags])
+        }
+        // The cluster's name can't be read (1.40): the route and its VirtualService can.
+        "cluster_not_found" => {
+            let facts = &[Fact::Details, Fact::VirtualHost, Fact::Route];
+            Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
+        }
+        "direct_response" if is_block_all(e) => {
+            Verdict::certain(Cause::EgressBlocked, &[Fact::Details, Fact::VirtualHost, Fact::Route])
+        }
+        // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
+        _ if e.flags.has(Flags::NO_CLUSTER_FOUND) => {
+            let facts = &[Fact::Flags, Fact::Details, Fact::VirtualHost, Fact::Route];
+            Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
+        }
+        _ => None,
+    }
+}
+
+/// `404 NR`. The virtual host is the question: known or not (read on 1.40: it stays when no route matches).
+fn route_not_found(e: &Evidence) -> Option<Verdict> {
+    const HOST: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Protocol, Fact::Sni, Fact::SniIsAuthority];
+    const REUSED: &[Fact] =
+        &[Fact::Details, Fact::Protocol, Fact::Sni, Fact::SniIsAuthority, Fact::CertificateCovers, Fact::TlsVersion];
+    if let Some(reused) = reused_connection(e) {
+        return Verdict::new(reused, Cause::ConnectionReusedAcrossGateways, REUSED);
+    }
+    match e.route.virtual_host.as_deref() {
+        // istiod's virtual host for a gateway port without any usable HTTP route.
+        Some(name) if name.starts_with("blackhole:") => Verdict::certain(
+            Cause::GatewayWithoutHttpRoutes,
+            &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni],
+        ),
+        Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
+        // A route table that never came over RDS looks the same, so this is never certain.
+        None => Verdict::likely(Cause::RouteHostUnknown, HOST),
+    }
+}
+
+/// TLS was agreed for one host, the request asks for another that this proxy's certificate covers too:
+/// browsers reuse the connection then (RFC 9113, section 9.1.1).
+///
+/// A client that sets a wrong Host on a fresh connection looks the same, so this is never certain.
+fn reused_connection(e: &Evidence) -> Option<super::Confidence> {
+    let down = &e.downstream;
+    let terminated = down.tls_version.is_some() && down.sni.is_some();
+    if !terminated || down.sni_is_authority != Some(false) || e.route.virtual_host.is_some() {
+        return None;
+    }
+    // Only HTTP/2 and later are reused by browsers; other proxies in front reuse HTTP/1.1 as well.
+    let multiplexed = matches!(down.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));
+    match (down.certificate_covers_authority, multiplexed) {
+        (Some(true), true) => Some(super::Confidence::Likely),
+        (Some(true), false) => Some(super::Confidence::Possible),
+        _ => None,
+    }
+}
+
+/// istiod's virtual host and route for hosts outside the registry under REGISTRY_ONLY: a direct 502.
+pub(super) fn is_block_all(e: &Evidence) -> bool {
+    e.route.virtual_host.as_deref() == Some("block_all") || e.route.name.as_deref() == Some("block_all")
+}
+
+fn tcp(e: &Evidence) -> Option<Verdict> {
+    if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
+        let facts = &[Fact::Cluster, Fact::FilterChain, Fact::Flags, Fact::Sni, Fact::DownstreamFailure];
+        return Verdict::certain(Cause::EgressBlocked, facts);
+    }
+    if e.flags.has(Flags::NO_CLUSTER_FOUND) {
+        return Verdict::certain(Cause::ClusterMissing, &[Fact::Flags, Fact::FilterChain, Fact::Termination]);
+    }
+    None
+}

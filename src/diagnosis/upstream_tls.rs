@@ -1,0 +1,90 @@
+//! TLS between this proxy and the upstream: too much, too little, or not accepted.
+
+use super::Verdict;
+use crate::catalogue::Cause;
+use crate::evidence::{Evidence, Fact, Flags, Layer, Page};
+
+pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
+    if e.layer == Layer::Listener {
+        return None;
+    }
+    let verdict = double_tls(e).or_else(|| handshake(e)).or_else(|| page(e)).or_else(|| plaintext(e))?;
+    Some(verdict.blaming(&e.upstream.resource))
+}
+
+/// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
+pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
+    let originates = e.upstream.tls_version.is_some()
+        || e.upstream.transport_failure.as_ref().is_some_and(|f| f.is_tls());
+    let meant = e.upstream.takes_istio_mtls == Some(true);
+    // A server that answers TLS inside the TLS knows what it does: a tunnel.
+    let tunnel = e.upstream.first_bytes.as_ref().is_some_and(|f| f.protocol.is_tls());
+    e.layer == Layer::Tcp && originates && !meant && !tunnel && e.client_spoke_tls() == Some(true)
+}
+
+fn double_tls(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::FirstBytes, Fact::Sni, Fact::UpstreamTls, Fact::UpstreamFirstBytes, Fact::UpstreamFailure, Fact::Cluster];
+    looks_like_double_tls(e).then_some(())?;
+    match &e.upstream.first_bytes {
+        // Inside the second TLS the server answered in plaintext to the first one's ClientHello.
+        Some(answer) if answer.protocol.is_http() && e.downstream.first_bytes.is_some() => {
+            Verdict::certain(Cause::DoubleTls, FACTS)
+        }
+        _ => Verdict::likely(Cause::DoubleTls, FACTS),
+    }
+}
+
+/// The handshake failed, and BoringSSL says why.
+fn handshake(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::UpstreamTlsReason, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
+    match failure.tls_reason().unwrap_or_default() {
+        "WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "BAD_PACKET_LENGTH" | "PACKET_LENGTH_TOO_LONG"
+        | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS),
+        "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::UpstreamCertificateRejected, FACTS),
+        "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
+            Verdict::certain(Cause::UpstreamRequiresClientCertificate, FACTS)
+        }
+        // TLS 1.2 servers say no more than this when a client certificate is missing or not trusted,
+        // and the same for no common cipher.
+        "SSLV3_ALERT_HANDSHAKE_FAILURE" | "TLSV1_ALERT_UNKNOWN_CA" | "SSLV3_ALERT_BAD_CERTIFICATE"
+        | "SSLV3_ALERT_CERTIFICATE_EXPIRED" | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"
+        | "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE" | "SSLV3_ALERT_CERTIFICATE_REVOKED" | "TLSV1_ALERT_ACCESS_DENIED" => {
+            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
+        }
+        _ => Verdict::certain(Cause::UpstreamTlsFailed, FACTS),
+    }
+}
+
+/// The upstream's own error page names the mistake.
+fn page(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Page, Fact::Code, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint];
+    e.details.via_upstream().then_some(())?;
+    match e.answer.page? {
+        Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
+            Verdict::certain(Cause::UpstreamExpectsTls, FACTS)
+        }
+        // The page came over TLS: whatever is behind the upstream made it.
+        Page::PlaintextToTlsPort => Verdict::possible(Cause::UpstreamExpectsTls, FACTS),
+        Page::ClientCertificateRequired | Page::ClientCertificateRefused if e.upstream.tls_version.is_some() => {
+            Verdict::certain(Cause::UpstreamRequiresClientCertificate, FACTS)
+        }
+        Page::ClientCertificateRequired | Page::ClientCertificateRefused => {
+            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
+        }
+    }
+}
+
+/// `503 UC`: the upstream closed a plaintext connection before it answered, and says that it takes
+/// Istio's mutual TLS. An application that crashes looks the same, so this is never certain.
+fn plaintext(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::EndpointMtls, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let closed = e.details.name() == "upstream_reset_before_response_started"
+        && e.details.reset_reason() == Some("connection_termination")
+        && e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION);
+    let conflict = closed && e.upstream.tls_version.is_none() && e.upstream.takes_istio_mtls == Some(true);
+    conflict.then(|| Verdict::likely(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
+}

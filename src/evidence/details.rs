@@ -1,0 +1,83 @@
+//! Envoy's response code details: a name, and what some of them carry in brackets.
+
+use super::TransportFailure;
+
+/// `%RESPONSE_CODE_DETAILS%`, verbatim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details(String);
+
+impl Details {
+    /// Takes the text as Envoy gave it; `-` is no details.
+    pub fn new(text: &str) -> Self {
+        Self(if text == "-" { String::new() } else { text.to_owned() })
+    }
+
+    /// Verbatim.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether Envoy gave none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The stable part: up to the first bracket of any kind.
+    pub fn name(&self) -> &str {
+        self.0.split(['{', '[', '(']).next().unwrap_or_default()
+    }
+
+    /// What stands in the outermost brackets.
+    pub fn inner(&self) -> Option<&str> {
+        let (_, rest) = self.0.split_once(['{', '[', '('])?;
+        Some(rest.strip_suffix(['}', ']', ')']).unwrap_or(rest))
+    }
+
+    /// Whether the response came from the upstream rather than from this proxy.
+    pub fn via_upstream(&self) -> bool {
+        self.name() == "via_upstream"
+    }
+
+    /// The reason of an upstream reset: `connection_termination`, `remote_connection_failure`, ...
+    pub fn reset_reason(&self) -> Option<&str> {
+        let resets = ["upstream_reset_before_response_started", "upstream_reset_after_response_started"];
+        if !resets.contains(&self.name()) {
+            return None;
+        }
+        // Envoy joins the transport's reason with `|` (1.40) or `,` (older).
+        self.inner()?.split(['|', ',']).next()
+    }
+
+    /// The transport's reason behind an upstream reset's.
+    pub fn transport_failure(&self) -> Option<TransportFailure> {
+        self.reset_reason()?;
+        let (_, reason) = self.inner()?.split_once(['|', ','])?;
+        TransportFailure::new(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_taken_apart_in_both_styles() {
+        for separator in ['|', ','] {
+            let details = Details::new(&format!(
+                "upstream_reset_before_response_started{{remote_connection_failure{separator}delayed_connect_error:_111}}"
+            ));
+            assert_eq!(details.name(), "upstream_reset_before_response_started");
+            assert_eq!(details.reset_reason(), Some("remote_connection_failure"));
+            let failure = details.transport_failure().unwrap();
+            assert_eq!(failure.as_str(), "delayed connect error: 111");
+        }
+    }
+
+    #[test]
+    fn others_have_no_reset_reason() {
+        assert_eq!(Details::new("rbac_access_denied_matched_policy[none]").reset_reason(), None);
+        assert_eq!(Details::new("rbac_access_denied_matched_policy[none]").inner(), Some("none"));
+        assert!(Details::new("-").is_empty());
+        assert_eq!(Details::new("").name(), "");
+    }
+}

@@ -1,0 +1,159 @@
+//! The single facts of the evidence: what a rule rests on, and what the report shows of it.
+
+use super::{ConnectError, Evidence, TransportFailure};
+
+/// One fact. Rules name those they rest on; the report prints them as `key=value`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fact {
+    /// Response code details.
+    Details,
+    /// Response flags.
+    Flags,
+    /// HTTP status code.
+    Code,
+    /// Connection termination details.
+    Termination,
+    /// Filter chain.
+    FilterChain,
+    /// Protocol of the client's first bytes.
+    FirstBytes,
+    /// First line's HTTP version, of the client's first bytes.
+    RequestVersion,
+    /// Server name: in the ClientHello of the first bytes, or as the proxy read it.
+    Sni,
+    /// TLS version terminated by this proxy.
+    TlsVersion,
+    /// HTTP version of the request.
+    Protocol,
+    /// Why TLS with the client failed.
+    DownstreamFailure,
+    /// Whether SNI and `:authority` name the same host.
+    SniIsAuthority,
+    /// Whether this proxy's certificate covers the `:authority`.
+    CertificateCovers,
+    /// Virtual host.
+    VirtualHost,
+    /// Route.
+    Route,
+    /// Cluster.
+    Cluster,
+    /// Number of endpoints.
+    Endpoints,
+    /// Endpoint's address.
+    Endpoint,
+    /// Whether the endpoint takes Istio's mutual TLS.
+    EndpointMtls,
+    /// TLS version agreed with the upstream.
+    UpstreamTls,
+    /// BoringSSL's reason word towards the upstream.
+    UpstreamTlsReason,
+    /// What the socket towards the upstream said.
+    ConnectError,
+    /// Why the connection to the upstream failed, verbatim.
+    UpstreamFailure,
+    /// Number of attempts.
+    Attempts,
+    /// Protocol of the upstream's first bytes.
+    UpstreamFirstBytes,
+    /// The upstream's error page.
+    Page,
+    /// Whether another proxy may have made the answer.
+    ByProxy,
+}
+
+impl Fact {
+    /// The key in the evidence.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Details => "details",
+            Self::Flags => "flags",
+            Self::Code => "code",
+            Self::Termination => "termination",
+            Self::FilterChain => "filter_chain",
+            Self::FirstBytes => "first_bytes",
+            Self::RequestVersion => "request_version",
+            Self::Sni => "sni",
+            Self::TlsVersion => "tls_version",
+            Self::Protocol => "protocol",
+            Self::DownstreamFailure => "tls_failure",
+            Self::SniIsAuthority => "sni_is_authority",
+            Self::CertificateCovers => "certificate_covers_authority",
+            Self::VirtualHost => "virtual_host",
+            Self::Route => "route",
+            Self::Cluster => "cluster",
+            Self::Endpoints => "endpoints",
+            Self::Endpoint => "endpoint",
+            Self::EndpointMtls => "endpoint_takes_istio_mtls",
+            Self::UpstreamTls => "upstream_tls",
+            Self::UpstreamTlsReason => "upstream_tls_reason",
+            Self::ConnectError => "connect_error",
+            Self::UpstreamFailure => "upstream_failure",
+            Self::Attempts => "attempts",
+            Self::UpstreamFirstBytes => "upstream_first_bytes",
+            Self::Page => "page",
+            Self::ByProxy => "answered_by_proxy",
+        }
+    }
+
+    /// Its value, if it was seen.
+    pub fn value(self, e: &Evidence) -> Option<String> {
+        let (down, up) = (&e.downstream, &e.upstream);
+        let text = |t: &Option<String>| t.clone();
+        match self {
+            Self::Details => (!e.details.is_empty()).then(|| e.details.as_str().to_owned()),
+            Self::Flags => (e.flags.0 != 0).then(|| e.flags.short()),
+            Self::Code => e.code.map(|c| c.to_string()),
+            Self::Termination => text(&e.termination),
+            Self::FilterChain => text(&e.filter_chain),
+            Self::FirstBytes => down.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
+            Self::RequestVersion => {
+                let (major, minor) = down.first_bytes.as_ref()?.http.as_ref()?.version?;
+                Some(format!("HTTP/{major}.{minor}"))
+            }
+            Self::Sni => sni(e),
+            Self::TlsVersion => text(&down.tls_version),
+            Self::Protocol => text(&down.protocol),
+            Self::DownstreamFailure => down.transport_failure.as_ref().map(words),
+            Self::SniIsAuthority => down.sni_is_authority.map(|b| b.to_string()),
+            Self::CertificateCovers => down.certificate_covers_authority.map(|b| b.to_string()),
+            Self::VirtualHost => text(&e.route.virtual_host),
+            Self::Route => text(&e.route.name),
+            Self::Cluster => up.cluster.as_ref().map(|c| c.as_str().to_owned()),
+            Self::Endpoints => up.endpoints.map(|n| n.to_string()),
+            Self::Endpoint => text(&up.address),
+            Self::EndpointMtls => up.takes_istio_mtls.map(|b| b.to_string()),
+            Self::UpstreamTls => text(&up.tls_version),
+            Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),
+            Self::ConnectError => {
+                up.transport_failure.as_ref().and_then(TransportFailure::connect_error).map(error_name)
+            }
+            Self::UpstreamFailure => up.transport_failure.as_ref().map(|f| f.as_str().to_owned()),
+            Self::Attempts => up.attempts.filter(|n| *n > 1).map(|n| n.to_string()),
+            Self::UpstreamFirstBytes => up.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
+            Self::Page => e.answer.page.map(|p| p.id().to_owned()),
+            Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
+        }
+    }
+}
+
+/// The server name from wherever it was seen: a ClientHello in the first bytes, or the proxy's own reading.
+fn sni(e: &Evidence) -> Option<String> {
+    let hello = e.downstream.first_bytes.as_ref().and_then(|f| f.tls.as_ref());
+    hello.and_then(|h| h.sni.clone()).or_else(|| e.downstream.sni.clone())
+}
+
+/// The reason word where there is one, else the whole reason.
+fn words(failure: &TransportFailure) -> String {
+    failure.tls_reason().unwrap_or(failure.as_str()).to_owned()
+}
+
+fn error_name(error: ConnectError) -> String {
+    let name = match error {
+        ConnectError::Refused => "refused",
+        ConnectError::Unreachable => "unreachable",
+        ConnectError::TimedOut => "timed_out",
+        ConnectError::Reset => "reset",
+        ConnectError::Other => "other",
+    };
+    name.to_owned()
+}

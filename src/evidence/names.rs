@@ -1,0 +1,51 @@
+//! Host names: what a request asks for, and whether a certificate's or SNI's name covers it.
+
+/// The host of an `:authority`: without port, without the brackets of an IPv6 address.
+pub fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.contains(':') => host,
+        _ => authority,
+    }
+}
+
+/// Whether `pattern` (a name, or `*.` and a name, one label deep) covers `host`.
+pub fn covers(pattern: &str, host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host.split_once('.').is_some_and(|(label, rest)| {
+            !label.is_empty() && rest.eq_ignore_ascii_case(parent)
+        }),
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_cut_off() {
+        for (authority, host) in [
+            ("a.test.com", "a.test.com"),
+            ("a.test.com:443", "a.test.com"),
+            ("[::1]:80", "::1"),
+            ("::1", "::1"),
+            ("a:b", "a:b"),
+            ("", ""),
+        ] {
+            assert_eq!(host_of(authority), host, "{authority}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_one_label_deep() {
+        assert!(covers("*.test.com", "service2.TEST.com"));
+        assert!(!covers("*.test.com", "a.b.test.com"));
+        assert!(!covers("*.test.com", "test.com"));
+        assert!(covers("a.test.com", "A.test.com."));
+        assert!(!covers("a.test.com", "b.test.com"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Why a connection or its TLS failed, in Envoy's words.
+
+/// `transport_failure_reason` of either side, or what stands for it in the details.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportFailure(String);
+
+/// What the socket said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectError {
+    /// ECONNREFUSED: nobody listens there.
+    Refused,
+    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said no.
+    Unreachable,
+    /// ETIMEDOUT.
+    TimedOut,
+    /// ECONNRESET, EPIPE: it was closed while connecting.
+    Reset,
+    /// Any other.
+    Other,
+}
+
+impl TransportFailure {
+    /// Takes the reason with spaces, as properties have them, or underscores, as details have them.
+    pub fn new(reason: &str) -> Option<Self> {
+        let spaced = match reason.split_once("connect_error:_") {
+            Some((kind, error)) => {
+                format!("{}connect error: {}", kind.replace('_', " "), error.replace('_', " "))
+            }
+            None => reason.to_owned(),
+        };
+        let trimmed = spaced.trim();
+        (!trimmed.is_empty() && trimmed != "-").then(|| Self(trimmed.to_owned()))
+    }
+
+    /// The whole reason.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it holds this word.
+    pub fn has(&self, word: &str) -> bool {
+        self.0.contains(word)
+    }
+
+    /// Whether it speaks of TLS at all.
+    pub fn is_tls(&self) -> bool {
+        self.0.starts_with("TLS") || self.has("OPENSSL_internal") || self.has("TLS_error")
+    }
+
+    /// BoringSSL's reason word, such as `WRONG_VERSION_NUMBER`. The number before it is the same
+    /// reason, but differs between builds.
+    pub fn tls_reason(&self) -> Option<&str> {
+        let (_, after) = self.0.split_once("OPENSSL_internal:")?;
+        let word = after.split([':', '|', '}', ' ']).next().unwrap_or_default();
+        (!word.is_empty()).then_some(word)
+    }
+
+    /// What the socket said, if that is what failed.
+    ///
+    /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
+    pub fn connect_error(&self) -> Option<ConnectError> {
+        let (_, error) = self.0.split_once("connect error: ")?;
+        let error = error.split('|').next().unwrap_or(error).trim();
+        Some(match error {
+            "111" | "Connection refused" => ConnectError::Refused,
+            "113" | "No route to host" | "101" | "Network is unreachable" | "1"
+            | "Operation not permitted" | "13" | "Permission denied" => ConnectError::Unreachable,
+            "110" | "Connection timed out" => ConnectError::TimedOut,
+            "104" | "Connection reset by peer" | "32" | "Broken pipe" => ConnectError::Reset,
+            _ => ConnectError::Other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_word_counts_not_the_number() {
+        for (text, word) in [
+            ("TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", "WRONG_VERSION_NUMBER"),
+            ("TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", "WRONG_VERSION_NUMBER"),
+            ("TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "WRONG_VERSION_NUMBER"),
+            ("TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end", "CERTIFICATE_VERIFY_FAILED"),
+            ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST", "HTTP_REQUEST"),
+        ] {
+            let failure = TransportFailure::new(text).unwrap();
+            assert!(failure.is_tls(), "{text}");
+            assert_eq!(failure.tls_reason(), Some(word), "{text}");
+        }
+        let sds = TransportFailure::new("TLS error: Secret is not supplied by SDS").unwrap();
+        assert!(sds.is_tls() && sds.tls_reason().is_none());
+    }
+
+    #[test]
+    fn socket_errors_by_number_and_by_name() {
+        for (text, error) in [
+            ("delayed connect error: 111", ConnectError::Refused),
+            ("immediate_connect_error:_Connection_refused", ConnectError::Refused),
+            ("delayed connect error: 113", ConnectError::Unreachable),
+            ("immediate connect error: Network is unreachable", ConnectError::Unreachable),
+            ("delayed connect error: 110", ConnectError::TimedOut),
+            ("immediate connect error: 99", ConnectError::Other),
+        ] {
+            assert_eq!(TransportFailure::new(text).unwrap().connect_error(), Some(error), "{text}");
+        }
+        assert_eq!(TransportFailure::new("-"), None);
+    }
+}

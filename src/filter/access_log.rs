@@ -1,0 +1,40 @@
+//! The access-log role: what no filter sees (no filter chain, failed TLS handshakes), and everything else
+//! that no other role has told.
+
+use super::connection::is_tcp;
+use super::{Plugin, collect};
+use crate::evidence::{Answer, Evidence};
+use crate::host::Host;
+use crate::report::Series;
+
+impl Plugin {
+    /// A stream or connection is logged. The proxy may be at its listener or at a connection manager.
+    pub fn on_access_log(&mut self, host: &impl Host, series: &mut Series) {
+        if collect::already_told(host) {
+            return;
+        }
+        let Some(mut evidence) = gather(host) else { return };
+        evidence.direction = self.direction(host);
+        self.conclude(host, series, &evidence);
+    }
+}
+
+/// Finds out what is being logged. Envoy has no attribute for that.
+fn gather(host: &impl Host) -> Option<Evidence> {
+    let details = collect::details(host);
+    let failure = collect::downstream_failure(host);
+    if failure.is_some() || details.name() == "filter_chain_not_found" {
+        return Some(collect::listener(host, details, failure));
+    }
+    let flags = collect::flags(host).unwrap_or_default();
+    let code = collect::code(host);
+    // Only streams have a code or details; connections of a connection manager have neither.
+    if code.is_some() || !details.is_empty() {
+        return Some(collect::http(host, flags, code, details, Answer::default()));
+    }
+    is_tcp(host, flags).then(|| {
+        let mut evidence = collect::tcp(host, flags);
+        evidence.downstream.first_bytes = collect::first_bytes(host);
+        evidence
+    })
+}

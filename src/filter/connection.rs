@@ -1,0 +1,85 @@
+//! The connection role: the first bytes of each connection, and how connections on TCP chains end.
+
+use super::{Plugin, collect};
+use crate::evidence::{Evidence, Flags};
+use crate::host::{Buffer, Host};
+use crate::report::Series;
+use crate::wire::Sniffer;
+
+/// One connection, in front of a connection manager or of a TCP proxy.
+#[derive(Debug)]
+pub struct Connection {
+    client: Sniffer,
+    server: Sniffer,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self { client: Sniffer::client(), server: Sniffer::server() }
+    }
+}
+
+impl Connection {
+    /// Bytes from the client pass.
+    pub fn on_downstream_data(&mut self, host: &impl Host) {
+        if feed(&mut self.client, host, Buffer::DownstreamData)
+            && let Some(seen) = self.client.seen()
+        {
+            // What the HTTP role of this connection reads. Written before the connection manager parses.
+            let _ = host.set_property(collect::FIRST_BYTES, seen.encode().as_bytes());
+        }
+    }
+
+    /// Bytes from the upstream pass (or, in front of a connection manager, its answer).
+    pub fn on_upstream_data(&mut self, host: &impl Host) {
+        // An answer matters only where the client didn't speak HTTP.
+        if !self.client_spoke_http() {
+            feed(&mut self.server, host, Buffer::UpstreamData);
+        }
+    }
+
+    /// The connection is over.
+    pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
+        let flags = collect::flags(host).unwrap_or_default();
+        let client = self.client.seen().cloned();
+        let client_tls = client.as_ref().is_some_and(|first| first.protocol.is_tls());
+        let suspicious = flags.any_failure() || (client_tls && collect::upstream_tls(host).is_some());
+        if !suspicious || !is_tcp(host, flags) {
+            return;
+        }
+        let mut evidence: Evidence = collect::tcp(host, flags);
+        evidence.downstream.first_bytes = client;
+        evidence.upstream.first_bytes = self.server.seen().cloned();
+        evidence.direction = plugin.direction(host);
+        plugin.conclude(host, series, &evidence);
+    }
+
+    fn client_spoke_http(&self) -> bool {
+        self.client.seen().is_some_and(|first| first.protocol.is_http())
+    }
+}
+
+/// Whether this connection belongs to a TCP proxy: only that one picks a cluster, or fails to, for a whole
+/// connection. A connection manager leaves a flag of its own (DPE, DT, OM) on the connection, and no cluster.
+pub(super) fn is_tcp(host: &impl Host, flags: Flags) -> bool {
+    const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
+        .and(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .and(Flags::UPSTREAM_OVERFLOW)
+        .and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .and(Flags::NO_CLUSTER_FOUND);
+    flags.has(BY_TCP_PROXY) || collect::cluster(host).is_some()
+}
+
+/// Gives the sniffer what it still wants; whether there was anything new.
+fn feed(sniffer: &mut Sniffer, host: &impl Host, buffer: Buffer) -> bool {
+    let wanted = sniffer.wants();
+    if wanted == 0 {
+        return false;
+    }
+    let bytes = host.buffer(buffer, 0, wanted).unwrap_or_default();
+    if bytes.is_empty() {
+        return false;
+    }
+    sniffer.push(&bytes);
+    true
+}

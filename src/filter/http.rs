@@ -1,0 +1,98 @@
+//! The HTTP role: every stream of a connection manager, those that its codec rejected included.
+
+use super::{Plugin, WORTH_A_HEADER, collect};
+use crate::diagnosis::{Verdict, diagnose};
+use crate::evidence::{Answer, Flags, Page};
+use crate::host::{Buffer, HeaderMap, Host};
+use crate::report::Series;
+
+/// What is kept of one stream until its end: two bytes and some bits.
+#[derive(Debug, Clone, Default)]
+pub struct HttpStream {
+    code: Option<u16>,
+    headers_only: bool,
+    page_seen: bool,
+    answer: Answer,
+}
+
+/// The most bytes of an error page that are read: the sentence stands near its beginning.
+const LONGEST_PAGE: usize = 2048;
+
+impl HttpStream {
+    /// The response's headers pass, before the connection manager rewrites them.
+    pub fn on_response_headers(&mut self, host: &impl Host, plugin: &mut Plugin, end_of_stream: bool) {
+        // One read decides here and in `on_log`: most responses are no errors.
+        self.code = status(host);
+        self.headers_only = end_of_stream;
+        let Some(code) = self.code.filter(|code| *code >= 400) else { return };
+        if code >= 500 {
+            self.answer.by_proxy = Some(bears_a_proxys_mark(host));
+        }
+        self.tell_client(host, plugin, code);
+    }
+
+    /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
+    pub fn on_response_body(&mut self, host: &impl Host) {
+        let may_be_page = matches!(self.code, Some(400 | 495..=497));
+        if may_be_page && !self.page_seen {
+            self.page_seen = true;
+            let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
+            self.answer.page = Page::recognise(&body);
+        }
+    }
+
+    /// The stream is over.
+    pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
+        let flags = collect::flags(host).unwrap_or_default();
+        if self.is_success(flags) {
+            return;
+        }
+        let details = collect::details(host);
+        // A local reply to gRPC is `200` without a body; the details tell it from a plain empty answer.
+        // The application's own 4xx ends here, too.
+        let own_4xx = details.via_upstream() && self.code.is_some_and(|c| c < 500) && self.answer.page.is_none();
+        if own_4xx && !flags.any_failure() {
+            return;
+        }
+        let code = collect::code(host);
+        let answer = core::mem::take(&mut self.answer);
+        let mut evidence = collect::http(host, flags, code, details, answer);
+        evidence.direction = plugin.direction(host);
+        plugin.conclude(host, series, &evidence);
+    }
+
+    fn is_success(&self, flags: Flags) -> bool {
+        let fine = self.code.is_some_and(|code| code < 400) && !flags.any_failure();
+        let may_be_grpc_reply = self.headers_only && self.code == Some(200);
+        fine && !may_be_grpc_reply
+    }
+
+    /// Puts the cause into Envoy's own error reply, if that was asked for.
+    fn tell_client(&self, host: &impl Host, plugin: &mut Plugin, code: u16) {
+        let Some(name) = plugin.config.response_header.clone() else { return };
+        let details = collect::details(host);
+        if details.is_empty() || details.via_upstream() {
+            return;
+        }
+        let flags = collect::flags(host).unwrap_or_default();
+        let mut evidence = collect::http(host, flags, Some(code), details, self.answer.clone());
+        evidence.direction = plugin.direction(host);
+        let told = diagnose(&evidence).filter(|v: &Verdict| v.confidence >= WORTH_A_HEADER);
+        if let Some(verdict) = told {
+            // The header is a courtesy: where the host refuses it, the log still tells.
+            let _ = host.set_header(HeaderMap::Response, &name, verdict.cause.id());
+        }
+    }
+}
+
+fn status(host: &impl Host) -> Option<u16> {
+    let value = host.header(HeaderMap::Response, ":status").ok().flatten()?;
+    core::str::from_utf8(&value).ok()?.parse().ok()
+}
+
+/// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.
+fn bears_a_proxys_mark(host: &impl Host) -> bool {
+    let server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
+    let via = host.header(HeaderMap::Response, "via").ok().flatten();
+    String::from_utf8_lossy(&server).contains("envoy") || via.is_some()
+}

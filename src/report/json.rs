@@ -1,0 +1,23 @@
+//! One flat JSON object, written directly: the strings are clean already, and the order is kept.
+
+use core::fmt::Write as _;
+
+/// An object of texts and, behind them, numbers. The texts must be clean (see [`super::clean`]).
+pub(super) fn object<'a>(
+    texts: impl Iterator<Item = (&'a str, &'a str)>,
+    numbers: &[(&str, u64)],
+) -> String {
+    let mut out = String::from("{");
+    let mut separator = "";
+    for (key, value) in texts {
+        out.extend([separator, "\"", key, "\":\"", value, "\""]);
+        separator = ",";
+    }
+    for (key, value) in numbers {
+        // Writing to a String can't fail.
+        let _ = write!(out, "{separator}\"{key}\":{value}");
+        separator = ",";
+    }
+    out.push('}');
+    out
+}

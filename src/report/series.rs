@@ -1,0 +1,145 @@
+//! The counters: names in the form whose labels Istio's tag extraction reads, and a bound on how many.
+
+use hashbrown::HashMap;
+
+use crate::catalogue::Cause;
+use crate::diagnosis::Confidence;
+use crate::evidence::Direction;
+use crate::host::{Host, MetricId, MetricKind, Result};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// `meshwhy_failures_total`
+    Failures,
+    /// `meshwhy_observations_total`
+    Observations,
+}
+
+impl Counter {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Failures => "meshwhy_failures_total",
+            Self::Observations => "meshwhy_observations_total",
+        }
+    }
+}
+
+/// A label set. The side follows from the cause.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Labels {
+    /// The metric.
+    pub counter: Counter,
+    /// `cause` and `side`.
+    pub cause: Cause,
+    /// `confidence`.
+    pub confidence: Confidence,
+    /// `direction`.
+    pub direction: Direction,
+    /// `resource`; empty where the proxy doesn't know it or the label is off.
+    pub resource: String,
+}
+
+/// What stands for all resources beyond the bound.
+const OTHER: &str = "_other";
+
+impl Labels {
+    /// The stat's name, without the prefix `wasmcustom.` that Envoy puts before it.
+    pub fn stat_name(&self) -> String {
+        format!(
+            "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
+            self.cause.id(),
+            self.confidence.id(),
+            self.cause.side().id(),
+            self.direction.id(),
+            self.resource,
+            self.counter.name(),
+        )
+    }
+}
+
+/// The stat that says which version runs.
+pub fn build_info_name() -> String {
+    format!("version=.={};.;meshwhy_build_info", env!("CARGO_PKG_VERSION"))
+}
+
+/// The stat that counts failures whose own series was refused.
+pub const fn dropped_name() -> &'static str {
+    "meshwhy_series_dropped_total"
+}
+
+/// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets the
+/// resource becomes `_other`, and the number of such sets is bounded by the catalogue.
+#[derive(Debug, Default)]
+pub struct Series {
+    ids: HashMap<Labels, MetricId>,
+    dropped: Option<MetricId>,
+}
+
+impl Series {
+    /// Adds one; beyond `max` label sets the resource becomes `_other`.
+    ///
+    /// # Errors
+    /// The host's status, when it refuses the metric.
+    pub fn count(&mut self, host: &impl Host, mut labels: Labels, max: u32) -> Result<()> {
+        let known = self.ids.contains_key(&labels);
+        let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
+        if !known && full && !labels.resource.is_empty() {
+            OTHER.clone_into(&mut labels.resource);
+            let dropped = match self.dropped {
+                Some(id) => id,
+                None => host.define_metric(MetricKind::Counter, dropped_name())?,
+            };
+            self.dropped = Some(dropped);
+            host.increment(dropped, 1)?;
+        }
+        let id = match self.ids.get(&labels) {
+            Some(id) => *id,
+            None => {
+                let id = host.define_metric(MetricKind::Counter, &labels.stat_name())?;
+                self.ids.insert(labels, id);
+                id
+            }
+        };
+        host.increment(id, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::MemoryHost;
+
+    fn labels(resource: &str) -> Labels {
+        Labels {
+            counter: Counter::Failures,
+            cause: Cause::RouteNoMatch,
+            confidence: Confidence::Certain,
+            direction: Direction::Outbound,
+            resource: resource.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_name_is_istios_form() {
+        assert_eq!(
+            labels("VirtualService/default/reviews").stat_name(),
+            "cause=.=route_no_match;.;confidence=.=certain;.;side=.=mesh;.;direction=.=outbound;.;\
+             resource=.=VirtualService/default/reviews;.;meshwhy_failures_total"
+        );
+    }
+
+    #[test]
+    fn beyond_the_bound_nothing_is_lost_from_the_sum() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        for i in 0..10_000 {
+            series.count(&host, labels(&format!("VirtualService/ns/{}", i % 1_000)), 4).unwrap();
+        }
+        let metrics = host.metrics();
+        assert_eq!(metrics.len(), 4 + 1 + 1, "four, _other, and the count of what was refused");
+        let sum = |part: &str| metrics.iter().filter(|(n, _)| n.contains(part)).map(|(_, v)| v).sum::<i64>();
+        assert_eq!(sum("failures_total"), 10_000);
+        assert_eq!(sum("_other"), 10_000 - 40);
+        assert_eq!(sum("series_dropped"), 10_000 - 40);
+    }
+}
