@@ -27,9 +27,9 @@ impl Cause {
 
             // Seen from this proxy the client ended or spoiled the handshake. Where the gateway's
             // own certificate is at fault, the manual says so.
-            Self::ClientCertificateMissing
-            | Self::ClientCertificateRejected
-            | Self::DownstreamTlsFailed => Side::Downstream,
+            Self::ClientCertificateMissing | Self::ClientCertificateRejected | Self::DownstreamTlsFailed => {
+                Side::Downstream
+            }
             // The client can't present a mesh certificate by itself: a sidecar or a policy can.
             Self::PlaintextToStrictMtls | Self::NoFilterChainForSni => Side::Mesh,
 
@@ -260,9 +260,7 @@ impl Cause {
                 "Allow this caller in Mixer's rules, or move them to an AuthorizationPolicy."
             }
             Self::MixerResourceExhausted => "Send fewer requests, or raise the quota in Mixer.",
-            Self::MixerInternal => {
-                "Correct the Mixer adapter or rule that the log of istio-policy names."
-            }
+            Self::MixerInternal => "Correct the Mixer adapter or rule that the log of istio-policy names.",
 
             Self::ClientDisconnected => {
                 "Check the client's timeout and log: it left before the response was complete."

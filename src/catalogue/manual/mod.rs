@@ -31,7 +31,7 @@ pub struct Entry {
     pub looks_like: &'static str,
     /// Commands that prove it, with comments on what to look for.
     pub confirm: &'static str,
-    /// What to change. `Cause::fix` has it in one sentence.
+    /// What to know when changing it. [`Cause::fix`] comes first, in one sentence.
     pub fix: &'static str,
     /// The change as YAML, to apply or to merge.
     pub fix_yaml: Option<&'static str>,

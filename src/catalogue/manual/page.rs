@@ -33,8 +33,7 @@ pub enum PageSection {
 
 impl PageSection {
     /// Where the page is.
-    pub const PAGE: &'static str =
-        "https://istio.io/latest/docs/ops/common-problems/network-issues/";
+    pub const PAGE: &'static str = "https://istio.io/latest/docs/ops/common-problems/network-issues/";
 
     /// Every section, in the order of the page.
     pub const ALL: &'static [Self] = &[
@@ -68,7 +67,9 @@ impl PageSection {
             Self::GatewayTermination => "Gateway with TLS termination",
             Self::GatewayPassthrough => "Gateway with TLS passthrough",
             Self::DoubleTls => "Double TLS (TLS origination for a TLS request)",
-            Self::SharedCertificate => "404 errors occur when multiple gateways configured with same TLS certificate",
+            Self::SharedCertificate => {
+                "404 errors occur when multiple gateways configured with same TLS certificate"
+            }
         }
     }
 
@@ -87,17 +88,18 @@ impl PageSection {
             Self::GatewayTermination => "gateway-with-tls-termination",
             Self::GatewayPassthrough => "gateway-with-tls-passthrough",
             Self::DoubleTls => "double-tls",
-            Self::SharedCertificate => "404-errors-occur-when-multiple-gateways-configured-with-same-tls-certificate",
+            Self::SharedCertificate => {
+                "404-errors-occur-when-multiple-gateways-configured-with-same-tls-certificate"
+            }
         }
     }
 
     /// The section that it is a part of.
     pub const fn parent(self) -> Option<Self> {
         match self {
-            Self::HttpsToHttpPort
-            | Self::GatewayMismatch
-            | Self::DoubleTls
-            | Self::SharedCertificate => Some(Self::TlsMistakes),
+            Self::HttpsToHttpPort | Self::GatewayMismatch | Self::DoubleTls | Self::SharedCertificate => {
+                Some(Self::TlsMistakes)
+            }
             Self::GatewayTermination | Self::GatewayPassthrough => Some(Self::GatewayMismatch),
             Self::RequestsRejected
             | Self::RouteRulesNoEffect
