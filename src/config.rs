@@ -163,7 +163,8 @@ fn header_name(value: &Value) -> Option<String> {
 }
 
 fn number(key: &'static str, least: u32, value: &Value) -> Result<u32, ConfigError> {
-    let expected = if least == 0 { "a whole number from 0 to 1000000" } else { "a whole number from 1 to 1000000" };
+    let expected =
+        if least == 0 { "a whole number from 0 to 1000000" } else { "a whole number from 1 to 1000000" };
     one_of(key, expected, value, |v| {
         let whole = v.as_u64().or_else(|| whole_float(v))?;
         u32::try_from(whole).ok().filter(|n| (least..=1_000_000).contains(n))
@@ -174,7 +175,11 @@ fn number(key: &'static str, least: u32, value: &Value) -> Result<u32, ConfigErr
 fn whole_float(value: &Value) -> Option<u64> {
     let float = value.as_f64()?;
     let whole = (0.0..=1_000_000.0).contains(&float) && float.fract() == 0.0;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be whole and in range"
+    )]
     whole.then_some(float as u64)
 }
 

@@ -85,7 +85,9 @@ impl Worker {
         }
         // Access loggers have no stream of their own: Envoy logs on the plugin's context.
         match self.plugins.get_mut(&context) {
-            Some(plugin) if plugin.role() == Role::AccessLog => plugin.on_access_log(&Proxy, &mut self.series),
+            Some(plugin) if plugin.role() == Role::AccessLog => {
+                plugin.on_access_log(&Proxy, &mut self.series)
+            }
             Some(plugin) => plugin.complain_of_place(&Proxy, "an access logger", "access_log"),
             None => {}
         }

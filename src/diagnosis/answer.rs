@@ -13,11 +13,15 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Route, Fact::Attempts];
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Route, Fact::Attempts];
     let named = matches!(
         e.details.name(),
         // The docs' name and the source's: the binary (1.40) has the second.
-        "upstream_response_timeout" | "response_timeout" | "upstream_per_try_timeout" | "upstream_per_try_idle_timeout"
+        "upstream_response_timeout"
+            | "response_timeout"
+            | "upstream_per_try_timeout"
+            | "upstream_per_try_idle_timeout"
     );
     (named || e.flags.has(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
     Verdict::certain(Cause::UpstreamTimeout, FACTS)
@@ -38,7 +42,9 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     match e.details.reset_reason() {
         Some("connection_termination") => return Verdict::likely(Cause::UpstreamClosedConnection, FACTS),
-        Some("remote_reset" | "remote_refused_stream_reset") => return Verdict::certain(Cause::UpstreamReset, FACTS),
+        Some("remote_reset" | "remote_refused_stream_reset") => {
+            return Verdict::certain(Cause::UpstreamReset, FACTS);
+        }
         _ => {}
     }
     if e.flags.has(Flags::UPSTREAM_REMOTE_RESET) {
@@ -52,7 +58,8 @@ fn ended(e: &Evidence) -> Option<Verdict> {
 
 /// A 5xx that the upstream sent. If the answer bears another proxy's marks, that one may have made it.
 fn own_error(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::ByProxy, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Code, Fact::ByProxy, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     let code = e.code.filter(|c| *c >= 500)?;
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.

@@ -54,7 +54,9 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
     let first = e.downstream.first_bytes.as_ref()?;
     match first.protocol {
         // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client.
-        Protocol::TlsClientHello if e.downstream.tls_version.is_some() => Verdict::certain(Cause::DoubleTls, BYTES),
+        Protocol::TlsClientHello if e.downstream.tls_version.is_some() => {
+            Verdict::certain(Cause::DoubleTls, BYTES)
+        }
         Protocol::TlsClientHello => Verdict::certain(Cause::TlsOnPlaintextPort, BYTES),
         _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
         Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
@@ -81,7 +83,10 @@ fn is_protocol_error(name: &str) -> bool {
         "request_headers_failed_strict_check",
     ];
     // The client's own reset is no protocol error.
-    let reset = matches!(name, "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset" | "http3.remote_refuse");
+    let reset = matches!(
+        name,
+        "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset" | "http3.remote_refuse"
+    );
     let by_codec = ["http1.", "http2.", "http3.", "uhv."].iter().any(|prefix| name.starts_with(prefix));
     REFUSED.contains(&name) || (by_codec && !reset)
 }

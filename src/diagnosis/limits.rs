@@ -10,11 +10,18 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     let by_details = match e.details.name() {
-        "stream_idle_timeout" | "request_header_timeout" | "downstream_header_timeout" => Some(Cause::IdleTimeout),
-        "max_duration_timeout" | "duration_timeout" | "request_overall_timeout"
+        "stream_idle_timeout" | "request_header_timeout" | "downstream_header_timeout" => {
+            Some(Cause::IdleTimeout)
+        }
+        "max_duration_timeout"
+        | "duration_timeout"
+        | "request_overall_timeout"
         | "upstream_max_stream_duration_reached" => Some(Cause::MaxDurationReached),
         "overload" => Some(Cause::ProxyOverloaded),
-        "downstream_remote_disconnect" | "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset"
+        "downstream_remote_disconnect"
+        | "http2.remote_reset"
+        | "http2.remote_refuse"
+        | "http3.remote_reset"
         | "http3.remote_refuse" => Some(Cause::ClientDisconnected),
         _ => None,
     };

@@ -25,7 +25,10 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
         return None;
     }
-    Verdict::certain(Cause::CircuitBreakerOverflow, &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint])
+    Verdict::certain(
+        Cause::CircuitBreakerOverflow,
+        &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint],
+    )
 }
 
 /// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's
@@ -43,13 +46,17 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
 
 /// `503 UF`, and what the socket said.
 fn connection(e: &Evidence) -> Option<Verdict> {
-    const SOCKET: &[Fact] = &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const SOCKET: &[Fact] =
+        &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::UpstreamFailure, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     let reason = e.details.reset_reason();
     let failure = e.upstream.transport_failure.as_ref();
     let failed = e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE)
-        || matches!(reason, Some("remote_connection_failure" | "local_connection_failure" | "connection_failure"));
+        || matches!(
+            reason,
+            Some("remote_connection_failure" | "local_connection_failure" | "connection_failure")
+        );
     if failure.is_some_and(|f| f.has("socket_creation_failure") || f.has("socket creation failure")) {
         return Verdict::likely(Cause::FileDescriptorsExhausted, FACTS);
     }

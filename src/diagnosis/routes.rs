@@ -38,8 +38,14 @@ fn http(e: &Evidence) -> Option<Verdict> {
 /// `404 NR`. The virtual host is the question: known or not (read on 1.40: it stays when no route matches).
 fn route_not_found(e: &Evidence) -> Option<Verdict> {
     const HOST: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Protocol, Fact::Sni, Fact::SniIsAuthority];
-    const REUSED: &[Fact] =
-        &[Fact::Details, Fact::Protocol, Fact::Sni, Fact::SniIsAuthority, Fact::CertificateCovers, Fact::TlsVersion];
+    const REUSED: &[Fact] = &[
+        Fact::Details,
+        Fact::Protocol,
+        Fact::Sni,
+        Fact::SniIsAuthority,
+        Fact::CertificateCovers,
+        Fact::TlsVersion,
+    ];
     if let Some(reused) = reused_connection(e) {
         return Verdict::new(reused, Cause::ConnectionReusedAcrossGateways, REUSED);
     }

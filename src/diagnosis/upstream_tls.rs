@@ -14,8 +14,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 
 /// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
 pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
-    let originates = e.upstream.tls_version.is_some()
-        || e.upstream.transport_failure.as_ref().is_some_and(|f| f.is_tls());
+    let originates =
+        e.upstream.tls_version.is_some() || e.upstream.transport_failure.as_ref().is_some_and(|f| f.is_tls());
     let meant = e.upstream.takes_istio_mtls == Some(true);
     // A server that answers TLS inside the TLS knows what it does: a tunnel.
     let tunnel = e.upstream.first_bytes.as_ref().is_some_and(|f| f.protocol.is_tls());
@@ -23,8 +23,14 @@ pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
 }
 
 fn double_tls(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::FirstBytes, Fact::Sni, Fact::UpstreamTls, Fact::UpstreamFirstBytes, Fact::UpstreamFailure, Fact::Cluster];
+    const FACTS: &[Fact] = &[
+        Fact::FirstBytes,
+        Fact::Sni,
+        Fact::UpstreamTls,
+        Fact::UpstreamFirstBytes,
+        Fact::UpstreamFailure,
+        Fact::Cluster,
+    ];
     looks_like_double_tls(e).then_some(())?;
     match &e.upstream.first_bytes {
         // Inside the second TLS the server answered in plaintext to the first one's ClientHello.
@@ -37,11 +43,20 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
 
 /// The handshake failed, and BoringSSL says why.
 fn handshake(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::UpstreamTlsReason, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::UpstreamTlsReason,
+        Fact::UpstreamFailure,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
     match failure.tls_reason().unwrap_or_default() {
-        "WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "BAD_PACKET_LENGTH" | "PACKET_LENGTH_TOO_LONG"
+        "WRONG_VERSION_NUMBER"
+        | "HTTP_REQUEST"
+        | "BAD_PACKET_LENGTH"
+        | "PACKET_LENGTH_TOO_LONG"
         | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS),
         "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::UpstreamCertificateRejected, FACTS),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
@@ -49,11 +64,14 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         }
         // TLS 1.2 servers say no more than this when a client certificate is missing or not trusted,
         // and the same for no common cipher.
-        "SSLV3_ALERT_HANDSHAKE_FAILURE" | "TLSV1_ALERT_UNKNOWN_CA" | "SSLV3_ALERT_BAD_CERTIFICATE"
-        | "SSLV3_ALERT_CERTIFICATE_EXPIRED" | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"
-        | "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE" | "SSLV3_ALERT_CERTIFICATE_REVOKED" | "TLSV1_ALERT_ACCESS_DENIED" => {
-            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
-        }
+        "SSLV3_ALERT_HANDSHAKE_FAILURE"
+        | "TLSV1_ALERT_UNKNOWN_CA"
+        | "SSLV3_ALERT_BAD_CERTIFICATE"
+        | "SSLV3_ALERT_CERTIFICATE_EXPIRED"
+        | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"
+        | "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE"
+        | "SSLV3_ALERT_CERTIFICATE_REVOKED"
+        | "TLSV1_ALERT_ACCESS_DENIED" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
         _ => Verdict::certain(Cause::UpstreamTlsFailed, FACTS),
     }
 }
@@ -68,7 +86,9 @@ fn page(e: &Evidence) -> Option<Verdict> {
         }
         // The page came over TLS: whatever is behind the upstream made it.
         Page::PlaintextToTlsPort => Verdict::possible(Cause::UpstreamExpectsTls, FACTS),
-        Page::ClientCertificateRequired | Page::ClientCertificateRefused if e.upstream.tls_version.is_some() => {
+        Page::ClientCertificateRequired | Page::ClientCertificateRefused
+            if e.upstream.tls_version.is_some() =>
+        {
             Verdict::certain(Cause::UpstreamRequiresClientCertificate, FACTS)
         }
         Page::ClientCertificateRequired | Page::ClientCertificateRefused => {

@@ -63,8 +63,14 @@ impl TransportFailure {
         let error = error.split('|').next().unwrap_or(error).trim();
         Some(match error {
             "111" | "Connection refused" => ConnectError::Refused,
-            "113" | "No route to host" | "101" | "Network is unreachable" | "1"
-            | "Operation not permitted" | "13" | "Permission denied" => ConnectError::Unreachable,
+            "113"
+            | "No route to host"
+            | "101"
+            | "Network is unreachable"
+            | "1"
+            | "Operation not permitted"
+            | "13"
+            | "Permission denied" => ConnectError::Unreachable,
             "110" | "Connection timed out" => ConnectError::TimedOut,
             "104" | "Connection reset by peer" | "32" | "Broken pipe" => ConnectError::Reset,
             _ => ConnectError::Other,
@@ -79,10 +85,22 @@ mod tests {
     #[test]
     fn the_reason_word_counts_not_the_number() {
         for (text, word) in [
-            ("TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", "WRONG_VERSION_NUMBER"),
-            ("TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end", "WRONG_VERSION_NUMBER"),
-            ("TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "WRONG_VERSION_NUMBER"),
-            ("TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end", "CERTIFICATE_VERIFY_FAILED"),
+            (
+                "TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end",
+                "CERTIFICATE_VERIFY_FAILED",
+            ),
             ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST", "HTTP_REQUEST"),
         ] {
             let failure = TransportFailure::new(text).unwrap();

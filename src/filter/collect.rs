@@ -4,8 +4,8 @@
 //! one a tenth of it, so only failures come here.
 
 use crate::evidence::{
-    Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure, Upstream,
-    covers, host_of,
+    Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure,
+    Upstream, covers, host_of,
 };
 use crate::host::Host;
 use crate::wire::FirstBytes;
@@ -81,7 +81,13 @@ pub(super) fn is_router(host: &impl Host) -> bool {
 }
 
 /// What an HTTP stream shows.
-pub(super) fn http(host: &impl Host, flags: Flags, code: Option<u16>, details: Details, answer: Answer) -> Evidence {
+pub(super) fn http(
+    host: &impl Host,
+    flags: Flags,
+    code: Option<u16>,
+    details: Details,
+    answer: Answer,
+) -> Evidence {
     let no_route = details.name() == "route_not_found";
     let downstream = Downstream {
         protocol: text(host, "request\0protocol"),

@@ -50,7 +50,8 @@ impl HttpStream {
         let details = collect::details(host);
         // A local reply to gRPC is `200` without a body; the details tell it from a plain empty answer.
         // The application's own 4xx ends here, too.
-        let own_4xx = details.via_upstream() && self.code.is_some_and(|c| c < 500) && self.answer.page.is_none();
+        let own_4xx =
+            details.via_upstream() && self.code.is_some_and(|c| c < 500) && self.answer.page.is_none();
         if own_4xx && !flags.any_failure() {
             return;
         }

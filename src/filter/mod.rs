@@ -57,7 +57,8 @@ impl Plugin {
     pub fn complain_of_place(&mut self, host: &impl Host, place: &str, role: &str) {
         if !self.misplaced {
             self.misplaced = true;
-            let line = format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here");
+            let line =
+                format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here");
             host.log(Level::Error, &line);
         }
     }

@@ -13,18 +13,8 @@ use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
-    fn proxy_get_property(
-        path: *const u8,
-        path_size: usize,
-        value: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
-    fn proxy_set_property(
-        path: *const u8,
-        path_size: usize,
-        value: *const u8,
-        size: usize,
-    ) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_header_map_value(
         map: u32,
         key: *const u8,
@@ -143,10 +133,8 @@ impl Host for Proxy {
 
     fn buffer(&self, buffer: Buffer, start: usize, max: usize) -> Result<Vec<u8>> {
         // SAFETY: as above.
-        fetch(|data, size| unsafe {
-            proxy_get_buffer_bytes(buffer_type(buffer), start, max, data, size)
-        })
-        .map(Option::unwrap_or_default)
+        fetch(|data, size| unsafe { proxy_get_buffer_bytes(buffer_type(buffer), start, max, data, size) })
+            .map(Option::unwrap_or_default)
     }
 
     fn define_metric(&self, kind: MetricKind, name: &str) -> Result<MetricId> {

@@ -68,7 +68,8 @@ impl Report {
     /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.
     pub fn log_line(&self, suppressed: u64) -> String {
         let named = self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value));
-        let fields = [("event", "meshwhy")].into_iter().chain(named).chain([("direction", self.direction.id())]);
+        let fields =
+            [("event", "meshwhy")].into_iter().chain(named).chain([("direction", self.direction.id())]);
         let counts: &[(&str, u64)] = if suppressed > 0 { &[("suppressed", suppressed)] } else { &[] };
         json::object(fields, counts)
     }

@@ -16,9 +16,10 @@ pub fn escape(text: &str, longest: usize) -> String {
             out.push(char::from(byte));
         } else if !plain && room >= 3 {
             out.push('%');
-            out.extend([byte >> 4, byte & 15].map(|half| {
-                char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase()
-            }));
+            out.extend(
+                [byte >> 4, byte & 15]
+                    .map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase()),
+            );
         } else {
             break;
         }

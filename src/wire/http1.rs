@@ -3,14 +3,25 @@
 use super::HttpLine;
 
 const METHODS: &[&[u8]] = &[
-    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PROPFIND", b"QUERY",
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"PATCH",
+    b"CONNECT",
+    b"TRACE",
+    b"PROPFIND",
+    b"QUERY",
 ];
 
 /// A request line: any method with a version behind the target, or a common method without one.
 pub(super) fn request_line(line: &[u8]) -> Option<HttpLine> {
     let (method, rest) = split_at_space(line)?;
     let known = METHODS.contains(&method);
-    let is_token = !method.is_empty() && method.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b));
+    let is_token = !method.is_empty()
+        && method.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b));
     let version = rest.rsplit(|b| *b == b' ').next().and_then(version);
     if !is_token || !(known || version.is_some()) {
         return None;

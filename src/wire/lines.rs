@@ -10,7 +10,8 @@ pub(super) fn recognise(sender: Sender, bytes: &[u8]) -> Step {
         return preface(bytes);
     }
     // A server is allowed to skip an empty line before the request (RFC 9112, section 2.2).
-    let mut lines = bytes.split_inclusive(|b| *b == b'\n').skip_while(|line| *line == b"\r\n" || *line == b"\n");
+    let mut lines =
+        bytes.split_inclusive(|b| *b == b'\n').skip_while(|line| *line == b"\r\n" || *line == b"\n");
     let line = lines.next().unwrap_or_default();
     match line.strip_suffix(b"\n") {
         Some(whole) => Step::Sure(named(sender, whole.strip_suffix(b"\r").unwrap_or(whole))),
@@ -47,6 +48,10 @@ fn named(sender: Sender, line: &[u8]) -> FirstBytes {
 }
 
 fn client(line: &[u8]) -> FirstBytes {
+    // NATS' CONNECT carries JSON, HTTP's an authority.
+    if line.starts_with(b"CONNECT {") {
+        return FirstBytes::of(Protocol::Nats);
+    }
     if let Some(version) = http1::request_line(line) {
         return http(version);
     }
@@ -63,8 +68,6 @@ fn client(line: &[u8]) -> FirstBytes {
         Protocol::Redis
     } else if starts(&[b"EHLO ", b"HELO ", b"ehlo ", b"helo "]) {
         Protocol::Smtp
-    } else if starts(&[b"CONNECT {"]) {
-        Protocol::Nats
     } else if is(&[b"version", b"stats"]) || starts(&[b"get ", b"gets ", b"set ", b"add "]) {
         Protocol::Memcached
     } else if is_imap_command(line) {
@@ -109,6 +112,8 @@ fn is_resp_array(line: &[u8]) -> bool {
 fn is_imap_command(line: &[u8]) -> bool {
     let mut words = line.split(|b| *b == b' ');
     let (tag, command) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let tagged = (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric) && tag.iter().any(u8::is_ascii_digit);
+    let tagged = (1..=8).contains(&tag.len())
+        && tag.iter().all(u8::is_ascii_alphanumeric)
+        && tag.iter().any(u8::is_ascii_digit);
     tagged && [&b"CAPABILITY"[..], b"LOGIN", b"STARTTLS"].iter().any(|c| command.eq_ignore_ascii_case(c))
 }

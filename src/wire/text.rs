@@ -37,7 +37,8 @@ impl FirstBytes {
                     found.tls.get_or_insert_with(ClientHello::default).alpn = names;
                 }
                 "version" => {
-                    let version = value.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+                    let version =
+                        value.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
                     let line = found.http.get_or_insert_with(HttpLine::default);
                     line.version = version.filter(|v| *v != (0, 0));
                 }

@@ -93,7 +93,8 @@ fn extensions(hello: &[u8], into: &mut ClientHello) -> Option<()> {
     reader.take(usize::from(suites))?;
     let compressions = reader.u8()?;
     reader.take(usize::from(compressions))?;
-    reader.u16()?;
+    let length = usize::from(reader.u16()?);
+    let mut reader = Reader(reader.0.get(..length).unwrap_or(reader.0));
     loop {
         let kind = reader.u16()?;
         let length = reader.u16()?;
