@@ -48,7 +48,14 @@ fn named(sender: Sender, line: &[u8]) -> FirstBytes {
 }
 
 fn client(line: &[u8]) -> FirstBytes {
-    // NATS' CONNECT carries JSON, HTTP's an authority.
+    // These borrow HTTP's methods: NATS' CONNECT carries JSON, the others end in their own version.
+    for (end, protocol) in
+        [(&b" RTSP/1.0"[..], Protocol::Rtsp), (b" RTSP/2.0", Protocol::Rtsp), (b" SIP/2.0", Protocol::Sip)]
+    {
+        if line.ends_with(end) {
+            return FirstBytes::of(protocol);
+        }
+    }
     if line.starts_with(b"CONNECT {") {
         return FirstBytes::of(Protocol::Nats);
     }
@@ -59,10 +66,6 @@ fn client(line: &[u8]) -> FirstBytes {
     let is = |words: &[&[u8]]| words.iter().any(|word| line.eq_ignore_ascii_case(word));
     let protocol = if starts(&[b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"]) {
         Protocol::ProxyV1
-    } else if line.ends_with(b" RTSP/1.0") || line.ends_with(b" RTSP/2.0") {
-        Protocol::Rtsp
-    } else if line.ends_with(b" SIP/2.0") {
-        Protocol::Sip
     } else if is_resp_array(line) || is(&[b"PING", b"INFO"]) {
         // Redis' clients send arrays, people at a terminal send PING.
         Protocol::Redis
