@@ -1,1 +1,12 @@
-//! meshwhy against a real Envoy.
+//! meshwhy against a real Envoy, with real clients and servers around it.
+//!
+//! A [`scenario::Scenario`] is data: the configuration, who serves, who asks, and the triple that is
+//! expected: what the client got, what the access log says, what the counters say.
+
+pub mod client;
+pub mod envoy;
+pub mod peers;
+pub mod pki;
+pub mod scenario;
+pub mod scenarios;
+pub mod tools;

@@ -1,0 +1,105 @@
+//! Hand-made servers, for misbehaviour that no real server shows on demand.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+
+/// What the server does with every connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Habit {
+    /// Closes as soon as it has read something.
+    CloseAfterRequest,
+    /// Closes at once, reading nothing.
+    CloseAtOnce,
+    /// Resets (RST) as soon as it has read something.
+    ResetAfterRequest,
+    /// Reads and never answers.
+    NeverAnswer,
+    /// Answers these bytes to the first read, then closes.
+    Answer(&'static [u8]),
+    /// Answers these bytes to every read and keeps the connection.
+    AnswerAndKeep(&'static [u8]),
+    /// Sends these bytes before it reads anything, as servers of many protocols do.
+    GreetFirst(&'static [u8]),
+    /// Echoes.
+    Echo,
+}
+
+/// A running one; ends when dropped.
+#[derive(Debug)]
+pub struct Misbehaving {
+    port: u16,
+    ended: Arc<AtomicBool>,
+}
+
+impl Misbehaving {
+    /// Starts it on a free port.
+    pub fn start(habit: Habit) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let (port, ended) = (listener.local_addr()?.port(), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::clone(&ended);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                std::thread::spawn(move || serve(stream, habit));
+            }
+        });
+        Ok(Self { port, ended })
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Misbehaving {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Wakes the accepting thread.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+/// Errors end the connection: that is what a misbehaving server does anyway.
+fn serve(mut stream: TcpStream, habit: Habit) {
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+    let mut buffer = [0; 16 * 1024];
+    match habit {
+        Habit::CloseAtOnce => {}
+        Habit::CloseAfterRequest => {
+            let _ = stream.read(&mut buffer);
+        }
+        Habit::ResetAfterRequest => {
+            let _ = stream.read(&mut buffer);
+            let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+        }
+        Habit::NeverAnswer => while stream.read(&mut buffer).is_ok_and(|n| n > 0) {},
+        Habit::Answer(bytes) => {
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(bytes);
+            let _ = stream.shutdown(Shutdown::Write);
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+        }
+        Habit::AnswerAndKeep(bytes) => {
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) && stream.write_all(bytes).is_ok() {}
+        }
+        Habit::GreetFirst(bytes) => {
+            let _ = stream.write_all(bytes);
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+        }
+        Habit::Echo => {
+            while let Ok(n) = stream.read(&mut buffer) {
+                if n == 0 || stream.write_all(&buffer[..n]).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Servers around the proxy: real ones, and hand-made ones for what no real server does.
+
+mod misbehaving;
+pub mod process;
+mod real;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+pub use misbehaving::{Habit, Misbehaving};
+use process::Process;
+
+/// What serves behind the proxy.
+#[derive(Debug, Clone)]
+pub enum Server {
+    /// nginx with the inside of a `server` block; `{port}` is where it listens, `{pki}` the certificates.
+    Nginx(&'static str),
+    /// Caddy with the inside of a site block, and the site's address before it.
+    Caddy(&'static str, &'static str),
+    /// Apache httpd with the inside of a `VirtualHost`.
+    Apache(&'static str),
+    /// Any program: its name, its Debian package, its arguments (with `{port}` and `{pki}`).
+    Program(&'static str, &'static str, &'static [&'static str]),
+    /// A hand-made server.
+    Made(Habit),
+    /// A port at which nobody listens.
+    Nobody,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub port: u16,
+    _process: Option<Process>,
+    _made: Option<Misbehaving>,
+}
+
+impl Server {
+    /// Starts it; its files lie in `folder`, the certificates in `pki`.
+    pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
+        let run = |port, process| Running { port, _process: Some(process), _made: None };
+        match self {
+            Self::Made(habit) => {
+                let made = Misbehaving::start(*habit)?;
+                Ok(Running { port: made.port(), _process: None, _made: Some(made) })
+            }
+            Self::Nobody => Ok(Running { port: process::free_port(), _process: None, _made: None }),
+            Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
+            Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
+            Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),
+            Self::Program(name, package, arguments) => {
+                real::program(folder, pki, name, package, arguments).map(|(port, p)| run(port, p))
+            }
+        }
+    }
+}

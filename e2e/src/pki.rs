@@ -1,0 +1,65 @@
+//! Certificates for a scenario: an authority of its own, servers, clients, and bad ones.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+/// An authority and what it signed, as PEM files in a folder.
+#[derive(Debug)]
+pub struct Pki {
+    folder: PathBuf,
+}
+
+impl Pki {
+    /// Makes, in `folder`: `ca`, `server` (localhost, `*.example.com`, httpbin.org), `wildcard`
+    /// (`*.test.com`), `client`, `expired` (a server whose time is over), and a second authority
+    /// `other-ca` with `other-server` and `other-client`; each as `NAME.pem` and `NAME.key`.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let pki = Self { folder: folder.to_owned() };
+        let ca = pki.authority("ca")?;
+        pki.leaf(&ca, "server", &["localhost", "127.0.0.1", "*.example.com", "httpbin.org"], false)?;
+        pki.leaf(&ca, "wildcard", &["*.test.com"], false)?;
+        pki.leaf(&ca, "client", &["client.example.com"], false)?;
+        pki.leaf(&ca, "expired", &["localhost", "127.0.0.1", "httpbin.org"], true)?;
+        let other = pki.authority("other-ca")?;
+        pki.leaf(&other, "other-server", &["localhost", "127.0.0.1", "httpbin.org"], false)?;
+        pki.leaf(&other, "other-client", &["client.example.com"], false)?;
+        Ok(pki)
+    }
+
+    /// The path of `NAME.pem` or `NAME.key`.
+    pub fn path(&self, file: &str) -> String {
+        self.folder.join(file).display().to_string()
+    }
+
+    fn authority(&self, name: &str) -> Result<CertifiedIssuer<'static, KeyPair>> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        std::fs::write(self.path(&format!("{name}.pem")), issuer.pem())?;
+        Ok(issuer)
+    }
+
+    fn leaf(
+        &self,
+        issuer: &CertifiedIssuer<'static, KeyPair>,
+        name: &str,
+        names: &[&str],
+        expired: bool,
+    ) -> Result<()> {
+        let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        if expired {
+            params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        }
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, issuer)?;
+        std::fs::write(self.path(&format!("{name}.pem")), certificate.pem())?;
+        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem())?;
+        Ok(())
+    }
+}

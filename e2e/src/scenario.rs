@@ -1,0 +1,383 @@
+//! One scenario: everything it needs, and the triple it expects.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::{Client, Places, Seen};
+use crate::envoy::config::Proxy;
+use crate::envoy::{Envoy, Sample};
+use crate::peers::{Running, Server};
+use crate::pki::Pki;
+use crate::tools;
+
+/// Which access log shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// The connection manager's, one line a stream.
+    Http,
+    /// The TCP proxy's, one line a connection.
+    Tcp,
+    /// The listener's, one line a connection.
+    Listener,
+}
+
+/// What a scenario expects meshwhy to say.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    /// Cause id.
+    pub cause: &'static str,
+    /// Confidence.
+    pub confidence: &'static str,
+    /// Parts of the evidence.
+    pub evidence: Vec<&'static str>,
+    /// Responsible resource.
+    pub resource: Option<&'static str>,
+}
+
+/// A scenario.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// A name to call it by: `group/name`.
+    pub name: &'static str,
+    /// The title of its section on Istio's page.
+    pub page: Option<&'static str>,
+    /// One sentence.
+    pub about: &'static str,
+    /// Servers by name.
+    pub servers: Vec<(&'static str, Server)>,
+    /// The proxy.
+    pub proxy: Proxy,
+    /// Who asks.
+    pub client: Option<Client>,
+    status: Option<Option<u16>>,
+    client_says: Option<&'static str>,
+    log: Log,
+    fields: Vec<(&'static str, &'static str)>,
+    diagnosis: Option<Diagnosis>,
+    direction: &'static str,
+    times: usize,
+}
+
+/// What really happened.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the client saw.
+    pub seen: Seen,
+    /// The decisive access log's lines.
+    pub lines: Vec<Value>,
+    /// meshwhy's samples.
+    pub samples: Vec<Sample>,
+    /// The proxy, still running.
+    pub envoy: Envoy,
+    _stage: Stage,
+}
+
+/// What has to live as long as the scenario.
+#[derive(Debug)]
+struct Stage {
+    places: Places,
+    _folder: TempDir,
+    _servers: Vec<Running>,
+}
+
+impl Scenario {
+    /// A scenario in which nothing is expected but success on the HTTP log.
+    pub fn new(name: &'static str, about: &'static str, proxy: Proxy) -> Self {
+        Self {
+            name,
+            page: None,
+            about,
+            servers: Vec::new(),
+            proxy,
+            client: None,
+            status: None,
+            client_says: None,
+            log: Log::Http,
+            fields: Vec::new(),
+            diagnosis: None,
+            direction: "gateway",
+            times: 1,
+        }
+    }
+
+    /// From this section of Istio's page.
+    #[must_use]
+    pub fn page(mut self, section: &'static str) -> Self {
+        self.page = Some(section);
+        self
+    }
+
+    /// With a server of this name.
+    #[must_use]
+    pub fn server(mut self, name: &'static str, server: Server) -> Self {
+        self.servers.push((name, server));
+        self
+    }
+
+    /// Asked by this client.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Asked by curl.
+    #[must_use]
+    pub fn curl(self, arguments: &'static [&'static str]) -> Self {
+        self.client(Client::Curl(arguments))
+    }
+
+    /// The client gets this status.
+    #[must_use]
+    pub fn gets(mut self, status: u16) -> Self {
+        self.status = Some(Some(status));
+        self
+    }
+
+    /// The client gets no HTTP response at all, and says this.
+    #[must_use]
+    pub fn gets_nothing(mut self, says: &'static str) -> Self {
+        self.status = Some(None);
+        self.client_says = Some(says);
+        self
+    }
+
+    /// The client says this.
+    #[must_use]
+    pub fn says(mut self, says: &'static str) -> Self {
+        self.client_says = Some(says);
+        self
+    }
+
+    /// This log shows it, with these fields: equal, or beginning with what stands before a `*`.
+    #[must_use]
+    pub fn logs(mut self, log: Log, fields: &[(&'static str, &'static str)]) -> Self {
+        self.log = log;
+        self.fields = fields.to_vec();
+        self
+    }
+
+    /// meshwhy names this cause.
+    #[must_use]
+    pub fn names(mut self, cause: &'static str, confidence: &'static str) -> Self {
+        self.diagnosis = Some(Diagnosis { cause, confidence, evidence: Vec::new(), resource: None });
+        self
+    }
+
+    /// The evidence holds these.
+    #[must_use]
+    pub fn because(mut self, evidence: &[&'static str]) -> Self {
+        if let Some(diagnosis) = &mut self.diagnosis {
+            diagnosis.evidence = evidence.to_vec();
+        }
+        self
+    }
+
+    /// This resource is responsible.
+    #[must_use]
+    pub fn blames(mut self, resource: &'static str) -> Self {
+        if let Some(diagnosis) = &mut self.diagnosis {
+            diagnosis.resource = Some(resource);
+        }
+        self
+    }
+
+    /// The direction label (else `gateway`).
+    #[must_use]
+    pub fn direction(mut self, direction: &'static str) -> Self {
+        self.direction = direction;
+        self
+    }
+
+    /// The cause is counted so often (else once).
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// The cause it expects.
+    pub fn expected_cause(&self) -> Option<&'static str> {
+        self.diagnosis.as_ref().map(|d| d.cause)
+    }
+
+    /// Plays it without judging.
+    pub fn play(&self) -> Result<Outcome> {
+        let stage = self.set_up()?;
+        let module = tools::module()?.display().to_string();
+        let bootstrap = stage.places.fill(&self.proxy.bootstrap(&module).to_string());
+        let envoy = Envoy::start_with(&serde_json::from_str(&bootstrap)?, self.proxy.limits())?;
+        let mut places = stage.places.clone();
+        for (name, port) in envoy.ports() {
+            places.values.push((format!("{{listener:{name}}}"), port.to_string()));
+        }
+        let client = self.client.as_ref().context("the scenario has no client")?;
+        let seen = client.run(&places)?;
+        let lines = self.wait_for_lines(&envoy)?;
+        let samples = envoy.meshwhy_samples()?;
+        Ok(Outcome { seen, lines, samples, envoy, _stage: stage })
+    }
+
+    /// Plays it and compares the triple.
+    pub fn check(&self) -> Result<()> {
+        let mut outcome = self.play()?;
+        let told = format!(
+            "client: {:?}\nlog: {}\nsamples: {:?}",
+            outcome.seen,
+            outcome.lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n     "),
+            outcome
+                .samples
+                .iter()
+                .map(|s| format!("{} {:?} {}", s.name, s.labels, s.value))
+                .collect::<Vec<_>>(),
+        );
+        outcome.envoy.check_health()?;
+        self.check_client(&outcome.seen)
+            .and_then(|()| self.check_log(&outcome.lines))
+            .and_then(|()| self.check_counters(&outcome.samples))
+            .with_context(|| told)
+    }
+
+    fn set_up(&self) -> Result<Stage> {
+        let folder = tempfile::Builder::new().prefix("meshwhy-e2e-").tempdir()?;
+        let pki_folder = folder.path().join("pki");
+        std::fs::create_dir(&pki_folder)?;
+        Pki::create(&pki_folder)?;
+        let mut places = Places { values: vec![("{pki}".into(), pki_folder.display().to_string())] };
+        let mut servers = Vec::new();
+        for (name, server) in &self.servers {
+            let own = folder.path().join(name);
+            std::fs::create_dir(&own)?;
+            let running = server.start(&own, &pki_folder).with_context(|| format!("server {name}"))?;
+            places.values.push((format!("{{server:{name}}}"), running.port.to_string()));
+            servers.push(running);
+        }
+        Ok(Stage { places, _folder: folder, _servers: servers })
+    }
+
+    fn log_name(&self) -> &'static str {
+        match self.log {
+            Log::Http => "http.log",
+            Log::Tcp => "tcp.log",
+            Log::Listener => "listener.log",
+        }
+    }
+
+    /// The log is complete when the expected cause has come as often as expected, or, where none is, when
+    /// the first line is there and no other follows for a while.
+    fn wait_for_lines(&self, envoy: &Envoy) -> Result<Vec<Value>> {
+        let deadline = Instant::now() + Duration::from_secs(8);
+        let mut lines = Vec::new();
+        while Instant::now() < deadline {
+            lines = envoy.log(self.log_name())?;
+            let due = self.diagnosis.as_ref().map_or(lines.len(), |d| count(&lines, d.cause));
+            if due >= self.times.max(1) {
+                std::thread::sleep(Duration::from_millis(60));
+                return envoy.log(self.log_name());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(lines)
+    }
+
+    fn check_client(&self, seen: &Seen) -> Result<()> {
+        if let Some(status) = self.status {
+            ensure!(seen.status == status, "the client got {:?}, expected {status:?}", seen.status);
+        }
+        if let Some(says) = self.client_says {
+            ensure!(seen.text.contains(says), "the client does not say {says:?}");
+        }
+        Ok(())
+    }
+
+    fn check_log(&self, lines: &[Value]) -> Result<()> {
+        ensure!(!lines.is_empty(), "nothing in {}", self.log_name());
+        let Some(diagnosis) = &self.diagnosis else {
+            for line in lines {
+                self.check_fields(line)?;
+                ensure!(line["cause"].is_null() && line["meshwhy"].is_null(), "a cause was named: {line}");
+            }
+            return Ok(());
+        };
+        let line = match self.log {
+            // A listener's log can't show what an access logger found out: it can't write filter state.
+            Log::Listener => lines.first().context("no line")?,
+            _ => lines
+                .iter()
+                .find(|line| line["cause"] == diagnosis.cause)
+                .with_context(|| format!("{} was not named", diagnosis.cause))?,
+        };
+        self.check_fields(line)?;
+        if self.log == Log::Listener {
+            return Ok(());
+        }
+        let text = |key: &str| line[key].as_str().unwrap_or("-");
+        ensure!(text("confidence") == diagnosis.confidence, "confidence {}", text("confidence"));
+        ensure!(text("resource") == diagnosis.resource.unwrap_or("-"), "resource {}", text("resource"));
+        for part in &diagnosis.evidence {
+            ensure!(text("evidence").contains(part), "the evidence lacks {part:?}: {}", text("evidence"));
+        }
+        let object: Value = serde_json::from_str(text("meshwhy")).context("`meshwhy` is no JSON object")?;
+        for key in ["cause", "confidence", "side", "evidence", "fix"] {
+            ensure!(object[key] == line[key], "`meshwhy` and `meshwhy.{key}` differ");
+            let plain = text(key).bytes().all(|b| (b' '..=b'~').contains(&b));
+            ensure!(plain, "{key} is not printable ASCII");
+        }
+        Ok(())
+    }
+
+    fn check_fields(&self, line: &Value) -> Result<()> {
+        for (key, expected) in &self.fields {
+            let actual = match &line[*key] {
+                Value::Null => "-".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let fits =
+                expected.strip_suffix('*').map_or(actual == *expected, |start| actual.starts_with(start));
+            ensure!(fits, "{key} is {actual:?}, expected {expected:?}");
+        }
+        Ok(())
+    }
+
+    /// Exactly the expected series and no other.
+    fn check_counters(&self, samples: &[Sample]) -> Result<()> {
+        let counted: BTreeMap<String, f64> = samples
+            .iter()
+            .filter(|s| s.name != "meshwhy_build_info")
+            .map(|s| (format!("{} {:?}", s.name, s.labels), s.value))
+            .collect();
+        let mut expected = BTreeMap::new();
+        if let Some(diagnosis) = &self.diagnosis {
+            let cause = meshwhy::catalogue::Cause::from_id(diagnosis.cause).context("no such cause")?;
+            let labels: BTreeMap<&str, &str> = [
+                ("cause", diagnosis.cause),
+                ("confidence", diagnosis.confidence),
+                ("side", cause.side().id()),
+                ("direction", self.direction),
+                ("resource", diagnosis.resource.unwrap_or_default()),
+            ]
+            .into();
+            #[allow(clippy::cast_precision_loss, reason = "small")]
+            expected.insert(format!("meshwhy_failures_total {labels:?}"), self.times as f64);
+        }
+        if counted != expected {
+            bail!("counted {counted:?}, expected {expected:?}");
+        }
+        Ok(())
+    }
+}
+
+fn count(lines: &[Value], cause: &str) -> usize {
+    let named = lines.iter().filter(|line| line["cause"] == cause).count();
+    // Where an access logger tells, only the counter names the cause.
+    if named == 0 && lines.iter().all(|line| line["cause"].is_null()) {
+        usize::from(!lines.is_empty())
+    } else {
+        named
+    }
+}

