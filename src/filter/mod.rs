@@ -4,6 +4,8 @@ mod access_log;
 mod collect;
 mod connection;
 mod http;
+#[cfg(test)]
+mod tests;
 
 pub use connection::Connection;
 pub use http::HttpStream;
