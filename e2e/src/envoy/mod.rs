@@ -89,6 +89,11 @@ impl Envoy {
         Ok(ureq::post(&url).send_empty()?.body_mut().read_to_string()?)
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// The admin interface's address.
     pub fn admin_address(&self) -> &str {
         self.admin.trim()
