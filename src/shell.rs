@@ -142,8 +142,10 @@ pub extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end_of_
 
 /// A part of the response's body passes.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
-    with_worker(|worker| worker.on_response(context, |stream, _| stream.on_response_body(&Proxy)));
+pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, end_of_stream: u32) -> u32 {
+    with_worker(|worker| {
+        worker.on_response(context, |stream, _| stream.on_response_body(&Proxy, end_of_stream != 0));
+    });
     CONTINUE
 }
 

@@ -11,6 +11,7 @@ use crate::report::Series;
 pub struct HttpStream {
     code: Option<u16>,
     headers_only: bool,
+    complete: bool,
     page_seen: bool,
     answer: Answer,
 }
@@ -32,7 +33,8 @@ impl HttpStream {
     }
 
     /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
-    pub fn on_response_body(&mut self, host: &impl Host) {
+    pub fn on_response_body(&mut self, host: &impl Host, end_of_stream: bool) {
+        self.complete |= end_of_stream;
         let may_be_page = matches!(self.code, Some(400 | 495..=497));
         if may_be_page && !self.page_seen {
             self.page_seen = true;
@@ -43,6 +45,9 @@ impl HttpStream {
 
     /// The stream is over.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
+        if self.passed_whole() {
+            return;
+        }
         let flags = collect::flags(host).unwrap_or_default();
         if self.is_success(flags) {
             return;
@@ -60,6 +65,12 @@ impl HttpStream {
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
         plugin.conclude(host, series, &evidence);
+    }
+
+    /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
+    /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
+    fn passed_whole(&self) -> bool {
+        self.complete && self.code.is_some_and(|code| code < 400)
     }
 
     fn is_success(&self, flags: Flags) -> bool {
