@@ -189,11 +189,24 @@ fn one_of<T>(
     value: &Value,
     read: impl FnOnce(&Value) -> Option<T>,
 ) -> Result<T, ConfigError> {
-    read(value).ok_or_else(|| ConfigError::Invalid {
-        key,
-        expected,
-        got: crate::report::clean(&value.to_string(), 64),
-    })
+    read(value).ok_or_else(|| ConfigError::Invalid { key, expected, got: described(value) })
+}
+
+/// A value in a few words; floats are not printed, because the code for that is larger than this module.
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(true) => "true".into(),
+        Value::Bool(false) => "false".into(),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(n), _) => n.to_string(),
+            (None, Some(n)) => n.to_string(),
+            (None, None) => "a fraction".into(),
+        },
+        Value::String(text) => format!("'{}'", crate::report::clean(text, 64)),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -235,7 +248,7 @@ mod tests {
             ("{", &["not valid JSON"][..]),
             ("[]", &["JSON object"]),
             (r#"{"rolle":"http"}"#, &["`rolle`", "role, log"]),
-            (r#"{"role":"tcp"}"#, &["`role`", "\"connection\"", "?tcp?"]),
+            (r#"{"role":"tcp"}"#, &["`role`", "\"connection\"", "'tcp'"]),
             (r#"{"role":7}"#, &["`role`", "got 7"]),
             (r#"{"log":true}"#, &["`log`", "\"limited\""]),
             (r#"{"log_per_minute":-1}"#, &["`log_per_minute`", "from 0", "got -1"]),

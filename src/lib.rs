@@ -12,6 +12,7 @@ pub mod config;
 pub mod diagnosis;
 pub mod evidence;
 pub mod filter;
+mod hash;
 pub mod host;
 pub mod report;
 #[cfg(target_arch = "wasm32")]

@@ -8,6 +8,7 @@
 #![allow(unsafe_code, reason = "exported names")]
 
 use core::cell::RefCell;
+use core::hash::BuildHasherDefault;
 
 use hashbrown::HashMap;
 
@@ -16,11 +17,13 @@ use crate::filter::{Connection, HttpStream, Plugin};
 use crate::host::raw::Proxy;
 use crate::report::Series;
 
+type Hasher = BuildHasherDefault<crate::hash::Fnv>;
+
 /// What one VM (one worker thread) holds.
 #[derive(Default)]
 struct Worker {
-    plugins: HashMap<u32, Plugin>,
-    streams: HashMap<u32, Stream>,
+    plugins: HashMap<u32, Plugin, Hasher>,
+    streams: HashMap<u32, Stream, Hasher>,
     series: Series,
 }
 

@@ -1,5 +1,7 @@
 //! The counters: names in the form whose labels Istio's tag extraction reads, and a bound on how many.
 
+use core::hash::BuildHasherDefault;
+
 use hashbrown::HashMap;
 
 use crate::catalogue::Cause;
@@ -68,11 +70,13 @@ pub const fn dropped_name() -> &'static str {
     "meshwhy_series_dropped_total"
 }
 
+type Hasher = BuildHasherDefault<crate::hash::Fnv>;
+
 /// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets the
 /// resource becomes `_other`, and the number of such sets is bounded by the catalogue.
 #[derive(Debug, Default)]
 pub struct Series {
-    ids: HashMap<Labels, MetricId>,
+    ids: HashMap<Labels, MetricId, Hasher>,
     dropped: Option<MetricId>,
 }
 
