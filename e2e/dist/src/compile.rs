@@ -32,6 +32,7 @@ pub fn compile(root: &Path) -> Result<Compiled> {
     // Downloads first: the folders of the sources must exist to be renamed below.
     run(Command::new(&cargo).current_dir(root).args(["fetch", "--quiet", "--target", TARGET]))?;
 
+    println!("dist: compiling for {TARGET}");
     let remaps = remaps(root)?;
     let target_folder =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
