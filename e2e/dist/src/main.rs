@@ -1,1 +1,147 @@
-fn main() {}
+//! `cargo dist`: builds the module that users download, and renders the manifests that load it.
+
+mod compile;
+mod files;
+mod manifests;
+mod module;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::compile::workspace_root;
+use crate::files::{sha256_hex, write_if_changed};
+
+const USAGE: &str = "\
+usage: cargo dist [--max-bytes N]           build dist/meshwhy.wasm and dist/meshwhy.wasm.sha256
+       cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL";
+
+/// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
+const DEFAULT_MAX_BYTES: usize = 160 * 1024;
+
+/// What was asked for on the command line.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    max_bytes: usize,
+    /// Where users will download the module from, when manifests are wanted.
+    manifests_for: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match Request::parse(&arguments).and_then(|request| run(&request)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dist: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(request: &Request) -> Result<()> {
+    let root = workspace_root()?;
+    let dist = root.join("dist");
+    let module = build(&root, request.max_bytes)?;
+    let sha256 = sha256_hex(&module);
+    // The hash last: it is never there for a module that isn't.
+    let changed = write_if_changed(&dist.join("meshwhy.wasm"), &module)?;
+    write_if_changed(&dist.join("meshwhy.wasm.sha256"), format!("{sha256}  meshwhy.wasm\n").as_bytes())?;
+    println!(
+        "dist/meshwhy.wasm: {} bytes, sha256 {sha256}{}",
+        module.len(),
+        if changed { "" } else { " (unchanged)" }
+    );
+    println!("exports: {}", module::KEPT_EXPORTS.join(" "));
+    if let Some(url) = &request.manifests_for {
+        for name in
+            manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), url, &sha256)?
+        {
+            println!("dist/envoyfilter/{name}");
+        }
+    }
+    Ok(())
+}
+
+/// The finished module's bytes.
+fn build(root: &Path, max_bytes: usize) -> Result<Vec<u8>> {
+    let compiled = compile::compile(root)?;
+    let module = module::trim(&compiled.wasm)?;
+    for path in &compiled.machine_paths {
+        ensure!(
+            !contains(&module, path.as_bytes()),
+            "the module contains a path of this machine, {path}: it would differ on every other one"
+        );
+    }
+    ensure!(
+        module.len() <= max_bytes,
+        "the module has {} bytes, more than the {max_bytes} allowed (--max-bytes)",
+        module.len()
+    );
+    Ok(module)
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    !needle.is_empty() && haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+impl Request {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut request = Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None };
+        let mut wants_manifests = false;
+        let mut arguments = arguments.iter().map(String::as_str);
+        while let Some(argument) = arguments.next() {
+            match argument {
+                "manifests" => wants_manifests = true,
+                "--max-bytes" => {
+                    let value = arguments.next().context("--max-bytes needs a number")?;
+                    request.max_bytes =
+                        value.parse().with_context(|| format!("--max-bytes: {value:?} is no number"))?;
+                }
+                "--url" => {
+                    let url = arguments.next().context("--url needs a URL")?;
+                    request.manifests_for = Some(manifests::checked_url(url)?.to_owned());
+                }
+                unknown => bail!("unknown argument {unknown:?}\n{USAGE}"),
+            }
+        }
+        ensure!(
+            wants_manifests == request.manifests_for.is_some(),
+            "manifests and --url go together\n{USAGE}"
+        );
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Request> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Request::parse(&arguments)
+    }
+
+    #[test]
+    fn command_lines() {
+        let plain = Request { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None };
+        assert_eq!(parse("").unwrap(), plain);
+        assert_eq!(parse("--max-bytes 5").unwrap(), Request { max_bytes: 5, ..plain });
+        let url = "https://example.com/meshwhy.wasm";
+        assert_eq!(parse(&format!("manifests --url {url}")).unwrap().manifests_for.as_deref(), Some(url));
+        for wrong in ["--max-bytes", "--max-bytes many", "manifests", "--url https://example.com/a", "push"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_path_inside_the_module_is_found() {
+        assert!(contains(b"\0\0/home/me/src/lib.rs", b"/home/me"));
+        assert!(!contains(b"\0\0/meshwhy/src/lib.rs", b"/home/me"));
+        assert!(!contains(b"anything", b""));
+    }
+}

@@ -1,0 +1,144 @@
+//! What the finished module may contain.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use walrus::{Module, ModuleConfig};
+
+/// The module's exports: its memory and the callbacks of `src/shell.rs` and `src/host/raw.rs`.
+///
+/// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
+pub const KEPT_EXPORTS: [&str; 11] = [
+    "memory",
+    "proxy_abi_version_0_2_1",
+    "proxy_on_memory_allocate",
+    "proxy_on_context_create",
+    "proxy_on_configure",
+    "proxy_on_response_headers",
+    "proxy_on_response_body",
+    "proxy_on_downstream_data",
+    "proxy_on_upstream_data",
+    "proxy_on_log",
+    "proxy_on_delete",
+];
+
+/// The module with nothing but [`KEPT_EXPORTS`] and what they reach.
+pub fn trim(wasm: &[u8]) -> Result<Vec<u8>> {
+    trim_to(wasm, &KEPT_EXPORTS)
+}
+
+fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
+    let mut config = ModuleConfig::new();
+    config.generate_name_section(false).generate_producers_section(false).generate_dwarf(false);
+    let mut module = config.parse(wasm)?;
+    keep_exports(&mut module, kept)?;
+    let customs: Vec<_> = module.customs.iter().map(|(id, _)| id).collect();
+    for id in customs {
+        module.customs.delete(id);
+    }
+    walrus::passes::gc::run(&mut module);
+    check_imports(&module)?;
+    Ok(module.emit_wasm())
+}
+
+fn keep_exports(module: &mut Module, kept: &[&str]) -> Result<()> {
+    let present: BTreeSet<String> = module.exports.iter().map(|export| export.name.clone()).collect();
+    for name in kept {
+        ensure!(present.contains(*name), "the module does not export {name}");
+    }
+    for name in present.iter().filter(|name| !kept.contains(&name.as_str())) {
+        ensure!(
+            !name.starts_with("proxy_"),
+            "the module exports {name}, which is not in the list of kept exports"
+        );
+        module.exports.remove(name)?;
+    }
+    Ok(())
+}
+
+/// Envoy offers WASI too, but the filter has no business with clocks, files and the environment.
+fn check_imports(module: &Module) -> Result<()> {
+    for import in module.imports.iter() {
+        ensure!(
+            import.module == "env" && import.name.starts_with("proxy_"),
+            "the module imports {}.{}, which is no proxy-wasm host function",
+            import.module,
+            import.name
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use walrus::FunctionBuilder;
+
+    use super::*;
+
+    /// A module with one import, called by `caller`, and these exports besides.
+    fn module(import: (&str, &str), caller: &str, exports: &[&str]) -> Vec<u8> {
+        let mut module = Module::default();
+        let signature = module.types.add(&[], &[]);
+        let (imported, _) = module.add_import_func(import.0, import.1, signature);
+        for name in [caller].iter().chain(exports) {
+            let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+            builder.name((*name).to_owned());
+            if *name == caller {
+                builder.func_body().call(imported);
+            }
+            let function = builder.finish(Vec::new(), &mut module.funcs);
+            module.exports.add(name, function);
+        }
+        module.emit_wasm()
+    }
+
+    fn exports(wasm: &[u8]) -> Vec<String> {
+        Module::from_buffer(wasm).unwrap().exports.iter().map(|export| export.name.clone()).collect()
+    }
+
+    #[test]
+    fn other_exports_go_and_so_does_what_only_they_reach() {
+        let wasm = module(("wasi_snapshot_preview1", "fd_write"), "__unused", &["proxy_on_log"]);
+        let trimmed = trim_to(&wasm, &["proxy_on_log"]).unwrap();
+        assert_eq!(exports(&trimmed), ["proxy_on_log"]);
+        assert_eq!(Module::from_buffer(&trimmed).unwrap().imports.iter().count(), 0);
+    }
+
+    #[test]
+    fn names_and_other_custom_sections_go() {
+        let mut wasm = module(("env", "proxy_log"), "proxy_on_log", &[]);
+        // A custom section: id 0, its size, the length of its name, its name, its content.
+        wasm.extend(b"\0\x0f\x09producersrustc");
+        let trimmed = trim_to(&wasm, &["proxy_on_log"]).unwrap();
+        let sections = |wasm: &[u8]| {
+            let module = Module::from_buffer(wasm).unwrap();
+            (module.customs.iter().count(), module.funcs.iter().filter(|f| f.name.is_some()).count())
+        };
+        assert_ne!(sections(&wasm), (0, 0));
+        assert_eq!(sections(&trimmed), (0, 0));
+        assert!(trimmed.len() < wasm.len());
+        assert_eq!(trim_to(&trimmed, &["proxy_on_log"]).unwrap(), trimmed);
+    }
+
+    #[test]
+    fn a_missing_export_is_an_error() {
+        let wasm = module(("env", "proxy_log"), "proxy_on_log", &[]);
+        let error = trim_to(&wasm, &["proxy_on_log", "proxy_on_delete"]).unwrap_err();
+        assert_eq!(error.to_string(), "the module does not export proxy_on_delete");
+    }
+
+    #[test]
+    fn a_callback_outside_the_list_is_an_error() {
+        let wasm = module(("env", "proxy_log"), "proxy_on_log", &["proxy_on_tick"]);
+        let error = trim_to(&wasm, &["proxy_on_log"]).unwrap_err();
+        assert!(error.to_string().contains("proxy_on_tick"), "{error}");
+    }
+
+    #[test]
+    fn imports_are_host_functions_only() {
+        for import in [("wasi_snapshot_preview1", "fd_write"), ("env", "abort"), ("other", "proxy_log")] {
+            let error = trim_to(&module(import, "proxy_on_log", &[]), &["proxy_on_log"]).unwrap_err();
+            assert!(error.to_string().contains(&format!("{}.{}", import.0, import.1)), "{error}");
+        }
+    }
+}
