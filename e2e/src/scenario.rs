@@ -60,6 +60,8 @@ pub struct Scenario {
     diagnosis: Option<Diagnosis>,
     direction: &'static str,
     times: usize,
+    secret: Option<&'static str>,
+    envoy_says: Vec<(&'static str, usize)>,
 }
 
 /// What really happened.
@@ -101,6 +103,8 @@ impl Scenario {
             diagnosis: None,
             direction: "gateway",
             times: 1,
+            secret: None,
+            envoy_says: Vec::new(),
         }
     }
 
@@ -200,6 +204,20 @@ impl Scenario {
         self
     }
 
+    /// Whatever meshwhy says, this is not in it.
+    #[must_use]
+    pub fn never_shows(mut self, secret: &'static str) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// Envoy's own log holds this so often.
+    #[must_use]
+    pub fn envoy_says(mut self, text: &'static str, times: usize) -> Self {
+        self.envoy_says.push((text, times));
+        self
+    }
+
     /// The cause it expects.
     pub fn expected_cause(&self) -> Option<&'static str> {
         self.diagnosis.as_ref().map(|d| d.cause)
@@ -239,6 +257,7 @@ impl Scenario {
         self.check_client(&outcome.seen)
             .and_then(|()| self.check_log(&outcome.lines))
             .and_then(|()| self.check_counters(&outcome.samples))
+            .and_then(|()| self.check_words(&outcome))
             .with_context(|| told)
     }
 
@@ -340,6 +359,23 @@ impl Scenario {
             let fits =
                 expected.strip_suffix('*').map_or(actual == *expected, |start| actual.starts_with(start));
             ensure!(fits, "{key} is {actual:?}, expected {expected:?}");
+        }
+        Ok(())
+    }
+
+    fn check_words(&self, outcome: &Outcome) -> Result<()> {
+        let log = outcome.envoy.own_log();
+        for (text, times) in &self.envoy_says {
+            let lines: Vec<&str> = log.lines().filter(|line| line.contains(text)).collect();
+            ensure!(
+                lines.len() == *times,
+                "Envoy says {text:?} {} times, expected {times}: {lines:#?}",
+                lines.len()
+            );
+        }
+        if let Some(secret) = self.secret {
+            let told = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
+            ensure!(!told.contains(secret), "{secret} is shown");
         }
         Ok(())
     }

@@ -8,8 +8,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer != Layer::Http {
         return None;
     }
-    let verdict = timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))?;
-    Some(verdict.blaming(&e.route.resource))
+    timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {
@@ -24,7 +23,8 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
             | "upstream_per_try_idle_timeout"
     );
     (named || e.flags.has(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
-    Verdict::certain(Cause::UpstreamTimeout, FACTS)
+    // The time-out itself is the route's.
+    Some(Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource))
 }
 
 /// `502 UPE`: what came back is not the HTTP that was expected.

@@ -8,8 +8,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
         return None;
     }
-    let verdict = dns(e).or_else(|| overflow(e)).or_else(|| endpoints(e)).or_else(|| connection(e))?;
-    Some(verdict.blaming(&e.upstream.resource))
+    dns(e).or_else(|| overflow(e)).or_else(|| endpoints(e)).or_else(|| connection(e))
 }
 
 fn dns(e: &Evidence) -> Option<Verdict> {
@@ -25,10 +24,8 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
         return None;
     }
-    Verdict::certain(
-        Cause::CircuitBreakerOverflow,
-        &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint],
-    )
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint];
+    Some(Verdict::certain(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
 }
 
 /// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's

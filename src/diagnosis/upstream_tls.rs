@@ -3,6 +3,7 @@
 use super::Verdict;
 use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Page};
+use crate::wire::Protocol;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
@@ -33,8 +34,8 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
     ];
     looks_like_double_tls(e).then_some(())?;
     match &e.upstream.first_bytes {
-        // Inside the second TLS the server answered in plaintext to the first one's ClientHello.
-        Some(answer) if answer.protocol.is_http() && e.downstream.first_bytes.is_some() => {
+        // Inside the second TLS the server answered the first one's ClientHello with something that is no TLS.
+        Some(answer) if answer.protocol != Protocol::Binary && e.downstream.first_bytes.is_some() => {
             Verdict::certain(Cause::DoubleTls, FACTS)
         }
         _ => Verdict::likely(Cause::DoubleTls, FACTS),
@@ -52,15 +53,19 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         Fact::Attempts,
     ];
     let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
+    // A TCP proxy reads nothing before the upstream is connected (1.40): if the client speaks TLS, too, the root
+    // is the double TLS, and nobody saw that.
+    let sure = e.layer == Layer::Http || e.client_spoke_tls() == Some(false);
+    let surely = |cause| if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) };
     match failure.tls_reason().unwrap_or_default() {
         "WRONG_VERSION_NUMBER"
         | "HTTP_REQUEST"
         | "BAD_PACKET_LENGTH"
         | "PACKET_LENGTH_TOO_LONG"
         | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS),
-        "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::UpstreamCertificateRejected, FACTS),
+        "CERTIFICATE_VERIFY_FAILED" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
-            Verdict::certain(Cause::UpstreamRequiresClientCertificate, FACTS)
+            surely(Cause::UpstreamRequiresClientCertificate)
         }
         // TLS 1.2 servers say no more than this when a client certificate is missing or not trusted,
         // and the same for no common cipher.
@@ -72,7 +77,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         | "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE"
         | "SSLV3_ALERT_CERTIFICATE_REVOKED"
         | "TLSV1_ALERT_ACCESS_DENIED" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
-        _ => Verdict::certain(Cause::UpstreamTlsFailed, FACTS),
+        _ => surely(Cause::UpstreamTlsFailed),
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Habit {
     AnswerAndKeep(&'static [u8]),
     /// Sends these bytes before it reads anything, as servers of many protocols do.
     GreetFirst(&'static [u8]),
+    /// Listens, but its queue is full: connections are never answered.
+    FullQueue,
     /// Echoes.
     Echo,
 }
@@ -34,11 +36,15 @@ pub enum Habit {
 pub struct Misbehaving {
     port: u16,
     ended: Arc<AtomicBool>,
+    _held: Option<(TcpListener, Vec<TcpStream>)>,
 }
 
 impl Misbehaving {
     /// Starts it on a free port.
     pub fn start(habit: Habit) -> Result<Self> {
+        if habit == Habit::FullQueue {
+            return Self::with_full_queue();
+        }
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (port, ended) = (listener.local_addr()?.port(), Arc::new(AtomicBool::new(false)));
         let stop = Arc::clone(&ended);
@@ -50,7 +56,21 @@ impl Misbehaving {
                 std::thread::spawn(move || serve(stream, habit));
             }
         });
-        Ok(Self { port, ended })
+        Ok(Self { port, ended, _held: None })
+    }
+
+    fn with_full_queue() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        // A backlog of zero has room for one.
+        rustix::net::listen(&listener, 0)?;
+        let quickly = Duration::from_millis(100);
+        let held: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&address, quickly).ok()).collect();
+        Ok(Self {
+            port: address.port(),
+            ended: Arc::new(AtomicBool::new(false)),
+            _held: Some((listener, held)),
+        })
     }
 
     /// Where it listens.
@@ -63,7 +83,8 @@ impl Drop for Misbehaving {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         // Wakes the accepting thread.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
+        let _ = TcpStream::connect_timeout(&address, Duration::from_millis(50));
     }
 }
 
@@ -72,7 +93,7 @@ fn serve(mut stream: TcpStream, habit: Habit) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
     let mut buffer = [0; 16 * 1024];
     match habit {
-        Habit::CloseAtOnce => {}
+        Habit::CloseAtOnce | Habit::FullQueue => {}
         Habit::CloseAfterRequest => {
             let _ = stream.read(&mut buffer);
         }

@@ -1,10 +1,16 @@
 //! The scenarios, a table for each group of the contract.
 
 mod client_bytes;
+mod reaching;
+mod routes;
+mod upstream_tls;
 
 use crate::scenario::Scenario;
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
-    [client_bytes::table()].into_iter().flatten().collect()
+    [client_bytes::table(), routes::table(), reaching::table(), upstream_tls::table()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

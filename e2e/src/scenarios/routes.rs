@@ -1,0 +1,304 @@
+//! Routes and clusters.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::envoy::config::{Listener, Proxy, Roles};
+use crate::envoy::parts::{cluster, direct, empty_cluster, istio_config, route, vhost, with};
+use crate::peers::Server;
+use crate::scenario::{Log, Scenario};
+
+const OK: Server =
+    Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /missing { return 404; }");
+const NOT_FOUND: &[(&str, &str)] = &[("code", "404"), ("flags", "NR"), ("details", "route_not_found")];
+
+fn http(virtual_hosts: Value) -> Proxy {
+    Proxy::new([Listener::http("http", virtual_hosts)], [cluster("backend", "backend")])
+}
+
+fn reviews() -> Proxy {
+    http(json!([vhost(
+        "reviews:80",
+        &["reviews.example"],
+        vec![route("/api", "backend"), direct("/closed", 503, "closed")]
+    )]))
+}
+
+/// Two gateways on one port with one wildcard certificate, chosen by server name, or one for both.
+fn gateways(one_for_both: bool) -> Proxy {
+    let host = |name: &str| vhost(&format!("{name}:443"), &[name], vec![direct("/", 200, name)]);
+    let chain = |names: &[&str], hosts: Vec<Value>| {
+        Listener::http("gateway", json!(hosts))
+            .tls("wildcard")
+            .chain(json!({"filter_chain_match": {"server_names": names}}))
+    };
+    let (one, two) = ("service1.test.com", "service2.test.com");
+    let listener = if one_for_both {
+        chain(&["*.test.com"], vec![host(one), host(two)])
+    } else {
+        chain(&[one], vec![host(one)]).and(chain(&[two], vec![host(two)]))
+    };
+    Proxy::new([listener.tls_inspector()], [])
+}
+
+/// One HTTP/2 connection, as a browser keeps it: the second request reuses it. curl compares the certificate
+/// only in its own way, so the other host is asked for by its authority.
+const BROWSER: &[&str] = &[
+    "-k",
+    "--http2",
+    "--connect-to",
+    "service1.test.com:443:127.0.0.1:{listener:gateway}",
+    "https://service1.test.com/",
+    "--next",
+    "-k",
+    "-sS",
+    "-o",
+    "/dev/null",
+    "-w",
+    "%{http_code}",
+    "--http2",
+    "--connect-to",
+    "service1.test.com:443:127.0.0.1:{listener:gateway}",
+    "-H",
+    "Host: service2.test.com",
+    "https://service1.test.com/",
+];
+
+fn terminating(virtual_hosts: Value) -> Proxy {
+    let listener = Listener::http("gateway", virtual_hosts).tls("server").tls_inspector();
+    Proxy::new([listener], [cluster("backend", "backend")])
+}
+
+const HTTPS: &[&str] =
+    &["-k", "--connect-to", "api.example.com:443:127.0.0.1:{listener:gateway}", "https://api.example.com/"];
+
+pub(super) fn table() -> Vec<Scenario> {
+    [unmatched(), gateway(), clusters(), egress()].into_iter().flatten().collect()
+}
+
+fn unmatched() -> Vec<Scenario> {
+    vec![
+        Scenario::new("routes/unknown_host", "a host that no virtual host serves", reviews())
+            .server("backend", OK)
+            .curl(&["-H", "Host: ratings.example", "http://127.0.0.1:{listener:http}/api"])
+            .gets(404)
+            .logs(Log::Http, NOT_FOUND)
+            .names("route_host_unknown", "likely"),
+        Scenario::new("routes/no_rule_matches", "the host is known, the path is not", reviews())
+            .server("backend", OK)
+            .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/other"])
+            .gets(404)
+            .logs(Log::Http, NOT_FOUND)
+            .names("route_no_match", "certain")
+            .because(&["virtual_host=reviews:80"]),
+        Scenario::new("routes/no_route_table", "scoped routes without a scope for this request", {
+            let scoped = json!({
+                "route_config": null,
+                "scoped_routes": {
+                    "name": "scopes",
+                    "scope_key_builder": {"fragments": [{"header_value_extractor": {"name": "x-scope", "index": 0, "element_separator": ";"}}]},
+                    "scoped_route_configurations_list": {"scoped_route_configurations": [{
+                        "name": "only",
+                        "route_configuration": {"name": "r", "virtual_hosts": [vhost("all", &["*"], vec![direct("/", 200, "ok")])]},
+                        "key": {"fragments": [{"string_key": "known"}]},
+                    }]},
+                },
+            });
+            Proxy::new([Listener::http("http", json!([])).filter(scoped)], [])
+        })
+        .curl(&["-H", "x-scope: unknown", "http://127.0.0.1:{listener:http}/"])
+        .gets(404)
+        .logs(Log::Http, &[("code", "404"), ("flags", "NR"), ("details", "route_configuration_not_found")])
+        .names("route_table_missing", "certain"),
+        Scenario::new("routes/hostile_names", "a Host, a path and a header that try to break out", reviews())
+            .server("backend", OK)
+            .client(Client::Raw(
+                "http",
+                b"GET /other?token=SECRET123\";.;\\x HTTP/1.1\r\nHost: a\";.;cause=.=x;.;\xe9'\r\nX-Token: SECRET123\r\nConnection: close\r\n\r\n",
+            ))
+            .gets(404)
+            .logs(Log::Http, NOT_FOUND)
+            .names("route_host_unknown", "likely")
+            .never_shows("SECRET123"),
+        Scenario::new("routes/applications_404", "the application's own 404 is its business", reviews())
+            .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 404 no; }"))
+            .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/api"])
+            .gets(404)
+            .logs(Log::Http, &[("code", "404"), ("flags", "-"), ("details", "via_upstream")]),
+        Scenario::new("routes/configured_answer", "a direct response is meant, whatever its status", reviews())
+            .server("backend", OK)
+            .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/closed"])
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("details", "direct_response")]),
+    ]
+}
+
+fn gateway() -> Vec<Scenario> {
+    let termination = "Gateway with TLS termination";
+    let passthrough = "Gateway with TLS passthrough";
+    let reuse = "404 errors occur when multiple gateways configured with same TLS certificate";
+    let passed = |name: &str| {
+        Listener::tcp("gateway", "backend")
+            .chain(json!({"filter_chain_match": {"server_names": [name]}}))
+            .tls_inspector()
+    };
+    let tls_backend = Server::Nginx(
+        "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",
+    );
+    vec![
+        Scenario::new(
+            "routes/gateway_terminates_without_http_routes",
+            "the gateway terminates TLS, the VirtualService has only `tls` routes",
+            terminating(json!([{"name": "blackhole:443", "domains": ["*"]}])),
+        )
+        .page(termination)
+        .server("backend", OK)
+        .curl(HTTPS)
+        .gets(404)
+        .logs(Log::Http, NOT_FOUND)
+        .names("gateway_without_http_routes", "certain")
+        .because(&["virtual_host=blackhole:443"]),
+        Scenario::new("routes/gateway_terminates_with_http_routes", "fixed: `http` routes", {
+            terminating(json!([vhost("*.example.com:443", &["*.example.com"], vec![route("/", "backend")])]))
+        })
+        .page(termination)
+        .server("backend", OK)
+        .curl(HTTPS)
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new(
+            "routes/gateway_passes_through_without_tls_routes",
+            "the gateway passes TLS through, this host has only `http` routes",
+            Proxy::new([passed("other.example.com")], [cluster("backend", "backend")]),
+        )
+        .page(passthrough)
+        .server("backend", tls_backend.clone())
+        .curl(HTTPS)
+        .gets_nothing("")
+        .logs(
+            Log::Listener,
+            &[("flags", "NR"), ("details", "filter_chain_not_found"), ("sni", "api.example.com")],
+        )
+        .names("no_filter_chain_for_sni", "likely"),
+        Scenario::new(
+            "routes/gateway_passes_through_with_tls_routes",
+            "fixed: a `tls` route for the host",
+            Proxy::new([passed("api.example.com")], [cluster("backend", "backend")]),
+        )
+        .page(passthrough)
+        .server("backend", tls_backend)
+        .curl(HTTPS)
+        .gets(200)
+        .logs(Log::Tcp, &[("flags", "-")]),
+        Scenario::new(
+            "routes/connection_reused",
+            "two gateways with one certificate, one HTTP/2 connection for both hosts",
+            gateways(false),
+        )
+        .page(reuse)
+        .curl(BROWSER)
+        .gets(404)
+        .logs(Log::Http, NOT_FOUND)
+        .names("connection_reused_across_gateways", "likely")
+        .because(&["protocol=HTTP/2", "sni=service1.test.com", "certificate_covers_authority=true"]),
+        Scenario::new(
+            "routes/one_gateway_for_both",
+            "fixed: one gateway with the wildcard host",
+            gateways(true),
+        )
+        .page(reuse)
+        .curl(BROWSER)
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new(
+            "routes/wrong_host_over_tls",
+            "a host that the certificate doesn't cover is just unknown",
+            gateways(false),
+        )
+        .curl(&[
+            "-k",
+            "--connect-to",
+            "service1.test.com:443:127.0.0.1:{listener:gateway}",
+            "-H",
+            "Host: elsewhere.org",
+            "https://service1.test.com/",
+        ])
+        .gets(404)
+        .logs(Log::Http, NOT_FOUND)
+        .names("route_host_unknown", "likely"),
+    ]
+}
+
+fn clusters() -> Vec<Scenario> {
+    let virtual_service = || {
+        let route = with(
+            route("/", "outbound|80|v3|reviews.default.svc.cluster.local"),
+            istio_config("virtual-service", "default", "reviews"),
+        );
+        json!([vhost("reviews:80", &["*"], vec![route])])
+    };
+    vec![
+        Scenario::new(
+            "routes/cluster_missing",
+            "a VirtualService points to a subset that no DestinationRule defines",
+            http(virtual_service()),
+        )
+        .server("backend", OK)
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("flags", "NC"), ("details", "cluster_not_found")])
+        .names("cluster_missing", "certain")
+        .blames("VirtualService/default/reviews"),
+        Scenario::new(
+            "routes/cluster_missing_http_role_alone",
+            "the HTTP role sees all of it",
+            http(virtual_service()).roles(Roles::http_only()),
+        )
+        .server("backend", OK)
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets(503)
+        .logs(Log::Http, &[("flags", "NC")])
+        .names("cluster_missing", "certain")
+        .blames("VirtualService/default/reviews"),
+        Scenario::new(
+            "routes/cluster_missing_tcp",
+            "a TCP route to a cluster that doesn't exist",
+            Proxy::new([Listener::tcp("tcp", "nowhere")], []),
+        )
+        .curl(&["http://127.0.0.1:{listener:tcp}/"])
+        .gets_nothing("")
+        .logs(Log::Tcp, &[("flags", "NC")])
+        .names("cluster_missing", "certain"),
+    ]
+}
+
+fn egress() -> Vec<Scenario> {
+    let outbound = |listener: Listener| listener.direction("OUTBOUND");
+    let sidecar = "sidecar~10.0.0.1~app.default~default.svc.cluster.local";
+    let with_name = |mut route: Value| {
+        route["name"] = json!("block_all");
+        route
+    };
+    vec![
+        Scenario::new("routes/registry_only", "a host outside the registry under REGISTRY_ONLY", {
+            let block = vhost("block_all", &["*"], vec![with_name(direct("/", 502, ""))]);
+            Proxy::new([outbound(Listener::http("http", json!([block])))], []).node(sidecar)
+        })
+        .curl(&["-H", "Host: httpbin.org", "http://127.0.0.1:{listener:http}/"])
+        .gets(502)
+        .logs(Log::Http, &[("code", "502"), ("details", "direct_response"), ("route", "block_all")])
+        .names("egress_blocked", "certain")
+        .direction("outbound"),
+        Scenario::new("routes/registry_only_tcp", "the same for bytes that are no HTTP", {
+            Proxy::new(
+                [outbound(Listener::tcp("tcp", "BlackHoleCluster"))],
+                [empty_cluster("BlackHoleCluster")],
+            )
+            .node(sidecar)
+        })
+        .client(Client::Raw("tcp", b"hello\n"))
+        .logs(Log::Tcp, &[("flags", "UH"), ("cluster", "BlackHoleCluster")])
+        .names("egress_blocked", "certain")
+        .direction("outbound"),
+    ]
+}
