@@ -49,6 +49,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// Servers by name.
     pub servers: Vec<(&'static str, Server)>,
+    /// A server in front of the proxy, at `{front}`; its text may name listeners.
+    pub front: Option<Server>,
     /// The proxy.
     pub proxy: Proxy,
     /// Who asks.
@@ -82,8 +84,16 @@ pub struct Outcome {
 #[derive(Debug)]
 struct Stage {
     places: Places,
-    _folder: TempDir,
+    folder: TempDir,
     _servers: Vec<Running>,
+}
+
+impl Stage {
+    fn start_front(&self, server: &Server, places: &Places) -> Result<Running> {
+        let own = self.folder.path().join("front");
+        std::fs::create_dir(&own)?;
+        server.filled(&|text| places.fill(text)).start(&own, &self.folder.path().join("pki"))
+    }
 }
 
 impl Scenario {
@@ -94,6 +104,7 @@ impl Scenario {
             page: None,
             about,
             servers: Vec::new(),
+            front: None,
             proxy,
             client: None,
             status: None,
@@ -119,6 +130,13 @@ impl Scenario {
     #[must_use]
     pub fn server(mut self, name: &'static str, server: Server) -> Self {
         self.servers.push((name, server));
+        self
+    }
+
+    /// With a real server between the client and the proxy.
+    #[must_use]
+    pub fn front(mut self, server: Server) -> Self {
+        self.front = Some(server);
         self
     }
 
@@ -233,6 +251,10 @@ impl Scenario {
         for (name, port) in envoy.ports() {
             places.values.push((format!("{{listener:{name}}}"), port.to_string()));
         }
+        let front = self.front.as_ref().map(|server| stage.start_front(server, &places)).transpose()?;
+        if let Some(front) = &front {
+            places.values.push(("{front}".into(), front.port.to_string()));
+        }
         let client = self.client.as_ref().context("the scenario has no client")?;
         let seen = client.run(&places)?;
         let lines = self.wait_for_lines(&envoy)?;
@@ -275,7 +297,7 @@ impl Scenario {
             places.values.push((format!("{{server:{name}}}"), running.port.to_string()));
             servers.push(running);
         }
-        Ok(Stage { places, _folder: folder, _servers: servers })
+        Ok(Stage { places, folder, _servers: servers })
     }
 
     fn log_name(&self) -> &'static str {

@@ -33,7 +33,13 @@ fn broken(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     let named = e.details.reset_reason() == Some("protocol_error");
     (named || e.flags.has(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
-    Verdict::certain(Cause::UpstreamProtocolError, FACTS)
+    // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2 looks
+    // like one that sends garbage. Only gRPC gives it away, because it can't be sent over HTTP/1.
+    let before_headers = e.details.name() == "upstream_reset_before_response_started";
+    if before_headers && e.downstream.grpc == Some(true) {
+        return Verdict::likely(Cause::Http2ToHttp1Upstream, FACTS);
+    }
+    Verdict::likely(Cause::UpstreamProtocolError, FACTS)
 }
 
 /// Reset or closed before, or in the middle of, the answer.

@@ -11,7 +11,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     }
     match e.details.name() {
         // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
-        "low_version" => Verdict::certain(Cause::Http10Client, &[Fact::Details, Fact::Protocol]),
+        "low_version" => Verdict::certain(Cause::Http10Client, &[Fact::Details, Fact::RequestVersion]),
         "http1.https_url_on_plaintext_connection" => {
             Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
         }
@@ -87,6 +87,7 @@ fn is_protocol_error(name: &str) -> bool {
         name,
         "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset" | "http3.remote_refuse"
     );
-    let by_codec = ["http1.", "http2.", "http3.", "uhv."].iter().any(|prefix| name.starts_with(prefix));
+    let by_codec =
+        ["http.", "http1.", "http2.", "http3.", "uhv."].iter().any(|prefix| name.starts_with(prefix));
     REFUSED.contains(&name) || (by_codec && !reset)
 }

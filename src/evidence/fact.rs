@@ -25,6 +25,8 @@ pub enum Fact {
     TlsVersion,
     /// HTTP version of the request.
     Protocol,
+    /// Whether the request is gRPC.
+    Grpc,
     /// Why TLS with the client failed.
     DownstreamFailure,
     /// Whether SNI and `:authority` name the same host.
@@ -75,6 +77,7 @@ impl Fact {
             Self::Sni => "sni",
             Self::TlsVersion => "tls_version",
             Self::Protocol => "protocol",
+            Self::Grpc => "grpc",
             Self::DownstreamFailure => "tls_failure",
             Self::SniIsAuthority => "sni_is_authority",
             Self::CertificateCovers => "certificate_covers_authority",
@@ -113,6 +116,7 @@ impl Fact {
             Self::Sni => sni(e),
             Self::TlsVersion => text(&down.tls_version),
             Self::Protocol => text(&down.protocol),
+            Self::Grpc => down.grpc.map(|b| b.to_string()),
             Self::DownstreamFailure => down.transport_failure.as_ref().map(words),
             Self::SniIsAuthority => down.sni_is_authority.map(|b| b.to_string()),
             Self::CertificateCovers => down.certificate_covers_authority.map(|b| b.to_string()),

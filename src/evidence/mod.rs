@@ -96,6 +96,8 @@ pub struct Downstream {
     pub protocol: Option<String>,
     /// Why TLS with the client failed.
     pub transport_failure: Option<TransportFailure>,
+    /// Whether the request is gRPC; asked for only where the upstream broke the protocol.
+    pub grpc: Option<bool>,
     /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
     pub sni_is_authority: Option<bool>,
     /// Whether this proxy's certificate covers the host of the request's `:authority`.

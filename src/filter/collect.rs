@@ -7,7 +7,7 @@ use crate::evidence::{
     Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure,
     Upstream, covers, host_of,
 };
-use crate::host::Host;
+use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
 
 /// Where the connection role leaves what it saw, for the HTTP role and the access loggers.
@@ -21,7 +21,11 @@ const DETAILS: &str = "response\0code_details";
 const SNI: &str = "connection\0requested_server_name";
 const UPSTREAM_TLS: &str = "upstream\0tls_version";
 const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
+const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
+
+/// The details that Envoy gives to a stream that ends this way.
+const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
 /// An attribute as text; what can't be read counts as not seen.
 fn text(host: &impl Host, path: &str) -> Option<String> {
@@ -89,11 +93,8 @@ pub(super) fn http(
     answer: Answer,
 ) -> Evidence {
     let no_route = details.name() == "route_not_found";
-    let downstream = Downstream {
-        protocol: text(host, "request\0protocol"),
-        first_bytes: first_bytes(host),
-        ..downstream(host)
-    };
+    let downstream =
+        Downstream { protocol: text(host, PROTOCOL), first_bytes: first_bytes(host), ..downstream(host) };
     Evidence {
         layer: Layer::Http,
         code,
@@ -111,6 +112,11 @@ pub(super) fn http(
     }
 }
 
+fn is_grpc(host: &impl Host) -> bool {
+    let kind = host.header(HeaderMap::Request, "content-type").ok().flatten();
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+}
+
 /// What a connection on a TCP proxy's chain shows at its end.
 pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
     let details = details(host);
@@ -122,6 +128,24 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
         downstream: downstream(host),
         upstream: upstream(host, &details),
         details,
+        ..Evidence::default()
+    }
+}
+
+/// Whether a connection manager took this connection's bytes without complaint: its codec leaves the protocol
+/// on the connection (1.40), a TCP proxy and other network filters don't, and neither does a codec that refused.
+pub(super) fn waits_for_http(host: &impl Host) -> bool {
+    text(host, PROTOCOL).is_some()
+}
+
+/// A connection on which no request ever came together: no HTTP filter saw it (1.40), so the connection role
+/// speaks of it as the HTTP role would.
+pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<FirstBytes>) -> Evidence {
+    Evidence {
+        layer: Layer::Http,
+        flags,
+        details: Details::new(CLIENT_LEFT),
+        downstream: Downstream { first_bytes, ..downstream(host) },
         ..Evidence::default()
     }
 }

@@ -4,7 +4,7 @@ use super::{Plugin, collect};
 use crate::evidence::{Evidence, Flags};
 use crate::host::{Buffer, Host};
 use crate::report::Series;
-use crate::wire::Sniffer;
+use crate::wire::{Protocol, Sniffer};
 
 /// One connection, in front of a connection manager or of a TCP proxy.
 #[derive(Debug)]
@@ -41,17 +41,29 @@ impl Connection {
     /// The connection is over.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
         let flags = collect::flags(host).unwrap_or_default();
-        let client = self.client.seen().cloned();
-        let client_tls = client.as_ref().is_some_and(|first| first.protocol.is_tls());
-        let suspicious = flags.any_failure() || (client_tls && collect::upstream_tls(host).is_some());
-        if !suspicious || !is_tcp(host, flags) {
-            return;
-        }
-        let mut evidence: Evidence = collect::tcp(host, flags);
-        evidence.downstream.first_bytes = client;
-        evidence.upstream.first_bytes = self.server.seen().cloned();
+        let Some(mut evidence) = self.gather(host, flags) else { return };
         evidence.direction = plugin.direction(host);
         plugin.conclude(host, series, &evidence);
+    }
+
+    fn gather(&self, host: &impl Host, flags: Flags) -> Option<Evidence> {
+        let client = self.client.seen().cloned();
+        let spoke = |is: fn(Protocol) -> bool| client.as_ref().is_some_and(|first| is(first.protocol));
+        if !flags.any_failure()
+            && spoke(|p| !p.is_http() && p != Protocol::Text)
+            && collect::waits_for_http(host)
+        {
+            return Some(collect::never_http(host, flags, client));
+        }
+        let suspicious =
+            flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
+        if !suspicious || !is_tcp(host, flags) {
+            return None;
+        }
+        let mut evidence = collect::tcp(host, flags);
+        evidence.downstream.first_bytes = client;
+        evidence.upstream.first_bytes = self.server.seen().cloned();
+        Some(evidence)
     }
 
     fn client_spoke_http(&self) -> bool {

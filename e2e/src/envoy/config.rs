@@ -81,7 +81,8 @@ pub struct Listener {
 struct Chain {
     kind: Kind,
     http_filters: Vec<Value>,
-    filter_patch: Value,
+    /// Applied one after the other: a patch's null removes what is there, so they can't be merged beforehand.
+    filter_patches: Vec<Value>,
     chain_patch: Value,
 }
 
@@ -189,7 +190,8 @@ impl Listener {
     }
 
     fn of(name: &'static str, kind: Kind) -> Self {
-        let chain = Chain { kind, http_filters: Vec::new(), filter_patch: json!({}), chain_patch: json!({}) };
+        let chain =
+            Chain { kind, http_filters: Vec::new(), filter_patches: Vec::new(), chain_patch: json!({}) };
         Self { name, chains: vec![chain], patch: json!({}) }
     }
 
@@ -236,7 +238,7 @@ impl Listener {
     #[must_use]
     pub fn filter(mut self, patch: Value) -> Self {
         if let Some(chain) = self.chains.last_mut() {
-            merge(&mut chain.filter_patch, &patch);
+            chain.filter_patches.push(patch);
         }
         self
     }
@@ -299,7 +301,7 @@ impl Chain {
                 "access_log": [file_log("tcp.log"), text_log("tcp.txt")],
             }),
         };
-        merge(&mut filter, &self.filter_patch);
+        self.filter_patches.iter().for_each(|patch| merge(&mut filter, patch));
         let name = match self.kind {
             Kind::Http(_) => "envoy.filters.network.http_connection_manager",
             Kind::Tcp(_) => "envoy.filters.network.tcp_proxy",

@@ -38,6 +38,16 @@ pub struct Running {
 }
 
 impl Server {
+    /// The same with its text changed.
+    #[must_use]
+    pub fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+        match self {
+            // Scenarios' texts are constants; the few that are made at run time may live as long.
+            Self::Nginx(block) => Self::Nginx(fill(block).leak()),
+            other => other.clone(),
+        }
+    }
+
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
         let run = |port, process| Running { port, _process: Some(process), _made: None };

@@ -1,5 +1,6 @@
 //! The scenarios, a table for each group of the contract.
 
+mod answer;
 mod client_bytes;
 mod reaching;
 mod routes;
@@ -9,7 +10,7 @@ use crate::scenario::Scenario;
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
-    [client_bytes::table(), routes::table(), reaching::table(), upstream_tls::table()]
+    [client_bytes::table(), routes::table(), reaching::table(), upstream_tls::table(), answer::table()]
         .into_iter()
         .flatten()
         .collect()

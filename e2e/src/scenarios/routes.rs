@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{cluster, direct, empty_cluster, istio_config, route, vhost, with};
+use crate::envoy::parts::{cluster, direct, empty_cluster, http2, istio_config, route, vhost, with};
 use crate::peers::Server;
 use crate::scenario::{Log, Scenario};
 
@@ -91,34 +91,40 @@ fn unmatched() -> Vec<Scenario> {
             .logs(Log::Http, NOT_FOUND)
             .names("route_no_match", "certain")
             .because(&["virtual_host=reviews:80"]),
-        Scenario::new("routes/no_route_table", "scoped routes without a scope for this request", {
+        Scenario::new("routes/no_route_table", "a route table that never came looks like an unknown host (1.40)", {
             let scoped = json!({
                 "route_config": null,
                 "scoped_routes": {
                     "name": "scopes",
                     "scope_key_builder": {"fragments": [{"header_value_extractor": {"name": "x-scope", "index": 0, "element_separator": ";"}}]},
-                    "scoped_route_configurations_list": {"scoped_route_configurations": [{
-                        "name": "only",
-                        "route_configuration": {"name": "r", "virtual_hosts": [vhost("all", &["*"], vec![direct("/", 200, "ok")])]},
-                        "key": {"fragments": [{"string_key": "known"}]},
-                    }]},
+                    "rds_config_source": {"initial_fetch_timeout": "0.1s", "api_config_source": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}]}},
+                    "scoped_rds": {"scoped_rds_config_source": {"initial_fetch_timeout": "0.1s", "resource_api_version": "V3", "api_config_source": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}]}}},
                 },
             });
-            Proxy::new([Listener::http("http", json!([])).filter(scoped)], [])
+            Proxy::new([Listener::http("http", json!([])).filter(scoped)], [with(cluster("control", "control"), http2())])
         })
+        .server("control", Server::Nobody)
         .curl(&["-H", "x-scope: unknown", "http://127.0.0.1:{listener:http}/"])
         .gets(404)
-        .logs(Log::Http, &[("code", "404"), ("flags", "NR"), ("details", "route_configuration_not_found")])
-        .names("route_table_missing", "certain"),
-        Scenario::new("routes/hostile_names", "a Host, a path and a header that try to break out", reviews())
+        .logs(Log::Http, &[("code", "404"), ("flags", "NR"), ("details", "route_not_found")])
+        .names("route_host_unknown", "likely"),
+        Scenario::new("routes/hostile_path", "a path and headers that try to break out, and a secret", reviews())
             .server("backend", OK)
             .client(Client::Raw(
                 "http",
-                b"GET /other?token=SECRET123\";.;\\x HTTP/1.1\r\nHost: a\";.;cause=.=x;.;\xe9'\r\nX-Token: SECRET123\r\nConnection: close\r\n\r\n",
+                b"GET /other?token=SECRET123\";.;cause=.=x;.;%0a%22\\x HTTP/1.1\r\nHost: unknown.example:8080\r\n\
+                  X-Token: SECRET123\r\nCookie: SECRET123\r\nUser-Agent: \";.;\xe9\r\nConnection: close\r\n\r\n",
             ))
             .gets(404)
             .logs(Log::Http, NOT_FOUND)
             .names("route_host_unknown", "likely")
+            .never_shows("SECRET123"),
+        Scenario::new("routes/hostile_host", "a Host header that is none", reviews())
+            .server("backend", OK)
+            .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: SECRET123\";.;cause=.=x;.;\xe9'\r\nConnection: close\r\n\r\n"))
+            .gets(400)
+            .logs(Log::Http, &[("code", "400"), ("details", "http.invalid_authority")])
+            .names("invalid_http_request", "certain")
             .never_shows("SECRET123"),
         Scenario::new("routes/applications_404", "the application's own 404 is its business", reviews())
             .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 404 no; }"))

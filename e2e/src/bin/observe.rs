@@ -1,0 +1,23 @@
+//! Plays one scenario and prints all there is to see: for those who write rules.
+
+use anyhow::{Context as _, Result};
+
+fn main() -> Result<()> {
+    let name = std::env::args().nth(1).context("usage: observe PART-OF-A-NAME")?;
+    for scenario in e2e::scenarios::all().into_iter().filter(|s| s.name.contains(&name)) {
+        println!("== {}: {}", scenario.name, scenario.about);
+        let outcome = scenario.play()?;
+        println!("client: {:?}", outcome.seen);
+        for log in ["http.log", "tcp.log", "listener.log"] {
+            for line in outcome.envoy.log(log)? {
+                println!("{log}: {line}");
+            }
+        }
+        for sample in &outcome.samples {
+            println!("{} {:?} {}", sample.name, sample.labels, sample.value);
+        }
+        let own = outcome.envoy.own_log();
+        own.lines().filter(|line| line.contains("meshwhy")).for_each(|line| println!("envoy: {line}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! The upstream's answer.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::envoy::config::{Listener, Proxy, Roles};
+use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, route, vhost, with};
+use crate::peers::{Habit, Server};
+use crate::scenario::{Log, Scenario};
+
+const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
+const PLAIN: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
+
+fn http() -> Proxy {
+    Proxy::new([Listener::http("http", all_to("backend"))], [cluster("backend", "backend")])
+}
+
+/// A route with these settings, made by the VirtualService `default/reviews`.
+fn routed(settings: Value) -> Proxy {
+    let route = with(
+        with(route("/", "backend"), json!({"route": settings})),
+        istio_config("virtual-service", "default", "reviews"),
+    );
+    Proxy::new(
+        [Listener::http("http", json!([vhost("all", &["*"], vec![route])]))],
+        [cluster("backend", "backend")],
+    )
+}
+
+pub(super) fn table() -> Vec<Scenario> {
+    [late(), cut_off(), broken(), errors(), others()].into_iter().flatten().collect()
+}
+
+fn late() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "answer/timeout",
+            "the answer takes longer than the route's timeout",
+            routed(json!({"timeout": "0.3s"})),
+        )
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("flags", "UT"), ("details", "response_timeout")])
+        .names("upstream_timeout", "certain")
+        .blames("VirtualService/default/reviews"),
+        Scenario::new("answer/timeout_of_every_try", "every try takes too long", {
+            let retries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.2s"});
+            routed(json!({"timeout": "5s", "retry_policy": retries}))
+        })
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_timeout")])
+        .names("upstream_timeout", "certain")
+        .because(&["attempts=2"])
+        .blames("VirtualService/default/reviews"),
+    ]
+}
+
+fn cut_off() -> Vec<Scenario> {
+    let closed = |name, about, habit| {
+        Scenario::new(name, about, http())
+            .server("backend", Server::Made(habit))
+            .curl(ASK)
+            .gets(503)
+            .logs(
+                Log::Http,
+                &[
+                    ("flags", "UC"),
+                    ("details", "upstream_reset_before_response_started{connection_termination}"),
+                ],
+            )
+            .names("upstream_closed_connection", "likely")
+    };
+    vec![
+        closed("answer/closed", "closed before the answer", Habit::CloseAfterRequest),
+        closed("answer/reset", "a TCP reset looks the same", Habit::ResetAfterRequest),
+        Scenario::new("answer/cut_off", "closed in the middle of the body", http())
+            .server(
+                "backend",
+                Server::Made(Habit::Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")),
+            )
+            .curl(ASK)
+            .says("transfer closed")
+            .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+            .names("upstream_protocol_error", "likely"),
+        Scenario::new("answer/stream_reset", "an HTTP/2 server resets the stream", {
+            Proxy::new(
+                [Listener::http("http", all_to("backend"))],
+                [with(cluster("backend", "backend"), http2())],
+            )
+        })
+        // SETTINGS, then RST_STREAM with INTERNAL_ERROR for stream 1.
+        .server(
+            "backend",
+            Server::Made(Habit::AnswerAndKeep(b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02")),
+        )
+        .curl(ASK)
+        .gets(503)
+        .logs(
+            Log::Http,
+            &[("flags", "UR"), ("details", "upstream_reset_before_response_started{remote_reset*")],
+        )
+        .names("upstream_reset", "certain"),
+    ]
+}
+
+fn broken() -> Vec<Scenario> {
+    vec![
+        Scenario::new("answer/garbage", "what comes back is no HTTP", http())
+            .server("backend", Server::Made(Habit::Answer(b"garbage\r\n\r\n")))
+            .curl(ASK)
+            .gets(502)
+            .logs(
+                Log::Http,
+                &[("flags", "UPE"), ("details", "upstream_reset_before_response_started{protocol_error}")],
+            )
+            .names("upstream_protocol_error", "likely"),
+        Scenario::new("answer/bad_chunk", "a broken chunk in the middle of the body", http())
+            .server(
+                "backend",
+                Server::Made(Habit::Answer(
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n",
+                )),
+            )
+            .curl(ASK)
+            .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+            .names("upstream_protocol_error", "likely"),
+        Scenario::new(
+            "answer/http2_to_http1",
+            "HTTP/2 to a server that speaks HTTP/1 looks like any broken answer",
+            {
+                Proxy::new(
+                    [Listener::http("http", all_to("backend"))],
+                    [with(cluster("backend", "backend"), http2())],
+                )
+            },
+        )
+        .server("backend", PLAIN)
+        .curl(ASK)
+        .gets(502)
+        .logs(
+            Log::Http,
+            &[
+                ("flags", "UPE"),
+                ("details", "upstream_reset_before_response_started{protocol_error}"),
+                ("upstream_protocol", "HTTP/2"),
+            ],
+        )
+        .names("upstream_protocol_error", "likely"),
+        Scenario::new(
+            "answer/grpc_to_http1",
+            "gRPC can't be served over HTTP/1, so the cluster is HTTP/2",
+            {
+                Proxy::new(
+                    [Listener::http("http", all_to("backend"))],
+                    [with(cluster("backend", "backend"), http2())],
+                )
+            },
+        )
+        .server("backend", PLAIN)
+        .curl(&[
+            "--http2-prior-knowledge",
+            "-H",
+            "Content-Type: application/grpc",
+            "-H",
+            "TE: trailers",
+            "-d",
+            "x",
+            "http://127.0.0.1:{listener:http}/a.B/C",
+        ])
+        .logs(Log::Http, &[("flags", "UPE")])
+        .names("http2_to_http1_upstream", "likely")
+        .because(&["grpc=true"]),
+        Scenario::new("answer/http10_upstream", "a server of HTTP/1.0 that says so", http())
+            .server(
+                "backend",
+                Server::Made(Habit::Answer(
+                    b"HTTP/1.0 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n",
+                )),
+            )
+            .curl(ASK)
+            .gets(505)
+            .logs(Log::Http, &[("code", "505"), ("details", "via_upstream")])
+            .names("http10_upstream", "likely"),
+    ]
+}
+
+fn errors() -> Vec<Scenario> {
+    let own = |name, about, block| {
+        Scenario::new(name, about, http())
+            .server("backend", Server::Nginx(block))
+            .curl(ASK)
+            .logs(Log::Http, &[("flags", "-"), ("details", "via_upstream")])
+            .names("application_error", "certain")
+    };
+    vec![
+        own("answer/500", "the application's own 500", "listen 127.0.0.1:{port}; location / { return 500; }").gets(500),
+        own("answer/503", "the application's own 503", "listen 127.0.0.1:{port}; location / { return 503; }").gets(503),
+        own("answer/502_of_nginx", "nginx in front of a dead application", {
+            "listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:1; }"
+        })
+        .gets(502),
+        Scenario::new("answer/503_of_another_envoy", "another Envoy made the answer, or passed it on", {
+            // The second Envoy is a listener of the same process: its 503 comes by an HTTP connection like any other's.
+            let spare = vec![direct("/", 503, "made by Envoy")];
+            Proxy::new(
+                [Listener::http("http", all_to("backend")), Listener::http("inner", json!([vhost("all", &["*"], spare)])).patch(
+                    json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": "{server:inner}"}}}),
+                )],
+                [cluster("backend", "inner")],
+            )
+        })
+        .server("inner", Server::Nobody)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("details", "via_upstream")])
+        .names("application_error", "likely")
+        .because(&["answered_by_proxy=true"]),
+        Scenario::new("answer/500_after_retries", "three attempts, one failure", {
+            routed(json!({"retry_policy": {"retry_on": "5xx", "num_retries": 2}}))
+        })
+        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }"))
+        .curl(ASK)
+        .gets(500)
+        .logs(Log::Http, &[("code", "500"), ("flags", "URX"), ("details", "via_upstream")])
+        .names("application_error", "certain")
+        .because(&["attempts=3"]),
+    ]
+}
+
+fn others() -> Vec<Scenario> {
+    let lua = json!({"default_source_code": {"inline_string":
+        "function envoy_on_request(h) h:respond({[':status'] = '418'}, 'teapot') end"}});
+    let with_lua = || {
+        let listener = Listener::http("http", all_to("backend")).http_filter(
+            "lua",
+            "envoy.extensions.filters.http.lua.v3.Lua",
+            lua.clone(),
+        );
+        Proxy::new([listener], [cluster("backend", "backend")])
+    };
+    let with_header = |mut roles: Roles| {
+        roles.http = Some(json!({"role": "http", "response_header": "x-meshwhy-cause"}));
+        roles
+    };
+    vec![
+        Scenario::new("answer/unclassified", "a filter that meshwhy doesn't know answered", with_lua())
+            .server("backend", PLAIN)
+            .curl(ASK)
+            .gets(418)
+            .logs(Log::Http, &[("code", "418"), ("flags", "-"), ("details", "lua_response")])
+            .names("unclassified", "certain")
+            .because(&["details=lua_response", "code=418"]),
+        Scenario::new("answer/websocket_refused", "the route takes no websockets", {
+            Proxy::new(
+                [Listener::http("http", all_to("backend")).filter(json!({"upgrade_configs": null}))],
+                [cluster("backend", "backend")],
+            )
+        })
+        .server("backend", PLAIN)
+        .client(Client::Raw(
+            "http",
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        ))
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
+        .names("unclassified", "certain"),
+        Scenario::new("answer/header_for_the_client", "asked for, Envoy's own error carries the cause", {
+            let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
+            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
+                .roles(with_header(Roles::all()))
+        })
+        .server("backend", PLAIN)
+        .client(Client::Program(
+            "curl",
+            "curl",
+            &["-si", "-H", "Host: known.example", "-X", "GET", "http://127.0.0.1:{listener:http}/"],
+            "",
+        ))
+        .gets(200)
+        .logs(Log::Http, &[("code", "200")]),
+        Scenario::new("answer/header_for_the_client_on_failure", "an unknown host", {
+            let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
+            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
+                .roles(with_header(Roles::all()))
+        })
+        .server("backend", PLAIN)
+        .client(Client::Program("curl", "curl", &["-si", "http://127.0.0.1:{listener:http}/"], ""))
+        .gets(404)
+        .says("x-meshwhy-cause: route_host_unknown")
+        .logs(Log::Http, &[("code", "404")])
+        .names("route_host_unknown", "likely"),
+    ]
+}
