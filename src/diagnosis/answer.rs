@@ -29,8 +29,15 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
 
 /// `502 UPE`: what came back is not the HTTP that was expected.
 fn broken(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::Flags, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::Grpc,
+        Fact::Flags,
+        Fact::UpstreamFailure,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     let named = e.details.reset_reason() == Some("protocol_error");
     (named || e.flags.has(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
     // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2 looks

@@ -93,8 +93,12 @@ pub(super) fn http(
     answer: Answer,
 ) -> Evidence {
     let no_route = details.name() == "route_not_found";
-    let downstream =
-        Downstream { protocol: text(host, PROTOCOL), first_bytes: first_bytes(host), ..downstream(host) };
+    let downstream = Downstream {
+        protocol: text(host, PROTOCOL),
+        first_bytes: first_bytes(host),
+        grpc: flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host)),
+        ..downstream(host)
+    };
     Evidence {
         layer: Layer::Http,
         code,

@@ -45,7 +45,7 @@ impl HttpStream {
 
     /// The stream is over.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
-        if self.passed_whole() {
+        if self.passed_whole() || plugin.misplaced {
             return;
         }
         let flags = collect::flags(host).unwrap_or_default();

@@ -21,6 +21,8 @@ pub enum Habit {
     NeverAnswer,
     /// Answers these bytes to the first read, then closes.
     Answer(&'static [u8]),
+    /// Answers these bytes to the first read and keeps the connection.
+    AnswerOnce(&'static [u8]),
     /// Answers these bytes to every read and keeps the connection.
     AnswerAndKeep(&'static [u8]),
     /// Sends these bytes before it reads anything, as servers of many protocols do.
@@ -106,6 +108,11 @@ fn serve(mut stream: TcpStream, habit: Habit) {
             let _ = stream.read(&mut buffer);
             let _ = stream.write_all(bytes);
             let _ = stream.shutdown(Shutdown::Write);
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+        }
+        Habit::AnswerOnce(bytes) => {
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(bytes);
             while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
         }
         Habit::AnswerAndKeep(bytes) => {

@@ -68,7 +68,7 @@ fn tls() -> Vec<Scenario> {
         Scenario::new(
             "client_bytes/https_seen_by_a_tls_inspector",
             "the HTTP role alone, behind a TLS inspector: the SNI proves it",
-            { Proxy::new([listener().tls_inspector()], []).roles(Roles::http_only()) },
+            Proxy::new([listener().tls_inspector()], []).roles(Roles::http_only()),
         )
         .curl(HTTPBIN)
         .gets_nothing("wrong version number")
@@ -100,8 +100,7 @@ fn tls() -> Vec<Scenario> {
             "dash",
             &[
                 "-c",
-                "socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr /dev/null & kill $!; \
-             head -c 517 \"$0\" | openssl s_client -quiet -connect 127.0.0.1:{listener:http}",
+                "head -c 517 \"$0\" | openssl s_client -quiet -connect 127.0.0.1:{listener:http}",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/../src/wire/testdata/curl-tls13.bin"),
             ],
             "",

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client_bytes;
+mod healthy;
 mod reaching;
 mod routes;
 mod upstream_tls;
@@ -10,8 +11,15 @@ use crate::scenario::Scenario;
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
-    [client_bytes::table(), routes::table(), reaching::table(), upstream_tls::table(), answer::table()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        client_bytes::table(),
+        routes::table(),
+        reaching::table(),
+        upstream_tls::table(),
+        answer::table(),
+        healthy::table(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
