@@ -277,7 +277,7 @@ impl Listener {
     }
 
     fn render(&self, roles: &Roles, wasm: &Wasm<'_>) -> Value {
-        let mut logs = vec![file_log("listener.log")];
+        let mut logs = vec![file_log("listener.log"), text_log("listener.txt")];
         logs.extend(roles.access_log.as_ref().map(|config| wasm.logger(config)));
         let mut listener = json!({
             "name": self.name,

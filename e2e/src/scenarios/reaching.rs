@@ -199,6 +199,7 @@ pub(super) fn table() -> Vec<Scenario> {
             let routes = json!([vhost("all", &["*"], vec![direct("/held", 200, "ok"), route("/", "backend")])]);
             Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")]).ulimit(&["-n", "90"])
         })
+        .page("Envoy is crashing under load")
         .server("backend", OK)
         .client(Client::Custom(use_up_descriptors))
         .gets(503)
