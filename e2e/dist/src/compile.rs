@@ -21,7 +21,9 @@ type Remap = (PathBuf, String);
 
 /// The workspace that this crate belongs to, whatever the current folder is.
 pub fn workspace_root() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Cargo's word now, not when this was compiled: worktrees may share a target folder, and so this program.
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&package).join("../..");
     root.canonicalize().with_context(|| format!("workspace {}", root.display()))
 }
 
