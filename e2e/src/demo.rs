@@ -72,11 +72,8 @@ pub fn play(scenario: &Scenario) -> Result<Played> {
         (None, "") => format!("exit code {}", outcome.seen.exit),
         (None, said) => said.lines().next().unwrap_or_default().to_owned(),
     };
-    let lines: Vec<String> = ["http.txt", "tcp.txt", "listener.txt"]
-        .iter()
-        .filter_map(|name| std::fs::read_to_string(outcome.envoy.path(name)).ok())
-        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
-        .collect();
+    let text = std::fs::read_to_string(outcome.envoy.path(&scenario.text_log())).unwrap_or_default();
+    let line = text.lines().last().unwrap_or("(nothing)");
     let words = words(&outcome.lines, &outcome.envoy.own_log());
     let cause = words.as_ref().and_then(|w| w["cause"].as_str());
     Ok(Played {
@@ -84,10 +81,7 @@ pub fn play(scenario: &Scenario) -> Result<Played> {
         about: scenario.about,
         client,
         // The time stamp says nothing here.
-        envoy: lines.last().map_or_else(
-            || "(nothing)".into(),
-            |l| l.split_once("] ").map_or(l.as_str(), |(_, rest)| rest).into(),
-        ),
+        envoy: line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned(),
         as_expected: cause == scenario.expected_cause(),
         words,
     })

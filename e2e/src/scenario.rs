@@ -236,6 +236,11 @@ impl Scenario {
         self
     }
 
+    /// The decisive log in Istio's default text format.
+    pub fn text_log(&self) -> String {
+        self.log_name().replace(".log", ".txt")
+    }
+
     /// The cause it expects.
     pub fn expected_cause(&self) -> Option<&'static str> {
         self.diagnosis.as_ref().map(|d| d.cause)

@@ -33,12 +33,17 @@ fn no_chain(e: &Evidence) -> Option<Verdict> {
     if e.downstream.sni.is_some() {
         return Verdict::likely(Cause::NoFilterChainForSni, FAILURE);
     }
-    // A TLS inspector that met HTTP says so; at a sidecar's inbound listener that is STRICT mutual TLS.
-    let plain_http = e.downstream.transport_failure.as_ref().is_some_and(|f| f.has("HTTP_REQUEST"));
+    // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS without a server
+    // name, or there is no inspector and the chains differ in something else.
+    let Some(note) = &e.downstream.transport_failure else {
+        return Verdict::possible(Cause::NoFilterChainForSni, FAILURE);
+    };
+    let plain_http = note.tls_reason() == Some("HTTP_REQUEST");
     match (e.direction, plain_http) {
+        // At a sidecar's inbound listener that is STRICT mutual TLS.
         (Direction::Inbound, true) => Verdict::likely(Cause::PlaintextToStrictMtls, FAILURE),
         (Direction::Inbound, false) => Verdict::possible(Cause::PlaintextToStrictMtls, FAILURE),
         (_, true) => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
-        (_, false) => Verdict::possible(Cause::PlaintextOnTlsPort, FAILURE),
+        (_, false) => Verdict::likely(Cause::PlaintextOnTlsPort, FAILURE),
     }
 }

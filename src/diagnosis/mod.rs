@@ -110,7 +110,9 @@ fn failed(e: &Evidence) -> bool {
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
         Layer::Tcp => e.flags.any_failure() || upstream_tls::looks_like_double_tls(e),
         Layer::Listener => {
-            e.downstream.transport_failure.is_some() || e.details.name() == "filter_chain_not_found"
+            let failure = e.downstream.transport_failure.as_ref();
+            failure.is_some_and(|reason| !reason.is_inspectors_note())
+                || e.details.name() == "filter_chain_not_found"
         }
     }
 }

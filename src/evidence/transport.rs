@@ -47,6 +47,12 @@ impl TransportFailure {
         self.0.starts_with("TLS") || self.has("OPENSSL_internal") || self.has("TLS_error")
     }
 
+    /// Whether it is only what a TLS inspector noted of bytes that are no ClientHello: it does so on every plaintext
+    /// connection (1.40: `TLS_error|error:...`), healthy ones included. A failed handshake reads `TLS_error:|...`.
+    pub fn is_inspectors_note(&self) -> bool {
+        self.0.starts_with("TLS_error|")
+    }
+
     /// BoringSSL's reason word, such as `WRONG_VERSION_NUMBER`. The number before it is the same
     /// reason, but differs between builds.
     pub fn tls_reason(&self) -> Option<&str> {

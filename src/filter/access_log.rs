@@ -23,7 +23,8 @@ impl Plugin {
 fn gather(host: &impl Host) -> Option<Evidence> {
     let details = collect::details(host);
     let failure = collect::downstream_failure(host);
-    if failure.is_some() || details.name() == "filter_chain_not_found" {
+    let handshake_failed = failure.as_ref().is_some_and(|reason| !reason.is_inspectors_note());
+    if handshake_failed || details.name() == "filter_chain_not_found" {
         return Some(collect::listener(host, details, failure));
     }
     let flags = collect::flags(host).unwrap_or_default();

@@ -25,6 +25,16 @@ fn tls_port() -> Proxy {
     Proxy::new([listener().tls("server")], [])
 }
 
+/// A port whose chains are chosen by server name.
+fn sni_chains() -> Proxy {
+    sni_chains_of(listener())
+}
+
+fn sni_chains_of(listener: Listener) -> Proxy {
+    let chain = json!({"filter_chain_match": {"server_names": ["httpbin.org"]}});
+    Proxy::new([listener.tls("server").chain(chain).tls_inspector()], [])
+}
+
 pub(super) fn table() -> Vec<Scenario> {
     [tls(), plaintext(), http10(), other_protocols(), invalid()].into_iter().flatten().collect()
 }
@@ -135,6 +145,55 @@ fn plaintext() -> Vec<Scenario> {
             "likely",
             "TLS_error:|268435703*",
         ),
+        Scenario::new(
+            "client_bytes/http_to_sni_chains",
+            "plain HTTP to a gateway whose chains ask for server names",
+            sni_chains(),
+        )
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets_nothing("")
+        .logs(
+            Log::Listener,
+            &[
+                ("flags", "NR"),
+                ("details", "filter_chain_not_found"),
+                ("downstream_failure", "TLS_error|error:*"),
+            ],
+        )
+        .names("plaintext_on_tls_port", "certain"),
+        Scenario::new(
+            "client_bytes/http_to_strict_mtls",
+            "plain HTTP to a sidecar that takes mutual TLS only",
+            {
+                sni_chains_of(listener().direction("INBOUND"))
+                    .node("sidecar~10.0.0.1~app.default~default.svc.cluster.local")
+            },
+        )
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets_nothing("")
+        .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
+        .names("plaintext_to_strict_mtls", "likely")
+        .direction("inbound"),
+        Scenario::new("client_bytes/ssh_to_sni_chains", "ssh to the same", sni_chains())
+            .client(Client::Raw("http", b"SSH-2.0-OpenSSH_9.2\r\n"))
+            .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
+            .names("plaintext_on_tls_port", "likely"),
+        Scenario::new(
+            "client_bytes/no_sni_to_sni_chains",
+            "TLS without a server name to the same",
+            sni_chains(),
+        )
+        .client(Client::OpensslClient(&["-noservername", "-connect", "127.0.0.1:{listener:http}"], ""))
+        .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
+        .names("no_filter_chain_for_sni", "possible"),
+        Scenario::new(
+            "client_bytes/plaintext_behind_a_tls_inspector",
+            "healthy: the inspector's note is no failure",
+            Proxy::new([listener().tls_inspector()], []),
+        )
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets(200)
+        .logs(Log::Listener, &[("flags", "-"), ("downstream_failure", "TLS_error|error:*")]),
         Scenario::new("client_bytes/https_to_terminating_port", "fixed: curl https:// to it", tls_port())
             .curl(HTTPBIN)
             .gets(200)
