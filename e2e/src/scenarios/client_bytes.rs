@@ -338,7 +338,15 @@ fn invalid() -> Vec<Scenario> {
             "certain",
         )
         .gets(431),
-        Scenario::new("client_bytes/https_url", "an absolute https:// URL in plaintext is routed as usual (1.40)", {
+        // Envoy checks the scheme where it is the first proxy: `use_remote_address`, as on Istio's gateways.
+        Scenario::new("client_bytes/https_url_at_a_gateway", "an absolute https:// URL in plaintext, as a misdirected forward-proxy client sends it", {
+            Proxy::new([listener().filter(json!({"use_remote_address": true}))], [])
+        })
+        .client(Client::Raw("http", b"GET https://httpbin.org/ HTTP/1.1\r\nHost: httpbin.org\r\n\r\n"))
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "http1.https_url_on_plaintext_connection")])
+        .names("https_url_on_plaintext_port", "certain"),
+        Scenario::new("client_bytes/https_url", "an absolute https:// URL in plaintext is routed as usual elsewhere (1.40)", {
             Proxy::new([Listener::http("http", all_to("backend"))], [cluster("backend", "backend")])
         })
         .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }"))
