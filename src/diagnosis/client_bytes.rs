@@ -34,15 +34,15 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
     if let Some(verdict) = not_http(e) {
         return Some(verdict);
     }
+    // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
+    if e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
+        return Verdict::certain(Cause::TlsOnPlaintextPort, &[Fact::Details, Fact::Sni]);
+    }
     match &e.downstream.first_bytes {
         // The connection began as HTTP: what broke the codec is the request's own form.
         Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
         // Text or binary of no known protocol: perhaps HTTP gone wrong, perhaps something else.
         Some(_) => Verdict::likely(Cause::InvalidHttpRequest, BYTES),
-        // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
-        None if e.client_spoke_tls() == Some(true) => {
-            Verdict::certain(Cause::TlsOnPlaintextPort, &[Fact::Details, Fact::Sni])
-        }
         // Nobody saw the bytes. TLS is the usual reason, yet the more general cause is all that is proven.
         None => Verdict::possible(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Flags]),
     }

@@ -251,7 +251,7 @@ fn others() -> Vec<Scenario> {
             .curl(ASK)
             .gets(418)
             .logs(Log::Http, &[("code", "418"), ("flags", "-"), ("details", "lua_response")])
-            .names("unclassified", "certain")
+            .names("unclassified", "possible")
             .because(&["details=lua_response", "code=418"]),
         Scenario::new("answer/websocket_refused", "the route takes no websockets", {
             Proxy::new(
@@ -266,7 +266,7 @@ fn others() -> Vec<Scenario> {
         ))
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
-        .names("unclassified", "certain"),
+        .names("unclassified", "possible"),
         Scenario::new("answer/header_for_the_client", "asked for, Envoy's own error carries the cause", {
             let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
             Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
