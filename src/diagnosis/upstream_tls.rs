@@ -53,9 +53,10 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
         Fact::Cluster,
     ];
     looks_like_double_tls(e).then_some(())?;
+    let saw_both = e.downstream.first_bytes.is_some() && e.upstream.takes_istio_mtls == Some(false);
     match &e.upstream.first_bytes {
         // Inside the second TLS the server answered the first one's ClientHello with something that is no TLS.
-        Some(answer) if answer.protocol != Protocol::Binary && e.downstream.first_bytes.is_some() => {
+        Some(answer) if answer.protocol != Protocol::Binary && saw_both => {
             Verdict::certain(Cause::DoubleTls, FACTS)
         }
         _ => Verdict::likely(Cause::DoubleTls, FACTS),
