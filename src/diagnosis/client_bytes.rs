@@ -31,12 +31,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 /// `400 DPE http1.codec_error`: TLS, SSH, Redis, a PROXY header, garbage: all alike but for the first bytes.
 fn codec_error(e: &Evidence) -> Option<Verdict> {
     const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::RequestVersion, Fact::Sni];
-    if let Some(verdict) = not_http(e) {
-        return Some(verdict);
-    }
     // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
     if e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
-        return Verdict::certain(Cause::TlsOnPlaintextPort, &[Fact::Details, Fact::Sni]);
+        return Verdict::certain(Cause::TlsOnPlaintextPort, BYTES);
+    }
+    if let Some(verdict) = not_http(e) {
+        return Some(verdict);
     }
     match &e.downstream.first_bytes {
         // The connection began as HTTP: what broke the codec is the request's own form.
