@@ -108,13 +108,19 @@ fn failed(e: &Evidence) -> bool {
     match e.layer {
         Layer::Http => http_failed(e),
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
-        Layer::Tcp => e.flags.any_failure() || upstream_tls::looks_like_double_tls(e),
+        Layer::Tcp => tcp_flags(e.flags).any_failure() || upstream_tls::looks_like_double_tls(e),
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();
             failure.is_some_and(|reason| !reason.is_inspectors_note())
                 || e.details.name() == "filter_chain_not_found"
         }
     }
+}
+
+/// A client may end a TCP connection as it likes: load balancers' health checks do it with a reset.
+fn tcp_flags(flags: Flags) -> Flags {
+    let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_REMOTE_RESET);
+    Flags(flags.0 & !by_client.0)
 }
 
 fn http_failed(e: &Evidence) -> bool {

@@ -76,6 +76,13 @@ fn cut_off() -> Vec<Scenario> {
     vec![
         closed("answer/closed", "closed before the answer", Habit::CloseAfterRequest),
         closed("answer/reset", "a TCP reset looks the same", Habit::ResetAfterRequest),
+        Scenario::new("answer/tcp_reset", "a TCP server that ends its connections with a reset", {
+            Proxy::new([Listener::tcp("tcp", "backend")], [cluster("backend", "backend")])
+        })
+        .server("backend", Server::Made(Habit::ResetAfterRequest))
+        .client(Client::Raw("tcp", b"bye\r\n"))
+        .logs(Log::Tcp, &[("flags", "UR")])
+        .names("upstream_reset", "possible"),
         Scenario::new("answer/cut_off", "closed in the middle of the body", http())
             .server(
                 "backend",
