@@ -9,6 +9,7 @@
 
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
+use core::mem::ManuallyDrop;
 
 use hashbrown::HashMap;
 
@@ -20,7 +21,6 @@ use crate::report::Series;
 type Hasher = BuildHasherDefault<crate::hash::Fnv>;
 
 /// What one VM (one worker thread) holds.
-#[derive(Default)]
 struct Worker {
     plugins: HashMap<u32, Plugin, Hasher>,
     streams: HashMap<u32, Stream, Hasher>,
@@ -39,7 +39,14 @@ enum Kind {
 }
 
 thread_local! {
-    static WORKER: RefCell<Worker> = RefCell::default();
+    // Never dropped: a VM ends without asking.
+    static WORKER: ManuallyDrop<RefCell<Worker>> = const {
+        ManuallyDrop::new(RefCell::new(Worker {
+            plugins: HashMap::with_hasher(Hasher::new()),
+            streams: HashMap::with_hasher(Hasher::new()),
+            series: Series::new(),
+        }))
+    };
 }
 
 /// Runs `work` on the worker's state; nothing, should the host ever call back into a running callback.
@@ -68,17 +75,38 @@ impl Worker {
         }
     }
 
-    fn on_response(&mut self, context: u32, handle: impl FnOnce(&mut HttpStream, &mut Plugin)) {
-        match self.stream(context) {
-            Some((Kind::Http(stream), plugin, _)) => handle(stream, plugin),
-            Some((Kind::Connection(_), plugin, _)) => {
-                plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
+    /// The plugin is looked up for errors only: nearly all responses are none.
+    fn on_response_headers(&mut self, context: u32, end_of_stream: bool) {
+        let Some(stream) = self.streams.get_mut(&context) else { return };
+        let plugin = stream.plugin;
+        match &mut stream.kind {
+            Kind::Http(http) => {
+                if http.on_response_headers(&Proxy, end_of_stream)
+                    && let Some(plugin) = self.plugins.get_mut(&plugin)
+                {
+                    http.on_error_headers(&Proxy, plugin);
+                }
             }
-            None => {}
+            Kind::Connection(_) => {
+                if let Some(plugin) = self.plugins.get_mut(&plugin) {
+                    plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
+                }
+            }
+        }
+    }
+
+    fn on_response_body(&mut self, context: u32, end_of_stream: bool) {
+        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(&context) {
+            http.on_response_body(&Proxy, end_of_stream);
         }
     }
 
     fn on_log(&mut self, context: u32) {
+        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get(&context)
+            && http.passed_whole()
+        {
+            return;
+        }
         match self.stream(context) {
             Some((Kind::Http(stream), plugin, series)) => return stream.on_log(&Proxy, plugin, series),
             Some((Kind::Connection(connection), plugin, series)) => {
@@ -135,20 +163,14 @@ pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
 /// Response headers pass.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end_of_stream: u32) -> u32 {
-    with_worker(|worker| {
-        worker.on_response(context, |stream, plugin| {
-            stream.on_response_headers(&Proxy, plugin, end_of_stream != 0);
-        });
-    });
+    with_worker(|worker| worker.on_response_headers(context, end_of_stream != 0));
     CONTINUE
 }
 
 /// A part of the response's body passes.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, end_of_stream: u32) -> u32 {
-    with_worker(|worker| {
-        worker.on_response(context, |stream, _| stream.on_response_body(&Proxy, end_of_stream != 0));
-    });
+    with_worker(|worker| worker.on_response_body(context, end_of_stream != 0));
     CONTINUE
 }
 

@@ -203,7 +203,8 @@ pub fn keep(style: Style) -> Result<()> {
     println!("Access log:  tail -f {}", envoy.path("http.log").display());
     println!("Metrics:     curl -s http://{}/stats/prometheus | grep ^meshwhy_", envoy.admin_address());
     println!("Ctrl-C ends it; nothing stays behind.");
-    loop {
-        std::thread::park();
-    }
+    let (ended, end) = std::sync::mpsc::channel();
+    ctrlc::set_handler(move || drop(ended.send(())))?;
+    end.recv()?;
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! The HTTP role: every stream of a connection manager, those that its codec rejected included.
 
-use super::{Plugin, WORTH_A_HEADER, collect};
-use crate::diagnosis::{Verdict, diagnose};
+use super::{Plugin, collect};
+use crate::diagnosis::diagnose;
 use crate::evidence::{Answer, Flags, Page};
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
-/// What is kept of one stream until its end: two bytes and some bits.
+/// What is kept of one stream until its end: a few bytes.
 #[derive(Debug, Clone, Default)]
 pub struct HttpStream {
     code: Option<u16>,
@@ -20,12 +20,17 @@ pub struct HttpStream {
 const LONGEST_PAGE: usize = 2048;
 
 impl HttpStream {
-    /// The response's headers pass, before the connection manager rewrites them.
-    pub fn on_response_headers(&mut self, host: &impl Host, plugin: &mut Plugin, end_of_stream: bool) {
+    /// The response's headers pass, before the connection manager rewrites them; whether they are an error's.
+    pub fn on_response_headers(&mut self, host: &impl Host, end_of_stream: bool) -> bool {
         // One read decides here and in `on_log`: most responses are no errors.
         self.code = status(host);
         self.headers_only = end_of_stream;
-        let Some(code) = self.code.filter(|code| *code >= 400) else { return };
+        self.code.is_some_and(|code| code >= 400)
+    }
+
+    /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
+    pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
+        let Some(code) = self.code else { return };
         if code >= 500 {
             self.answer.by_proxy = Some(bears_a_proxys_mark(host));
         }
@@ -69,7 +74,7 @@ impl HttpStream {
 
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
     /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
-    fn passed_whole(&self) -> bool {
+    pub fn passed_whole(&self) -> bool {
         self.complete && self.code.is_some_and(|code| code < 400)
     }
 
@@ -89,8 +94,7 @@ impl HttpStream {
         let flags = collect::flags(host).unwrap_or_default();
         let mut evidence = collect::http(host, flags, Some(code), details, self.answer.clone());
         evidence.direction = plugin.direction(host);
-        let told = diagnose(&evidence).filter(|v: &Verdict| v.confidence >= WORTH_A_HEADER);
-        if let Some(verdict) = told {
+        if let Some(verdict) = diagnose(&evidence) {
             // The header is a courtesy: where the host refuses it, the log still tells.
             let _ = host.set_header(HeaderMap::Response, &name, verdict.cause.id());
         }
@@ -99,7 +103,11 @@ impl HttpStream {
 
 fn status(host: &impl Host) -> Option<u16> {
     let value = host.header(HeaderMap::Response, ":status").ok().flatten()?;
-    core::str::from_utf8(&value).ok()?.parse().ok()
+    let digits: [u8; 3] = value.as_slice().try_into().ok()?;
+    digits.iter().try_fold(0_u16, |code, digit| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit.wrapping_sub(b'0')))?;
+        code.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.

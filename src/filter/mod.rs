@@ -11,7 +11,7 @@ pub use connection::Connection;
 pub use http::HttpStream;
 
 use crate::config::{Config, ConfigError, LogMode, Role};
-use crate::diagnosis::{Confidence, Verdict, diagnose};
+use crate::diagnosis::{Verdict, diagnose};
 use crate::evidence::{Direction, Evidence};
 use crate::host::{Buffer, Host, Level, MetricKind};
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
@@ -130,6 +130,3 @@ fn announce(host: &impl Host) {
 fn refuse(host: &impl Host, error: &ConfigError) {
     host.log(Level::Error, &format!("meshwhy: configuration refused, nothing will be diagnosed: {error}"));
 }
-
-/// The confidence from which a verdict is worth telling the client.
-const WORTH_A_HEADER: Confidence = Confidence::Likely;

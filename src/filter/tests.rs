@@ -51,7 +51,9 @@ fn missing_cluster() -> MemoryHost {
 
 fn http(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
     let mut stream = HttpStream::default();
-    stream.on_response_headers(host, plugin, false);
+    if stream.on_response_headers(host, false) {
+        stream.on_error_headers(host, plugin);
+    }
     stream.on_response_body(host, true);
     stream.on_log(host, plugin, series);
 }
@@ -76,7 +78,7 @@ fn a_response_that_is_cut_off_is_looked_at() {
         .with_number("response.flags", Flags::UPSTREAM_CONNECTION_TERMINATION.0)
         .with_property("response.code_details", details);
     let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
-    stream.on_response_headers(&host, &mut plugin, false);
+    stream.on_response_headers(&host, false);
     stream.on_response_body(&host, false);
     stream.on_log(&host, &mut plugin, &mut Series::default());
     assert_eq!(host.state("meshwhy.cause").unwrap(), "upstream_closed_connection");
@@ -186,7 +188,7 @@ fn an_answer_of_the_application_is_its_own_business() {
 fn a_refusal_to_grpc_is_seen_although_its_status_is_200() {
     let host = success().with_property("response.code_details", "rbac_access_denied_matched_policy[none]");
     let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
-    stream.on_response_headers(&host, &mut plugin, true);
+    stream.on_response_headers(&host, true);
     stream.on_log(&host, &mut plugin, &mut Series::default());
     assert_eq!(host.state("meshwhy.cause").unwrap(), "authorization_policy_denied");
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "this is where the host is called")]
 
 use core::ptr;
+use std::alloc::{Layout, alloc};
 
 use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status};
 
@@ -47,11 +48,14 @@ pub struct Proxy;
 
 /// What the host calls to get memory for the bytes it hands over.
 ///
-/// Always returns a block whose capacity is exactly `size`, so that [`take`] can own it.
+/// A block of exactly `size` bytes, so that [`take`] can own it; the host fills it at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-    let block: Box<[u8]> = vec![0; size].into_boxed_slice();
-    Box::into_raw(block).cast()
+    match Layout::array::<u8>(size) {
+        // SAFETY: the layout's size is not zero.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => ptr::null_mut(),
+    }
 }
 
 fn check(status: u32) -> Result<()> {
@@ -66,8 +70,8 @@ fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() || size == 0 {
         return Vec::new();
     }
-    // SAFETY: the host wrote `size` bytes into a block of `proxy_on_memory_allocate(size)`, whose
-    // capacity is exactly `size`, and hands it over to us alone.
+    // SAFETY: the host wrote `size` bytes into a block that `proxy_on_memory_allocate(size)` got from the same
+    // allocator with the layout of `size` bytes, and hands it over to us alone.
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
 

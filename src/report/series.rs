@@ -81,6 +81,11 @@ pub struct Series {
 }
 
 impl Series {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self { ids: HashMap::with_hasher(Hasher::new()), dropped: None }
+    }
+
     /// Adds one; beyond `max` label sets the resource becomes `_other`.
     ///
     /// # Errors

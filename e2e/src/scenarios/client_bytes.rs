@@ -67,6 +67,14 @@ fn tls() -> Vec<Scenario> {
         .curl(HTTPBIN)
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-"), ("sni", "httpbin.org")]),
+        Scenario::new("client_bytes/hostile_sni", "a server name that tries to break out", plain())
+            .client(Client::OpensslClient(
+                &["-servername", "a\";.;cause=.=x;.;\\\n%41", "-connect", "127.0.0.1:{listener:http}"],
+                "",
+            ))
+            .logs(Log::Http, CODEC_ERROR)
+            .names("tls_on_plaintext_port", "certain")
+            .because(&["sni=a??.??cause?.?x??.????41"]),
         Scenario::new("client_bytes/tls12_without_sni", "an old client without a server name", plain())
             .client(Client::OpensslClient(
                 &["-tls1_2", "-noservername", "-connect", "127.0.0.1:{listener:http}"],
