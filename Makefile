@@ -39,7 +39,7 @@ lint: toolchain ## Check formatting, clippy (native and wasm) and documentation
 
 bench: dist ## Measure what the filter costs a request
 	$(say) "Benchmark: Envoy with and without meshwhy"
-	cargo run -q --release -p e2e --bin bench
+	cargo run -q -p e2e --bin bench
 
 dist: toolchain ## Build dist/meshwhy.wasm
 	$(say) "Module"

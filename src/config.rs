@@ -129,7 +129,7 @@ impl Config {
         Ok(())
     }
 
-    /// What goes to the log: what was asked for, or the role's default (`on_tcp` for a TCP chain).
+    /// What goes to the log: what was asked for, or the role's default.
     pub fn log_mode(&self) -> LogMode {
         self.log.unwrap_or(match self.role {
             Role::Http => LogMode::Off,

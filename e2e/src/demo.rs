@@ -15,6 +15,7 @@ use crate::tools;
 
 /// The page's sections that show at a proxy, in its order.
 const PAGE: &[&str] = &[
+    "Requests are rejected by Envoy",
     "503 errors after setting destination rule",
     "Envoy is crashing under load",
     "Envoy won't connect to my HTTP/1.0 service",
@@ -23,7 +24,6 @@ const PAGE: &[&str] = &[
     "Gateway with TLS passthrough",
     "Double TLS (TLS origination for a TLS request)",
     "404 errors occur when multiple gateways configured with same TLS certificate",
-    "Requests are rejected by Envoy",
 ];
 
 /// Colours, or none.

@@ -5,10 +5,18 @@ use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
-    if e.layer != Layer::Http {
-        return None;
+    match e.layer {
+        Layer::Http => {}
+        Layer::Tcp => return tcp_reset(e),
+        Layer::Listener => return None,
     }
     timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
+}
+
+/// Some servers end every connection with a reset (UR, 1.40): a lead at the most.
+fn tcp_reset(e: &Evidence) -> Option<Verdict> {
+    e.flags.has(Flags::UPSTREAM_REMOTE_RESET).then_some(())?;
+    Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint])
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {

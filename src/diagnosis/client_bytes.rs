@@ -31,6 +31,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 /// `400 DPE http1.codec_error`: TLS, SSH, Redis, a PROXY header, garbage: all alike but for the first bytes.
 fn codec_error(e: &Evidence) -> Option<Verdict> {
     const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::RequestVersion, Fact::Sni];
+    // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
+    if e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
+        return Verdict::certain(Cause::TlsOnPlaintextPort, BYTES);
+    }
     if let Some(verdict) = not_http(e) {
         return Some(verdict);
     }
@@ -39,10 +43,6 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
         Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
         // Text or binary of no known protocol: perhaps HTTP gone wrong, perhaps something else.
         Some(_) => Verdict::likely(Cause::InvalidHttpRequest, BYTES),
-        // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
-        None if e.client_spoke_tls() == Some(true) => {
-            Verdict::certain(Cause::TlsOnPlaintextPort, &[Fact::Details, Fact::Sni])
-        }
         // Nobody saw the bytes. TLS is the usual reason, yet the more general cause is all that is proven.
         None => Verdict::possible(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Flags]),
     }

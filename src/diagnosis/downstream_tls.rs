@@ -30,13 +30,13 @@ fn handshake(failure: &TransportFailure) -> Option<Verdict> {
 
 /// No filter chain takes this connection: its server name, or the lack of TLS, says why.
 fn no_chain(e: &Evidence) -> Option<Verdict> {
-    if e.downstream.sni.is_some() {
-        return Verdict::likely(Cause::NoFilterChainForSni, FAILURE);
-    }
-    // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS without a server
-    // name, or there is no inspector and the chains differ in something else.
+    // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS, or there is no
+    // inspector and the chains differ in something else.
     let Some(note) = &e.downstream.transport_failure else {
-        return Verdict::possible(Cause::NoFilterChainForSni, FAILURE);
+        return match e.downstream.sni {
+            Some(_) => Verdict::likely(Cause::NoFilterChainForSni, FAILURE),
+            None => Verdict::possible(Cause::NoFilterChainForSni, FAILURE),
+        };
     };
     let plain_http = note.tls_reason() == Some("HTTP_REQUEST");
     match (e.direction, plain_http) {

@@ -26,7 +26,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         _ => None,
     };
     let cause = by_details.or_else(|| by_flag(e.flags))?;
-    Verdict::certain(cause, FACTS)
+    // On a TCP chain the flag says how it ended, not what went wrong inside; and a client whose request never came
+    // together may have spoken something else.
+    let request_seen = e.upstream.cluster.is_some()
+        || e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
+    let sure = e.layer == Layer::Http && (cause != Cause::ClientDisconnected || request_seen);
+    if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) }
 }
 
 fn by_flag(flags: Flags) -> Option<Cause> {

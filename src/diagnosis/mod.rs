@@ -108,13 +108,19 @@ fn failed(e: &Evidence) -> bool {
     match e.layer {
         Layer::Http => http_failed(e),
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
-        Layer::Tcp => e.flags.any_failure() || upstream_tls::looks_like_double_tls(e),
+        Layer::Tcp => tcp_flags(e.flags).any_failure() || upstream_tls::looks_like_double_tls(e),
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();
             failure.is_some_and(|reason| !reason.is_inspectors_note())
                 || e.details.name() == "filter_chain_not_found"
         }
     }
+}
+
+/// A client may end a TCP connection as it likes: load balancers' health checks do it with a reset.
+fn tcp_flags(flags: Flags) -> Flags {
+    let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_REMOTE_RESET);
+    Flags(flags.0 & !by_client.0)
 }
 
 fn http_failed(e: &Evidence) -> bool {
@@ -128,9 +134,11 @@ fn http_failed(e: &Evidence) -> bool {
     }
     match e.details.name() {
         // The application's own 4xx are its business, unless the page blames the connection.
-        "via_upstream" => e.answer.page.is_some() || e.code.is_some_and(|c| c >= 500),
+        "via_upstream" => upstream_tls::page(e).is_some() || e.code.is_some_and(|c| c >= 500),
         // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
         "direct_response" => routes::is_block_all(e),
+        // Neither code nor details nor flags: nothing to speak of.
+        "" => e.code.is_some_and(|c| c >= 400),
         // A local reply to gRPC is HTTP 200.
         name => e.code.is_none_or(|c| c >= 400) || policy::refuses(name),
     }
@@ -139,7 +147,8 @@ fn http_failed(e: &Evidence) -> bool {
 fn unclassified(e: &Evidence) -> Option<Verdict> {
     match e.layer {
         Layer::Listener => None,
-        Layer::Http | Layer::Tcp => Verdict::certain(
+        // A lead: where to look it up.
+        Layer::Http | Layer::Tcp => Verdict::possible(
             Cause::Unclassified,
             &[Fact::Details, Fact::Flags, Fact::Code, Fact::UpstreamFailure, Fact::Termination],
         ),

@@ -25,7 +25,9 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint];
-    Some(Verdict::certain(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
+    // A retry that found no room: what it was to repeat came from the upstream.
+    let verdict = if e.details.via_upstream() { Verdict::likely } else { Verdict::certain };
+    Some(verdict(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
 }
 
 /// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, Page};
+use crate::evidence::{Evidence, Fact, Flags, Layer, Page, TransportFailure};
 use crate::wire::Protocol;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -15,12 +15,32 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 
 /// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
 pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
-    let originates =
-        e.upstream.tls_version.is_some() || e.upstream.transport_failure.as_ref().is_some_and(|f| f.is_tls());
+    // With these flags no connection to the upstream was even tried.
+    const UNTRIED: Flags = Flags::NO_HEALTHY_UPSTREAM
+        .and(Flags::NO_CLUSTER_FOUND)
+        .and(Flags::UPSTREAM_OVERFLOW)
+        .and(Flags::DNS_RESOLUTION_FAILED);
+    let failure = e.upstream.transport_failure.as_ref();
+    // A plaintext upstream is wrong for either TLS.
+    let plaintext = failure.is_some_and(is_plaintext_answer);
+    let originates = e.upstream.tls_version.is_some() || failure.is_some_and(TransportFailure::is_tls);
     let meant = e.upstream.takes_istio_mtls == Some(true);
     // A server that answers TLS inside the TLS knows what it does: a tunnel.
     let tunnel = e.upstream.first_bytes.as_ref().is_some_and(|f| f.protocol.is_tls());
-    e.layer == Layer::Tcp && originates && !meant && !tunnel && e.client_spoke_tls() == Some(true)
+    let tried = e.layer == Layer::Tcp && !e.flags.has(UNTRIED);
+    tried && originates && !plaintext && !meant && !tunnel && e.client_spoke_tls() == Some(true)
+}
+
+/// The upstream answered the ClientHello with bytes that are no TLS record.
+fn is_plaintext_answer(failure: &TransportFailure) -> bool {
+    const WORDS: &[&str] = &[
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "HTTPS_PROXY_REQUEST",
+        "BAD_PACKET_LENGTH",
+        "PACKET_LENGTH_TOO_LONG",
+    ];
+    failure.tls_reason().is_some_and(|word| WORDS.contains(&word))
 }
 
 fn double_tls(e: &Evidence) -> Option<Verdict> {
@@ -33,9 +53,10 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
         Fact::Cluster,
     ];
     looks_like_double_tls(e).then_some(())?;
+    let saw_both = e.downstream.first_bytes.is_some() && e.upstream.takes_istio_mtls == Some(false);
     match &e.upstream.first_bytes {
         // Inside the second TLS the server answered the first one's ClientHello with something that is no TLS.
-        Some(answer) if answer.protocol != Protocol::Binary && e.downstream.first_bytes.is_some() => {
+        Some(answer) if answer.protocol != Protocol::Binary && saw_both => {
             Verdict::certain(Cause::DoubleTls, FACTS)
         }
         _ => Verdict::likely(Cause::DoubleTls, FACTS),
@@ -57,12 +78,10 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     // is the double TLS, and nobody saw that.
     let sure = e.layer == Layer::Http || e.client_spoke_tls() == Some(false);
     let surely = |cause| if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) };
+    if is_plaintext_answer(failure) {
+        return Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS);
+    }
     match failure.tls_reason().unwrap_or_default() {
-        "WRONG_VERSION_NUMBER"
-        | "HTTP_REQUEST"
-        | "BAD_PACKET_LENGTH"
-        | "PACKET_LENGTH_TOO_LONG"
-        | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS),
         "CERTIFICATE_VERIFY_FAILED" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)
@@ -82,15 +101,15 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
 }
 
 /// The upstream's own error page names the mistake.
-fn page(e: &Evidence) -> Option<Verdict> {
+pub(super) fn page(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Page, Fact::Code, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint];
-    e.details.via_upstream().then_some(())?;
+    (e.details.via_upstream() && !e.flags.any_failure()).then_some(())?;
     match e.answer.page? {
         Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
             Verdict::certain(Cause::UpstreamExpectsTls, FACTS)
         }
-        // The page came over TLS: whatever is behind the upstream made it.
-        Page::PlaintextToTlsPort => Verdict::possible(Cause::UpstreamExpectsTls, FACTS),
+        // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
+        Page::PlaintextToTlsPort => None,
         Page::ClientCertificateRequired | Page::ClientCertificateRefused
             if e.upstream.tls_version.is_some() =>
         {

@@ -32,8 +32,6 @@ pub enum HeaderMap {
     Request,
     /// The response's headers.
     Response,
-    /// The response's trailers.
-    ResponseTrailers,
 }
 
 /// Which buffer.
@@ -52,8 +50,6 @@ pub enum Buffer {
 /// A level of the proxy's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
-    /// Worth knowing.
-    Info,
     /// A diagnosed failure.
     Warn,
     /// The plugin itself can't work as configured.

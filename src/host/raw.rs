@@ -87,7 +87,6 @@ const fn map_type(map: HeaderMap) -> u32 {
     match map {
         HeaderMap::Request => 0,
         HeaderMap::Response => 2,
-        HeaderMap::ResponseTrailers => 3,
     }
 }
 
@@ -160,7 +159,6 @@ impl Host for Proxy {
 
     fn log(&self, level: Level, message: &str) {
         let level = match level {
-            Level::Info => 2,
             Level::Warn => 3,
             Level::Error => 4,
         };

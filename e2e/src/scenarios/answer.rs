@@ -76,6 +76,13 @@ fn cut_off() -> Vec<Scenario> {
     vec![
         closed("answer/closed", "closed before the answer", Habit::CloseAfterRequest),
         closed("answer/reset", "a TCP reset looks the same", Habit::ResetAfterRequest),
+        Scenario::new("answer/tcp_reset", "a TCP server that ends its connections with a reset", {
+            Proxy::new([Listener::tcp("tcp", "backend")], [cluster("backend", "backend")])
+        })
+        .server("backend", Server::Made(Habit::ResetAfterRequest))
+        .client(Client::Raw("tcp", b"bye\r\n"))
+        .logs(Log::Tcp, &[("flags", "UR")])
+        .names("upstream_reset", "possible"),
         Scenario::new("answer/cut_off", "closed in the middle of the body", http())
             .server(
                 "backend",
@@ -251,7 +258,7 @@ fn others() -> Vec<Scenario> {
             .curl(ASK)
             .gets(418)
             .logs(Log::Http, &[("code", "418"), ("flags", "-"), ("details", "lua_response")])
-            .names("unclassified", "certain")
+            .names("unclassified", "possible")
             .because(&["details=lua_response", "code=418"]),
         Scenario::new("answer/websocket_refused", "the route takes no websockets", {
             Proxy::new(
@@ -266,7 +273,7 @@ fn others() -> Vec<Scenario> {
         ))
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
-        .names("unclassified", "certain"),
+        .names("unclassified", "possible"),
         Scenario::new("answer/header_for_the_client", "asked for, Envoy's own error carries the cause", {
             let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
             Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])

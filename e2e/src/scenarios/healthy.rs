@@ -238,6 +238,10 @@ fn connections() -> Vec<Scenario> {
             .server("backend", PLAIN)
             .client(Client::Raw("tcp", b""))
             .logs(Log::Tcp, &[("flags", "-")]),
+        Scenario::new("healthy/tcp_reset_by_the_client", "a load balancer's health check ends with a reset", tcp())
+            .server("backend", Server::Made(Habit::Echo))
+            .client(Client::Custom(reset_at_once))
+            .logs(Log::Tcp, &[("flags", "-")]),
         Scenario::new("healthy/http_client_says_nothing", "the same on an HTTP port", http())
             .server("backend", PLAIN)
             .client(Client::Raw("http", b""))
@@ -248,6 +252,17 @@ fn connections() -> Vec<Scenario> {
             .gets(200)
             .logs(Log::Http, FINE),
     ]
+}
+
+/// Connects, says a word, hears it, and resets.
+fn reset_at_once(places: &Places) -> Result<Seen> {
+    let mut stream = TcpStream::connect(("127.0.0.1", places.listener("tcp")?))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"ping")?;
+    let mut echo = [0; 4];
+    stream.read_exact(&mut echo)?;
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+    Ok(Seen::default())
 }
 
 /// Asks, reads the whole answer, and resets the connection.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Places, Seen, status_in};
-use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{
     all_to, cluster, cluster_at, direct, empty_cluster, istio_config, route, vhost, with,
 };
@@ -109,6 +109,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .names("no_healthy_endpoints", "likely")
             .because(&["endpoints=1"]),
         Scenario::new("reaching/refused", "nobody listens on the port", http(cluster("backend", "nobody")))
+            .page("Requests are rejected by Envoy")
             .server("nobody", Server::Nobody)
             .curl(ASK)
             .gets(503)
@@ -143,6 +144,20 @@ pub(super) fn table() -> Vec<Scenario> {
             .logs(Log::Tcp, &[("flags", "UF,URX")])
             .names("upstream_refused", "certain")
             .because(&["connect_error=refused"]),
+        Scenario::new("reaching/refused_by_access_log", "the access logger alone, at a connection manager", http(cluster("backend", "nobody")).roles(Roles::access_log_only()))
+            .server("nobody", Server::Nobody)
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UF")])
+            .names("upstream_refused", "certain")
+            .only_counted(),
+        Scenario::new("reaching/refused_tcp_by_access_log", "the access logger alone, at a listener of a TCP proxy", tcp(cluster("backend", "nobody")).roles(Roles::access_log_only()))
+            .server("nobody", Server::Nobody)
+            .curl(ASK_TCP)
+            .gets_nothing("")
+            .logs(Log::Tcp, &[("flags", "UF,URX")])
+            .names("upstream_refused", "certain")
+            .only_counted(),
         Scenario::new("reaching/unreachable", "the network has no way there", http(unroutable()))
             .curl(ASK)
             .gets(503)
@@ -167,6 +182,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .logs(Log::Http, &[("flags", "DF"), ("details", "dns_resolution_failure*")])
             .names("upstream_dns_failure", "certain"),
         Scenario::new("reaching/circuit_breaker_pending", "no request may wait for a connection", http(limited("max_pending_requests")))
+            .page("Requests are rejected by Envoy")
             .server("backend", OK)
             .curl(ASK)
             .gets(503)
@@ -191,7 +207,8 @@ pub(super) fn table() -> Vec<Scenario> {
             let rule = istio_config("destination-rule", "default", "limits");
             http(with(with(cluster("backend", "backend"), rule), json!({"circuit_breakers": {"thresholds": [{"max_requests": 10}]}})))
         })
-        .server("backend", OK)
+        .page("Requests are rejected by Envoy")
+            .server("backend", OK)
         .curl(ASK)
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
@@ -205,6 +222,15 @@ pub(super) fn table() -> Vec<Scenario> {
         .gets(503)
         .logs(Log::Http, &[("flags", "UF"), ("details", "upstream_reset_before_response_started{local_connection_failure|socket_creation_failure*")])
         .names("file_descriptors_exhausted", "likely"),
+        Scenario::new("reaching/enough_file_descriptors", "fixed: a higher `ulimit -n` under the same idle clients", {
+            let routes = json!([vhost("all", &["*"], vec![direct("/held", 200, "ok"), route("/", "backend")])]);
+            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")]).ulimit(&["-n", "1024"])
+        })
+        .page("Envoy is crashing under load")
+        .server("backend", OK)
+        .client(Client::Custom(use_up_descriptors))
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
     ]
 }
 

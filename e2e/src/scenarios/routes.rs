@@ -79,6 +79,7 @@ pub(super) fn table() -> Vec<Scenario> {
 fn unmatched() -> Vec<Scenario> {
     vec![
         Scenario::new("routes/unknown_host", "a host that no virtual host serves", reviews())
+            .page("Requests are rejected by Envoy")
             .server("backend", OK)
             .curl(&["-H", "Host: ratings.example", "http://127.0.0.1:{listener:http}/api"])
             .gets(404)
