@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::client_http2::{self, Ask};
+use crate::peers::websocket::{self, Closes};
 use crate::tools::{Needed, program};
 
-/// Who asks. Texts may hold `{listener:NAME}`, `{server:NAME}` and `{pki}`.
+/// Who asks. Texts may hold `{listener:NAME}`, `{server:NAME}`, `{admin}` and `{pki}`.
 #[derive(Debug, Clone)]
 pub enum Client {
     /// curl with these arguments; what it prints is the status code.
@@ -24,6 +26,10 @@ pub enum Client {
     Program(&'static str, &'static str, &'static [&'static str], &'static str),
     /// These bytes to a listener, then half a second for the answer, then the end.
     Raw(&'static str, &'static [u8]),
+    /// A call by the HTTP/2 client to a listener.
+    Http2(&'static str, Ask),
+    /// A websocket through a listener.
+    WebSocket(&'static str, Closes),
     /// What no program does: code of the scenario's own.
     Custom(fn(&Places) -> Result<Seen>),
 }
@@ -65,7 +71,7 @@ impl Client {
             Self::Curl(_) | Self::CurlTimes(..) | Self::CurlAtOnce(..) => Some(("curl", "curl")),
             Self::OpensslClient(..) => Some(("openssl", "openssl")),
             Self::Program(name, package, ..) => Some((name, package)),
-            Self::Raw(..) | Self::Custom(_) => None,
+            Self::Raw(..) | Self::Http2(..) | Self::WebSocket(..) | Self::Custom(_) => None,
         }
     }
 
@@ -91,6 +97,8 @@ impl Client {
             }
             Self::Program(name, package, arguments, input) => run(places, name, package, arguments, input),
             Self::Raw(listener, bytes) => raw(places.listener(listener)?, bytes),
+            Self::Http2(listener, how) => client_http2::ask(places.listener(listener)?, *how),
+            Self::WebSocket(listener, closes) => websocket::ask(places.listener(listener)?, *closes),
             Self::Custom(ask) => ask(places),
         }
     }

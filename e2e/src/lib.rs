@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod client_http2;
 pub mod demo;
 pub mod envoy;
 pub mod peers;

@@ -283,6 +283,7 @@ impl Scenario {
         let bootstrap = stage.places.fill(&self.proxy.bootstrap(&module).to_string());
         let envoy = Envoy::start_with(&serde_json::from_str(&bootstrap)?, self.proxy.limits())?;
         let mut places = stage.places.clone();
+        places.values.push(("{admin}".into(), envoy.admin_address().into()));
         for (name, port) in envoy.ports() {
             places.values.push((format!("{{listener:{name}}}"), port.to_string()));
         }

@@ -89,22 +89,24 @@ pub fn install(needed: impl IntoIterator<Item = Needed>) -> BTreeSet<&'static st
     if let Err(error) = apt_install(&packages) {
         let reason = format!("{error:#}");
         let reason = reason.lines().last().unwrap_or_default();
-        eprintln!("can't install {}: {reason}; their scenarios are skipped", packages.join(", "));
+        eprintln!("can't install {}: {reason}", packages.join(", "));
     }
     missing.into_iter().map(|(name, _)| name).filter(|name| which(name).is_none()).collect()
 }
 
-/// A program from a Debian package, installed if it's missing and this is root.
+/// A program from a Debian package, installed if it's missing and this is root; tried once.
 pub fn program(name: &str, package: &str) -> Result<PathBuf> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static TRIED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut tried = TRIED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(path) = which(name) {
         return Ok(path);
     }
-    eprintln!("installing {package} for {name}");
-    apt_install(&[package])
-        .with_context(|| format!("{name} is missing and `apt-get install {package}` failed"))?;
-    which(name).with_context(|| format!("{package} has no {name}"))
+    if tried.insert(package.to_owned()) {
+        eprintln!("installing {package} for {name}");
+        apt_install(&[package])
+            .with_context(|| format!("{name} is missing and `apt-get install {package}` failed"))?;
+    }
+    which(name).with_context(|| format!("{name} of the package {package} is missing"))
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {

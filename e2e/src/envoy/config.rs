@@ -81,6 +81,7 @@ pub struct Listener {
 struct Chain {
     kind: Kind,
     http_filters: Vec<Value>,
+    network_filters: Vec<Value>,
     /// Applied one after the other: a patch's null removes what is there, so they can't be merged beforehand.
     filter_patches: Vec<Value>,
     chain_patch: Value,
@@ -196,8 +197,13 @@ impl Listener {
     }
 
     fn of(name: &'static str, kind: Kind) -> Self {
-        let chain =
-            Chain { kind, http_filters: Vec::new(), filter_patches: Vec::new(), chain_patch: json!({}) };
+        let chain = Chain {
+            kind,
+            http_filters: Vec::new(),
+            network_filters: Vec::new(),
+            filter_patches: Vec::new(),
+            chain_patch: json!({}),
+        };
         Self { name, chains: vec![chain], patch: json!({}) }
     }
 
@@ -251,13 +257,26 @@ impl Listener {
 
     /// An HTTP filter before the router: its name without `envoy.filters.http.`, type and configuration.
     #[must_use]
-    pub fn http_filter(mut self, name: &str, kind: &str, config: Value) -> Self {
+    pub fn http_filter(self, name: &str, kind: &str, config: Value) -> Self {
         let mut typed = json!({"@type": format!("type.googleapis.com/{kind}")});
         merge(&mut typed, &config);
+        self.raw_http_filter(json!({"name": format!("envoy.filters.http.{name}"), "typed_config": typed}))
+    }
+
+    /// An HTTP filter before the router, as it is.
+    #[must_use]
+    pub fn raw_http_filter(mut self, filter: Value) -> Self {
         if let Some(chain) = self.chains.last_mut() {
-            chain
-                .http_filters
-                .push(json!({"name": format!("envoy.filters.http.{name}"), "typed_config": typed}));
+            chain.http_filters.push(filter);
+        }
+        self
+    }
+
+    /// A network filter before the connection manager or TCP proxy, as it is.
+    #[must_use]
+    pub fn raw_network_filter(mut self, filter: Value) -> Self {
+        if let Some(chain) = self.chains.last_mut() {
+            chain.network_filters.push(filter);
         }
         self
     }
@@ -314,6 +333,7 @@ impl Chain {
         };
         let mut filters: Vec<Value> =
             roles.connection.iter().map(|config| wasm.network_filter(config)).collect();
+        filters.extend(self.network_filters.iter().cloned());
         filters.push(json!({"name": name, "typed_config": filter}));
         let mut chain = json!({"filters": filters});
         merge(&mut chain, &self.chain_patch);

@@ -47,6 +47,11 @@ impl Misbehaving {
         if habit == Habit::FullQueue {
             return Self::with_full_queue();
         }
+        Self::serving(move |stream| serve(stream, habit))
+    }
+
+    /// Starts one that does this with every connection, each in a thread of its own.
+    pub fn serving(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (port, ended) = (listener.local_addr()?.port(), Arc::new(AtomicBool::new(false)));
         let stop = Arc::clone(&ended);
@@ -55,7 +60,8 @@ impl Misbehaving {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                std::thread::spawn(move || serve(stream, habit));
+                let serve = serve.clone();
+                std::thread::spawn(move || serve(stream));
             }
         });
         Ok(Self { port, ended, _held: None })

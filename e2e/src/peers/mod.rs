@@ -1,13 +1,16 @@
 //! Servers around the proxy: real ones, and hand-made ones for what no real server does.
 
+mod http2;
 mod misbehaving;
 pub mod process;
 mod real;
+pub mod websocket;
 
 use std::path::Path;
 
 use anyhow::Result;
 
+pub use http2::Http2;
 pub use misbehaving::{Habit, Misbehaving};
 use process::Process;
 
@@ -26,6 +29,10 @@ pub enum Server {
     Program(&'static str, &'static str, &'static [&'static str]),
     /// A hand-made server.
     Made(Habit),
+    /// An HTTP/2 server.
+    Http2(Http2),
+    /// A websocket server that echoes one message; whether it closes then, or waits for the client to.
+    WebSocket(websocket::Closes),
     /// A port at which nobody listens.
     Nobody,
 }
@@ -57,18 +64,18 @@ impl Server {
             Self::Caddy(..) => Some(("caddy", "caddy")),
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
-            Self::Made(_) | Self::Nobody => None,
+            Self::Made(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Nobody => None,
         }
     }
 
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
         let run = |port, process| Running { port, _process: Some(process), _made: None };
+        let made = |made: Misbehaving| Running { port: made.port(), _process: None, _made: Some(made) };
         match self {
-            Self::Made(habit) => {
-                let made = Misbehaving::start(*habit)?;
-                Ok(Running { port: made.port(), _process: None, _made: Some(made) })
-            }
+            Self::Made(habit) => Misbehaving::start(*habit).map(made),
+            Self::Http2(habit) => http2::start(*habit).map(made),
+            Self::WebSocket(closes) => websocket::start(*closes).map(made),
             Self::Nobody => Ok(Running { port: process::free_port(), _process: None, _made: None }),
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),

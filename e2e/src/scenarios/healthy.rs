@@ -8,9 +8,11 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::client::{Client, Places, Seen, status_in};
+use crate::client_http2::Ask;
 use crate::envoy::config::{FailurePolicy, Listener, Proxy, Roles};
 use crate::envoy::parts::{all_to, cluster, direct, http2, originate_tls, route, trusting, vhost, with};
-use crate::peers::{Habit, Server};
+use crate::peers::websocket::Closes;
+use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
 
 const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
@@ -66,26 +68,9 @@ fn versions() -> Vec<Scenario> {
                 [with(cluster("backend", "backend"), http2())],
             )
         })
-        // SETTINGS; HEADERS (:status 200, content-type application/grpc); DATA with an empty message; trailers (grpc-status 0).
-        .server(
-            "backend",
-            Server::Made(Habit::AnswerOnce(
-                b"\0\0\0\x04\0\0\0\0\0\
-              \0\0\x13\x01\x04\0\0\0\x01\x88\x5f\x10application/grpc\
-              \0\0\x05\0\0\0\0\0\x01\0\0\0\0\0\
-              \0\0\x0f\x01\x05\0\0\0\x01\x40\x0bgrpc-status\x010",
-            )),
-        )
-        .curl(&[
-            "--http2-prior-knowledge",
-            "-H",
-            "Content-Type: application/grpc",
-            "-H",
-            "TE: trailers",
-            "--data-binary",
-            "x",
-            "http://127.0.0.1:{listener:http}/a.B/C",
-        ])
+        .server("backend", Server::Http2(Http2::Grpc("0")))
+        .client(Client::Http2("http", Ask::Grpc))
+        .says("grpc-status: 0")
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
     ]
@@ -175,19 +160,19 @@ fn bodies() -> Vec<Scenario> {
 }
 
 fn streams() -> Vec<Scenario> {
-    let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi\x88\x00";
+    let websocket = |name, about, closes, flags| {
+        Scenario::new(name, about, http())
+            .server("backend", Server::WebSocket(closes))
+            .client(Client::WebSocket("http", closes))
+            .gets(101)
+            .says("hello")
+            .logs(Log::Http, &[("code", "101"), ("flags", flags)])
+    };
     let fault = json!({"delay": {"fixed_delay": "0.1s", "percentage": {"numerator": 100}}});
     vec![
-        Scenario::new("healthy/websocket_closed_by_the_server", "Envoy flags its end UC", http())
-            .server("backend", Server::Made(Habit::Answer(switching)))
-            .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"))
-            .gets(101)
-            .logs(Log::Http, &[("code", "101"), ("flags", "UC")]),
-        Scenario::new("healthy/websocket_closed_by_the_client", "Envoy flags its end DC", http())
-            .server("backend", Server::Made(Habit::AnswerAndKeep(switching)))
-            .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"))
-            .gets(101)
-            .logs(Log::Http, &[("code", "101")]),
+        websocket("healthy/websocket_closed_by_the_server", "Envoy flags its end UC", Closes::Server, "UC"),
+        websocket("healthy/websocket_closed_by_the_client", "a closing handshake that the client begins", Closes::Client, "UC"),
+        websocket("healthy/websocket_left_by_the_client", "no closing handshake, as when a laptop is closed", Closes::ClientAbruptly, "DC"),
         Scenario::new("healthy/injected_delay", "a delay by the fault filter is flagged DI", {
             let listener = Listener::http("http", all_to("backend")).http_filter("fault", "envoy.extensions.filters.http.fault.v3.HTTPFault", fault);
             Proxy::new([listener], [cluster("backend", "backend")])
