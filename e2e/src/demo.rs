@@ -204,7 +204,8 @@ pub fn keep(style: Style) -> Result<()> {
     println!("Metrics:     curl -s http://{}/stats/prometheus | grep ^meshwhy_", envoy.admin_address());
     println!("Ctrl-C ends it; nothing stays behind.");
     let (ended, end) = std::sync::mpsc::channel();
-    ctrlc::set_handler(move || drop(ended.send(())))?;
+    // The receiver lives until the first signal; a second one changes nothing.
+    ctrlc::set_handler(move || ended.send(()).unwrap_or_default())?;
     end.recv()?;
     Ok(())
 }

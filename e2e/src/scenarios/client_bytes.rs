@@ -74,7 +74,7 @@ fn tls() -> Vec<Scenario> {
             ))
             .logs(Log::Http, CODEC_ERROR)
             .names("tls_on_plaintext_port", "certain")
-            .because(&["sni=a??.??cause?.?x??.????41"]),
+            .because(&["sni=a??.?cause?.?x?.????41"]),
         Scenario::new("client_bytes/tls12_without_sni", "an old client without a server name", plain())
             .client(Client::OpensslClient(
                 &["-tls1_2", "-noservername", "-connect", "127.0.0.1:{listener:http}"],
