@@ -198,7 +198,8 @@ pub extern "C" fn proxy_on_log(context: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_delete(context: u32) {
     with_worker(|worker| {
-        worker.streams.remove(&context);
-        worker.plugins.remove(&context);
+        if worker.streams.remove(&context).is_none() {
+            worker.plugins.remove(&context);
+        }
     });
 }
