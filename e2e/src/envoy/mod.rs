@@ -117,6 +117,8 @@ impl Envoy {
     /// The lines of an access log so far.
     pub fn log(&self, name: &str) -> Result<Vec<Value>> {
         let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        // Envoy may be in the middle of a flush: what has no end yet is no line yet.
+        let text = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         text.lines()
             .map(|line| serde_json::from_str(line).with_context(|| format!("{name}: {line}")))
             .collect()
