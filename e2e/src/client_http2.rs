@@ -54,7 +54,10 @@ async fn talk(port: u16, how: Ask) -> Result<Seen> {
     while let Some(part) = body.data().await {
         match part {
             Ok(part) => body.flow_control().release_capacity(part.len())?,
-            Err(error) => text = error.to_string(),
+            Err(error) => {
+                text = error.to_string();
+                break;
+            }
         }
     }
     if text.is_empty() {

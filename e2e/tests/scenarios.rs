@@ -58,10 +58,12 @@ fn unavailable(arguments: &Arguments, scenarios: &[Scenario]) -> BTreeSet<&'stat
 fn missing(scenarios: &[Scenario]) -> Vec<&'static str> {
     let complete = [
         Group::ClientBytes,
+        Group::DownstreamTls,
         Group::Routes,
         Group::Reaching,
         Group::UpstreamTls,
         Group::Answer,
+        Group::Limits,
         Group::Unknown,
     ];
     let named: BTreeSet<&str> = scenarios.iter().filter_map(Scenario::expected_cause).collect();

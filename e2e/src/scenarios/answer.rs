@@ -1,11 +1,13 @@
 //! The upstream's answer.
 
+use h2::Reason;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, route, vhost, with};
-use crate::peers::{Habit, Server};
+use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
 
 const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
@@ -28,7 +30,7 @@ fn routed(settings: Value) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [late(), cut_off(), broken(), errors(), others()].into_iter().flatten().collect()
+    [late(), cut_off(), http2_streams(), broken(), errors(), others()].into_iter().flatten().collect()
 }
 
 fn late() -> Vec<Scenario> {
@@ -92,24 +94,90 @@ fn cut_off() -> Vec<Scenario> {
             .says("transfer closed")
             .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
             .names("upstream_protocol_error", "likely"),
-        Scenario::new("answer/stream_reset", "an HTTP/2 server resets the stream", {
-            Proxy::new(
-                [Listener::http("http", all_to("backend"))],
-                [with(cluster("backend", "backend"), http2())],
-            )
-        })
-        // SETTINGS, then RST_STREAM with INTERNAL_ERROR for stream 1.
-        .server(
-            "backend",
-            Server::Made(Habit::AnswerAndKeep(b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02")),
+    ]
+}
+
+fn http2_streams() -> Vec<Scenario> {
+    let proxy = || {
+        Proxy::new(
+            [Listener::http("http", all_to("backend"))],
+            [with(cluster("backend", "backend"), http2())],
         )
-        .curl(ASK)
-        .gets(503)
+    };
+    let reset = |name, about, reason, details| {
+        Scenario::new(name, about, proxy())
+            .server("backend", Server::Http2(Http2::Resets(reason)))
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("flags", "UR"), ("details", details)])
+            .names("upstream_reset", "certain")
+    };
+    let grpc = |name, about, habit| {
+        Scenario::new(name, about, proxy())
+            .server("backend", Server::Http2(habit))
+            .client(Client::Http2("http", Ask::Grpc))
+    };
+    vec![
+        reset(
+            "answer/stream_reset",
+            "an HTTP/2 server resets the stream",
+            Reason::INTERNAL_ERROR,
+            "upstream_reset_before_response_started{remote_reset*",
+        ),
+        reset(
+            "answer/stream_refused",
+            "REFUSED_STREAM, as from a server with too many streams",
+            Reason::REFUSED_STREAM,
+            "upstream_reset_before_response_started{remote_refused_stream_reset*",
+        ),
+        Scenario::new("answer/goes_away", "GOAWAY for the whole connection looks like its end", proxy())
+            .server("backend", Server::Http2(Http2::GoesAway(Reason::ENHANCE_YOUR_CALM)))
+            .curl(ASK)
+            .gets(503)
+            .logs(
+                Log::Http,
+                &[
+                    ("flags", "UC"),
+                    ("details", "upstream_reset_before_response_started{connection_termination}"),
+                ],
+            )
+            .names("upstream_closed_connection", "likely"),
+        grpc(
+            "answer/stream_reset_midway",
+            "the server resets a stream in the middle of its answer",
+            Http2::ResetsMidway(Reason::INTERNAL_ERROR),
+        )
         .logs(
             Log::Http,
-            &[("flags", "UR"), ("details", "upstream_reset_before_response_started{remote_reset*")],
+            &[("code", "200"), ("flags", "UR"), ("details", "upstream_reset_after_response_started{*")],
         )
         .names("upstream_reset", "certain"),
+        grpc("answer/grpc_unavailable", "the application's own gRPC error, in trailers", Http2::Grpc("14"))
+            .says("grpc-status: 14")
+            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
+            .undecided(),
+        grpc(
+            "answer/grpc_unavailable_at_once",
+            "the same in headers, without a body",
+            Http2::GrpcRefuses("14"),
+        )
+        .says("grpc-status: 14")
+        .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
+        .undecided(),
+        Scenario::new("answer/grpc_upstream_down", "Envoy's own refusal of a gRPC call is HTTP 200", proxy())
+            .server("backend", Server::Nobody)
+            .client(Client::Http2("http", Ask::Grpc))
+            .gets(200)
+            .says("grpc-status: 14")
+            .logs(
+                Log::Http,
+                &[
+                    ("code", "200"),
+                    ("flags", "UF"),
+                    ("details", "upstream_reset_before_response_started{remote_connection_failure*"),
+                ],
+            )
+            .names("upstream_refused", "certain"),
     ]
 }
 

@@ -2,7 +2,10 @@
 
 mod answer;
 mod client_bytes;
+mod downstream_tls;
 mod healthy;
+mod limits;
+mod policy;
 mod reaching;
 mod routes;
 mod upstream_tls;
@@ -13,10 +16,13 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         client_bytes::table(),
+        downstream_tls::table(),
         routes::table(),
         reaching::table(),
         upstream_tls::table(),
         answer::table(),
+        policy::table(),
+        limits::table(),
         healthy::table(),
     ]
     .into_iter()

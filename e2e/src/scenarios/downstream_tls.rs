@@ -1,0 +1,210 @@
+//! TLS between the client and this proxy: only the listener's access log ever shows it.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::envoy::config::{Listener, Proxy, Roles};
+use crate::envoy::parts::{all_to, cluster, direct, vhost};
+use crate::peers::Server;
+use crate::scenario::{Log, Scenario};
+
+const ASK: &[&str] = &["-k", "https://127.0.0.1:{listener:http}/"];
+
+fn terminating(context: Value) -> Proxy {
+    let hosts = json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]);
+    Proxy::new([Listener::http("http", hosts).tls_with("server", context)], [])
+}
+
+/// The client has to show a certificate of `ca`.
+fn mutual() -> Proxy {
+    terminating(json!({
+        "require_client_certificate": true,
+        "common_tls_context": {"validation_context": {"trusted_ca": {"filename": "{pki}/ca.pem"}}},
+    }))
+}
+
+fn only_tls13() -> Proxy {
+    terminating(json!({"common_tls_context": {"tls_params": {"tls_minimum_protocol_version": "TLSv1_3"}}}))
+}
+
+pub(super) fn table() -> Vec<Scenario> {
+    [certificates(), handshakes(), chains()].into_iter().flatten().collect()
+}
+
+fn failed(scenario: Scenario, failure: &'static str, cause: &'static str) -> Scenario {
+    scenario
+        .logs(Log::Listener, &[("flags", "-"), ("details", "-"), ("downstream_failure", failure)])
+        .names(cause, "certain")
+}
+
+fn certificates() -> Vec<Scenario> {
+    const FOREIGN: &[&str] = &[
+        "-k",
+        "--cert",
+        "{pki}/other-client.pem",
+        "--key",
+        "{pki}/other-client.key",
+        "https://127.0.0.1:{listener:http}/",
+    ];
+    vec![
+        failed(
+            Scenario::new("downstream_tls/no_certificate", "the client shows no certificate", mutual())
+                .curl(ASK)
+                // Sometimes it has not read the alert yet when it writes.
+                .gets_nothing("curl: ("),
+            "TLS_error:|268435648:SSL_routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE*",
+            "client_certificate_missing",
+        ),
+        failed(
+            Scenario::new(
+                "downstream_tls/no_certificate_access_log_alone",
+                "the same with the access logger alone",
+                mutual().roles(Roles::access_log_only()),
+            )
+            .curl(ASK)
+            .gets_nothing("curl: ("),
+            "TLS_error:|268435648:*",
+            "client_certificate_missing",
+        ),
+        failed(
+            Scenario::new(
+                "downstream_tls/foreign_certificate",
+                "a certificate by an authority that the proxy doesn't trust",
+                mutual(),
+            )
+            .curl(FOREIGN)
+            .gets_nothing("curl: ("),
+            "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED*",
+            "client_certificate_rejected",
+        ),
+        Scenario::new("downstream_tls/right_certificate", "fixed: a certificate of that authority", mutual())
+            .curl(&[
+                "-k",
+                "--cert",
+                "{pki}/client.pem",
+                "--key",
+                "{pki}/client.key",
+                "https://127.0.0.1:{listener:http}/",
+            ])
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+    ]
+}
+
+fn handshakes() -> Vec<Scenario> {
+    vec![
+        failed(
+            Scenario::new(
+                "downstream_tls/distrusted_tls12",
+                "the client doesn't trust the proxy's certificate, and says so in an alert",
+                terminating(json!({})),
+            )
+            .curl(&["--tls-max", "1.2", "https://127.0.0.1:{listener:http}/"])
+            .gets_nothing("unable to get local issuer certificate"),
+            "TLS_error:|*",
+            "downstream_tls_failed",
+        ),
+        failed(
+            Scenario::new(
+                "downstream_tls/distrusted_tls13",
+                "the same in TLS 1.3, in which the alert comes encrypted",
+                terminating(json!({})),
+            )
+            .curl(&["https://127.0.0.1:{listener:http}/"])
+            .gets_nothing("unable to get local issuer certificate"),
+            "TLS_error:|*",
+            "downstream_tls_failed",
+        ),
+        failed(
+            Scenario::new(
+                "downstream_tls/old_version",
+                "a client of TLS 1.2 at a port of TLS 1.3",
+                only_tls13(),
+            )
+            .curl(&["-k", "--tls-max", "1.2", "https://127.0.0.1:{listener:http}/"])
+            .gets_nothing("alert"),
+            "TLS_error:|268435696:SSL_routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL*",
+            "downstream_tls_failed",
+        ),
+        failed(
+            Scenario::new(
+                "downstream_tls/no_common_cipher",
+                "no cipher that both know",
+                terminating(json!({})),
+            )
+            .client(Client::OpensslClient(
+                &["-tls1_2", "-cipher", "AES128-SHA256", "-connect", "127.0.0.1:{listener:http}"],
+                "",
+            ))
+            .says("alert"),
+            "TLS_error:|*",
+            "downstream_tls_failed",
+        ),
+    ]
+}
+
+fn chains() -> Vec<Scenario> {
+    // A gateway in PASSTHROUGH mode with a VirtualService of `http` routes: no chain is made for its host.
+    let passthrough = || {
+        let chain = json!({"filter_chain_match": {"server_names": ["another.example.com"]}});
+        Proxy::new(
+            [Listener::tcp("http", "backend").chain(chain).tls_inspector()],
+            [cluster("backend", "backend")],
+        )
+    };
+    let tls = Server::Nginx(
+        "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",
+    );
+    let page = "Gateway to virtual service TLS mismatch";
+    const HTTPBIN: &[&str] = &[
+        "-k",
+        "--connect-to",
+        "httpbin.example.com:443:127.0.0.1:{listener:http}",
+        "https://httpbin.example.com/",
+    ];
+    vec![
+        Scenario::new(
+            "downstream_tls/passthrough_with_http_routes",
+            "the gateway passes TLS through, the VirtualService has `http` routes: no chain for its host",
+            passthrough(),
+        )
+        .page(page)
+        .server("backend", tls.clone())
+        .curl(HTTPBIN)
+        .gets_nothing("")
+        .logs(
+            Log::Listener,
+            &[("flags", "NR"), ("details", "filter_chain_not_found"), ("sni", "httpbin.example.com")],
+        )
+        .names("no_filter_chain_for_sni", "likely"),
+        Scenario::new(
+            "downstream_tls/passthrough_with_tls_routes",
+            "fixed: `tls` routes with its server name",
+            {
+                let chain = json!({"filter_chain_match": {"server_names": ["httpbin.example.com"]}});
+                Proxy::new(
+                    [Listener::tcp("http", "backend").chain(chain).tls_inspector()],
+                    [cluster("backend", "backend")],
+                )
+            },
+        )
+        .page(page)
+        .server("backend", tls)
+        .curl(HTTPBIN)
+        .gets(200)
+        .logs(Log::Tcp, &[("flags", "-"), ("sni", "httpbin.example.com")]),
+        Scenario::new(
+            "downstream_tls/fixed_by_terminating",
+            "fixed in the other way: the gateway terminates TLS",
+            Proxy::new(
+                [Listener::http("http", all_to("backend")).tls("server")],
+                [cluster("backend", "backend")],
+            ),
+        )
+        .page(page)
+        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }"))
+        .curl(HTTPBIN)
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+    ]
+}

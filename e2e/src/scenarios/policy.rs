@@ -1,0 +1,223 @@
+//! Policy: a filter of the proxy said no.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::client_http2::Ask;
+use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::parts::{all_to, cluster, http2, route, vhost, with};
+use crate::peers::{Http2, Server};
+use crate::scenario::{Log, Scenario};
+
+const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
+const OK: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
+/// As istiod names the rules of an AuthorizationPolicy.
+const RULE: &str = "ns[default]-policy[deny-all]-rule[0]";
+
+/// A proxy with this filter before the router.
+fn filtered(name: &str, kind: &str, config: Value) -> Proxy {
+    let kind = format!("envoy.extensions.filters.http.{kind}");
+    let listener = Listener::http("http", all_to("backend")).http_filter(name, &kind, config);
+    Proxy::new([listener], [cluster("backend", "backend")])
+}
+
+/// The same with virtual hosts of its own and a cluster with the server `policy`, which the filter asks.
+fn asking(hosts: Value, name: &str, kind: &str, config: Value) -> Proxy {
+    let kind = format!("envoy.extensions.filters.http.{kind}");
+    let listener = Listener::http("http", hosts).http_filter(name, &kind, config);
+    Proxy::new([listener], [cluster("backend", "backend"), with(cluster("policy", "policy"), http2())])
+}
+
+fn asked(name: &'static str, about: &'static str, proxy: Proxy) -> Scenario {
+    Scenario::new(name, about, proxy).server("backend", OK).curl(ASK)
+}
+
+fn rbac(action: &str, path: &str) -> Value {
+    json!({"rules": {"action": action, "policies": {RULE: {
+        "permissions": [{"url_path": {"path": {"prefix": path}}}],
+        "principals": [{"any": true}],
+    }}}})
+}
+
+pub(super) fn table() -> Vec<Scenario> {
+    [authorization(), tokens(), external(), limits()].into_iter().flatten().collect()
+}
+
+fn authorization() -> Vec<Scenario> {
+    let rbac_filter = |action, path| filtered("rbac", "rbac.v3.RBAC", rbac(action, path));
+    let network = json!({"name": "rbac", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+        "stat_prefix": "tcp.",
+        "rules": {"action": "DENY", "policies": {RULE: {"permissions": [{"any": true}], "principals": [{"any": true}]}}},
+    }});
+    vec![
+        asked("policy/denied", "an AuthorizationPolicy denies", rbac_filter("DENY", "/"))
+            .gets(403)
+            .logs(
+                Log::Http,
+                &[
+                    ("code", "403"),
+                    ("flags", "-"),
+                    ("details", "rbac_access_denied_matched_policy[ns[default]-policy[deny-all]-rule[0]]"),
+                ],
+            )
+            .names("authorization_policy_denied", "certain")
+            .blames("AuthorizationPolicy/default/deny-all"),
+        asked(
+            "policy/not_allowed",
+            "there are ALLOW policies, and none allows this",
+            rbac_filter("ALLOW", "/open"),
+        )
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
+        .names("authorization_policy_denied", "certain"),
+        asked("policy/allowed", "healthy: a policy allows", rbac_filter("ALLOW", "/"))
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new("policy/denied_grpc", "for gRPC the refusal comes with status 200", {
+            rbac_filter("DENY", "/")
+        })
+        .server("backend", OK)
+        .client(Client::Http2("http", Ask::Grpc))
+        .says("grpc-status: 7")
+        .logs(Log::Http, &[("code", "200"), ("details", "rbac_access_denied_matched_policy[ns*")])
+        .names("authorization_policy_denied", "certain")
+        .blames("AuthorizationPolicy/default/deny-all"),
+        Scenario::new("policy/denied_tcp", "the same on a TCP chain", {
+            Proxy::new(
+                [Listener::tcp("tcp", "backend").raw_network_filter(network)],
+                [cluster("backend", "backend")],
+            )
+        })
+        .server("backend", OK)
+        .client(Client::Raw("tcp", b"hello\n"))
+        .logs(Log::Tcp, &[("flags", "-"), ("termination", "rbac_access_denied_matched_policy[ns*")])
+        .undecided(),
+    ]
+}
+
+fn tokens() -> Vec<Scenario> {
+    let jwt = || {
+        filtered(
+            "jwt_authn",
+            "jwt_authn.v3.JwtAuthentication",
+            json!({
+                "providers": {"p": {"issuer": "https://issuer.example", "local_jwks": {"inline_string": "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":\"c2VjcmV0\"}]}"}}},
+                "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "p"}}],
+            }),
+        )
+    };
+    let rejected = |scenario: Scenario, details| {
+        scenario
+            .server("backend", OK)
+            .gets(401)
+            .logs(Log::Http, &[("code", "401"), ("flags", "-"), ("details", details)])
+            .names("jwt_rejected", "certain")
+            .never_shows("SECRET")
+    };
+    vec![
+        rejected(
+            Scenario::new("policy/no_token", "a token is asked for", jwt()).curl(ASK),
+            "jwt_authn_access_denied{Jwt_is_missing}",
+        ),
+        rejected(
+            Scenario::new("policy/broken_token", "what is sent is no token", jwt()).curl(&[
+                "-H",
+                "Authorization: Bearer SECRET",
+                "http://127.0.0.1:{listener:http}/",
+            ]),
+            "jwt_authn_access_denied{*",
+        ),
+    ]
+}
+
+fn external() -> Vec<Scenario> {
+    // Envoy waits 20 ms for a rate limit by default: too short for a busy machine.
+    let service = json!({"transport_api_version": "V3", "grpc_service": {
+        "envoy_grpc": {"cluster_name": "policy"}, "timeout": "1s",
+    }});
+    let limited = || {
+        let rate_limits =
+            json!({"rate_limits": [{"actions": [{"generic_key": {"descriptor_value": "all"}}]}]});
+        let hosts = json!([with(vhost("all", &["*"], vec![route("/", "backend")]), rate_limits)]);
+        let config =
+            json!({"domain": "d", "failure_mode_deny": true, "timeout": "1s", "rate_limit_service": service});
+        asking(hosts, "ratelimit", "ratelimit.v3.RateLimit", config)
+    };
+    // CheckResponse { status { code: 7 } }; RateLimitResponse { overall_code: OVER_LIMIT }.
+    let denies = Server::Http2(Http2::GrpcSays(b"\x0a\x02\x08\x07"));
+    let over_limit = Server::Http2(Http2::GrpcSays(b"\x08\x02"));
+    let ext_authz = |name, about, server, details, cause| {
+        asked(name, about, asking(all_to("backend"), "ext_authz", "ext_authz.v3.ExtAuthz", service.clone()))
+            .server("policy", server)
+            .gets(403)
+            .logs(Log::Http, &[("code", "403"), ("flags", "UAEX"), ("details", details)])
+            .names(cause, "certain")
+    };
+    vec![
+        ext_authz(
+            "policy/ext_authz_denies",
+            "the authorization service says no",
+            denies,
+            "ext_authz_denied",
+            "ext_authz_denied",
+        ),
+        ext_authz(
+            "policy/ext_authz_down",
+            "nobody listens at the authorization service",
+            Server::Nobody,
+            "ext_authz_error",
+            "ext_authz_unavailable",
+        ),
+        ext_authz(
+            "policy/ext_authz_silent",
+            "the authorization service takes too long",
+            Server::Http2(Http2::NeverAnswers),
+            "ext_authz_error",
+            "ext_authz_unavailable",
+        ),
+        ext_authz(
+            "policy/ext_authz_internal",
+            "the authorization service fails",
+            Server::Http2(Http2::GrpcRefuses("13")),
+            "ext_authz_error",
+            "ext_authz_unavailable",
+        ),
+        asked("policy/over_the_limit", "the rate limit service says no", limited())
+            .server("policy", over_limit)
+            .gets(429)
+            .logs(Log::Http, &[("code", "429"), ("flags", "RL"), ("details", "request_rate_limited")])
+            .names("rate_limited", "certain"),
+        asked("policy/rate_limit_service_down", "nobody listens at the rate limit service", limited())
+            .server("policy", Server::Nobody)
+            .gets(500)
+            .logs(Log::Http, &[("code", "500"), ("flags", "RLSE"), ("details", "rate_limiter_error")])
+            .names("rate_limit_service_unavailable", "certain"),
+    ]
+}
+
+fn limits() -> Vec<Scenario> {
+    let always = json!({"numerator": 100});
+    let local = json!({
+        "stat_prefix": "local",
+        "token_bucket": {"max_tokens": 1, "fill_interval": "3600s"},
+        "filter_enabled": {"default_value": always},
+        "filter_enforced": {"default_value": always},
+    });
+    let abort = json!({"abort": {"http_status": 503, "percentage": always}});
+    vec![
+        asked("policy/local_rate_limit", "the second request in an hour", {
+            filtered("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", local)
+        })
+        .client(Client::CurlTimes(2, ASK))
+        .gets(429)
+        .logs(Log::Http, &[("code", "429"), ("flags", "RL"), ("details", "local_rate_limited")])
+        .names("rate_limited", "certain"),
+        asked("policy/fault", "a VirtualService aborts on purpose", {
+            filtered("fault", "fault.v3.HTTPFault", abort)
+        })
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("flags", "FI"), ("details", "fault_filter_abort")])
+        .names("fault_injected", "certain"),
+    ]
+}
