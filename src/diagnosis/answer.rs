@@ -69,7 +69,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         _ => {}
     }
     if e.flags.has(Flags::UPSTREAM_REMOTE_RESET) {
-        return Verdict::certain(Cause::UpstreamReset, FACTS);
+        return Verdict::likely(Cause::UpstreamReset, FACTS);
     }
     if e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION) {
         return Verdict::likely(Cause::UpstreamClosedConnection, FACTS);
