@@ -10,7 +10,18 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     let verdict = double_tls(e).or_else(|| handshake(e)).or_else(|| page(e)).or_else(|| plaintext(e))?;
-    Some(verdict.blaming(&e.upstream.resource))
+    Some(if is_the_rules_doing(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
+}
+
+/// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, but not
+/// what certificates, versions and ciphers the upstream has.
+fn is_the_rules_doing(cause: Cause, e: &Evidence) -> bool {
+    match cause {
+        Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
+        // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule.
+        Cause::UpstreamSpeaksPlaintext => e.upstream.takes_istio_mtls == Some(false),
+        _ => false,
+    }
 }
 
 /// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
@@ -86,10 +97,11 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)
         }
-        // TLS 1.2 servers say no more than this when a client certificate is missing or not trusted,
-        // and the same for no common cipher.
-        "SSLV3_ALERT_HANDSHAKE_FAILURE"
-        | "TLSV1_ALERT_UNKNOWN_CA"
+        // TLS 1.2 servers say no more than this when a client certificate is missing, and the same for no
+        // common cipher, and for a server name that they lack.
+        "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamTlsFailed, FACTS),
+        // A server complains of a certificate: it can only mean this proxy's.
+        "TLSV1_ALERT_UNKNOWN_CA"
         | "SSLV3_ALERT_BAD_CERTIFICATE"
         | "SSLV3_ALERT_CERTIFICATE_EXPIRED"
         | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"

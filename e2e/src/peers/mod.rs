@@ -83,7 +83,12 @@ impl Server {
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
         let run = |port, process| Running { port, _process: Some(process), _made: None, _envoy: None };
-        let made = |made: Misbehaving| Running { port: made.port(), _process: None, _made: Some(made), _envoy: None };
+        let made = |made: Misbehaving| Running {
+            port: made.port(),
+            _process: None,
+            _made: Some(made),
+            _envoy: None,
+        };
         match self {
             Self::Envoy(bootstrap) => {
                 let envoy = Envoy::start(&filled_json(bootstrap, &|text| {
@@ -95,7 +100,9 @@ impl Server {
             Self::Made(habit) => Misbehaving::start(*habit).map(made),
             Self::Http2(habit) => http2::start(*habit).map(made),
             Self::WebSocket(closes) => websocket::start(*closes).map(made),
-            Self::Nobody => Ok(Running { port: process::free_port(), _process: None, _made: None, _envoy: None }),
+            Self::Nobody => {
+                Ok(Running { port: process::free_port(), _process: None, _made: None, _envoy: None })
+            }
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
             Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),
