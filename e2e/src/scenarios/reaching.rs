@@ -92,7 +92,7 @@ fn unhealthy() -> Value {
         json!({
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
             "health_checks": [{
-                "timeout": "0.2s", "interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
+                "timeout": "2s", "interval": "0.1s", "no_traffic_interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
                 "http_health_check": {"path": "/healthz"},
             }],
         }),
@@ -161,12 +161,19 @@ fn more() -> Vec<Scenario> {
             .gets(503)
             .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
             .names("no_healthy_endpoints", "likely"),
-        Scenario::new("reaching/ejected", "outlier detection has taken the only endpoint out", http(ejected_at_once()))
+        Scenario::new("reaching/ejected", "outlier detection takes the only endpoint out before the retry", {
+            let retries = json!({"route": {"cluster": "backend", "retry_policy": {
+                "retry_on": "5xx", "num_retries": 1, "retry_back_off": {"base_interval": "0.6s", "max_interval": "0.6s"},
+            }}});
+            let route = with(json!({"match": {"prefix": "/"}}), retries);
+            Proxy::new([Listener::http("http", json!([vhost("all", &["*"], vec![route])]))], [ejected_at_once()])
+        })
             .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }"))
-            .client(Client::Custom(until_unhealthy))
+            .curl(ASK)
             .gets(503)
-            .logs(Log::Http, &[("flags", "UH")])
-            .names("no_healthy_endpoints", "likely"),
+            .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
+            .names("no_healthy_endpoints", "likely")
+            .because(&["endpoints=1"]),
         Scenario::new("reaching/all_unhealthy_tcp", "the only endpoint fails its health check, on a TCP chain", tcp(unhealthy()))
             .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /healthz { return 500; }"))
             .client(Client::Custom(after_a_health_check))
@@ -245,14 +252,6 @@ fn more() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "500"), ("flags", "UO"), ("details", "via_upstream")])
         .names("circuit_breaker_overflow", "likely")
         .blames("DestinationRule/default/limits"),
-        Scenario::new("reaching/no_file_descriptors_tcp", "`ulimit -n` is used up by idle TCP connections", {
-            tcp(cluster("backend", "backend")).ulimit(&["-n", "90"])
-        })
-        .page("Envoy is crashing under load")
-        .server("backend", Server::Made(Habit::NeverAnswer))
-        .client(Client::Custom(hold_tcp))
-        .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("file_descriptors_exhausted", "likely"),
     ]
 }
 
@@ -277,17 +276,6 @@ fn after_a_health_check(places: &Places) -> Result<Seen> {
 fn after_a_health_check_http(places: &Places) -> Result<Seen> {
     std::thread::sleep(Duration::from_millis(800));
     Client::CurlTimes(6, ASK).run(places)
-}
-
-/// Each of these costs Envoy two descriptors; in the end it can accept one more, but not connect.
-fn hold_tcp(places: &Places) -> Result<Seen> {
-    let address = ("127.0.0.1", places.listener("tcp")?);
-    let mut held = Vec::new();
-    for _ in 0..60 {
-        held.extend(TcpStream::connect(address));
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(Seen::default())
 }
 
 fn base() -> Vec<Scenario> {

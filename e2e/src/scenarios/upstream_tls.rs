@@ -65,9 +65,14 @@ const OPENSSL_STRICT: Server = Server::Program(
         "-www",
     ],
 );
+const REDIS: Server = Server::Program(
+    "redis-server",
+    "redis-server",
+    &["--port", "{port}", "--bind", "127.0.0.1", "--save", ""],
+);
 const CADDY_MUTUAL: Server = Server::Caddy(
     "https://:{port}",
-    "tls {pki}/server.pem {pki}/server.key {\nclient_auth {\nmode require_and_verify\ntrust_pool file {pki}/ca.pem\n}\n}\nrespond ok",
+    "tls {pki}/server.pem {pki}/server.key {\nclient_auth {\nmode require_and_verify\ntrusted_ca_cert_file {pki}/ca.pem\n}\n}\nrespond ok",
 );
 const NGINX_MUTUAL: Server = Server::Nginx(
     "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; \
@@ -103,6 +108,10 @@ fn only_version(version: &str) -> Value {
     json!({"common_tls_context": {"tls_params": {
         "tls_minimum_protocol_version": version, "tls_maximum_protocol_version": version,
     }}})
+}
+
+fn inspected(cluster: Value, roles: Roles) -> Proxy {
+    Proxy::new([Listener::tcp("tcp", "backend").tls_inspector()], [cluster]).roles(roles)
 }
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -337,9 +346,6 @@ fn certificates() -> Vec<Scenario> {
 
 fn double() -> Vec<Scenario> {
     let page = "Double TLS (TLS origination for a TLS request)";
-    let inspected = |cluster: Value, roles: Roles| {
-        Proxy::new([Listener::tcp("tcp", "backend").tls_inspector()], [cluster]).roles(roles)
-    };
     vec![
         Scenario::new("upstream_tls/double_tls", "curl https:// through a cluster that originates TLS", tcp(rule(tls(json!({})), "originate-tls")))
             .page(page)
@@ -378,7 +384,7 @@ fn double() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets_nothing("")
         .logs(Log::Listener, &[("sni", "httpbin.org")])
-        .names("double_tls", "likely"),
+        .names("double_tls", "possible"),
         Scenario::new("upstream_tls/https_over_istio_mtls", "an application's HTTPS inside Istio's mutual TLS is meant", {
             tcp(istio_mtls_endpoint(tls(json!({}))))
         })
@@ -463,13 +469,15 @@ fn strict_sidecar() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
         Scenario::new(
             "upstream_tls/strict_sidecar_tcp",
-            "on a TCP chain the same end shows no flag: nothing proves a failure",
+            "on a TCP chain the same end is a reset: a lead",
             tcp(rule(istio_mtls_endpoint(plaintext()), "reviews")),
         )
         .server("backend", strict())
         .curl(&["http://127.0.0.1:{listener:tcp}/"])
         .gets_nothing("")
-        .logs(Log::Tcp, &[("flags", "-")]),
+        .logs(Log::Tcp, &[("flags", "UR")])
+        .names("destination_rule_tls_conflict", "possible")
+        .blames("DestinationRule/default/reviews"),
         Scenario::new(
             "upstream_tls/permissive_sidecar",
             "the endpoint takes mutual TLS and plaintext: the DestinationRule does no harm",
@@ -504,10 +512,19 @@ fn speaks_plaintext_more() -> Vec<Scenario> {
         .names("upstream_speaks_plaintext", "certain"),
         tcp_to("upstream_tls/tls_to_plain_nginx_tcp", "TLS to a plaintext server on a TCP chain")
             .server("backend", PLAIN),
-        tcp_to("upstream_tls/tls_to_redis_tcp", "TLS to a plaintext Redis")
-            .server("backend", Server::Program("redis-server", "redis-server", &["--port", "{port}", "--bind", "127.0.0.1", "--save", ""])),
         tcp_to("upstream_tls/tls_to_ssh_tcp", "TLS to an SSH server, which greets first")
             .server("backend", Server::Made(Habit::GreetFirst(b"SSH-2.0-OpenSSH_9.6\r\n"))),
+        Scenario::new("upstream_tls/tls_to_redis", "TLS to a plaintext Redis, which waits for the rest of what is no command", http(tls(json!({}))))
+            .server("backend", REDIS)
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UF"), ("details", "upstream_reset_before_response_started{connection_timeout}")])
+            .names("upstream_connect_timeout", "likely"),
+        Scenario::new("upstream_tls/tls_to_redis_tcp", "on a TCP chain that leaves no reason, as a connect time-out does", tcp(tls(json!({}))))
+            .server("backend", REDIS)
+            .client(Client::Raw("tcp", b"PING\r\n"))
+            .logs(Log::Tcp, &[("flags", "UF,URX")])
+            .names("upstream_connect_timeout", "possible"),
         Scenario::new("upstream_tls/tls_to_silence_tcp", "TLS to a server that waits, on a TCP chain", tcp(tls(json!({}))))
             .server("backend", Server::Made(Habit::NeverAnswer))
             .client(Client::Custom(wait_for_the_end))
@@ -518,7 +535,7 @@ fn speaks_plaintext_more() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_closed_connection", "likely"),
+            .names("upstream_tls_failed", "likely"),
         Scenario::new("upstream_tls/python_expects_tls", "Python's ssl closes without a word: nothing proves TLS", http(plaintext()))
             .server("backend", Server::Program("python3", "python3", &["-c",
                 "import http.server, ssl\n\
@@ -583,7 +600,7 @@ fn certificates_more() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_tls_failed", "likely"),
+        .names("upstream_requires_client_certificate", "likely"),
         Scenario::new(
             "upstream_tls/envoy_wants_a_certificate_tls13",
             "an Envoy asks for a client certificate, after the handshake's end",
@@ -637,7 +654,8 @@ fn certificates_more() -> Vec<Scenario> {
             http(tls(both(trusting("ca"), presenting("client")))),
         )
         .server("backend", CADDY_MUTUAL)
-        .curl(ASK)
+        // Caddy answers 421 where Host and server name differ and client certificates matter.
+        .curl(&["-H", "Host: httpbin.org", "http://127.0.0.1:{listener:http}/"])
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
     ]
@@ -645,15 +663,15 @@ fn certificates_more() -> Vec<Scenario> {
 
 fn handshakes() -> Vec<Scenario> {
     vec![
-        Scenario::new("upstream_tls/no_common_cipher", "no common cipher looks like a missing client certificate", {
+        Scenario::new("upstream_tls/no_common_cipher", "no common cipher is said in answer to the ClientHello, unlike a missing client certificate", {
             http(tls(both(only_version("TLSv1_2"), json!({"common_tls_context": {"tls_params": {"cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"]}}}))))
         })
         .server("backend", Server::Nginx("listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES256-GCM-SHA384; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }"))
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_tls_failed", "likely")
-        .because(&["HANDSHAKE_FAILURE"]),
+        .names("upstream_tls_failed", "certain")
+        .because(&["HANDSHAKE_FAILURE_ON_CLIENT_HELLO"]),
         Scenario::new("upstream_tls/only_tls11", "the upstream is too old: TLS 1.1 at most", http(tls(json!({}))))
             .server("backend", Server::Program("openssl", "openssl", &["s_server", "-accept", "127.0.0.1:{port}", "-cert", "{pki}/server.pem", "-key", "{pki}/server.key", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-www"]))
             .curl(ASK)
@@ -764,6 +782,17 @@ fn double_more() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-")]),
+        Scenario::new(
+            "upstream_tls/tls_in_tls_tunnel_by_access_log",
+            "the access logger alone can't tell a tunnel that works from double TLS: a lead",
+            { inspected(tls(trusting("ca")), Roles::access_log_only()) },
+        )
+        .server("inner", TLS)
+        .server("backend", outer_terminator())
+        .curl(ASK_TLS_OVER_TCP)
+        .gets(200)
+        .logs(Log::Listener, &[("sni", "httpbin.org"), ("flags", "-")])
+        .names("double_tls", "possible"),
         Scenario::new(
             "upstream_tls/tls_in_tls_tunnel_refused",
             "the tunnel's inner server refuses the inner TLS by an alert: still a tunnel",
