@@ -339,6 +339,8 @@ impl Scenario {
         for (name, server) in &self.servers {
             let own = folder.path().join(name);
             std::fs::create_dir(&own)?;
+            // A server may name those before it.
+            let server = server.filled(&|text| places.fill(text));
             let running = server.start(&own, &pki_folder).with_context(|| format!("server {name}"))?;
             places.values.push((format!("{{server:{name}}}"), running.port.to_string()));
             servers.push(running);

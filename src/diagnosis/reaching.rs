@@ -70,9 +70,14 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         // Closed while connecting, often in the middle of a TLS handshake.
         Some(ConnectError::Reset) => Verdict::likely(Cause::UpstreamClosedConnection, SOCKET),
         Some(ConnectError::Other) => None,
-        // On TCP a connect time-out leaves neither details nor a reason.
+        // On TCP a connect time-out leaves neither details nor a reason, and neither does a server that hangs up
+        // on the ClientHello.
         None if failure.is_none() && e.layer == Layer::Tcp => {
             Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)
+        }
+        // A socket that can't connect always says why (1.40): this one was closed in its TLS handshake.
+        None if failure.is_none() && reason == Some("remote_connection_failure") => {
+            Verdict::likely(Cause::UpstreamTlsFailed, FACTS)
         }
         None => None,
     }

@@ -10,7 +10,18 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     let verdict = double_tls(e).or_else(|| handshake(e)).or_else(|| page(e)).or_else(|| plaintext(e))?;
-    Some(verdict.blaming(&e.upstream.resource))
+    Some(if is_the_rules_doing(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
+}
+
+/// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, but not
+/// what certificates, versions and ciphers the upstream has.
+fn is_the_rules_doing(cause: Cause, e: &Evidence) -> bool {
+    match cause {
+        Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
+        // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule.
+        Cause::UpstreamSpeaksPlaintext => e.upstream.takes_istio_mtls == Some(false),
+        _ => false,
+    }
 }
 
 /// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
@@ -53,6 +64,10 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
         Fact::Cluster,
     ];
     looks_like_double_tls(e).then_some(())?;
+    // A tunnel looks the same to whoever saw neither side's bytes, even one that works.
+    if e.downstream.first_bytes.is_none() && !e.flags.any_failure() {
+        return Verdict::possible(Cause::DoubleTls, FACTS);
+    }
     let saw_both = e.downstream.first_bytes.is_some() && e.upstream.takes_istio_mtls == Some(false);
     match &e.upstream.first_bytes {
         // Inside the second TLS the server answered the first one's ClientHello with something that is no TLS.
@@ -86,8 +101,11 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)
         }
-        // TLS 1.2 servers say no more than this when a client certificate is missing or not trusted,
-        // and the same for no common cipher.
+        // In answer to the ClientHello: versions, ciphers or the server name. BoringSSL adds that word.
+        "SSLV3_ALERT_HANDSHAKE_FAILURE" if failure.has("HANDSHAKE_FAILURE_ON_CLIENT_HELLO") => {
+            surely(Cause::UpstreamTlsFailed)
+        }
+        // Later, TLS 1.2 servers say no more than this when a client certificate is missing or not trusted.
         "SSLV3_ALERT_HANDSHAKE_FAILURE"
         | "TLSV1_ALERT_UNKNOWN_CA"
         | "SSLV3_ALERT_BAD_CERTIFICATE"
@@ -121,14 +139,20 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
     }
 }
 
-/// `503 UC`: the upstream closed a plaintext connection before it answered, and says that it takes
+/// `503 UC`, on TCP a reset: the upstream closed a plaintext connection before it answered, and says that it takes
 /// Istio's mutual TLS. An application that crashes looks the same, so this is never certain.
 fn plaintext(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::EndpointMtls, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    let meant_for_mtls = e.upstream.tls_version.is_none() && e.upstream.takes_istio_mtls == Some(true);
+    if e.layer == Layer::Tcp {
+        // Nobody knows how far the conversation had got.
+        let reset = e.flags.has(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();
+        let conflict = reset && meant_for_mtls;
+        return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();
+    }
     let closed = e.details.name() == "upstream_reset_before_response_started"
         && e.details.reset_reason() == Some("connection_termination")
         && e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION);
-    let conflict = closed && e.upstream.tls_version.is_none() && e.upstream.takes_istio_mtls == Some(true);
-    conflict.then(|| Verdict::likely(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
+    (closed && meant_for_mtls).then(|| Verdict::likely(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
 }

@@ -33,9 +33,7 @@ fn gather(host: &impl Host) -> Option<Evidence> {
     if code.is_some() || !details.is_empty() {
         return Some(collect::http(host, flags, code, details, Answer::default()));
     }
-    is_tcp(host, flags).then(|| {
-        let mut evidence = collect::tcp(host, flags);
-        evidence.downstream.first_bytes = collect::first_bytes(host);
-        evidence
-    })
+    // The connection role saw both sides' bytes and found nothing to tell: this role knows less.
+    let watched = collect::first_bytes(host).is_some();
+    (!watched && is_tcp(host, flags)).then(|| collect::tcp(host, flags))
 }

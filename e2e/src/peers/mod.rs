@@ -8,12 +8,15 @@ pub mod websocket;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 pub use http2::Http2;
 pub use misbehaving::{Habit, Misbehaving};
 use process::Process;
 
+use crate::envoy::Envoy;
+use crate::envoy::config::{Proxy, Roles};
 use crate::tools::Needed;
 
 /// What serves behind the proxy.
@@ -27,6 +30,8 @@ pub enum Server {
     Apache(&'static str),
     /// Any program: its name, its Debian package, its arguments (with `{port}` and `{pki}`).
     Program(&'static str, &'static str, &'static [&'static str]),
+    /// A second Envoy with this bootstrap; its only listener is where it serves.
+    Envoy(Value),
     /// A hand-made server.
     Made(Habit),
     /// An HTTP/2 server.
@@ -44,15 +49,22 @@ pub struct Running {
     pub port: u16,
     _process: Option<Process>,
     _made: Option<Misbehaving>,
+    _envoy: Option<Envoy>,
 }
 
 impl Server {
+    /// A second Envoy without meshwhy.
+    pub fn envoy(proxy: Proxy) -> Self {
+        Self::Envoy(proxy.roles(Roles::none()).bootstrap(""))
+    }
+
     /// The same with its text changed.
     #[must_use]
     pub fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
         match self {
             // Scenarios' texts are constants; the few that are made at run time may live as long.
-            Self::Nginx(block) => Self::Nginx(fill(block).leak()),
+            Self::Nginx(block) if fill(block) != *block => Self::Nginx(fill(block).leak()),
+            Self::Envoy(bootstrap) => Self::Envoy(filled_json(bootstrap, fill)),
             other => other.clone(),
         }
     }
@@ -64,19 +76,33 @@ impl Server {
             Self::Caddy(..) => Some(("caddy", "caddy")),
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
-            Self::Made(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Nobody => None,
+            Self::Envoy(_) | Self::Made(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Nobody => None,
         }
     }
 
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
-        let run = |port, process| Running { port, _process: Some(process), _made: None };
-        let made = |made: Misbehaving| Running { port: made.port(), _process: None, _made: Some(made) };
+        let run = |port, process| Running { port, _process: Some(process), _made: None, _envoy: None };
+        let made = |made: Misbehaving| Running {
+            port: made.port(),
+            _process: None,
+            _made: Some(made),
+            _envoy: None,
+        };
         match self {
+            Self::Envoy(bootstrap) => {
+                let envoy = Envoy::start(&filled_json(bootstrap, &|text| {
+                    text.replace("{pki}", &pki.display().to_string())
+                }))?;
+                let port = *envoy.ports().values().next().context("this Envoy has no listener")?;
+                Ok(Running { port, _process: None, _made: None, _envoy: Some(envoy) })
+            }
             Self::Made(habit) => Misbehaving::start(*habit).map(made),
             Self::Http2(habit) => http2::start(*habit).map(made),
             Self::WebSocket(closes) => websocket::start(*closes).map(made),
-            Self::Nobody => Ok(Running { port: process::free_port(), _process: None, _made: None }),
+            Self::Nobody => {
+                Ok(Running { port: process::free_port(), _process: None, _made: None, _envoy: None })
+            }
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
             Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),
@@ -84,5 +110,15 @@ impl Server {
                 real::program(folder, pki, name, package, arguments).map(|(port, p)| run(port, p))
             }
         }
+    }
+}
+
+/// The texts in it changed.
+fn filled_json(value: &Value, fill: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(fill(text)),
+        Value::Array(items) => items.iter().map(|item| filled_json(item, fill)).collect(),
+        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), filled_json(v, fill))).collect(),
+        other => other.clone(),
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Places, Seen, status_in};
-use crate::envoy::config::{Listener, Proxy, Roles};
+use crate::envoy::config::{Listener, Proxy, Roles, loopback};
 use crate::envoy::parts::{
     all_to, cluster, cluster_at, direct, empty_cluster, istio_config, route, vhost, with,
 };
@@ -19,6 +19,23 @@ use crate::scenario::{Log, Scenario};
 const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
 const ASK_TCP: &[&str] = &["http://127.0.0.1:{listener:tcp}/"];
 const OK: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
+/// Takes its time with every answer.
+const SLOW: Server = Server::Program(
+    "python3",
+    "python3",
+    &[
+        "-c",
+        "import http.server, time\n\
+         class Slow(http.server.BaseHTTPRequestHandler):\n\
+         \x20 protocol_version = 'HTTP/1.1'\n\
+         \x20 def do_GET(self):\n\
+         \x20   time.sleep(1.2)\n\
+         \x20   self.send_response(200)\n\
+         \x20   self.send_header('content-length', '0')\n\
+         \x20   self.end_headers()\n\
+         http.server.ThreadingHTTPServer(('127.0.0.1', {port}), Slow).serve_forever()\n",
+    ],
+);
 
 fn http(cluster: Value) -> Proxy {
     Proxy::new([Listener::http("http", all_to("backend"))], [cluster])
@@ -36,7 +53,7 @@ fn unresolvable() -> Value {
     cluster
 }
 
-/// An address that the kernel refuses to send to: a class E one, never routed.
+/// An address that the kernel never sends TCP to: the broadcast one.
 fn unroutable() -> Value {
     cluster_at("backend", json!({"socket_address": {"address": "255.255.255.255", "port_value": 80}}))
 }
@@ -75,14 +92,193 @@ fn unhealthy() -> Value {
         json!({
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
             "health_checks": [{
-                "timeout": "0.2s", "interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
+                "timeout": "2s", "interval": "0.1s", "no_traffic_interval": "0.1s", "unhealthy_threshold": 1, "healthy_threshold": 1,
                 "http_health_check": {"path": "/healthz"},
             }],
         }),
     )
 }
 
+/// The only endpoint is taken out after its first error.
+fn ejected_at_once() -> Value {
+    with(
+        cluster("backend", "backend"),
+        json!({
+            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+            "outlier_detection": {
+                "consecutive_5xx": 1, "interval": "0.1s", "base_ejection_time": "60s", "max_ejection_percent": 100,
+            },
+        }),
+    )
+}
+
+/// Two endpoints, of which one fails its health check; with panicking left as it is.
+fn half_healthy() -> Value {
+    let mut cluster = unhealthy();
+    let second = cluster_at("backend", loopback("{server:well}"));
+    let endpoint = second["load_assignment"]["endpoints"][0]["lb_endpoints"][0].clone();
+    if let Some(endpoints) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"].as_array_mut() {
+        endpoints.push(endpoint);
+    }
+    cluster
+}
+
+/// A subset that none of the endpoints belongs to, as after a change of labels.
+fn empty_subset() -> Proxy {
+    let subsets = json!({"lb_subset_config": {"fallback_policy": "NO_FALLBACK", "subset_selectors": [{"keys": ["version"]}]}});
+    let chosen = json!({"route": {"cluster": "backend", "metadata_match": {"filter_metadata": {"envoy.lb": {"version": "v2"}}}}});
+    let routes = json!([vhost("all", &["*"], vec![with(json!({"match": {"prefix": "/"}}), chosen)])]);
+    Proxy::new([Listener::http("http", routes)], [with(cluster("backend", "backend"), subsets)])
+}
+
+/// A server that is asked for more than its DestinationRule allows.
+fn one_at_a_time(cluster_patch: Value) -> Value {
+    let rule = istio_config("destination-rule", "default", "limits");
+    with(with(cluster("backend", "backend"), rule), cluster_patch)
+}
+
 pub(super) fn table() -> Vec<Scenario> {
+    base().into_iter().chain(more()).collect()
+}
+
+fn more() -> Vec<Scenario> {
+    let page = "Requests are rejected by Envoy";
+    vec![
+        Scenario::new("reaching/endpoints_added", "fixed: the cluster has an endpoint", http(cluster("backend", "backend")))
+            .page(page)
+            .server("backend", OK)
+            .curl(ASK)
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new("reaching/name_without_answer_tcp", "STRICT_DNS without an answer on a TCP chain", tcp(unresolvable()))
+            .curl(ASK_TCP)
+            .gets_nothing("")
+            .logs(Log::Tcp, &[("flags", "UH")])
+            .names("no_endpoints", "likely"),
+        Scenario::new("reaching/empty_subset", "a subset that selects none of the endpoints", empty_subset())
+            .server("backend", OK)
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
+            .names("no_healthy_endpoints", "likely"),
+        Scenario::new("reaching/ejected", "outlier detection takes the only endpoint out before the retry", {
+            let retries = json!({"route": {"cluster": "backend", "retry_policy": {
+                "retry_on": "5xx", "num_retries": 1, "retry_back_off": {"base_interval": "0.6s", "max_interval": "0.6s"},
+            }}});
+            let route = with(json!({"match": {"prefix": "/"}}), retries);
+            Proxy::new([Listener::http("http", json!([vhost("all", &["*"], vec![route])]))], [ejected_at_once()])
+        })
+            .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }"))
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
+            .names("no_healthy_endpoints", "likely")
+            .because(&["endpoints=1"]),
+        Scenario::new("reaching/all_unhealthy_tcp", "the only endpoint fails its health check, on a TCP chain", tcp(unhealthy()))
+            .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /healthz { return 500; }"))
+            .client(Client::Custom(after_a_health_check))
+            .gets_nothing("")
+            .logs(Log::Tcp, &[("flags", "UH")])
+            .names("no_healthy_endpoints", "likely")
+            .because(&["endpoints=1"]),
+        Scenario::new("reaching/one_of_two_healthy", "one endpoint is out, the other serves", http(half_healthy()))
+            .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /healthz { return 500; }"))
+            .server("well", OK)
+            .client(Client::Custom(after_a_health_check_http))
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new("reaching/refused_with_destination_rule", "a DestinationRule is there, but it is not why nobody listens", {
+            http(with(cluster("backend", "nobody"), istio_config("destination-rule", "default", "reviews")))
+        })
+        .server("nobody", Server::Nobody)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("flags", "UF")])
+        .names("upstream_refused", "certain"),
+        Scenario::new("reaching/refused_once", "the second attempt finds an endpoint: no failure", {
+            let retries = json!({"route": {"cluster": "backend", "retry_policy": {
+                "retry_on": "connect-failure", "num_retries": 5,
+                "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}}],
+                "host_selection_retry_max_attempts": 10,
+            }}});
+            let mut two = cluster("backend", "nobody");
+            let second = cluster("backend", "well");
+            let endpoint = second["load_assignment"]["endpoints"][0]["lb_endpoints"][0].clone();
+            if let Some(endpoints) = two["load_assignment"]["endpoints"][0]["lb_endpoints"].as_array_mut() {
+                endpoints.push(endpoint);
+            }
+            let route = with(json!({"match": {"prefix": "/"}}), retries);
+            Proxy::new([Listener::http("http", json!([vhost("all", &["*"], vec![route])]))], [two])
+        })
+        .server("nobody", Server::Nobody)
+        .server("well", OK)
+        .client(Client::CurlTimes(4, ASK))
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        Scenario::new("reaching/unreachable_tcp", "the network has no way there, on a TCP chain", tcp(unroutable()))
+            .curl(ASK_TCP)
+            .gets_nothing("")
+            .logs(Log::Tcp, &[("flags", "UF,URX")])
+            .names("upstream_unreachable", "certain")
+            .because(&["connect_error=unreachable"]),
+        Scenario::new("reaching/circuit_breaker_one_connection", "a second request while the only connection is busy", {
+            http(one_at_a_time(json!({"circuit_breakers": {"thresholds": [{"max_connections": 1, "max_pending_requests": 1}]}})))
+        })
+        .page(page)
+        .server("backend", SLOW)
+        .client(Client::Custom(three_one_after_the_other))
+        .gets(503)
+        .logs(Log::Http, &[("flags", "UO")])
+        .names("circuit_breaker_overflow", "certain")
+        .blames("DestinationRule/default/limits"),
+        Scenario::new("reaching/circuit_breaker_without_rule", "Envoy's own default limits: no DestinationRule to blame", {
+            http(with(cluster("backend", "backend"), json!({"circuit_breakers": {"thresholds": [{"max_requests": 0}]}})))
+        })
+        .server("backend", OK)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("flags", "UO")])
+        .names("circuit_breaker_overflow", "certain"),
+        Scenario::new("reaching/circuit_breaker_retries", "the upstream's own error, and no room for a retry", {
+            let retries = json!({"route": {"cluster": "backend", "retry_policy": {"retry_on": "5xx", "num_retries": 2}}});
+            let route = with(json!({"match": {"prefix": "/"}}), retries);
+            let backend = one_at_a_time(json!({"circuit_breakers": {"thresholds": [{"max_retries": 0}]}}));
+            Proxy::new([Listener::http("http", json!([vhost("all", &["*"], vec![route])]))], [backend])
+        })
+        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }"))
+        .curl(ASK)
+        .gets(500)
+        .logs(Log::Http, &[("code", "500"), ("flags", "UO"), ("details", "via_upstream")])
+        .names("circuit_breaker_overflow", "likely")
+        .blames("DestinationRule/default/limits"),
+    ]
+}
+
+/// The first has the connection, the second waits for it, the third finds no room.
+fn three_one_after_the_other(places: &Places) -> Result<Seen> {
+    let apart = Duration::from_millis(300);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| Client::Curl(ASK).run(places));
+            std::thread::sleep(apart);
+        }
+        Client::Curl(ASK).run(places)
+    })
+}
+
+/// Gives the health check time to have its say, then asks the TCP chain.
+fn after_a_health_check(places: &Places) -> Result<Seen> {
+    std::thread::sleep(Duration::from_millis(800));
+    Client::Curl(ASK_TCP).run(places)
+}
+
+fn after_a_health_check_http(places: &Places) -> Result<Seen> {
+    std::thread::sleep(Duration::from_millis(800));
+    Client::CurlTimes(6, ASK).run(places)
+}
+
+fn base() -> Vec<Scenario> {
     vec![
         Scenario::new("reaching/no_endpoints", "a cluster without endpoints", http(empty_cluster("backend")))
             .curl(ASK)
