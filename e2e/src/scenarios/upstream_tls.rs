@@ -785,7 +785,7 @@ fn double_more() -> Vec<Scenario> {
         Scenario::new(
             "upstream_tls/tls_in_tls_tunnel_by_access_log",
             "the access logger alone can't tell a tunnel that works from double TLS: a lead",
-            { inspected(tls(trusting("ca")), Roles::access_log_only()) },
+            inspected(tls(trusting("ca")), Roles::access_log_only()),
         )
         .server("inner", TLS)
         .server("backend", outer_terminator())
