@@ -124,14 +124,14 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
     (e.details.via_upstream() && !e.flags.any_failure()).then_some(())?;
     match e.answer.page? {
         Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
-            Verdict::certain(Cause::UpstreamExpectsTls, FACTS)
+            Verdict::likely(Cause::UpstreamExpectsTls, FACTS)
         }
         // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
         Page::PlaintextToTlsPort => None,
         Page::ClientCertificateRequired | Page::ClientCertificateRefused
             if e.upstream.tls_version.is_some() =>
         {
-            Verdict::certain(Cause::UpstreamRequiresClientCertificate, FACTS)
+            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
         }
         Page::ClientCertificateRequired | Page::ClientCertificateRefused => {
             Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)

@@ -180,7 +180,7 @@ fn expects_tls() -> Vec<Scenario> {
             .curl(ASK)
             .gets(400)
             .logs(Log::Http, &[("code", "400"), ("flags", "-"), ("details", "via_upstream")])
-            .names("upstream_expects_tls", "certain")
+            .names("upstream_expects_tls", "likely")
             .because(&["page=plain_http_to_https_port"])
     };
     vec![
@@ -305,7 +305,7 @@ fn certificates() -> Vec<Scenario> {
             .curl(ASK)
             .gets(400)
             .logs(Log::Http, &[("code", "400"), ("details", "via_upstream")])
-            .names("upstream_requires_client_certificate", "certain")
+            .names("upstream_requires_client_certificate", "likely")
             .because(&["page=no_client_certificate_sent"]),
         Scenario::new("upstream_tls/nginx_refuses_the_certificate", "nginx does not trust the certificate it gets", {
             http(tls(presenting("other-client")))
@@ -314,7 +314,7 @@ fn certificates() -> Vec<Scenario> {
         .curl(ASK)
         .gets(400)
         .logs(Log::Http, &[("code", "400"), ("details", "via_upstream")])
-        .names("upstream_requires_client_certificate", "certain")
+        .names("upstream_requires_client_certificate", "likely")
         .because(&["page=client_certificate_refused"]),
         Scenario::new("upstream_tls/no_certificate_tls12", "TLS 1.2 says no more than HANDSHAKE_FAILURE", http(tls(only_version("TLSv1_2"))))
             .server("backend", MUTUAL_ONLY)
