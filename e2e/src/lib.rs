@@ -8,6 +8,7 @@ pub mod client;
 pub mod client_http2;
 pub mod demo;
 pub mod envoy;
+pub mod istio;
 pub mod peers;
 pub mod pki;
 pub mod scenario;

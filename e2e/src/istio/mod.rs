@@ -1,0 +1,13 @@
+//! A real Istio on one machine: a Kubernetes API server, istiod, and pods as network namespaces with
+//! interception, sidecars and gateways, all inside [`sandbox`]es that leave nothing behind.
+
+pub mod control_plane;
+pub mod dns;
+pub mod manifests;
+pub mod netns;
+pub mod page;
+pub mod pki;
+pub mod pod;
+pub mod programs;
+pub mod rig;
+pub mod sandbox;

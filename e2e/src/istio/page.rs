@@ -1,0 +1,56 @@
+//! The YAML of Istio's page, verbatim: it is our test data.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::tools::root;
+
+/// The page's code blocks of one section: those between its heading and the next.
+pub fn blocks(section: &str) -> Result<Vec<String>> {
+    let file = root().join("../shared/traffic-management-problems.md");
+    let page = fs::read_to_string(&file).with_context(|| format!("the page {}", file.display()))?;
+    let blocks = blocks_in(&page, section);
+    ensure!(!blocks.is_empty(), "the page has no code in a section {section:?}");
+    Ok(blocks)
+}
+
+/// Block number `index` (from 0) of a section.
+pub fn block(section: &str, index: usize) -> Result<String> {
+    blocks(section)?.into_iter().nth(index).with_context(|| format!("{section:?} has no block {index}"))
+}
+
+fn blocks_in(page: &str, section: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut inside = false;
+    let mut block: Option<String> = None;
+    for line in page.lines() {
+        if let Some(code) = &mut block {
+            if line.starts_with("{{< /text >}}") {
+                blocks.extend(block.take());
+            } else {
+                code.push_str(line);
+                code.push('\n');
+            }
+        } else if line.starts_with('#') {
+            let title = line.trim_start_matches('#').split(" {#").next().unwrap_or_default();
+            inside = title.trim() == section;
+        } else if inside && line.starts_with("{{< text") {
+            block = Some(String::new());
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks_in;
+
+    #[test]
+    fn blocks_belong_to_their_section() {
+        let page = "# A {#a}\n{{< text yaml >}}\nx: 1\n# no heading\n{{< /text >}}\n## B\ntext\n{{< text bash >}}\n$ ls\n{{< /text >}}\n";
+        assert_eq!(blocks_in(page, "A"), ["x: 1\n# no heading\n"]);
+        assert_eq!(blocks_in(page, "B"), ["$ ls\n"]);
+        assert!(blocks_in(page, "C").is_empty());
+    }
+}

@@ -1,0 +1,317 @@
+//! The whole: control plane, pods, services, and configuration that every proxy has acknowledged.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use super::control_plane::{ControlPlane, ISTIOD};
+use super::dns::Dns;
+use super::netns::{self, HOST};
+use super::pki::MeshCa;
+use super::pod::{Pod, Running, Surroundings};
+use super::programs::{Programs, Version};
+use super::{manifests, sandbox};
+use crate::peers::process::Process;
+use crate::pki::Pki;
+use crate::tools;
+
+/// Where the module is served inside the rig.
+pub const MODULE_URL: &str = "http://10.89.0.1:8099/meshwhy.wasm";
+
+/// A Kubernetes Service: its ports as `(name, port, targetPort)`.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: &'static str,
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// The pods behind it: those with this label `app`.
+    pub app: &'static str,
+    /// Ports.
+    pub ports: Vec<(&'static str, u16, u16)>,
+}
+
+impl Service {
+    /// A service in front of the pods with the label `app` of the same name.
+    pub fn new(name: &'static str, ports: &[(&'static str, u16, u16)]) -> Self {
+        Self { name, namespace: "default", app: name, ports: ports.to_vec() }
+    }
+}
+
+/// What a rig is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Istio's release.
+    pub version: Version,
+    /// Pods.
+    pub pods: Vec<Pod>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// Names outside of the cluster, and the pods that stand for them.
+    pub names: Vec<(&'static str, &'static str)>,
+}
+
+/// A running Istio.
+#[derive(Debug)]
+pub struct Rig {
+    /// The control plane.
+    pub plane: ControlPlane,
+    pods: BTreeMap<&'static str, Running>,
+    folder: PathBuf,
+    generation: Cell<u32>,
+    _module_server: Process,
+    _dns: Dns,
+}
+
+impl Rig {
+    /// Starts everything and waits until it is ready.
+    pub fn start(plan: &Plan) -> Result<Self> {
+        let folder = Path::new(sandbox::FOLDER).join(plan.version.id());
+        fs::create_dir_all(&folder)?;
+        let programs = Programs::of(plan.version)?;
+        let agent_folder = folder.join("programs");
+        sandbox::show(programs.pilot_agent().parent().context("no folder")?, &agent_folder)?;
+        let envoy = tools::envoy()?;
+        let envoy_folder = folder.join("envoy");
+        sandbox::show(envoy.parent().context("no folder")?, &envoy_folder)?;
+
+        netns::bridge()?;
+        let dns = Dns::start(&folder)?;
+        dns.add(ISTIOD, HOST)?;
+        let pki = folder.join("pki");
+        fs::create_dir_all(&pki)?;
+        Pki::create(&pki)?;
+        let ca = MeshCa::create()?;
+        let mesh = default_mesh()?;
+        let plane = ControlPlane::start(&folder, &programs, &ca, &mesh)?;
+
+        let around = Surroundings {
+            folder: &folder,
+            pki: &pki,
+            programs: &programs,
+            agent: &agent_folder.join("pilot-agent"),
+            envoy: &envoy_folder.join(envoy.file_name().context("no name")?),
+            ca: &ca,
+            stat_tags: &mesh["defaultConfig"]["extraStatTags"],
+        };
+        let addresses: BTreeMap<&str, String> =
+            plan.pods.iter().zip(11..).map(|(pod, n)| (pod.name, format!("10.89.0.{n}"))).collect();
+        for (name, pod) in &plan.names {
+            dns.add(name, &addresses[pod])?;
+        }
+        create_objects(&plane, &dns, plan, &addresses)?;
+        let module_server = serve_module(&folder)?;
+        let mut pods = BTreeMap::new();
+        for pod in &plan.pods {
+            let running = Running::start(pod, &addresses[pod.name], &around)
+                .with_context(|| format!("pod {}", pod.name))?;
+            pods.insert(pod.name, running);
+        }
+        for pod in pods.values_mut() {
+            pod.wait()?;
+        }
+        let rig =
+            Self { plane, pods, folder, generation: Cell::new(0), _module_server: module_server, _dns: dns };
+        rig.settle()?;
+        Ok(rig)
+    }
+
+    /// The rig's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A pod.
+    pub fn pod(&self, name: &str) -> Result<&Running> {
+        self.pods.get(name).with_context(|| format!("no pod {name}"))
+    }
+
+    /// All pods.
+    pub fn pods(&self) -> impl Iterator<Item = &Running> {
+        self.pods.values()
+    }
+
+    /// `kubectl apply`, then waits until every proxy has it.
+    pub fn apply(&self, yaml: &str) -> Result<()> {
+        self.plane.kubectl(&["apply", "-f", "-"], yaml)?;
+        self.settle()
+    }
+
+    /// `kubectl delete`, then waits until every proxy has forgotten it.
+    pub fn delete(&self, yaml: &str) -> Result<()> {
+        self.plane.kubectl(&["delete", "--ignore-not-found", "--wait=false", "-f", "-"], yaml)?;
+        self.settle()
+    }
+
+    /// Any kubectl command that changes something, then waits until every proxy has it.
+    pub fn change(&self, arguments: &[&str], input: &str) -> Result<()> {
+        self.plane.kubectl(arguments, input)?;
+        self.settle()
+    }
+
+    /// Waits until every proxy has acknowledged what the API server holds now. A marker goes in after it: a
+    /// proxy that has the marker was pushed everything that was written before.
+    pub fn settle(&self) -> Result<()> {
+        let generation = self.generation.get() + 1;
+        self.generation.set(generation);
+        let host = format!("marker-{generation}.meshwhy.invalid");
+        let marker = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": { "name": "meshwhy-marker", "namespace": "istio-system" },
+            "spec": { "hosts": [host], "location": "MESH_EXTERNAL", "resolution": "STATIC",
+                      "ports": [{ "number": 15998, "name": "http", "protocol": "HTTP" }],
+                      "endpoints": [{ "address": "192.0.2.1" }] },
+        });
+        self.plane.kubectl(&["apply", "-f", "-"], &marker.to_string())?;
+        let cluster = format!("outbound|15998||{host}");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut waiting: Vec<&Running> = self.pods.values().filter(|p| p.pod.has_proxy()).collect();
+        while !waiting.is_empty() {
+            waiting.retain(|pod| !pod.admin("/clusters").is_ok_and(|clusters| clusters.contains(&cluster)));
+            if Instant::now() > deadline {
+                let names: Vec<&str> = waiting.iter().map(|pod| pod.pod.name).collect();
+                bail!("{} did not get the configuration: {}", names.join(", "), self.rejections());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut calm = 0;
+        while calm < 2 {
+            let settled = unacknowledged(&self.plane.sync_status()?).is_empty();
+            calm = if settled { calm + 1 } else { 0 };
+            if Instant::now() > deadline {
+                bail!(
+                    "not acknowledged: {}: {}",
+                    unacknowledged(&self.plane.sync_status()?).join(", "),
+                    self.rejections()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        Ok(())
+    }
+
+    /// What proxies have refused, as they told istiod.
+    fn rejections(&self) -> String {
+        let log = fs::read_to_string(self.folder.join("istiod.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("ACK ERROR")).collect();
+        lines.last().map_or_else(|| "no proxy refused anything".into(), |line| (*line).to_owned())
+    }
+}
+
+/// Resource types by proxy that were sent and are not acknowledged.
+fn unacknowledged(status: &Value) -> Vec<String> {
+    let mut open = Vec::new();
+    for proxy in status.as_array().into_iter().flatten() {
+        for kind in ["cluster", "listener", "route", "endpoint", "extensionconfig"] {
+            let (sent, acknowledged) = (&proxy[format!("{kind}_sent")], &proxy[format!("{kind}_acked")]);
+            if sent != acknowledged {
+                open.push(format!("{} {kind}", proxy["proxy"].as_str().unwrap_or_default()));
+            }
+        }
+    }
+    open
+}
+
+/// The mesh as meshwhy's own manifest wants it, on top of what many clusters have.
+pub fn default_mesh() -> Result<Value> {
+    let mut mesh = manifests::mesh_config()?;
+    mesh["accessLogFile"] = "/dev/stdout".into();
+    mesh["outboundTrafficPolicy"] = json!({ "mode": "ALLOW_ANY" });
+    mesh["defaultConfig"]["discoveryAddress"] = format!("{ISTIOD}:15012").into();
+    Ok(mesh)
+}
+
+/// Pods, services and the endpoints that a controller would make.
+fn create_objects(
+    plane: &ControlPlane,
+    dns: &Dns,
+    plan: &Plan,
+    addresses: &BTreeMap<&str, String>,
+) -> Result<()> {
+    let mut objects = vec![json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": "default" },
+    })];
+    objects.extend(plan.pods.iter().map(Pod::object));
+    for (service, number) in plan.services.iter().zip(11..) {
+        let ip = format!("10.96.0.{number}");
+        dns.add(&format!("{}.{}.svc.cluster.local", service.name, service.namespace), &ip)?;
+        let ports: Vec<Value> = service
+            .ports
+            .iter()
+            .map(|(name, port, target)| json!({ "name": name, "port": port, "targetPort": target }))
+            .collect();
+        let metadata = json!({ "name": service.name, "namespace": service.namespace });
+        objects.push(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "spec": { "clusterIP": ip, "selector": { "app": service.app }, "ports": ports },
+        }));
+        objects.push(endpoint_slice(service, plan, addresses));
+    }
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    plane.kubectl(&["apply", "--server-side", "-f", "-"], &list.to_string())?;
+    for pod in &plan.pods {
+        let ip = &addresses[pod.name];
+        let status = json!({ "status": {
+            "phase": "Running", "podIP": ip, "podIPs": [{ "ip": ip }],
+            "conditions": [{ "type": "Ready", "status": "True" }],
+        } });
+        let patch = ["patch", "pod", pod.name, "-n", pod.namespace, "--subresource=status", "--type=merge"];
+        plane.kubectl(&[&patch[..], &["-p", &status.to_string()]].concat(), "")?;
+    }
+    Ok(())
+}
+
+fn endpoint_slice(service: &Service, plan: &Plan, addresses: &BTreeMap<&str, String>) -> Value {
+    let behind = plan.pods.iter().filter(|p| p.app == service.app && p.namespace == service.namespace);
+    let endpoints: Vec<Value> = behind
+        .map(|pod| {
+            json!({
+                "addresses": [addresses[pod.name]],
+                "conditions": { "ready": true },
+                "targetRef": { "kind": "Pod", "name": pod.name, "namespace": pod.namespace },
+            })
+        })
+        .collect();
+    let ports: Vec<Value> = service
+        .ports
+        .iter()
+        .map(|(name, _, target)| json!({ "name": name, "port": target, "protocol": "TCP" }))
+        .collect();
+    json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": { "name": service.name, "namespace": service.namespace,
+                      "labels": { "kubernetes.io/service-name": service.name } },
+        "endpoints": endpoints, "ports": ports,
+    })
+}
+
+/// A web server for the module, as a team would have one.
+fn serve_module(folder: &Path) -> Result<Process> {
+    let root = folder.join("module");
+    fs::create_dir_all(&root)?;
+    fs::copy(tools::module()?, root.join("meshwhy.wasm"))?;
+    fs::copy(tools::module()?, "/var/lib/meshwhy/meshwhy.wasm")?;
+    let config = format!(
+        "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log; events {{}}\n\
+         http {{ access_log {0}/access.log; client_body_temp_path {0}/b; proxy_temp_path {0}/p;\n\
+         fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;\n\
+         server {{ listen {HOST}:8099; root {0}; }} }}\n",
+        root.display()
+    );
+    fs::write(root.join("nginx.conf"), config)?;
+    Process::start(
+        std::process::Command::new(tools::program("nginx", "nginx")?)
+            .arg("-p")
+            .arg(&root)
+            .arg("-c")
+            .arg(root.join("nginx.conf"))
+            .args(["-e", "error.log"])
+            .stdin(std::process::Stdio::null()),
+    )
+}
