@@ -171,8 +171,9 @@ fn raw(port: u16, bytes: &[u8]) -> Result<Seen> {
     Ok(Seen { status: status_in(&text), exit: 0, text })
 }
 
-/// The first HTTP/1 status in what a program printed.
+/// The first HTTP status in what a program printed.
 pub fn status_in(text: &str) -> Option<u16> {
-    let (_, after) = text.split_once("HTTP/1.")?;
-    after.get(2..5)?.parse().ok()
+    let (_, after) = text.split_once("HTTP/")?;
+    let (_version, after) = after.split_once(' ')?;
+    after.get(..3)?.parse().ok()
 }

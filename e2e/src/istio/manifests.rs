@@ -11,6 +11,15 @@ use crate::tools::root;
 
 const PLACEHOLDER_URL: &str = "https://example.com/REPLACE-ME/meshwhy.wasm";
 
+/// What users apply with kubectl.
+pub const NAMES: &[&str] = &[
+    "wasmplugin-http.yaml",
+    "wasmplugin-connection.yaml",
+    "envoyfilter-passthrough.yaml",
+    "envoyfilter-access-log.yaml",
+    "telemetry.yaml",
+];
+
 /// A manifest for `kubectl apply`.
 pub fn rendered(name: &str, url: &str, module: &Path) -> Result<String> {
     let file = root().join("envoyfilter").join(name);

@@ -11,3 +11,5 @@ pub mod pod;
 pub mod programs;
 pub mod rig;
 pub mod sandbox;
+pub mod stories;
+pub mod story;

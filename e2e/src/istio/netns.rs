@@ -14,7 +14,8 @@ const BRIDGE: &str = "mesh0";
 
 /// Makes the bridge.
 pub fn bridge() -> Result<()> {
-    ip(&["link", "add", BRIDGE, "type", "bridge"])?;
+    // An address of its own: otherwise it takes its ports' lowest, and pods lose it with each new port.
+    ip(&["link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge"])?;
     ip(&["addr", "add", &format!("{HOST}/24"), "dev", BRIDGE])?;
     ip(&["link", "set", BRIDGE, "up"])
 }

@@ -138,16 +138,14 @@ fn build(module: &str, programs: &[(&str, &str)], into: &Path, takes: &str) -> R
     Ok(())
 }
 
+/// The folder of Istio's source in Go's module cache; fetched if the programs are older than that.
 fn source(module: &str) -> Result<PathBuf> {
-    let listed = go(module).args(["list", "-m", "-f", "{{.Dir}}", "istio.io/istio"]).output()?;
+    // By package: for some versions the proxy has the module, but not the record that `list -m` wants.
+    let package = "istio.io/istio/pilot/cmd/pilot-agent";
+    let listed = go(module).args(["list", "-f", "{{.Module.Dir}}", package]).output()?;
     let folder = PathBuf::from(String::from_utf8(listed.stdout)?.trim());
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    // The programs may be older than the module cache.
-    let fetched = go(module).args(["mod", "download", "-json", "istio.io/istio"]).output()?;
-    let answer: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
-    Ok(answer["Dir"].as_str().context("the source of Istio can't be had")?.into())
+    ensure!(folder.is_dir(), "the source of Istio can't be had: {}", last_line(&listed.stderr));
+    Ok(folder)
 }
 
 fn go(module: &str) -> Command {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::control_plane::{ControlPlane, ISTIOD};
 use super::dns::Dns;
-use super::netns::{self, HOST};
+use super::netns::HOST;
 use super::pki::MeshCa;
 use super::pod::{Pod, Running, Surroundings};
 use super::programs::{Programs, Version};
@@ -80,12 +80,12 @@ impl Rig {
         let envoy_folder = folder.join("envoy");
         sandbox::show(envoy.parent().context("no folder")?, &envoy_folder)?;
 
-        netns::bridge()?;
         let dns = Dns::start(&folder)?;
         dns.add(ISTIOD, HOST)?;
         let pki = folder.join("pki");
         fs::create_dir_all(&pki)?;
         Pki::create(&pki)?;
+        trust(&pki.join("ca.pem"), &folder)?;
         let ca = MeshCa::create()?;
         let mesh = default_mesh()?;
         let plane = ControlPlane::start(&folder, &programs, &ca, &mesh)?;
@@ -134,6 +134,11 @@ impl Rig {
     /// All pods.
     pub fn pods(&self) -> impl Iterator<Item = &Running> {
         self.pods.values()
+    }
+
+    /// All pods with a proxy.
+    pub fn proxies(&self) -> impl Iterator<Item = &Running> {
+        self.pods().filter(|pod| pod.pod.has_proxy())
     }
 
     /// `kubectl apply`, then waits until every proxy has it.
@@ -289,6 +294,16 @@ fn endpoint_slice(service: &Service, plan: &Plan, addresses: &BTreeMap<&str, Str
                       "labels": { "kubernetes.io/service-name": service.name } },
         "endpoints": endpoints, "ports": ports,
     })
+}
+
+/// Adds an authority to those that this machine trusts, for the sandbox only.
+fn trust(authority: &Path, folder: &Path) -> Result<()> {
+    let trusted = "/etc/ssl/certs/ca-certificates.crt";
+    let mut bundle = fs::read(trusted).with_context(|| format!("{trusted} (package ca-certificates)"))?;
+    bundle.extend(fs::read(authority)?);
+    let file = folder.join("ca-certificates.crt");
+    fs::write(&file, bundle)?;
+    sandbox::cover(trusted, &file)
 }
 
 /// A web server for the module, as a team would have one.

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::netns;
 use crate::tools::run;
 
 /// Set in the process that lives inside.
@@ -56,7 +57,8 @@ fn set_up() -> Result<()> {
     for place in ["/var/lib/istio/data", "/var/lib/meshwhy"] {
         fs::create_dir_all(place)?;
     }
-    run(Command::new("chmod").args(["777", "/var/lib/istio/data"]))
+    run(Command::new("chmod").args(["777", "/var/lib/istio/data"]))?;
+    netns::bridge()
 }
 
 /// Lies a file over another for all processes of the sandbox.

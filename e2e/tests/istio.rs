@@ -1,0 +1,97 @@
+//! Every story is a test of its own, on one real Istio, one after the other.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use e2e::istio::programs::{PACKAGES, Programs, Version};
+use e2e::istio::rig::Rig;
+use e2e::istio::story::Story;
+use e2e::istio::{manifests, sandbox, stories};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The rig that runs; a test that needs another version ends it.
+static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
+
+fn main() -> Result<()> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let obstacle = if arguments.list { None } else { obstacle() };
+    if let Some(obstacle) = &obstacle {
+        eprintln!("no tests on a real Istio: {obstacle}");
+    } else if !arguments.list {
+        sandbox::enter()?;
+    }
+    let mut trials = Vec::new();
+    for story in stories::all() {
+        trials.push(trial(Version::V1_31, story, obstacle.is_some()));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Why these tests can't run here, if so. What has to be fetched or built is, while there is a network.
+fn obstacle() -> Option<String> {
+    if sandbox::is_inside() {
+        return None;
+    }
+    let missing = e2e::tools::install(PACKAGES.iter().copied());
+    if let Some(program) = missing.first() {
+        return Some(format!("{program} is missing"));
+    }
+    let prepared = [Version::V1_31].into_iter().try_for_each(|v| Programs::of(v).map(drop));
+    let prepared = prepared.and_then(|()| e2e::tools::envoy().map(drop));
+    sandbox::obstacle().or_else(|| prepared.err().map(|error| format!("{error:#}")))
+}
+
+fn trial(version: Version, story: Story, skipped: bool) -> Trial {
+    let name = format!("istio-{}/{}", version.id(), story.name);
+    let trial = Trial::test(name, move || {
+        with_rig(version, |rig| story.check(rig).map(drop)).map_err(|e| Failed::from(format!("{e:?}")))
+    });
+    // In CI nothing may be skipped: there it fails for want of a rig.
+    if skipped && std::env::var("CI").as_deref() != Ok("true") {
+        trial.with_kind("no Istio").with_ignored_flag(true)
+    } else {
+        trial
+    }
+}
+
+fn with_rig<T>(version: Version, what: impl FnOnce(&Rig) -> Result<T>) -> Result<T> {
+    let mut running = RIG.lock().unwrap_or_else(PoisonError::into_inner);
+    if running.as_ref().is_none_or(|(is, _)| *is != version) {
+        // The old one first: addresses are the same.
+        running.take();
+        let started = Rig::start(&stories::plan(version)).and_then(|rig| deploy(&rig).map(|()| rig));
+        *running = Some((version, started.map_err(|error| format!("{error:#}"))));
+    }
+    match running.as_ref() {
+        Some((_, Ok(rig))) => what(rig),
+        Some((_, Err(error))) => bail!("no rig: {error}"),
+        None => bail!("no rig"),
+    }
+}
+
+/// meshwhy as users deploy it, and Istio's default access log beside it.
+fn deploy(rig: &Rig) -> Result<()> {
+    let module = e2e::tools::module()?;
+    let mut all = Vec::new();
+    for name in manifests::NAMES {
+        all.push(manifests::rendered(name, e2e::istio::rig::MODULE_URL, &module)?);
+    }
+    all.push(BOTH_LOGS.into());
+    rig.apply(&all.join("\n---\n"))
+}
+
+/// The built-in provider `envoy` is Istio's default log.
+const BOTH_LOGS: &str = "
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: both-logs, namespace: default}
+spec: {accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: both-logs, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
+";
