@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
-use e2e::istio::{manifests, sandbox, stories};
+use e2e::istio::{deployment, sandbox, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -60,7 +60,7 @@ fn with_rig<T>(version: Version, what: impl FnOnce(&Rig) -> Result<T>) -> Result
     if running.as_ref().is_none_or(|(is, _)| *is != version) {
         // The old one first: addresses are the same.
         running.take();
-        let started = Rig::start(&stories::plan(version)).and_then(|rig| deploy(&rig).map(|()| rig));
+        let started = Rig::start(&stories::plan(version)).and_then(|rig| deployment::deploy(&rig).map(|()| rig));
         *running = Some((version, started.map_err(|error| format!("{error:#}"))));
     }
     match running.as_ref() {
@@ -69,29 +69,3 @@ fn with_rig<T>(version: Version, what: impl FnOnce(&Rig) -> Result<T>) -> Result
         None => bail!("no rig"),
     }
 }
-
-/// meshwhy as users deploy it, and Istio's default access log beside it.
-fn deploy(rig: &Rig) -> Result<()> {
-    let module = e2e::tools::module()?;
-    let mut all = Vec::new();
-    for name in manifests::NAMES {
-        all.push(manifests::rendered(name, e2e::istio::rig::MODULE_URL, &module)?);
-    }
-    all.push(BOTH_LOGS.into());
-    rig.apply(&all.join("\n---\n"))
-}
-
-/// The built-in provider `envoy` is Istio's default log.
-const BOTH_LOGS: &str = "
-apiVersion: telemetry.istio.io/v1
-kind: Telemetry
-metadata: {name: both-logs, namespace: default}
-spec: {accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]}
----
-apiVersion: telemetry.istio.io/v1
-kind: Telemetry
-metadata: {name: both-logs, namespace: istio-system}
-spec:
-  selector: {matchLabels: {istio: ingressgateway}}
-  accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
-";

@@ -9,6 +9,7 @@ fn main() -> Result<()> {
     sandbox::enter()?;
     let start = std::time::Instant::now();
     let rig = Rig::start(&stories::plan(Version::V1_31))?;
+    e2e::istio::deployment::deploy(&rig)?;
     println!("up after {:?}", start.elapsed());
     std::process::Command::new("bash").env("KUBECONFIG", rig.plane.kubeconfig()).status()?;
     Ok(())

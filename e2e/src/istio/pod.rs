@@ -46,6 +46,7 @@ pub struct Pod {
     proxy: Proxy,
     serves: Vec<String>,
     files: Option<u32>,
+    stat_tags: bool,
 }
 
 impl Pod {
@@ -73,7 +74,7 @@ impl Pod {
 
     fn new(name: &'static str, proxy: Proxy) -> Self {
         let labels = if proxy == Proxy::None { vec![] } else { vec![("meshwhy", "mounted")] };
-        Self { name, namespace: "default", app: name, labels, proxy, serves: Vec::new(), files: None }
+        Self { name, namespace: "default", app: name, labels, proxy, serves: Vec::new(), files: None, stat_tags: true }
     }
 
     /// With another label `app`.
@@ -109,6 +110,13 @@ impl Pod {
     #[must_use]
     pub fn open_files(mut self, limit: u32) -> Self {
         self.files = Some(limit);
+        self
+    }
+
+    /// Started before meshwhy's labels went into the mesh configuration (`extraStatTags`).
+    #[must_use]
+    pub fn without_stat_tags(mut self) -> Self {
+        self.stat_tags = false;
         self
     }
 
@@ -314,7 +322,7 @@ impl Running {
             "discoveryAddress": format!("{}:15012", super::control_plane::ISTIOD),
             "controlPlaneAuthPolicy": "MUTUAL_TLS",
             "statusPort": 15020,
-            "extraStatTags": around.stat_tags,
+            "extraStatTags": if self.pod.stat_tags { around.stat_tags.clone() } else { json!([]) },
         } })
     }
 }

@@ -20,6 +20,7 @@ pub fn plan(version: Version) -> Plan {
         pods: vec![
             Pod::sidecar("client"),
             Pod::sidecar_without_interception("unredirected"),
+            Pod::sidecar("not-restarted").without_stat_tags(),
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
