@@ -136,10 +136,10 @@ pub extern "C" fn proxy_abi_version_0_2_1() {}
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
     with_worker(|worker| {
-        let Some(plugin) = worker.plugins.get(&parent) else { return };
+        let Some(plugin) = worker.plugins.get_mut(&parent) else { return };
         let kind = match plugin.role() {
-            Role::Http => Kind::Http(HttpStream::default()),
-            Role::Connection => Kind::Connection(Box::default()),
+            Role::Http => Kind::Http(HttpStream::new(plugin.samples_next())),
+            Role::Connection => Kind::Connection(Box::new(Connection::new(plugin.samples_next()))),
             Role::AccessLog => return,
         };
         worker.streams.insert(context, Stream { plugin: parent, kind });

@@ -60,6 +60,7 @@ pub struct Scenario {
     log: Log,
     fields: Vec<(&'static str, &'static str)>,
     diagnosis: Option<Diagnosis>,
+    observed: Vec<Observed>,
     direction: &'static str,
     times: usize,
     only_counted: bool,
@@ -67,6 +68,17 @@ pub struct Scenario {
     envoy_says: Vec<(&'static str, usize)>,
     bare: bool,
     undecided: bool,
+}
+
+/// What a scenario expects meshwhy to say of traffic that works.
+#[derive(Debug, Clone)]
+struct Observed {
+    cause: &'static str,
+    confidence: &'static str,
+    resource: &'static str,
+    times: usize,
+    /// Parts of the line in the proxy's log.
+    evidence: Vec<&'static str>,
 }
 
 /// What really happened.
@@ -115,6 +127,7 @@ impl Scenario {
             log: Log::Http,
             fields: Vec::new(),
             diagnosis: None,
+            observed: Vec::new(),
             direction: "gateway",
             times: 1,
             only_counted: false,
@@ -143,6 +156,13 @@ impl Scenario {
     #[must_use]
     pub fn front(mut self, server: Server) -> Self {
         self.front = Some(server);
+        self
+    }
+
+    /// With these roles of the filter.
+    #[must_use]
+    pub fn with_roles(mut self, roles: Roles) -> Self {
+        self.proxy = self.proxy.roles(roles);
         self
     }
 
@@ -204,6 +224,30 @@ impl Scenario {
         self
     }
 
+    /// meshwhy observes this cause so often on traffic that works, and its line holds these. The scenario's roles must
+    /// look at every stream and log.
+    #[must_use]
+    pub fn observes(
+        mut self,
+        cause: &'static str,
+        confidence: &'static str,
+        times: usize,
+        evidence: &[&'static str],
+    ) -> Self {
+        let evidence = evidence.to_vec();
+        self.observed.push(Observed { cause, confidence, resource: "", times, evidence });
+        self
+    }
+
+    /// The last observation names this resource.
+    #[must_use]
+    pub fn of_resource(mut self, resource: &'static str) -> Self {
+        if let Some(observed) = self.observed.last_mut() {
+            observed.resource = resource;
+        }
+        self
+    }
+
     /// The evidence holds these.
     #[must_use]
     pub fn because(mut self, evidence: &[&'static str]) -> Self {
@@ -262,9 +306,14 @@ impl Scenario {
         self.log_name().replace(".log", ".txt")
     }
 
-    /// The cause it expects.
+    /// The cause it expects of a failure.
     pub fn expected_cause(&self) -> Option<&'static str> {
         self.diagnosis.as_ref().map(|d| d.cause)
+    }
+
+    /// All causes it expects.
+    pub fn expected_causes(&self) -> impl Iterator<Item = &'static str> {
+        self.expected_cause().into_iter().chain(self.observed.iter().map(|o| o.cause))
     }
 
     /// The programs it needs.
@@ -280,6 +329,7 @@ impl Scenario {
         let about_meshwhy = !self.envoy_says.is_empty() || !self.proxy.has_meshwhy();
         self.proxy = self.proxy.roles(Roles::none());
         self.diagnosis = None;
+        self.observed = Vec::new();
         self.bare = true;
         // What only its response header says.
         self.client_says = self.client_says.filter(|says| !says.contains("meshwhy"));
@@ -455,6 +505,16 @@ impl Scenario {
                 lines.len()
             );
         }
+        for observed in &self.observed {
+            let cause = format!("\"cause\":\"{}\"", observed.cause);
+            let fits = |line: &&str| line.contains("meshwhy_observation") && line.contains(&cause);
+            let lines: Vec<&str> = log.lines().filter(fits).collect();
+            let last =
+                lines.last().with_context(|| format!("{} is in no line of the log", observed.cause))?;
+            for part in &observed.evidence {
+                ensure!(last.contains(part), "the evidence lacks {part:?}: {last}");
+            }
+        }
         if let Some(secret) = self.secret {
             let told = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
             ensure!(!told.contains(secret), "{secret} is shown");
@@ -482,6 +542,19 @@ impl Scenario {
             .into();
             #[allow(clippy::cast_precision_loss, reason = "small")]
             expected.insert(format!("meshwhy_failures_total {labels:?}"), self.times as f64);
+        }
+        for observed in &self.observed {
+            let cause = meshwhy::catalogue::Cause::from_id(observed.cause).context("no such cause")?;
+            let labels: BTreeMap<&str, &str> = [
+                ("cause", observed.cause),
+                ("confidence", observed.confidence),
+                ("side", cause.side().id()),
+                ("direction", self.direction),
+                ("resource", observed.resource),
+            ]
+            .into();
+            #[allow(clippy::cast_precision_loss, reason = "small")]
+            expected.insert(format!("meshwhy_observations_total {labels:?}"), observed.times as f64);
         }
         if counted != expected && !self.undecided {
             bail!("counted {counted:?}, expected {expected:?}");

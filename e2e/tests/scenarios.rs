@@ -66,7 +66,7 @@ fn missing(scenarios: &[Scenario]) -> Vec<&'static str> {
         Group::Limits,
         Group::Unknown,
     ];
-    let named: BTreeSet<&str> = scenarios.iter().filter_map(Scenario::expected_cause).collect();
+    let named: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::expected_causes).collect();
     Cause::ALL
         .iter()
         .filter(|cause| complete.contains(&cause.group()) && !NEVER_SEEN.contains(cause))

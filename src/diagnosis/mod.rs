@@ -8,9 +8,11 @@ mod answer;
 mod client_bytes;
 mod downstream_tls;
 mod limits;
+mod passthrough;
 mod policy;
 mod reaching;
 mod routes;
+mod soft;
 #[cfg(test)]
 mod tests;
 mod upstream_tls;
@@ -101,6 +103,14 @@ pub fn diagnose(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     RULES.iter().find_map(|rule| rule(e)).or_else(|| unclassified(e))
+}
+
+/// What is worth knowing of traffic that works: any number of causes that say it isn't what was meant.
+///
+/// These don't exclude each other, so every rule is asked. A failure is never observed as well.
+pub fn observe(e: &Evidence) -> impl Iterator<Item = Verdict> {
+    let rules: &[Rule] = if failed(e) { &[] } else { soft::RULES };
+    rules.iter().filter_map(|rule| rule(e))
 }
 
 /// Whether anything went wrong at all.

@@ -89,8 +89,13 @@ pub(super) fn is_block_all(e: &Evidence) -> bool {
 
 fn tcp(e: &Evidence) -> Option<Verdict> {
     if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
+        if let Some(verdict) = super::passthrough::blocked(e) {
+            return Some(verdict);
+        }
         let facts = &[Fact::Cluster, Fact::FilterChain, Fact::Flags, Fact::Sni, Fact::DownstreamFailure];
-        return Verdict::certain(Cause::EgressBlocked, facts);
+        // Without the chain's name it may have been that default chain.
+        let verdict = if e.filter_chain.is_some() { Verdict::certain } else { Verdict::possible };
+        return verdict(Cause::EgressBlocked, facts);
     }
     if e.flags.has(Flags::NO_CLUSTER_FOUND) {
         return Verdict::certain(Cause::ClusterMissing, &[Fact::Flags, Fact::FilterChain, Fact::Termination]);

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::evidence::{ClusterName, Details, Direction, Page, TransportFailure};
+use crate::catalogue::Softness;
+use crate::evidence::{ClusterName, Details, Direction, ListenerKind, Page, TransportFailure};
 use crate::wire::{FirstBytes, Protocol};
 
 fn stream(code: u16, flags: &str, details: &str) -> Evidence {
@@ -148,6 +149,8 @@ const FORGET: &[fn(&mut Evidence)] = &[
     |e| e.upstream.takes_istio_mtls = None,
     |e| e.upstream.attempts = None,
     |e| e.upstream.first_bytes = None,
+    |e| e.downstream.listener = None,
+    |e| e.answer.unframed = None,
     |e| e.answer.page = None,
     |e| e.answer.by_proxy = None,
 ];
@@ -210,17 +213,18 @@ prop_compose! {
         transport_failure in failure(),
         sni_is_authority in any::<Option<bool>>(),
         certificate_covers_authority in any::<Option<bool>>(),
+        listener in optional(&[ListenerKind::Http, ListenerKind::Tls]),
     ) -> crate::evidence::Downstream {
         crate::evidence::Downstream {
             first_bytes, sni, tls_version, protocol, grpc, transport_failure, sni_is_authority,
-            certificate_covers_authority,
+            certificate_covers_authority, listener,
         }
     }
 }
 
 prop_compose! {
     fn upstream()(
-        cluster in words(&["backend", "BlackHoleCluster", "outbound|80|v1|a.b"]),
+        cluster in words(&["backend", "BlackHoleCluster", "PassthroughCluster", "outbound|80|v1|a.b"]),
         endpoints in optional(&[0_u64, 3]),
         tls_version in words(&["TLSv1.2"]),
         takes_istio_mtls in any::<Option<bool>>(),
@@ -249,11 +253,14 @@ prop_compose! {
         upstream in upstream(),
         page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
         by_proxy in any::<Option<bool>>(),
+        unframed in any::<Option<bool>>(),
+        filter_chain in words(&["PassthroughFilterChain", "virtualOutbound-catchall-tcp"]),
     ) -> Evidence {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
         e.flags = Flags(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
         e.route.virtual_host = virtual_host;
-        e.answer = crate::evidence::Answer { page, by_proxy };
+        e.answer = crate::evidence::Answer { page, by_proxy, unframed };
+        e.filter_chain = filter_chain;
         e
     }
 }
@@ -267,6 +274,16 @@ proptest! {
         prop_assert_eq!(&diagnose(&e), &verdict);
         if e.layer == Layer::Http && e.flags.any_failure() && e.code != Some(101) {
             prop_assert!(verdict.is_some());
+        }
+    }
+
+    #[test]
+    fn a_failure_is_not_observed_as_well(e in evidence()) {
+        let observed: Vec<Verdict> = observe(&e).collect();
+        prop_assert!(diagnose(&e).is_none() || observed.is_empty());
+        for verdict in observed {
+            prop_assert!(verdict.cause.soft() != Softness::Never, "{verdict:?}");
+            prop_assert!(verdict.facts.iter().any(|fact| fact.value(&e).is_some()), "{verdict:?}");
         }
     }
 

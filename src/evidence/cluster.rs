@@ -22,10 +22,15 @@ impl ClusterName {
 
     /// Istio's clusters for traffic that no service or route claims.
     pub fn is_passthrough(&self) -> bool {
-        matches!(
-            self.0.as_str(),
-            "PassthroughCluster" | "InboundPassthroughCluster" | "AllowAnyDynamicDNSCluster"
-        ) || self.0.starts_with("InboundPassthroughCluster")
+        // Older versions have one for each address family: `InboundPassthroughClusterIpv4`.
+        matches!(self.0.as_str(), "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
+            || self.0.starts_with("InboundPassthroughCluster")
+    }
+
+    /// Whether it is a service's cluster, by Istio's name.
+    pub fn is_service(&self) -> bool {
+        let service = self.part(0) == Some("outbound") && self.host().is_some();
+        service || (self.part(0) == Some("inbound") && self.part(1).is_some())
     }
 
     /// The service's host in one of Istio's names.
@@ -55,6 +60,9 @@ mod tests {
         assert_eq!(name.host(), Some("reviews.default.svc.cluster.local"));
         let inbound = ClusterName::new("inbound|8080||").unwrap();
         assert_eq!((inbound.subset(), inbound.host()), (None, None));
+        assert!(name.is_service() && inbound.is_service());
+        assert!(!ClusterName::new("backend").unwrap().is_service());
+        assert!(ClusterName::new("InboundPassthroughClusterIpv4").unwrap().is_passthrough());
         assert_eq!(ClusterName::new("backend").unwrap().host(), None);
         assert_eq!(ClusterName::new(""), None);
     }

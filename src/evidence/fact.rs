@@ -1,6 +1,7 @@
 //! The single facts of the evidence: what a rule rests on, and what the report shows of it.
 
 use super::{ConnectError, Evidence, TransportFailure};
+use crate::wire::FirstBytes;
 
 /// One fact. Rules name those they rest on; the report prints them as `key=value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +62,12 @@ pub enum Fact {
     Page,
     /// Whether another proxy may have made the answer.
     ByProxy,
+    /// What the listener's own chains are for.
+    Listener,
+    /// First line's HTTP version, of the upstream's first bytes.
+    AnswerVersion,
+    /// Whether the answer's body has neither a length nor chunks.
+    Unframed,
 }
 
 impl Fact {
@@ -95,6 +102,9 @@ impl Fact {
             Self::UpstreamFirstBytes => "upstream_first_bytes",
             Self::Page => "page",
             Self::ByProxy => "answered_by_proxy",
+            Self::Listener => "listener",
+            Self::AnswerVersion => "answer_version",
+            Self::Unframed => "unframed_body",
         }
     }
 
@@ -109,10 +119,7 @@ impl Fact {
             Self::Termination => text(&e.termination),
             Self::FilterChain => text(&e.filter_chain),
             Self::FirstBytes => down.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
-            Self::RequestVersion => {
-                let (major, minor) = down.first_bytes.as_ref()?.http.as_ref()?.version?;
-                Some(format!("HTTP/{major}.{minor}"))
-            }
+            Self::RequestVersion => version(down.first_bytes.as_ref()),
             Self::Sni => sni(e),
             Self::TlsVersion => text(&down.tls_version),
             Self::Protocol => text(&down.protocol),
@@ -136,8 +143,16 @@ impl Fact {
             Self::UpstreamFirstBytes => up.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::Page => e.answer.page.map(|p| p.id().to_owned()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
+            Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
+            Self::AnswerVersion => version(up.first_bytes.as_ref()),
+            Self::Unframed => e.answer.unframed.map(|b| b.to_string()),
         }
     }
+}
+
+fn version(first: Option<&FirstBytes>) -> Option<String> {
+    let (major, minor) = first?.http.as_ref()?.version?;
+    Some(format!("HTTP/{major}.{minor}"))
 }
 
 /// The server name from wherever it was seen: a ClientHello in the first bytes, or the proxy's own reading.

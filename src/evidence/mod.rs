@@ -21,6 +21,9 @@ pub use transport::{ConnectError, TransportFailure};
 
 use crate::wire::FirstBytes;
 
+/// Istio's name for an outbound listener's default chain (1.29 and 1.31; not the catch-all of `virtualOutbound`).
+pub const FALL_THROUGH: &str = "PassthroughFilterChain";
+
 /// Everything seen of one failed (or suspicious) stream or connection.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
@@ -102,6 +105,27 @@ pub struct Downstream {
     pub sni_is_authority: Option<bool>,
     /// Whether this proxy's certificate covers the host of the request's `:authority`.
     pub certificate_covers_authority: Option<bool>,
+    /// What the listener's own chains are for, where an EnvoyFilter marked it.
+    pub listener: Option<ListenerKind>,
+}
+
+/// What the chains of a listener are for, besides the one that takes all the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListenerKind {
+    /// HTTP in plaintext, and no server names.
+    Http,
+    /// Server names of TLS, with or without HTTP beside them.
+    Tls,
+}
+
+impl ListenerKind {
+    /// The value in the evidence.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// The route that was chosen.
@@ -145,6 +169,9 @@ pub struct Answer {
     pub page: Option<Page>,
     /// Whether the answer carries the marks of another proxy, which may have made it itself.
     pub by_proxy: Option<bool>,
+    /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
+    /// looked at on successes that are observed.
+    pub unframed: Option<bool>,
 }
 
 /// Error pages that name a TLS mistake.
@@ -195,6 +222,12 @@ impl Evidence {
             return Some(first.protocol.is_tls());
         }
         (self.downstream.sni.is_some() && self.downstream.tls_version.is_none()).then_some(true)
+    }
+
+    /// Whether Istio's default chain took the connection: the one of an outbound listener for what its other chains
+    /// don't match.
+    pub fn fell_through(&self) -> bool {
+        self.direction == Direction::Outbound && self.filter_chain.as_deref() == Some(FALL_THROUGH)
     }
 
     /// Whether the upstream's reason, wherever Envoy put it, says that TLS failed.

@@ -4,8 +4,8 @@
 //! one a tenth of it, so only failures come here.
 
 use crate::evidence::{
-    Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure,
-    Upstream, covers, host_of,
+    Answer, ClusterName, Details, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Resource,
+    Route, TransportFailure, Upstream, covers, host_of,
 };
 use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
@@ -23,6 +23,7 @@ const UPSTREAM_TLS: &str = "upstream\0tls_version";
 const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
 const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
+const ADDRESS: &str = "upstream\0address";
 
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
@@ -104,15 +105,45 @@ pub(super) fn http(
         code,
         flags,
         downstream: if no_route { with_authority(host, downstream) } else { downstream },
-        route: Route {
-            virtual_host: text(host, "xds\0virtual_host_name"),
-            name: text(host, "xds\0route_name"),
-            resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
-        },
+        route: route(host),
         upstream: upstream(host, &details),
         details,
         answer,
         ..Evidence::default()
+    }
+}
+
+/// What a stream that succeeded shows: only what is asked of such.
+pub(super) fn success(host: &impl Host, flags: Flags, code: Option<u16>, answer: Answer) -> Evidence {
+    let cluster = cluster(host);
+    let unframed = answer.unframed == Some(true);
+    Evidence {
+        layer: Layer::Http,
+        code,
+        flags,
+        details: details(host),
+        downstream: Downstream {
+            protocol: if unframed { text(host, PROTOCOL) } else { None },
+            grpc: unframed.then(|| is_grpc(host)),
+            ..Downstream::default()
+        },
+        route: route(host),
+        upstream: Upstream {
+            tls_version: if unframed { upstream_tls(host) } else { None },
+            address: if unframed { text(host, ADDRESS) } else { None },
+            cluster,
+            ..Upstream::default()
+        },
+        answer,
+        ..Evidence::default()
+    }
+}
+
+fn route(host: &impl Host) -> Route {
+    Route {
+        virtual_host: text(host, "xds\0virtual_host_name"),
+        name: text(host, "xds\0route_name"),
+        resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
     }
 }
 
@@ -124,16 +155,32 @@ fn is_grpc(host: &impl Host) -> bool {
 /// What a connection on a TCP proxy's chain shows at its end.
 pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
     let details = details(host);
+    let filter_chain = text(host, "xds\0filter_chain_name");
+    let mut downstream = downstream(host);
+    if filter_chain.as_deref() == Some(FALL_THROUGH) {
+        downstream.listener = listener_kind(host);
+        // What a TLS inspector noted, if there is one.
+        downstream.transport_failure = downstream_failure(host);
+    }
     Evidence {
         layer: Layer::Tcp,
         flags,
         termination: text(host, "connection\0termination_details"),
-        filter_chain: text(host, "xds\0filter_chain_name"),
-        downstream: downstream(host),
+        filter_chain,
+        downstream,
         upstream: upstream(host, &details),
         details,
         ..Evidence::default()
     }
+}
+
+/// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
+fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
+    let marked = |kind: &str| text(host, &format!("filter_state\0meshwhy.listener.{kind}")).is_some();
+    if marked("tls") {
+        return Some(ListenerKind::Tls);
+    }
+    marked("http").then_some(ListenerKind::Http)
 }
 
 /// Whether a connection manager took this connection's bytes without complaint: its codec leaves the protocol
@@ -195,7 +242,7 @@ fn upstream(host: &impl Host, details: &Details) -> Upstream {
         // Without a cluster there is nothing behind it to ask for.
         return Upstream { transport_failure: details.transport_failure(), ..Upstream::default() };
     };
-    let address = text(host, "upstream\0address");
+    let address = text(host, ADDRESS);
     let mode = "xds\0upstream_host_metadata\0filter_metadata\0envoy.transport_socket_match\0tlsMode";
     Upstream {
         cluster: Some(cluster),

@@ -11,15 +11,21 @@ use crate::wire::{Protocol, Sniffer};
 pub struct Connection {
     client: Sniffer,
     server: Sniffer,
+    sampled: bool,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { client: Sniffer::client(), server: Sniffer::server() }
+        Self { client: Sniffer::client(), server: Sniffer::server(), sampled: false }
     }
 }
 
 impl Connection {
+    /// A connection that begins; `sampled` ones are looked at even if they succeed.
+    pub fn new(sampled: bool) -> Self {
+        Self { sampled, ..Self::default() }
+    }
+
     /// Bytes from the client pass.
     pub fn on_downstream_data(&mut self, host: &impl Host) {
         if feed(&mut self.client, host, Buffer::DownstreamData)
@@ -32,8 +38,8 @@ impl Connection {
 
     /// Bytes from the upstream pass (or, in front of a connection manager, its answer).
     pub fn on_upstream_data(&mut self, host: &impl Host) {
-        // An answer matters only where the client didn't speak HTTP.
-        if !self.client_spoke_http() {
+        // An answer matters only where the client didn't speak HTTP, or where it is observed.
+        if self.sampled || !self.client_spoke_http() {
             feed(&mut self.server, host, Buffer::UpstreamData);
         }
     }
@@ -44,6 +50,9 @@ impl Connection {
         let Some(mut evidence) = self.gather(host, flags) else { return };
         evidence.direction = plugin.direction(host);
         plugin.conclude(host, series, &evidence);
+        if self.sampled {
+            plugin.observe(host, series, &evidence);
+        }
     }
 
     fn gather(&self, host: &impl Host, flags: Flags) -> Option<Evidence> {
@@ -57,7 +66,7 @@ impl Connection {
         }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
-        if !suspicious || !is_tcp(host, flags) {
+        if !(suspicious || self.sampled) || !is_tcp(host, flags) {
             return None;
         }
         let mut evidence = collect::tcp(host, flags);

@@ -13,6 +13,7 @@ pub struct HttpStream {
     headers_only: bool,
     complete: bool,
     page_seen: bool,
+    sampled: bool,
     answer: Answer,
 }
 
@@ -20,11 +21,19 @@ pub struct HttpStream {
 const LONGEST_PAGE: usize = 2048;
 
 impl HttpStream {
+    /// A stream that begins; `sampled` ones are looked at even if they succeed.
+    pub fn new(sampled: bool) -> Self {
+        Self { sampled, ..Self::default() }
+    }
+
     /// The response's headers pass, before the connection manager rewrites them; whether they are an error's.
     pub fn on_response_headers(&mut self, host: &impl Host, end_of_stream: bool) -> bool {
         // One read decides here and in `on_log`: most responses are no errors.
         self.code = status(host);
         self.headers_only = end_of_stream;
+        if self.sampled && !end_of_stream {
+            self.answer.unframed = Some(is_unframed(host));
+        }
         self.code.is_some_and(|code| code >= 400)
     }
 
@@ -55,7 +64,7 @@ impl HttpStream {
         }
         let flags = collect::flags(host).unwrap_or_default();
         if self.is_success(flags) {
-            return;
+            return self.observe(host, plugin, series, flags);
         }
         let details = collect::details(host);
         // A local reply to gRPC is `200` without a body; the details tell it from a plain empty answer.
@@ -63,7 +72,7 @@ impl HttpStream {
         let own_4xx =
             details.via_upstream() && self.code.is_some_and(|c| c < 500) && self.answer.page.is_none();
         if own_4xx && !flags.any_failure() {
-            return;
+            return self.observe(host, plugin, series, flags);
         }
         let code = collect::code(host);
         let answer = core::mem::take(&mut self.answer);
@@ -75,7 +84,17 @@ impl HttpStream {
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
     /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
     pub fn passed_whole(&self) -> bool {
-        self.complete && self.code.is_some_and(|code| code < 400)
+        !self.sampled && self.complete && self.code.is_some_and(|code| code < 400)
+    }
+
+    fn observe(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series, flags: Flags) {
+        if !self.sampled {
+            return;
+        }
+        let answer = core::mem::take(&mut self.answer);
+        let mut evidence = collect::success(host, flags, self.code, answer);
+        evidence.direction = plugin.direction(host);
+        plugin.observe(host, series, &evidence);
     }
 
     fn is_success(&self, flags: Flags) -> bool {
@@ -108,6 +127,13 @@ fn status(host: &impl Host) -> Option<u16> {
         let digit = digit.is_ascii_digit().then(|| u16::from(digit.wrapping_sub(b'0')))?;
         code.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// Whether the body's end is neither told by a length nor by chunks, nor announced by `connection: close`, which
+/// HTTP/1.1 servers owe (RFC 9112, section 9.6).
+fn is_unframed(host: &impl Host) -> bool {
+    const FRAMES: &[&str] = &["content-length", "transfer-encoding", "connection"];
+    FRAMES.iter().all(|name| host.header(HeaderMap::Response, name).is_ok_and(|value| value.is_none()))
 }
 
 /// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.

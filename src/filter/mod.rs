@@ -4,14 +4,16 @@ mod access_log;
 mod collect;
 mod connection;
 mod http;
+mod sampler;
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
 pub use http::HttpStream;
+use sampler::Sampler;
 
 use crate::config::{Config, ConfigError, LogMode, Role};
-use crate::diagnosis::{Verdict, diagnose};
+use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{Direction, Evidence};
 use crate::host::{Buffer, Host, Level, MetricKind};
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
@@ -21,6 +23,7 @@ use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name
 pub struct Plugin {
     config: Config,
     limiter: LogLimiter,
+    sampler: Sampler,
     is_gateway: Option<bool>,
     misplaced: bool,
 }
@@ -47,12 +50,23 @@ impl Plugin {
     /// A plugin with this configuration.
     pub fn new(config: Config) -> Self {
         let limit = (config.log_mode() == LogMode::Limited).then_some(u64::from(config.log_per_minute));
-        Self { limiter: LogLimiter::new(limit), config, is_gateway: None, misplaced: false }
+        Self {
+            limiter: LogLimiter::new(limit),
+            sampler: Sampler::every(config.observe_every),
+            config,
+            is_gateway: None,
+            misplaced: false,
+        }
     }
 
     /// The role it was given.
     pub fn role(&self) -> Role {
         self.config.role
+    }
+
+    /// Whether the stream or connection that begins now is looked at even if it succeeds.
+    pub fn samples_next(&mut self) -> bool {
+        self.sampler.take()
     }
 
     /// Says once that this plugin is plugged in where its role can't work.
@@ -79,18 +93,25 @@ impl Plugin {
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
     fn conclude(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
         if let Some(verdict) = diagnose(e) {
-            self.tell(host, series, &verdict, e);
+            let report = Report::new(&verdict, e);
+            if self.config.role != Role::AccessLog {
+                write_state(host, &report);
+            }
+            self.tell(host, series, Counter::Failures, &report);
         }
     }
 
-    fn tell(&mut self, host: &impl Host, series: &mut Series, verdict: &Verdict, e: &Evidence) {
-        let report = Report::new(verdict, e);
-        if self.config.role != Role::AccessLog {
-            write_state(host, &report);
+    /// Tells what is worth knowing of traffic that works. Not as filter state: that stays unset on healthy traffic.
+    fn observe(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
+        for verdict in observe(e) {
+            self.tell(host, series, Counter::Observations, &Report::new(&verdict, e));
         }
+    }
+
+    fn tell(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report) {
         let resource = report.resource.clone().filter(|_| self.config.resource_label).unwrap_or_default();
         let labels = Labels {
-            counter: Counter::Failures,
+            counter,
             cause: report.cause,
             confidence: report.confidence,
             direction: report.direction,
@@ -98,16 +119,20 @@ impl Plugin {
         };
         // A metric that the host refuses can't be helped here; the other channels still tell.
         let _ = series.count(host, labels, self.config.max_series);
-        self.log(host, &report);
+        self.log(host, counter, report);
     }
 
-    fn log(&mut self, host: &impl Host, report: &Report) {
+    fn log(&mut self, host: &impl Host, counter: Counter, report: &Report) {
         if self.config.log_mode() == LogMode::Off {
             return;
         }
         let now = host.now().unwrap_or_default();
         if let Some(suppressed) = self.limiter.admit(report.cause, now) {
-            host.log(Level::Warn, &report.log_line(suppressed));
+            let level = match counter {
+                Counter::Failures => Level::Warn,
+                Counter::Observations => Level::Info,
+            };
+            host.log(level, &report.log_line(counter, suppressed));
         }
     }
 }

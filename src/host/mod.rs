@@ -50,6 +50,8 @@ pub enum Buffer {
 /// A level of the proxy's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
+    /// Something seen on traffic that works.
+    Info,
     /// A diagnosed failure.
     Warn,
     /// The plugin itself can't work as configured.

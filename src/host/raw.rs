@@ -163,6 +163,7 @@ impl Host for Proxy {
 
     fn log(&self, level: Level, message: &str) {
         let level = match level {
+            Level::Info => 2,
             Level::Warn => 3,
             Level::Error => 4,
         };

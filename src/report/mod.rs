@@ -66,10 +66,13 @@ impl Report {
     }
 
     /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.
-    pub fn log_line(&self, suppressed: u64) -> String {
+    pub fn log_line(&self, counter: Counter, suppressed: u64) -> String {
+        let event = match counter {
+            Counter::Failures => "meshwhy",
+            Counter::Observations => "meshwhy_observation",
+        };
         let named = self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value));
-        let fields =
-            [("event", "meshwhy")].into_iter().chain(named).chain([("direction", self.direction.id())]);
+        let fields = [("event", event)].into_iter().chain(named).chain([("direction", self.direction.id())]);
         let counts: &[(&str, u64)] = if suppressed > 0 { &[("suppressed", suppressed)] } else { &[] };
         json::object(fields, counts)
     }

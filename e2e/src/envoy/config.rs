@@ -41,6 +41,17 @@ impl Roles {
         }
     }
 
+    /// All three; every stream and connection that succeeds is looked at, and everything is logged.
+    pub fn observing() -> Self {
+        let observing = |role: &str| json!({"role": role, "observe_every": 1, "log": "all"});
+        Self {
+            http: Some(observing("http")),
+            connection: Some(observing("connection")),
+            access_log: Some(json!({"role": "access_log"})),
+            ..Self::default()
+        }
+    }
+
     /// The HTTP role alone.
     pub fn http_only() -> Self {
         Self { http: Some(json!({"role": "http"})), ..Self::default() }
@@ -73,6 +84,7 @@ pub struct Proxy {
 pub struct Listener {
     name: &'static str,
     chains: Vec<Chain>,
+    default: Option<Chain>,
     patch: Value,
 }
 
@@ -204,13 +216,20 @@ impl Listener {
             filter_patches: Vec::new(),
             chain_patch: json!({}),
         };
-        Self { name, chains: vec![chain], patch: json!({}) }
+        Self { name, chains: vec![chain], default: None, patch: json!({}) }
     }
 
     /// Another listener's chains behind this one's.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.chains.extend(other.chains);
+        self
+    }
+
+    /// Another listener's chain for what no chain of this one matches.
+    #[must_use]
+    pub fn otherwise(mut self, mut other: Self) -> Self {
+        self.default = other.chains.pop();
         self
     }
 
@@ -310,6 +329,9 @@ impl Listener {
             "access_log": logs,
             "filter_chains": self.chains.iter().map(|c| c.render(roles, wasm)).collect::<Vec<_>>(),
         });
+        if let Some(default) = &self.default {
+            listener["default_filter_chain"] = default.render(roles, wasm);
+        }
         merge(&mut listener, &self.patch);
         listener
     }

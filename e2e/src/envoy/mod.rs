@@ -54,7 +54,15 @@ impl Envoy {
                 .arg(&config)
                 .args(["--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", "1"])
                 // Access logs are read as soon as they are written.
-                .args(["--file-flush-interval-msec", "10", "--log-level", "warning", "--admin-address-path"])
+                .args([
+                    "--file-flush-interval-msec",
+                    "10",
+                    "--log-level",
+                    "warning",
+                    "--component-log-level",
+                    "wasm:info",
+                    "--admin-address-path",
+                ])
                 .arg(&admin_file)
                 .stdin(std::process::Stdio::null())
                 .stdout(log.try_clone()?)

@@ -5,6 +5,7 @@ mod client_bytes;
 mod downstream_tls;
 mod healthy;
 mod limits;
+mod passthrough;
 mod policy;
 mod reaching;
 mod routes;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
         answer::table(),
         policy::table(),
         limits::table(),
+        passthrough::table(),
         healthy::table(),
     ]
     .into_iter()

@@ -298,7 +298,10 @@ fn egress() -> Vec<Scenario> {
         .direction("outbound"),
         Scenario::new("routes/registry_only_tcp", "the same for bytes that are no HTTP", {
             Proxy::new(
-                [outbound(Listener::tcp("tcp", "BlackHoleCluster"))],
+                [outbound(
+                    Listener::tcp("tcp", "BlackHoleCluster")
+                        .chain(json!({"name": "virtualOutbound-catchall-tcp"})),
+                )],
                 [empty_cluster("BlackHoleCluster")],
             )
             .node(sidecar)
