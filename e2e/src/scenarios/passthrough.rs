@@ -22,12 +22,24 @@ fn inspectors(names: &[&str]) -> Value {
     let filters: Vec<Value> = names
         .iter()
         .map(|name| {
+            if let Some(kind) = name.strip_prefix("mark_") {
+                return mark(kind);
+            }
             let kind = if *name == "tls_inspector" { "TlsInspector" } else { "HttpInspector" };
             let kind = format!("type.googleapis.com/envoy.extensions.filters.listener.{name}.v3.{kind}");
             json!({"name": format!("envoy.filters.listener.{name}"), "typed_config": {"@type": kind}})
         })
         .collect();
     json!({"listener_filters": filters})
+}
+
+/// What `envoyfilter-black-hole.yaml` marks a listener with, beside the inspector that it found there.
+fn mark(kind: &str) -> Value {
+    let text = json!({"text_format_source": {"inline_string": "1"}});
+    json!({"name": format!("meshwhy-{kind}"), "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.listener.set_filter_state.v3.Config",
+        "on_accept": [{"object_key": format!("meshwhy.listener.{kind}"), "factory_key": "envoy.string", "format_string": text}],
+    }})
 }
 
 /// The listener of an HTTP port, as istiod 1.31 makes it: HTTP/1.1 and HTTP/2 in plaintext, and the default chain.
@@ -150,7 +162,7 @@ fn unknown() -> Vec<Scenario> {
         scenario(
             "passthrough/inbound_port_in_no_service",
             "the workload's port is in no Service",
-            { Listener::http("port", routed("InboundPassthroughCluster", "default")).direction("INBOUND") },
+            Listener::http("port", routed("InboundPassthroughCluster", "default")).direction("INBOUND"),
             PLAIN,
         )
         .curl(asks)
@@ -239,6 +251,8 @@ fn fallen_through() -> Vec<Scenario> {
 fn blocked() -> Vec<Scenario> {
     let bare = || http_port("BlackHoleCluster", inspectors(&["http_inspector"]));
     let inspected = || http_port("BlackHoleCluster", inspectors(&["tls_inspector", "http_inspector"]));
+    let marked =
+        || http_port("BlackHoleCluster", inspectors(&["mark_http", "tls_inspector", "http_inspector"]));
     let black_hole: &[(&str, &str)] = &[("flags", "UH"), ("cluster", "BlackHoleCluster")];
     let fails = |name, about, listener, client: Client| {
         scenario(name, about, listener, PLAIN).client(client).gets_nothing("").logs(Log::Tcp, black_hole)
@@ -273,6 +287,38 @@ fn blocked() -> Vec<Scenario> {
         )
         .names("http10_client", "possible")
         .because(&["tls_failure=HTTP_REQUEST"]),
+        fails(
+            "passthrough/blocked_tls_marked",
+            "the listener is an HTTP port's",
+            marked(),
+            Client::Curl(HTTPS),
+        )
+        .page("Sending HTTPS to an HTTP port")
+        .names("tls_on_plaintext_port", "likely")
+        .because(&["sni=httpbin.org", "listener=http"]),
+        fails("passthrough/blocked_http10_marked", "the same for HTTP/1.0", marked(), http10())
+            .page("Envoy won't connect to my HTTP/1.0 service")
+            .names("http10_client", "likely")
+            .because(&["tls_failure=HTTP_REQUEST", "listener=http"]),
+        fails(
+            "passthrough/blocked_ssh_marked",
+            "the same for another protocol",
+            marked(),
+            Client::Raw("port", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
+        )
+        .names("not_http_on_http_port", "likely")
+        .because(&["listener=http"]),
+        fails(
+            "passthrough/blocked_tls_on_a_shared_port",
+            "one service has the port for HTTP, another for HTTPS",
+            http_port(
+                "BlackHoleCluster",
+                inspectors(&["tls_inspector", "mark_tls", "mark_http", "http_inspector"]),
+            ),
+            Client::Curl(HTTPS),
+        )
+        .names("egress_blocked", "possible")
+        .because(&["sni=httpbin.org", "listener=tls"]),
         fails(
             "passthrough/blocked_by_the_catch_all",
             "a port that no service has",
@@ -313,7 +359,7 @@ fn as_tcp() -> Vec<Scenario> {
         scenario(
             "passthrough/http_as_tcp_inbound",
             "the same at the server's sidecar",
-            { Listener::tcp("port", "inbound|8080||").direction("INBOUND") },
+            Listener::tcp("port", "inbound|8080||").direction("INBOUND"),
             PLAIN,
         )
         .curl(get)
