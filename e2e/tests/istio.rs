@@ -60,7 +60,8 @@ fn with_rig<T>(version: Version, what: impl FnOnce(&Rig) -> Result<T>) -> Result
     if running.as_ref().is_none_or(|(is, _)| *is != version) {
         // The old one first: addresses are the same.
         running.take();
-        let started = Rig::start(&stories::plan(version)).and_then(|rig| deployment::deploy(&rig).map(|()| rig));
+        let started =
+            Rig::start(&stories::plan(version)).and_then(|rig| deployment::deploy(&rig).map(|()| rig));
         *running = Some((version, started.map_err(|error| format!("{error:#}"))));
     }
     match running.as_ref() {

@@ -16,6 +16,7 @@ pub const NAMES: &[&str] = &[
     "wasmplugin-http.yaml",
     "wasmplugin-connection.yaml",
     "envoyfilter-passthrough.yaml",
+    "envoyfilter-black-hole.yaml",
     "envoyfilter-access-log.yaml",
     "telemetry.yaml",
 ];

@@ -74,7 +74,16 @@ impl Pod {
 
     fn new(name: &'static str, proxy: Proxy) -> Self {
         let labels = if proxy == Proxy::None { vec![] } else { vec![("meshwhy", "mounted")] };
-        Self { name, namespace: "default", app: name, labels, proxy, serves: Vec::new(), files: None, stat_tags: true }
+        Self {
+            name,
+            namespace: "default",
+            app: name,
+            labels,
+            proxy,
+            serves: Vec::new(),
+            files: None,
+            stat_tags: true,
+        }
     }
 
     /// With another label `app`.

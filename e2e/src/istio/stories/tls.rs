@@ -18,12 +18,17 @@ fn https_to_http_port() -> Vec<Story> {
     vec![
         broken("https_to_http_port/allow_any", "HTTPS to a port declared HTTP bypasses the mesh")
             .curl(&["https://httpbin.org/"])
-            .gets(Answer("httpbin-org over TLS")),
+            .gets(Answer("httpbin-org over TLS"))
+            .says(Says::new("client", "tls_on_plaintext_port", "likely").soft()),
         broken("https_to_http_port/registry_only", "HTTPS to a port declared HTTP ends in the black hole")
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", "egress_blocked", "certain").because(&["sni=httpbin.org"])),
+            .says(Says::new("client", "tls_on_plaintext_port", "likely").because(&[
+                "cluster=BlackHoleCluster",
+                "sni=httpbin.org",
+                "listener=http",
+            ])),
         broken("https_to_http_port/no_interception", "HTTPS to a port declared HTTP is no HTTP")
             .own(UNREDIRECTED)
             .from("unredirected")
