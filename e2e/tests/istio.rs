@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
-use e2e::istio::story::Story;
 use e2e::istio::{deployment, sandbox, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
 static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
+
+type Check = fn(&Rig) -> Result<()>;
 
 fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
@@ -22,8 +23,19 @@ fn main() -> Result<()> {
         sandbox::enter()?;
     }
     let mut trials = Vec::new();
+    let skipped = obstacle.is_some();
     for story in stories::all() {
-        trials.push(trial(Version::V1_31, story, obstacle.is_some()));
+        let name = story.name;
+        trials.push(trial(Version::V1_31, name, skipped, move |rig| story.check(rig).map(drop)));
+    }
+    let deployment: [(&str, Check); 4] = [
+        ("deployment/validates", deployment::validates),
+        ("deployment/logged_as_shipped", deployment::logged_as_shipped),
+        ("deployment/scraped", deployment::scraped),
+        ("deployment/removed", deployment::removed),
+    ];
+    for (name, check) in deployment {
+        trials.push(trial(Version::V1_31, name, skipped, check));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -42,10 +54,14 @@ fn obstacle() -> Option<String> {
     sandbox::obstacle().or_else(|| prepared.err().map(|error| format!("{error:#}")))
 }
 
-fn trial(version: Version, story: Story, skipped: bool) -> Trial {
-    let name = format!("istio-{}/{}", version.id(), story.name);
-    let trial = Trial::test(name, move || {
-        with_rig(version, |rig| story.check(rig).map(drop)).map_err(|e| Failed::from(format!("{e:?}")))
+fn trial(
+    version: Version,
+    name: &str,
+    skipped: bool,
+    check: impl FnOnce(&Rig) -> Result<()> + Send + 'static,
+) -> Trial {
+    let trial = Trial::test(format!("istio-{}/{name}", version.id()), move || {
+        with_rig(version, check).map_err(|e| Failed::from(format!("{e:?}")))
     });
     // In CI nothing may be skipped: there it fails for want of a rig.
     if skipped && std::env::var("CI").as_deref() != Ok("true") {

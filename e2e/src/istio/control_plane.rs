@@ -66,12 +66,10 @@ impl ControlPlane {
         Kubectl { folder: &self.folder }.run(arguments, input)
     }
 
-    /// Runs istioctl; what it printed, whether it found something or not.
-    pub fn istioctl(&self, arguments: &[&str], input: &str) -> Result<String> {
+    /// Runs istioctl; whether it was content, and what it printed.
+    pub fn istioctl(&self, arguments: &[&str], input: &str) -> Result<(bool, String)> {
         let mut command = Command::new(self.programs.istioctl());
-        command.args(arguments).env("KUBECONFIG", self.kubeconfig());
-        let (_, out) = with_input(&mut command, input)?;
-        Ok(out)
+        with_input(command.args(arguments).env("KUBECONFIG", self.kubeconfig()), input)
     }
 
     /// The file for `KUBECONFIG`.

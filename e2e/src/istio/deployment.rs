@@ -1,20 +1,27 @@
-//! meshwhy on the rig, as users deploy and remove it.
+//! meshwhy on the rig, as users deploy, scrape and remove it.
 
-use anyhow::Result;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use super::manifests;
+use super::prometheus::Prometheus;
 use super::rig::{MODULE_URL, Rig};
+use super::story::failures;
 use crate::tools;
 
-/// meshwhy as users deploy it, and Istio's default access log beside it.
-pub fn deploy(rig: &Rig) -> Result<()> {
+/// The manifests as shipped.
+pub fn shipped() -> Result<String> {
     let module = tools::module()?;
-    let mut all = Vec::new();
-    for name in manifests::NAMES {
-        all.push(manifests::rendered(name, MODULE_URL, &module)?);
-    }
-    all.push(BOTH_LOGS.into());
-    rig.apply(&all.join("\n---\n"))
+    let rendered: Result<Vec<String>> =
+        manifests::NAMES.iter().map(|name| manifests::rendered(name, MODULE_URL, &module)).collect();
+    Ok(rendered?.join("\n---\n"))
+}
+
+/// Deploys meshwhy, and Istio's default access log beside its own.
+pub fn deploy(rig: &Rig) -> Result<()> {
+    rig.apply(&format!("{}\n---\n{BOTH_LOGS}", shipped()?))
 }
 
 /// The built-in provider `envoy` is Istio's default log.
@@ -31,3 +38,119 @@ spec:
   selector: {matchLabels: {istio: ingressgateway}}
   accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
 ";
+
+/// `istioctl validate` accepts every manifest.
+pub fn validates(rig: &Rig) -> Result<()> {
+    let (content, said) = rig.plane.istioctl(&["validate", "-f", "-"], &shipped()?)?;
+    ensure!(content, "{said}");
+    // That EnvoyFilter is to be used with care is what it says of each one.
+    let others =
+        said.lines().filter(|line| line.contains("* ") && !line.contains("exercise extreme caution"));
+    ensure!(others.count() == 0, "{said}");
+    Ok(())
+}
+
+/// A request from a pod that nobody answers: `upstream_refused`.
+fn fail(rig: &Rig, pod: &str) -> Result<()> {
+    rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", "http://httpbin.org:81/"]).map(drop)
+}
+
+/// Prometheus has the labels, from pods with `extraStatTags` and from those that nobody restarted.
+pub fn scraped(rig: &Rig) -> Result<()> {
+    let pods = ["client", "not-restarted"];
+    for pod in pods {
+        fail(rig, pod)?;
+    }
+    let proxies: Result<Vec<(&str, &str)>> =
+        pods.iter().map(|pod| Ok((*pod, rig.pod(pod)?.address.as_str()))).collect();
+    let prometheus = Prometheus::start(rig.folder(), &proxies?)?;
+    let query = r#"meshwhy_failures_total{cause="upstream_refused",confidence="certain",side="upstream",direction="outbound",resource=""}"#;
+    let seen = eventually(|| {
+        let series = prometheus.query(query)?;
+        let mut seen: Vec<String> =
+            series.iter().filter_map(|s| Some(s["metric"]["pod"].as_str()?.to_owned())).collect();
+        seen.sort();
+        Ok((seen.len() == pods.len()).then_some(seen))
+    })?;
+    ensure!(seen == pods, "{seen:?}");
+    let info = prometheus.query(r#"meshwhy_build_info{version!=""}"#)?;
+    ensure!(info.len() == pods.len(), "{info:?}");
+    let others = prometheus.query(r#"{__name__=~".+___.+"}"#)?;
+    ensure!(others.is_empty(), "{others:?}");
+    Ok(())
+}
+
+/// The access log's format as shipped names the cause, and only JSON lines are written.
+pub fn logged_as_shipped(rig: &Rig) -> Result<()> {
+    rig.delete(BOTH_LOGS)?;
+    let told = check_log(rig);
+    rig.apply(BOTH_LOGS)?;
+    told
+}
+
+fn check_log(rig: &Rig) -> Result<()> {
+    let client = rig.pod("client")?;
+    let mark = client.output().len();
+    fail(rig, "client")?;
+    let line = eventually(|| {
+        let output = client.output();
+        let new = output.get(mark..).unwrap_or_default();
+        Ok(new.lines().find(|line| line.contains("upstream_cluster")).map(str::to_owned))
+    })?;
+    let line: Value = serde_json::from_str(&line).context("the line is no JSON")?;
+    ensure!(line["cause"] == "upstream_refused", "{line}");
+    ensure!(line["fix"].is_string() && line["evidence"].is_string(), "{line}");
+    Ok(())
+}
+
+/// `kubectl delete` leaves nothing of it in any proxy; applied again it works again.
+pub fn removed(rig: &Rig) -> Result<()> {
+    rig.delete(&shipped()?)?;
+    let clean = nothing_left(rig);
+    rig.apply(&shipped()?)?;
+    clean?;
+    let before = failures(rig)?;
+    fail(rig, "client")?;
+    ensure!(failures(rig)? > before, "nothing is counted after it was applied again");
+    Ok(())
+}
+
+fn nothing_left(rig: &Rig) -> Result<()> {
+    let before = failures(rig)?;
+    for proxy in rig.proxies() {
+        let config: Value = serde_json::from_str(&proxy.admin("/config_dump")?)?;
+        let config = in_force(&config).to_string();
+        for left in ["filters.http.wasm", "filters.network.wasm", "access_loggers.wasm", "meshwhy.listener"] {
+            let near = config.find(left).map(|at| &config[at.saturating_sub(300)..at]);
+            ensure!(near.is_none(), "{} still has {left}: {}", proxy.pod.name, near.unwrap_or_default());
+        }
+    }
+    fail(rig, "client")?;
+    ensure!(failures(rig)? == before, "something is still counted");
+    Ok(())
+}
+
+/// Without the listeners that were replaced, and the plugins that these hold: they drain for 45 s.
+fn in_force(config: &Value) -> Value {
+    match config {
+        Value::Object(map) => {
+            let kept = map
+                .iter()
+                .filter(|(key, _)| !["draining_state", "ecds_filters", "bootstrap"].contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key.clone(), in_force(value))).collect())
+        }
+        Value::Array(items) => items.iter().map(in_force).collect(),
+        other => other.clone(),
+    }
+}
+
+fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        if let Some(done) = what()? {
+            return Ok(done);
+        }
+        ensure!(Instant::now() < deadline, "not within 15 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -10,6 +10,7 @@ pub mod page;
 pub mod pki;
 pub mod pod;
 pub mod programs;
+pub mod prometheus;
 pub mod rig;
 pub mod sandbox;
 pub mod stories;

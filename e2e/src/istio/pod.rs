@@ -263,6 +263,17 @@ impl Running {
         fs::read_to_string(self.folder.join("output")).unwrap_or_default()
     }
 
+    /// The last lines in which its proxy spoke of trouble.
+    pub fn troubles(&self) -> Option<String> {
+        let output = self.output();
+        let troubled = |line: &&str| {
+            ["\twarning\t", "\twarn\t", "\terror\t", "\tcritical\t"].iter().any(|l| line.contains(l))
+        };
+        let lines: Vec<&str> = output.lines().filter(troubled).collect();
+        let last = lines[lines.len().saturating_sub(4)..].join("\n  ");
+        (!last.is_empty()).then(|| format!("{}:\n  {last}", self.pod.name))
+    }
+
     fn tail(&self) -> String {
         let output = self.output();
         let lines: Vec<&str> = output.lines().collect();
@@ -291,11 +302,10 @@ impl Running {
         own(folder)?;
 
         let user = PROXY_USER.to_string();
-        // `ulimit` of a shell, as a container runtime sets it.
-        let script = match self.pod.files {
-            Some(limit) => format!("ulimit -n {limit} && exec \"$0\" \"$@\""),
-            None => "exec \"$0\" \"$@\"".into(),
-        };
+        // As in a container: a place of its own for Wasm modules (`ip netns exec` has made a mount namespace), and limits.
+        let limit = self.pod.files.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
+        let script =
+            format!("mount -t tmpfs -o mode=777 tmpfs /var/lib/istio/data && {limit}exec \"$0\" \"$@\"");
         let role = if self.pod.proxy == Proxy::Router { "router" } else { "sidecar" };
         let interception =
             if self.pod.proxy == (Proxy::Sidecar { redirected: true }) { "REDIRECT" } else { "NONE" };

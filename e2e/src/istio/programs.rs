@@ -17,6 +17,7 @@ pub const PACKAGES: &[crate::tools::Needed] = &[
     ("dnsmasq", "dnsmasq-base"),
     ("nginx", "nginx"),
     ("curl", "curl"),
+    ("prometheus", "prometheus"),
 ];
 
 /// A release of Istio.

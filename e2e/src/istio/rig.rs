@@ -204,7 +204,10 @@ impl Rig {
     fn rejections(&self) -> String {
         let log = fs::read_to_string(self.folder.join("istiod.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains("ACK ERROR")).collect();
-        lines.last().map_or_else(|| "no proxy refused anything".into(), |line| (*line).to_owned())
+        let Some(last) = lines.last() else { return "no proxy refused anything".into() };
+        // The proxy's own words say more than what it told istiod.
+        let own: Vec<String> = self.proxies().filter_map(|p| p.troubles()).collect();
+        format!("{last}\n{}", own.join("\n"))
     }
 }
 

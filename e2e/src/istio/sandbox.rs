@@ -57,7 +57,6 @@ fn set_up() -> Result<()> {
     for place in ["/var/lib/istio/data", "/var/lib/meshwhy"] {
         fs::create_dir_all(place)?;
     }
-    run(Command::new("chmod").args(["777", "/var/lib/istio/data"]))?;
     netns::bridge()
 }
 

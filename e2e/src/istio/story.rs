@@ -336,7 +336,7 @@ impl Story {
         }
         let seen = seen.context("the story has no client")?;
         let analyze = (self.section.is_some() && self.broken)
-            .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], ""))
+            .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], "").map(|(_, said)| said))
             .transpose()?;
         let deadline = Instant::now() + Duration::from_secs(4);
         loop {
@@ -462,6 +462,11 @@ fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
         }
     }
     Ok(counters)
+}
+
+/// How many failures all proxies have counted.
+pub fn failures(rig: &Rig) -> Result<u64> {
+    Ok(counters(rig)?.iter().filter(|(counted, _)| !counted.soft).map(|(_, times)| times).sum())
 }
 
 fn difference(before: &BTreeMap<Counted, u64>, after: &BTreeMap<Counted, u64>) -> BTreeMap<Counted, u64> {
