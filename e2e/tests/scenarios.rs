@@ -63,6 +63,7 @@ fn missing(scenarios: &[Scenario]) -> Vec<&'static str> {
         Group::Reaching,
         Group::UpstreamTls,
         Group::Answer,
+        Group::Policy,
         Group::Limits,
         Group::Unknown,
     ];

@@ -93,6 +93,7 @@ const RULES: &[Rule] = &[
     reaching::rule,
     limits::rule,
     answer::rule,
+    policy::unexplained_reply,
 ];
 
 /// Names the cause, or says nothing when nothing failed.

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, Resource};
+use crate::evidence::{Evidence, Fact, Flags, Layer, MixerStatus, Resource};
 
 const RBAC: &str = "rbac_access_denied_matched_policy";
 
@@ -39,6 +39,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         "request_rate_limited" | "local_rate_limited" => Cause::RateLimited,
         "rate_limiter_error" => Cause::RateLimitServiceUnavailable,
         "fault_filter_abort" => Cause::FaultInjected,
+        // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
+        name if e.flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && !name.starts_with("ext_authz") => {
+            return mixer(e, Verdict::certain);
+        }
         // Other filters' own words, with flags that only policies set.
         _ if e.details.via_upstream() => return None,
         _ if e.flags.has(Flags::RATE_LIMIT_SERVICE_ERROR) => Cause::RateLimitServiceUnavailable,
@@ -47,6 +51,24 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         _ => return None,
     };
     Verdict::certain(cause, FACTS)
+}
+
+/// What Mixer said (Istio 1.7 and older). No proxy of today sets it.
+fn mixer(e: &Evidence, how_sure: fn(Cause, &'static [Fact]) -> Option<Verdict>) -> Option<Verdict> {
+    let cause = match e.mixer? {
+        MixerStatus::Unavailable => Cause::MixerUnavailable,
+        MixerStatus::Unauthenticated => Cause::MixerUnauthenticated,
+        MixerStatus::PermissionDenied => Cause::MixerPermissionDenied,
+        MixerStatus::ResourceExhausted => Cause::MixerResourceExhausted,
+        MixerStatus::Internal => Cause::MixerInternal,
+    };
+    how_sure(cause, &[Fact::Mixer, Fact::Details, Fact::Flags, Fact::Code])
+}
+
+/// A reply that this proxy made, for a reason that no rule knows.
+pub(super) fn unexplained_reply(e: &Evidence) -> Option<Verdict> {
+    let own_reply = e.layer == Layer::Http && e.code.is_some() && !e.details.via_upstream();
+    own_reply.then(|| mixer(e, Verdict::likely)).flatten()
 }
 
 /// The network RBAC filter leaves its reason in the connection's termination details.

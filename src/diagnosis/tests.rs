@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue::Softness;
-use crate::evidence::{ClusterName, Details, Direction, ListenerKind, Page, TransportFailure};
+use crate::evidence::{ClusterName, Details, Direction, ListenerKind, MixerStatus, Page, TransportFailure};
 use crate::wire::{FirstBytes, Protocol};
 
 fn stream(code: u16, flags: &str, details: &str) -> Evidence {
@@ -114,6 +114,24 @@ fn an_authorization_policy_is_named_with_namespace_and_name() {
 }
 
 #[test]
+fn mixers_refusal_is_told_from_other_failures() {
+    let named_with = |code, flags, details| {
+        let mixer = Some(MixerStatus::Unavailable);
+        named(&Evidence { mixer, ..stream(code, flags, details) })
+    };
+    assert_eq!(named_with(503, "UAEX", ""), Some(("mixer_unavailable", "certain")));
+    assert_eq!(named_with(503, "-", "lua_response"), Some(("mixer_unavailable", "likely")));
+    // Let pass by a policy that fails open, and failed for a reason of its own.
+    assert_eq!(named_with(403, "UAEX", "ext_authz_denied"), Some(("ext_authz_denied", "certain")));
+    assert_eq!(named_with(404, "NR", "route_not_found"), Some(("route_host_unknown", "likely")));
+    assert_eq!(named_with(503, "-", "via_upstream"), Some(("application_error", "likely")));
+    let refused =
+        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
+    assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "certain")));
+    assert_eq!(named_with(200, "-", "via_upstream"), None);
+}
+
+#[test]
 fn resets_in_all_their_spellings() {
     for (reason, cause) in [
         ("remote_connection_failure,delayed_connect_error:_111", "upstream_refused"),
@@ -149,6 +167,7 @@ const FORGET: &[fn(&mut Evidence)] = &[
     |e| e.upstream.takes_istio_mtls = None,
     |e| e.upstream.attempts = None,
     |e| e.upstream.first_bytes = None,
+    |e| e.mixer = None,
     |e| e.downstream.listener = None,
     |e| e.answer.unframed = None,
     |e| e.answer.page = None,
@@ -254,6 +273,7 @@ prop_compose! {
         page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
         by_proxy in any::<Option<bool>>(),
         unframed in any::<Option<bool>>(),
+        mixer in optional(MixerStatus::ALL),
         filter_chain in words(&["PassthroughFilterChain", "virtualOutbound-catchall-tcp"]),
     ) -> Evidence {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
@@ -261,6 +281,7 @@ prop_compose! {
         e.route.virtual_host = virtual_host;
         e.answer = crate::evidence::Answer { page, by_proxy, unframed };
         e.filter_chain = filter_chain;
+        e.mixer = mixer;
         e
     }
 }

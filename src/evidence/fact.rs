@@ -68,6 +68,8 @@ pub enum Fact {
     AnswerVersion,
     /// Whether the answer's body has neither a length nor chunks.
     Unframed,
+    /// Mixer's policy status.
+    Mixer,
 }
 
 impl Fact {
@@ -105,6 +107,7 @@ impl Fact {
             Self::Listener => "listener",
             Self::AnswerVersion => "answer_version",
             Self::Unframed => "unframed_body",
+            Self::Mixer => "mixer_status",
         }
     }
 
@@ -145,6 +148,7 @@ impl Fact {
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),
+            Self::Mixer => e.mixer.map(|status| status.id().to_owned()),
             Self::Unframed => e.answer.unframed.map(|b| b.to_string()),
         }
     }

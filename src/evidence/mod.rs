@@ -7,6 +7,7 @@ mod cluster;
 mod details;
 mod fact;
 mod flags;
+mod mixer;
 mod names;
 mod resource;
 mod transport;
@@ -15,6 +16,7 @@ pub use cluster::ClusterName;
 pub use details::Details;
 pub use fact::Fact;
 pub use flags::Flags;
+pub use mixer::MixerStatus;
 pub use names::{covers, host_of};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
@@ -49,6 +51,8 @@ pub struct Evidence {
     pub upstream: Upstream,
     /// What the upstream's answer says of itself.
     pub answer: Answer,
+    /// What Mixer's policy check said (Istio 1.7 and older).
+    pub mixer: Option<MixerStatus>,
 }
 
 /// From where the evidence was taken.

@@ -4,8 +4,8 @@
 //! one a tenth of it, so only failures come here.
 
 use crate::evidence::{
-    Answer, ClusterName, Details, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Resource,
-    Route, TransportFailure, Upstream, covers, host_of,
+    Answer, ClusterName, Details, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
+    MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
 };
 use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
@@ -109,6 +109,8 @@ pub(super) fn http(
         upstream: upstream(host, &details),
         details,
         answer,
+        mixer: text(host, "metadata\0filter_metadata\0istio.mixer\0status")
+            .and_then(|status| MixerStatus::new(&status)),
         ..Evidence::default()
     }
 }
