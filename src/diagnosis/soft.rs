@@ -40,6 +40,10 @@ fn http10_upstream(e: &Evidence) -> Option<Verdict> {
     }
     const FACTS: &[Fact] =
         &[Fact::Unframed, Fact::Code, Fact::Protocol, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint];
+    // "Length Required": such servers don't know chunks. An HTTP/1.1 server may refuse them, too.
+    if e.code == Some(411) && e.details.via_upstream() {
+        return Verdict::possible(Cause::Http10Upstream, FACTS);
+    }
     let http1 = e.downstream.protocol.as_deref() == Some("HTTP/1.1") && e.upstream.tls_version.is_none();
     let old = e.answer.unframed == Some(true)
         && e.details.via_upstream()

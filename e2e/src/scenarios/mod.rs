@@ -9,6 +9,7 @@ mod passthrough;
 mod policy;
 mod reaching;
 mod routes;
+mod soft;
 mod upstream_tls;
 
 use crate::scenario::Scenario;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Scenario> {
         policy::table(),
         limits::table(),
         passthrough::table(),
+        soft::table(),
         healthy::table(),
     ]
     .into_iter()
