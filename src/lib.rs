@@ -1,7 +1,7 @@
 //! "Mesh, why did this request fail?": an Envoy proxy-wasm filter that names the cause.
 //!
 //! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes
-//! read by [`wire`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is
+//! read by [`wire`], earlier requests kept by [`history`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is
 //! told ([`report`]). Only [`filter`] talks to the host, and only `shell` exists in the module
 //! alone; all the rest is plain Rust that runs in native tests.
 
@@ -13,6 +13,7 @@ pub mod diagnosis;
 pub mod evidence;
 pub mod filter;
 mod hash;
+pub mod history;
 pub mod host;
 pub mod report;
 #[cfg(target_arch = "wasm32")]

@@ -2,10 +2,11 @@
 
 use super::{Rule, Verdict, passthrough};
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Layer};
+use crate::evidence::{Direction, Evidence, Fact, Layer};
 
 /// All are asked.
-pub(super) const RULES: &[Rule] = &[bypass, treated_as_tcp, http10_upstream];
+pub(super) const RULES: &[Rule] =
+    &[bypass, treated_as_tcp, http10_upstream, rule_elsewhere, spread_over_versions, unsettled, recovered];
 
 /// Istio's clusters and routes for what no service or ServiceEntry claims (names of 1.29 and 1.31).
 fn bypass(e: &Evidence) -> Option<Verdict> {
@@ -50,4 +51,40 @@ fn http10_upstream(e: &Evidence) -> Option<Verdict> {
         && http1
         && e.downstream.grpc != Some(true);
     old.then(|| Verdict::possible(Cause::Http10Upstream, FACTS)).flatten()
+}
+
+/// The service's own route was taken, while a VirtualService leads to the same service from another host: perhaps
+/// its `hosts` lack the name that is called. Both may be meant, and a VirtualService that applies nowhere in this
+/// proxy is unknown to it.
+fn rule_elsewhere(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Route, Fact::VirtualHost, Fact::RuleFor, Fact::Cluster];
+    let known = e.past.rule.as_ref()?;
+    let default = e.route.name.as_deref() == Some("default") && e.route.resource.is_none();
+    (default && e.direction == Direction::Outbound).then_some(())?;
+    Some(Verdict::possible(Cause::VirtualServiceNotApplied, FACTS)?.blaming(&Some(known.resource.clone())))
+}
+
+/// A gateway's VirtualService leads to the service as a whole, several versions answer, and a DestinationRule is
+/// there: perhaps its subsets are for a VirtualService that only the mesh's own calls follow. No gateway sees that.
+fn spread_over_versions(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Cluster, Fact::Versions, Fact::VirtualHost, Fact::Route];
+    e.past.versions.as_ref()?;
+    let at_gateway = e.direction == Direction::Gateway && e.route.resource.is_some();
+    let whole = e.upstream.cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
+    (at_gateway && whole && e.upstream.resource.is_some()).then_some(())?;
+    Some(Verdict::possible(Cause::GatewayIgnoresMeshRoutes, FACTS)?.blaming(&e.route.resource))
+}
+
+/// Two clusters under one named route are weights; they can't be read.
+fn unsettled(e: &Evidence) -> Option<Verdict> {
+    e.past.split.as_ref()?;
+    let facts = &[Fact::Requests, Fact::Split, Fact::Route, Fact::VirtualHost];
+    Some(Verdict::possible(Cause::WeightsNotSettled, facts)?.blaming(&e.route.resource))
+}
+
+/// The same request failed for want of a route or cluster, and works now. Somebody may have changed something.
+fn recovered(e: &Evidence) -> Option<Verdict> {
+    e.past.failed_for?;
+    let facts = &[Fact::FailedFor, Fact::Route, Fact::VirtualHost, Fact::Cluster];
+    Some(Verdict::possible(Cause::ConfigPropagating, facts)?.blaming(&e.route.resource))
 }

@@ -255,6 +255,7 @@ prop_compose! {
             cluster: cluster.and_then(|name| ClusterName::new(&name)),
             resource: None,
             address: None,
+            version: None,
             endpoints, tls_version, takes_istio_mtls, transport_failure, attempts, first_bytes,
         }
     }

@@ -30,12 +30,17 @@ impl ClusterName {
     /// Whether it is a service's cluster, by Istio's name.
     pub fn is_service(&self) -> bool {
         let service = self.part(0) == Some("outbound") && self.host().is_some();
-        service || (self.part(0) == Some("inbound") && self.part(1).is_some())
+        service || (self.part(0) == Some("inbound") && self.port().is_some())
     }
 
     /// The service's host in one of Istio's names.
     pub fn host(&self) -> Option<&str> {
         self.part(3)
+    }
+
+    /// The service's port in one of Istio's names.
+    pub fn port(&self) -> Option<&str> {
+        self.part(1)
     }
 
     /// The subset in one of Istio's names.

@@ -51,6 +51,8 @@ pub struct Evidence {
     pub upstream: Upstream,
     /// What the upstream's answer says of itself.
     pub answer: Answer,
+    /// What earlier requests of this worker say about this one, where it succeeded.
+    pub past: Past,
     /// What Mixer's policy check said (Istio 1.7 and older).
     pub mixer: Option<MixerStatus>,
 }
@@ -162,6 +164,8 @@ pub struct Upstream {
     pub transport_failure: Option<TransportFailure>,
     /// How many times the request was tried.
     pub attempts: Option<u64>,
+    /// The endpoint's version (the label that Istio calls its canonical revision).
+    pub version: Option<String>,
     /// What the first bytes of the answer were, on TCP.
     pub first_bytes: Option<FirstBytes>,
 }
@@ -176,6 +180,37 @@ pub struct Answer {
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
     /// looked at on successes that are observed.
     pub unframed: Option<bool>,
+}
+
+/// What earlier requests showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// A VirtualService that leads to the same service from another virtual host.
+    pub rule: Option<KnownRule>,
+    /// Two versions of the service's workloads that answered lately, where no subset was chosen.
+    pub versions: Option<[String; 2]>,
+    /// The spread of a weighted route, while it can't be judged.
+    pub split: Option<Spread>,
+    /// For how many seconds the same request had failed for want of configuration until shortly before.
+    pub failed_for: Option<u64>,
+}
+
+/// A VirtualService, and the virtual host from which it leads to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownRule {
+    /// The virtual host.
+    pub virtual_host: String,
+    /// The VirtualService.
+    pub resource: Resource,
+}
+
+/// How many of a route's requests were seen, and to which clusters they went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    /// All.
+    pub seen: u64,
+    /// By cluster.
+    pub clusters: Vec<(String, u64)>,
 }
 
 /// Error pages that name a TLS mistake.

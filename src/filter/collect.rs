@@ -4,9 +4,10 @@
 //! one a tenth of it, so only failures come here.
 
 use crate::evidence::{
-    Answer, ClusterName, Details, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
+    Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
     MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
 };
+use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
 
@@ -23,6 +24,7 @@ const UPSTREAM_TLS: &str = "upstream\0tls_version";
 const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
 const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
+const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
 
 /// The details that Envoy gives to a stream that ends this way.
@@ -116,11 +118,21 @@ pub(super) fn http(
 }
 
 /// What a stream that succeeded shows: only what is asked of such.
-pub(super) fn success(host: &impl Host, flags: Flags, code: Option<u16>, answer: Answer) -> Evidence {
+pub(super) fn success(
+    host: &impl Host,
+    direction: Direction,
+    flags: Flags,
+    code: Option<u16>,
+    answer: Answer,
+) -> Evidence {
     let cluster = cluster(host);
+    // A gateway that leads to a service as a whole.
+    let whole = direction == Direction::Gateway
+        && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
     let unframed = answer.unframed == Some(true);
     Evidence {
         layer: Layer::Http,
+        direction,
         code,
         flags,
         details: details(host),
@@ -133,12 +145,26 @@ pub(super) fn success(host: &impl Host, flags: Flags, code: Option<u16>, answer:
         upstream: Upstream {
             tls_version: if unframed { upstream_tls(host) } else { None },
             address: if unframed { text(host, ADDRESS) } else { None },
+            resource: if whole { resource(host, DESTINATION_RULE) } else { None },
+            version: if whole { version(host) } else { None },
             cluster,
             ..Upstream::default()
         },
         answer,
         ..Evidence::default()
     }
+}
+
+/// The endpoint's version, from `workload;namespace;name;version;cluster`.
+fn version(host: &impl Host) -> Option<String> {
+    let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
+    workload.split(';').nth(3).filter(|version| !version.is_empty()).map(str::to_owned)
+}
+
+/// What tells this request from others: only its hash is kept.
+pub(super) fn request_key(host: &impl Host) -> RequestKey {
+    let part = |path| host.property(path).ok().flatten().unwrap_or_default();
+    RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
 }
 
 fn route(host: &impl Host) -> Route {
@@ -248,7 +274,7 @@ fn upstream(host: &impl Host, details: &Details) -> Upstream {
     let mode = "xds\0upstream_host_metadata\0filter_metadata\0envoy.transport_socket_match\0tlsMode";
     Upstream {
         cluster: Some(cluster),
-        resource: resource(host, "xds\0cluster_metadata\0filter_metadata\0istio\0config"),
+        resource: resource(host, DESTINATION_RULE),
         takes_istio_mtls: address.as_ref().map(|_| text(host, mode).as_deref() == Some("istio")),
         address,
         endpoints: number(host, "upstream\0num_endpoints"),
@@ -257,6 +283,7 @@ fn upstream(host: &impl Host, details: &Details) -> Upstream {
             .and_then(|reason| TransportFailure::new(&reason))
             .or_else(|| details.transport_failure()),
         attempts: number(host, "upstream\0request_attempt_count"),
+        version: None,
         first_bytes: None,
     }
 }

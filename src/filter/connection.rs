@@ -49,7 +49,7 @@ impl Connection {
         let flags = collect::flags(host).unwrap_or_default();
         let Some(mut evidence) = self.gather(host, flags) else { return };
         evidence.direction = plugin.direction(host);
-        plugin.conclude(host, series, &evidence);
+        let _ = plugin.conclude(host, series, &evidence);
         if self.sampled {
             plugin.observe(host, series, &evidence);
         }

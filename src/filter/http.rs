@@ -1,6 +1,7 @@
 //! The HTTP role: every stream of a connection manager, those that its codec rejected included.
 
 use super::{Plugin, collect};
+use crate::catalogue::Cause;
 use crate::diagnosis::diagnose;
 use crate::evidence::{Answer, Flags, Page};
 use crate::host::{Buffer, HeaderMap, Host};
@@ -78,7 +79,11 @@ impl HttpStream {
         let answer = core::mem::take(&mut self.answer);
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
-        plugin.conclude(host, series, &evidence);
+        let cause = plugin.conclude(host, series, &evidence);
+        if cause.is_some_and(may_end_by_itself) && plugin.config.observe_every > 0 {
+            let now = host.now().unwrap_or_default();
+            plugin.history.recoveries().failed(collect::request_key(host), now);
+        }
     }
 
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
@@ -92,8 +97,14 @@ impl HttpStream {
             return;
         }
         let answer = core::mem::take(&mut self.answer);
-        let mut evidence = collect::success(host, flags, self.code, answer);
-        evidence.direction = plugin.direction(host);
+        let direction = plugin.direction(host);
+        let mut evidence = collect::success(host, direction, flags, self.code, answer);
+        evidence.past = plugin.history.success(&evidence);
+        if plugin.history.recoveries().awaited() {
+            let now = host.now().unwrap_or_default();
+            let request = collect::request_key(host);
+            evidence.past.failed_for = plugin.history.recoveries().succeeded(request, now);
+        }
         plugin.observe(host, series, &evidence);
     }
 
@@ -127,6 +138,14 @@ fn status(host: &impl Host) -> Option<u16> {
         let digit = digit.is_ascii_digit().then(|| u16::from(digit.wrapping_sub(b'0')))?;
         code.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// Causes that a configuration on its way leaves behind, too.
+fn may_end_by_itself(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::ClusterMissing | Cause::RouteHostUnknown | Cause::RouteNoMatch | Cause::RouteTableMissing
+    )
 }
 
 /// Whether the body's end is neither told by a length nor by chunks, nor announced by `connection: close`, which

@@ -12,9 +12,11 @@ pub use connection::Connection;
 pub use http::HttpStream;
 use sampler::Sampler;
 
+use crate::catalogue::Cause;
 use crate::config::{Config, ConfigError, LogMode, Role};
 use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{Direction, Evidence};
+use crate::history::History;
 use crate::host::{Buffer, Host, Level, MetricKind};
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
 
@@ -24,6 +26,7 @@ pub struct Plugin {
     config: Config,
     limiter: LogLimiter,
     sampler: Sampler,
+    history: History,
     is_gateway: Option<bool>,
     misplaced: bool,
 }
@@ -53,6 +56,7 @@ impl Plugin {
         Self {
             limiter: LogLimiter::new(limit),
             sampler: Sampler::every(config.observe_every),
+            history: History::new(config.observe_every),
             config,
             is_gateway: None,
             misplaced: false,
@@ -91,14 +95,14 @@ impl Plugin {
     }
 
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
-    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
-        if let Some(verdict) = diagnose(e) {
-            let report = Report::new(&verdict, e);
-            if self.config.role != Role::AccessLog {
-                write_state(host, &report);
-            }
-            self.tell(host, series, Counter::Failures, &report);
+    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) -> Option<Cause> {
+        let verdict = diagnose(e)?;
+        let report = Report::new(&verdict, e);
+        if self.config.role != Role::AccessLog {
+            write_state(host, &report);
         }
+        self.tell(host, series, Counter::Failures, &report);
+        Some(verdict.cause)
     }
 
     /// Tells what is worth knowing of traffic that works. Not as filter state: that stays unset on healthy traffic.

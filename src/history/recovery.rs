@@ -1,0 +1,78 @@
+//! Requests that failed for want of configuration, and whether the same requests succeed soon after.
+
+use core::hash::{Hash as _, Hasher as _};
+
+use super::Bounded;
+use crate::hash::Fnv;
+
+/// What makes two requests the same one: method, host and path. Only a hash is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestKey(u64);
+
+/// The last failures.
+#[derive(Debug)]
+pub struct Recoveries(Bounded<Failing>);
+
+#[derive(Debug)]
+struct Failing {
+    request: RequestKey,
+    first: u64,
+    last: u64,
+    /// A success was seen since.
+    good: bool,
+    /// What follows is another story, and is told no more.
+    over: bool,
+}
+
+/// What is remembered.
+const MOST: usize = 16;
+const SECOND: u64 = 1_000_000_000;
+/// Istio's page speaks of seconds.
+const LONGEST: u64 = 30_000_000_000;
+/// A route that leads to a missing cluster for some requests only fails again soon.
+const QUIET: u64 = 3_000_000_000;
+
+impl RequestKey {
+    /// The key of a request.
+    pub fn new(method: &[u8], host: &[u8], path: &[u8]) -> Self {
+        let mut hash = Fnv::default();
+        (method, host, path).hash(&mut hash);
+        Self(hash.finish())
+    }
+}
+
+impl Recoveries {
+    pub(super) const fn new() -> Self {
+        Self(Bounded::new(MOST))
+    }
+
+    /// Whether any failure may still be found to have ended.
+    pub fn awaited(&mut self) -> bool {
+        self.0.items().iter().any(|failing| !failing.over)
+    }
+
+    /// It failed, at this time in nanoseconds.
+    pub fn failed(&mut self, request: RequestKey, now: u64) {
+        match self.0.find(|failing| failing.request == request) {
+            Some(failing) => {
+                // Failures and successes that take turns are no propagation.
+                failing.over |= failing.good || now.saturating_sub(failing.last) > LONGEST;
+                failing.last = now;
+            }
+            None => self.0.push(Failing { request, first: now, last: now, good: false, over: false }),
+        }
+    }
+
+    /// It succeeded; for how many seconds it had failed, if that has ended by itself. Told only once.
+    pub fn succeeded(&mut self, request: RequestKey, now: u64) -> Option<u64> {
+        let failing = self.0.find(|failing| failing.request == request && !failing.over)?;
+        failing.good = true;
+        if now.saturating_sub(failing.last) < QUIET {
+            return None;
+        }
+        failing.over = true;
+        let soon = now.saturating_sub(failing.first) <= LONGEST;
+        let lasted = failing.last.saturating_sub(failing.first);
+        soon.then(|| lasted.checked_div(SECOND).unwrap_or_default())
+    }
+}

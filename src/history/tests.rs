@@ -1,0 +1,133 @@
+use super::*;
+use crate::evidence::{ClusterName, Resource};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn success(virtual_host: &str, rule: Option<&str>, cluster: &str) -> Evidence {
+    let mut e = Evidence { direction: Direction::Outbound, ..Evidence::default() };
+    e.route.virtual_host = Some(virtual_host.to_owned());
+    e.route.resource = rule.and_then(|name| Resource::new("VirtualService", "default", name));
+    e.route.name = Some("default".to_owned());
+    e.upstream.cluster = ClusterName::new(cluster);
+    e
+}
+
+fn named(cluster: &str) -> Evidence {
+    let mut e = success("reviews:80", Some("reviews"), cluster);
+    e.route.name = Some("canary".to_owned());
+    e
+}
+
+fn answered(version: &str) -> Evidence {
+    let mut e = success("a:80", Some("gw"), "outbound|80||a.svc");
+    e.direction = Direction::Gateway;
+    e.upstream.version = Some(version.to_owned());
+    e
+}
+
+#[test]
+fn a_rule_is_known_from_another_host_only() {
+    let mut history = History::new(1);
+    let plain = success("a.svc:80", None, "outbound|80||a.svc");
+    assert_eq!(history.success(&plain).rule, None, "no rule is known");
+    assert_eq!(history.success(&success("a.example:80", Some("a"), "outbound|80|v1|a.svc")).rule, None);
+    assert_eq!(history.success(&success("b.svc:80", None, "outbound|80||b.svc")).rule, None);
+    assert_eq!(history.success(&success("a.svc:81", None, "outbound|81||a.svc")).rule, None, "another port");
+    let known = history.success(&plain).rule.unwrap();
+    assert_eq!(
+        (known.virtual_host.as_str(), known.resource.to_string().as_str()),
+        ("a.example:80", "VirtualService/default/a")
+    );
+    // The rule goes away.
+    assert_eq!(history.success(&success("a.example:80", None, "outbound|80||a.svc")).rule, None);
+    assert_eq!(history.success(&plain).rule, None);
+    assert_eq!(history.success(&success("x", None, "inbound|80||")).rule, None);
+}
+
+#[test]
+fn versions_that_answer_side_by_side() {
+    let mut history = History::new(1);
+    let mut looks =
+        |versions: &[&str]| versions.iter().map(|v| history.success(&answered(v)).versions).last().unwrap();
+    assert_eq!(looks(&["v1"; 20]), None);
+    assert_eq!(looks(&["v2"]), Some(["v1".to_owned(), "v2".to_owned()]));
+    assert_eq!(looks(&["v2"; 20]), None, "v1 is gone");
+    assert_eq!(looks(&["v3"]), Some(["v2".to_owned(), "v3".to_owned()]));
+}
+
+#[test]
+fn weights_are_not_judged_too_early_and_not_at_all_later() {
+    let mut history = History::new(1);
+    let (v1, v2) = (named("outbound|80|v1|reviews"), named("outbound|80|v2|reviews"));
+    for _ in 0..50 {
+        assert_eq!(history.success(&v1).split, None, "one cluster is no weights");
+    }
+    let split = history.success(&v2).split.unwrap();
+    assert_eq!((split.seen, split.clusters.len()), (51, 2));
+    let told = (0..200).filter(|_| history.success(&v1).split.is_some()).count();
+    assert_eq!(told, 48, "until a hundred were seen");
+    let mut history = History::new(1);
+    assert!((0..200).all(|i| history.success(if i % 2 == 0 { &v1 } else { &v2 }).split.is_none()), "even");
+    let mut history = History::new(100);
+    let few: Vec<_> = (0..9).map(|i| history.success(if i == 0 { &v2 } else { &v1 }).split).collect();
+    assert!(few.iter().all(Option::is_none), "nine looks are nine hundred requests");
+}
+
+#[test]
+fn routes_without_a_name_are_not_one_route() {
+    let mut history = History::new(1);
+    for cluster in ["outbound|80|v1|a", "outbound|80|v1|a", "outbound|80|v2|a"].repeat(10) {
+        let mut e = named(cluster);
+        e.route.name = None;
+        assert_eq!(history.success(&e).split, None);
+    }
+}
+
+#[test]
+fn a_failure_that_ended_by_itself_is_told_once() {
+    let mut history = History::new(1);
+    let recoveries = history.recoveries();
+    let (request, other) = (RequestKey::new(b"GET", b"a", b"/"), RequestKey::new(b"GET", b"a", b"/b"));
+    assert!(!recoveries.awaited());
+    recoveries.failed(request, 100 * SECOND);
+    recoveries.failed(request, 104 * SECOND);
+    assert!(recoveries.awaited());
+    assert_eq!(recoveries.succeeded(other, 110 * SECOND), None);
+    assert_eq!(recoveries.succeeded(request, 105 * SECOND), None, "too early to say");
+    assert_eq!(recoveries.succeeded(request, 108 * SECOND), Some(4));
+    assert_eq!(recoveries.succeeded(request, 109 * SECOND), None);
+    assert!(!recoveries.awaited());
+    recoveries.failed(request, 200 * SECOND);
+    assert_eq!(recoveries.succeeded(request, 210 * SECOND), None, "it comes again");
+}
+
+#[test]
+fn failures_that_take_turns_or_last_are_not_told() {
+    let mut history = History::new(1);
+    let recoveries = history.recoveries();
+    let (turns, long) = (RequestKey::new(b"GET", b"a", b"/"), RequestKey::new(b"GET", b"b", b"/"));
+    recoveries.failed(turns, 0);
+    recoveries.succeeded(turns, SECOND);
+    recoveries.failed(turns, 2 * SECOND);
+    assert_eq!(recoveries.succeeded(turns, 10 * SECOND), None);
+    recoveries.failed(long, 0);
+    assert_eq!(recoveries.succeeded(long, 31 * SECOND), None);
+}
+
+#[test]
+fn nothing_grows_without_bound() {
+    let mut history = History::new(1);
+    for i in 0..10_000_u64 {
+        let cluster = format!("outbound|80|v{i}|host{i}");
+        let mut e = success(&format!("host{i}"), Some("a"), &cluster);
+        e.route.name = Some(format!("route{i}"));
+        e.upstream.version = Some(format!("v{i}"));
+        history.success(&e);
+        e.direction = Direction::Gateway;
+        history.success(&e);
+        history.recoveries().failed(RequestKey::new(b"GET", b"a", &i.to_le_bytes()), i);
+    }
+    assert_eq!(history.rules.items().len(), MOST);
+    assert_eq!(history.versions.items().len(), MOST);
+    assert_eq!(history.splits.items().len(), MOST);
+}
