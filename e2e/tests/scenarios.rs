@@ -65,6 +65,7 @@ fn missing(scenarios: &[Scenario]) -> Vec<&'static str> {
         Group::Answer,
         Group::Policy,
         Group::Limits,
+        Group::Soft,
         Group::Unknown,
     ];
     let named: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::expected_causes).collect();

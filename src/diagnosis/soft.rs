@@ -58,10 +58,10 @@ fn http10_upstream(e: &Evidence) -> Option<Verdict> {
 /// proxy is unknown to it.
 fn rule_elsewhere(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Route, Fact::VirtualHost, Fact::RuleFor, Fact::Cluster];
-    let known = e.past.rule.as_ref()?;
+    e.past.rule.as_ref()?;
     let default = e.route.name.as_deref() == Some("default") && e.route.resource.is_none();
     (default && e.direction == Direction::Outbound).then_some(())?;
-    Some(Verdict::possible(Cause::VirtualServiceNotApplied, FACTS)?.blaming(&Some(known.resource.clone())))
+    Some(Verdict::possible(Cause::VirtualServiceNotApplied, FACTS)?.blaming(&e.past.rule))
 }
 
 /// A gateway's VirtualService leads to the service as a whole, several versions answer, and a DestinationRule is
@@ -78,7 +78,7 @@ fn spread_over_versions(e: &Evidence) -> Option<Verdict> {
 /// Two clusters under one named route are weights; they can't be read.
 fn unsettled(e: &Evidence) -> Option<Verdict> {
     e.past.split.as_ref()?;
-    let facts = &[Fact::Requests, Fact::Split, Fact::Route, Fact::VirtualHost];
+    let facts = &[Fact::Split, Fact::Route, Fact::VirtualHost];
     Some(Verdict::possible(Cause::WeightsNotSettled, facts)?.blaming(&e.route.resource))
 }
 

@@ -1,6 +1,6 @@
 //! The single facts of the evidence: what a rule rests on, and what the report shows of it.
 
-use super::{ConnectError, Evidence, Spread, TransportFailure};
+use super::{ConnectError, Evidence, TransportFailure};
 use crate::wire::FirstBytes;
 
 /// One fact. Rules name those they rest on; the report prints them as `key=value`.
@@ -74,9 +74,7 @@ pub enum Fact {
     RuleFor,
     /// The versions that answered.
     Versions,
-    /// How many requests of a route were seen.
-    Requests,
-    /// To which clusters they went.
+    /// How many of a route's requests went to which cluster.
     Split,
     /// For how many seconds the same request had failed.
     FailedFor,
@@ -120,7 +118,6 @@ impl Fact {
             Self::Mixer => "mixer_status",
             Self::RuleFor => "rule_for",
             Self::Versions => "versions",
-            Self::Requests => "requests",
             Self::Split => "split",
             Self::FailedFor => "failed_for_seconds",
         }
@@ -163,21 +160,14 @@ impl Fact {
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),
-            Self::RuleFor => e.past.rule.as_ref().map(|rule| rule.virtual_host.clone()),
-            Self::Versions => e.past.versions.as_ref().map(|versions| versions.join(",")),
-            Self::Requests => e.past.split.as_ref().map(|split| split.seen.to_string()),
-            Self::Split => e.past.split.as_ref().map(spread),
+            Self::RuleFor => text(&e.past.rule_for),
+            Self::Versions => text(&e.past.versions),
+            Self::Split => text(&e.past.split),
             Self::FailedFor => e.past.failed_for.map(|seconds| seconds.to_string()),
             Self::Mixer => e.mixer.map(|status| status.id().to_owned()),
             Self::Unframed => e.answer.unframed.map(|b| b.to_string()),
         }
     }
-}
-
-/// `CLUSTER:COUNT`, joined by commas.
-fn spread(split: &Spread) -> String {
-    let shares = split.clusters.iter().map(|(cluster, count)| format!("{cluster}:{count}"));
-    shares.collect::<Vec<_>>().join(",")
 }
 
 fn version(first: Option<&FirstBytes>) -> Option<String> {

@@ -186,31 +186,15 @@ pub struct Answer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Past {
     /// A VirtualService that leads to the same service from another virtual host.
-    pub rule: Option<KnownRule>,
+    pub rule: Option<Resource>,
+    /// That virtual host.
+    pub rule_for: Option<String>,
     /// Two versions of the service's workloads that answered lately, where no subset was chosen.
-    pub versions: Option<[String; 2]>,
-    /// The spread of a weighted route, while it can't be judged.
-    pub split: Option<Spread>,
+    pub versions: Option<String>,
+    /// `CLUSTER:COUNT`, joined by commas: the spread of a weighted route, while it can't be judged.
+    pub split: Option<String>,
     /// For how many seconds the same request had failed for want of configuration until shortly before.
     pub failed_for: Option<u64>,
-}
-
-/// A VirtualService, and the virtual host from which it leads to a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownRule {
-    /// The virtual host.
-    pub virtual_host: String,
-    /// The VirtualService.
-    pub resource: Resource,
-}
-
-/// How many of a route's requests were seen, and to which clusters they went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spread {
-    /// All.
-    pub seen: u64,
-    /// By cluster.
-    pub clusters: Vec<(String, u64)>,
 }
 
 /// Error pages that name a TLS mistake.

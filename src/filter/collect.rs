@@ -158,7 +158,11 @@ pub(super) fn success(
 /// The endpoint's version, from `workload;namespace;name;version;cluster`.
 fn version(host: &impl Host) -> Option<String> {
     let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
-    workload.split(';').nth(3).filter(|version| !version.is_empty()).map(str::to_owned)
+    let (_, rest) = workload.split_once(';')?;
+    let (_, rest) = rest.split_once(';')?;
+    let (_, rest) = rest.split_once(';')?;
+    let version = rest.split_once(';').map_or(rest, |(version, _)| version);
+    (!version.is_empty()).then(|| version.to_owned())
 }
 
 /// What tells this request from others: only its hash is kept.

@@ -14,8 +14,8 @@ impl<T> Bounded<T> {
         Self { items: Vec::new(), most, next: 0 }
     }
 
-    pub(super) fn items(&mut self) -> &mut Vec<T> {
-        &mut self.items
+    pub(super) fn items(&self) -> &[T] {
+        &self.items
     }
 
     pub(super) fn find(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {

@@ -11,7 +11,10 @@ use bounded::Bounded;
 use recovery::Recoveries;
 pub use recovery::RequestKey;
 
+use core::hash::Hasher as _;
+
 use crate::evidence::{Direction, Evidence, Past};
+use crate::hash::Fnv;
 
 /// Services, virtual hosts and routes that are remembered, each.
 const MOST: usize = 64;
@@ -40,25 +43,31 @@ impl History {
 
     /// A stream that succeeded: remembers it, and tells what earlier ones say about it.
     pub fn success(&mut self, e: &Evidence) -> Past {
+        let mut past = Past::default();
         match e.direction {
-            Direction::Outbound => Past {
-                rule: services::known_rule(&mut self.rules, e),
-                split: split::judge(&mut self.splits, e, self.every),
-                ..Past::default()
-            },
-            Direction::Gateway => Past {
-                versions: services::versions(&mut self.versions, e),
-                split: split::judge(&mut self.splits, e, self.every),
-                ..Past::default()
-            },
-            Direction::Inbound => Past::default(),
+            // No VirtualService applies there.
+            Direction::Inbound => return past,
+            Direction::Outbound => services::known_rule(&mut self.rules, e, &mut past),
+            Direction::Gateway => past.versions = services::versions(&mut self.versions, e),
         }
+        past.split = split::judge(&mut self.splits, e, self.every);
+        past
     }
 
     /// Failures that may end by themselves.
     pub fn recoveries(&mut self) -> &mut Recoveries {
         &mut self.recoveries
     }
+}
+
+/// One number for several parts. Two that have the same by chance would be one: nobody can choose them to.
+fn hash_of(parts: &[impl AsRef<[u8]>]) -> u64 {
+    let mut hash = Fnv::default();
+    for part in parts {
+        hash.write(part.as_ref());
+        hash.write_u32(0x1_0000);
+    }
+    hash.finish()
 }
 
 #[cfg(test)]

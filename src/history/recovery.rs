@@ -1,9 +1,6 @@
 //! Requests that failed for want of configuration, and whether the same requests succeed soon after.
 
-use core::hash::{Hash as _, Hasher as _};
-
-use super::Bounded;
-use crate::hash::Fnv;
+use super::{Bounded, hash_of};
 
 /// What makes two requests the same one: method, host and path. Only a hash is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +32,7 @@ const QUIET: u64 = 3_000_000_000;
 impl RequestKey {
     /// The key of a request.
     pub fn new(method: &[u8], host: &[u8], path: &[u8]) -> Self {
-        let mut hash = Fnv::default();
-        (method, host, path).hash(&mut hash);
-        Self(hash.finish())
+        Self(hash_of(&[method, host, path]))
     }
 }
 

@@ -1,75 +1,78 @@
 //! What is known of the services behind the routes.
 
-use super::Bounded;
-use crate::evidence::{ClusterName, Evidence, KnownRule, Resource};
+use super::{Bounded, hash_of};
+use crate::evidence::{Evidence, Past, Resource};
 
 /// A VirtualService that was seen to lead from a virtual host to a service.
 #[derive(Debug)]
 pub(super) struct Rule {
+    service: u64,
     virtual_host: String,
-    /// Port and host of the cluster.
-    service: (String, String),
     resource: Resource,
 }
 
 /// The versions of a service's workloads that answered, where no subset was chosen.
 #[derive(Debug)]
 pub(super) struct Versions {
-    service: (String, String),
-    looks: u32,
-    /// The last two, and when each was seen last.
-    seen: [(String, u32); 2],
+    service: u64,
+    /// The last one.
+    last: String,
+    /// The one before it, and how many looks ago it was seen.
+    before: String,
+    ago: u32,
 }
 
 /// Two versions this many looks apart are there at the same time; in a rolling update the old one is gone by then.
 const RECENT: u32 = 10;
 
+/// No service's number.
+const NONE: u64 = 0;
+
 /// The VirtualService that leads to the same service from another virtual host. One host's routes all come from
 /// its VirtualService, or all from the service (istiod 1.31), so the host itself can't tell.
-pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence) -> Option<KnownRule> {
-    let service = service(e.upstream.cluster.as_ref()?)?;
-    let virtual_host = e.route.virtual_host.as_deref()?;
-    if let Some(resource) = &e.route.resource {
-        let same = |rule: &Rule| rule.virtual_host == virtual_host && rule.service == service;
-        if let Some(rule) = rules.find(same) {
-            rule.resource.clone_from(resource);
-        } else {
-            let virtual_host = virtual_host.to_owned();
-            rules.push(Rule { virtual_host, service, resource: resource.clone() });
+pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence, past: &mut Past) {
+    let (Some(service), Some(virtual_host)) = (service(e), &e.route.virtual_host) else { return };
+    let Some(resource) = &e.route.resource else {
+        // If it had one, that is gone.
+        while let Some(gone) = rules.find(|rule| rule.virtual_host == *virtual_host && rule.service != NONE) {
+            gone.service = NONE;
         }
-        return None;
+        if let Some(rule) = rules.find(|rule| rule.service == service) {
+            past.rule = Some(rule.resource.clone());
+            past.rule_for = Some(rule.virtual_host.clone());
+        }
+        return;
+    };
+    if rules.find(|rule| rule.service == service && rule.virtual_host == *virtual_host).is_none() {
+        rules.push(Rule { service, virtual_host: virtual_host.clone(), resource: resource.clone() });
     }
-    // Its VirtualService is gone.
-    rules.items().retain(|rule| rule.virtual_host != virtual_host);
-    let rule = rules.find(|rule| rule.service == service)?;
-    Some(KnownRule { virtual_host: rule.virtual_host.clone(), resource: rule.resource.clone() })
 }
 
 /// Two versions that answered lately.
-pub(super) fn versions(all: &mut Bounded<Versions>, e: &Evidence) -> Option<[String; 2]> {
-    let service = service(e.upstream.cluster.as_ref()?)?;
+pub(super) fn versions(all: &mut Bounded<Versions>, e: &Evidence) -> Option<String> {
+    let service = service(e)?;
     let version = e.upstream.version.clone()?;
     let Some(known) = all.find(|known| known.service == service) else {
-        all.push(Versions { service, looks: 0, seen: [(version, 0), (String::new(), 0)] });
+        all.push(Versions { service, last: version, before: String::new(), ago: RECENT });
         return None;
     };
-    known.looks = known.looks.saturating_add(1);
-    let [last, before] = &mut known.seen;
-    if last.0 != version {
-        core::mem::swap(last, before);
-        if last.0 != version {
-            last.0 = version;
-        }
+    known.ago = known.ago.saturating_add(1);
+    if known.last != version {
+        known.before = core::mem::replace(&mut known.last, version);
+        known.ago = 1;
     }
-    last.1 = known.looks;
-    let both = !before.0.is_empty() && known.looks.saturating_sub(before.1) <= RECENT;
-    both.then(|| {
-        let mut names = [last.0.clone(), before.0.clone()];
-        names.sort();
-        names
+    (known.ago <= RECENT && !known.before.is_empty()).then(|| {
+        let (one, other) = (&known.last, &known.before);
+        let (first, second) = if one < other { (one, other) } else { (other, one) };
+        let mut both = first.clone();
+        both.push(',');
+        both.push_str(second);
+        both
     })
 }
 
-fn service(cluster: &ClusterName) -> Option<(String, String)> {
-    Some((cluster.port()?.to_owned(), cluster.host()?.to_owned()))
+/// Port and host of the cluster.
+fn service(e: &Evidence) -> Option<u64> {
+    let cluster = e.upstream.cluster.as_ref()?;
+    Some(hash_of(&[cluster.port()?, cluster.host()?]))
 }
