@@ -336,6 +336,15 @@ impl Scenario {
         (!about_meshwhy).then_some(self)
     }
 
+    /// The same with every success looked at, where it is healthy: still no failure, and nothing to observe.
+    #[must_use]
+    pub fn observing(mut self) -> Option<Self> {
+        let healthy = self.diagnosis.is_none() && self.observed.is_empty() && !self.undecided;
+        let plain = healthy && self.proxy.has_all_roles() && self.envoy_says.is_empty();
+        self.proxy = self.proxy.roles(Roles::observing());
+        plain.then_some(self)
+    }
+
     /// Plays it without judging.
     pub fn play(&self) -> Result<Outcome> {
         let stage = self.set_up()?;

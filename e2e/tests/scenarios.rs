@@ -20,7 +20,9 @@ fn main() {
     for scenario in scenarios {
         let lacks = scenario.needs().into_iter().map(|(name, _)| name).find(|n| unavailable.contains(n));
         let bare = scenario.clone().without_meshwhy();
+        let observing = scenario.clone().observing();
         trials.push(trial(scenario.name.into(), scenario, lacks));
+        trials.extend(observing.map(|same| trial(format!("observing/{}", same.name), same, lacks)));
         trials.extend(bare.map(|bare| trial(format!("without_meshwhy/{}", bare.name), bare, lacks)));
     }
     trials.push(Trial::test("every_cause_has_a_scenario", move || {
@@ -51,6 +53,7 @@ fn unavailable(arguments: &Arguments, scenarios: &[Scenario]) -> BTreeSet<&'stat
     }
     let part = arguments.filter.as_deref().unwrap_or_default();
     let part = part.strip_prefix("without_meshwhy/").unwrap_or(part);
+    let part = part.strip_prefix("observing/").unwrap_or(part);
     e2e::tools::install(scenarios.iter().filter(|s| s.name.contains(part)).flat_map(Scenario::needs))
 }
 

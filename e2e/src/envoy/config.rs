@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::config_log::{file_log, text_log};
 
 /// Which roles of the filter are installed, each with its configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Roles {
     /// HTTP filter.
     pub http: Option<Value>,
@@ -21,7 +21,7 @@ pub struct Roles {
 }
 
 /// What Envoy does when the VM fails.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FailurePolicy {
     /// As shipped.
     #[default]
@@ -134,6 +134,11 @@ impl Proxy {
             patch: json!({}),
             ulimit: Vec::new(),
         }
+    }
+
+    /// Whether all roles are there, as recommended.
+    pub fn has_all_roles(&self) -> bool {
+        self.roles == Roles::all()
     }
 
     /// With these roles of the filter.
