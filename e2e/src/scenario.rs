@@ -145,9 +145,10 @@ impl Scenario {
         self
     }
 
-    /// With a server of this name.
+    /// With a server of this name, in place of the one that has it.
     #[must_use]
     pub fn server(mut self, name: &'static str, server: Server) -> Self {
+        self.servers.retain(|(other, _)| *other != name);
         self.servers.push((name, server));
         self
     }

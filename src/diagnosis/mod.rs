@@ -17,6 +17,8 @@ mod soft;
 mod tests;
 mod upstream_tls;
 
+pub(crate) use policy::is_policys;
+
 use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Resource};
 
@@ -119,7 +121,12 @@ fn failed(e: &Evidence) -> bool {
     match e.layer {
         Layer::Http => http_failed(e),
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
-        Layer::Tcp => tcp_flags(e.flags).any_failure() || upstream_tls::looks_like_double_tls(e),
+        // So does a refusal, but for the termination details.
+        Layer::Tcp => {
+            tcp_flags(e.flags).any_failure()
+                || upstream_tls::looks_like_double_tls(e)
+                || e.termination.as_deref().is_some_and(is_policys)
+        }
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();
             failure.is_some_and(|reason| !reason.is_inspectors_note())

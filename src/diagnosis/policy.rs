@@ -71,9 +71,13 @@ pub(super) fn unexplained_reply(e: &Evidence) -> Option<Verdict> {
     own_reply.then(|| mixer(e, Verdict::likely)).flatten()
 }
 
-/// The network RBAC filter leaves its reason in the connection's termination details.
+/// Whether these termination details are a policy's: the network RBAC filter leaves its reason there, and nowhere else.
+pub(crate) fn is_policys(termination: &str) -> bool {
+    termination.starts_with(RBAC)
+}
+
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
-    let reason = e.termination.as_deref().filter(|t| t.starts_with(RBAC))?;
+    let reason = e.termination.as_deref().filter(|t| is_policys(t))?;
     (e.layer == Layer::Tcp).then_some(())?;
     let inner = reason.split_once('[').map(|(_, rest)| rest.strip_suffix(']').unwrap_or(rest));
     let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;

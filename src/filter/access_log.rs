@@ -35,5 +35,6 @@ fn gather(host: &impl Host) -> Option<Evidence> {
     }
     // The connection role saw both sides' bytes and found nothing to tell: this role knows less.
     let watched = collect::first_bytes(host).is_some();
-    (!watched && is_tcp(host, flags)).then(|| collect::tcp(host, flags))
+    let tcp = !watched && is_tcp(host, flags);
+    (tcp || collect::refused_by_policy(host)).then(|| collect::tcp(host, flags))
 }

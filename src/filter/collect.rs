@@ -3,6 +3,7 @@
 //! Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent
 //! one a tenth of it, so only failures come here.
 
+use crate::diagnosis::is_policys;
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
     MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
@@ -26,6 +27,7 @@ const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
 const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
+const TERMINATION: &str = "connection\0termination_details";
 
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
@@ -184,6 +186,12 @@ fn is_grpc(host: &impl Host) -> bool {
     kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }
 
+/// Whether a policy ended this connection: a network filter leaves that in the termination details, which healthy
+/// connections don't have.
+pub(super) fn refused_by_policy(host: &impl Host) -> bool {
+    text(host, TERMINATION).is_some_and(|details| is_policys(&details))
+}
+
 /// What a connection on a TCP proxy's chain shows at its end.
 pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
     let details = details(host);
@@ -197,7 +205,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
     Evidence {
         layer: Layer::Tcp,
         flags,
-        termination: text(host, "connection\0termination_details"),
+        termination: text(host, TERMINATION),
         filter_chain,
         downstream,
         upstream: upstream(host, &details),

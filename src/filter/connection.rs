@@ -12,11 +12,13 @@ pub struct Connection {
     client: Sniffer,
     server: Sniffer,
     sampled: bool,
+    /// Whether what the client sent was answered: no filter behind this one has refused it.
+    answered: bool,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { client: Sniffer::client(), server: Sniffer::server(), sampled: false }
+        Self { client: Sniffer::client(), server: Sniffer::server(), sampled: false, answered: false }
     }
 }
 
@@ -38,6 +40,7 @@ impl Connection {
 
     /// Bytes from the upstream pass (or, in front of a connection manager, its answer).
     pub fn on_upstream_data(&mut self, host: &impl Host) {
+        self.answered |= self.client.seen().is_some();
         // An answer matters only where the client didn't speak HTTP, or where it is observed.
         if self.sampled || !self.client_spoke_http() {
             feed(&mut self.server, host, Buffer::UpstreamData);
@@ -66,7 +69,10 @@ impl Connection {
         }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
-        if !(suspicious || self.sampled) || !is_tcp(host, flags) {
+        let failed_in_tcp_proxy = (suspicious || self.sampled) && is_tcp(host, flags);
+        // A refusal has no flag (1.40). Servers that greet first have spoken before the client is refused.
+        let refused = || !self.answered && collect::refused_by_policy(host);
+        if !failed_in_tcp_proxy && !refused() {
             return None;
         }
         let mut evidence = collect::tcp(host, flags);

@@ -99,6 +99,47 @@ fn a_connection_costs_its_first_bytes_and_one_write() {
     assert_eq!(host.state("meshwhy.first_bytes").unwrap(), "http1;version=1.1");
 }
 
+/// A connection on which these sides speak, in this order.
+fn connection(host: &MemoryHost, speakers: &[Buffer]) {
+    let mut connection = Connection::default();
+    for side in speakers {
+        host.set_buffer(*side, b"hello\r\n");
+        match side {
+            Buffer::DownstreamData => connection.on_downstream_data(host),
+            _ => connection.on_upstream_data(host),
+        }
+    }
+    host.take_calls();
+    connection.on_log(host, &mut plugin(r#"{"role":"connection"}"#), &mut Series::default());
+}
+
+#[test]
+fn a_connection_that_was_answered_is_not_asked_for_a_refusal() {
+    let (client, server) = (Buffer::DownstreamData, Buffer::UpstreamData);
+    for (speakers, without_data) in [(vec![client, server], 0), (vec![server, client], 1), (vec![client], 1)]
+    {
+        let host = MemoryHost::new().with_number("response.flags", 0);
+        connection(&host, &speakers);
+        assert_eq!(host.take_calls(), Calls { with_data: 1, without_data, other: 0 }, "{speakers:?}");
+    }
+}
+
+#[test]
+fn a_refused_connection_has_no_flag() {
+    let id = "rbac_access_denied_matched_policy[ns[default]-policy[deny-all]-rule[0]]";
+    let refused = || {
+        MemoryHost::new().with_number("response.flags", 0).with_property("connection.termination_details", id)
+    };
+    let host = refused();
+    connection(&host, &[Buffer::UpstreamData, Buffer::DownstreamData]);
+    assert_eq!(host.state("meshwhy.cause").unwrap(), "authorization_policy_denied");
+    assert_eq!(host.state("meshwhy.resource").unwrap(), "AuthorizationPolicy/default/deny-all");
+    let host = refused();
+    host.read_only();
+    plugin(r#"{"role":"access_log"}"#).on_access_log(&host, &mut Series::default());
+    assert!(counted(&host)[0].0.contains("cause=.=authorization_policy_denied"), "{:?}", counted(&host));
+}
+
 #[test]
 fn a_failure_is_told_on_every_channel() {
     let (host, mut series) = (missing_cluster(), Series::default());

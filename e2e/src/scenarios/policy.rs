@@ -4,15 +4,18 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{all_to, cluster, http2, route, vhost, with};
-use crate::peers::{Http2, Server};
+use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
 
 const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
 const OK: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
 /// As istiod names the rules of an AuthorizationPolicy.
 const RULE: &str = "ns[default]-policy[deny-all]-rule[0]";
+
+/// CheckResponse { status { code: PERMISSION_DENIED } }.
+const DENIES: &[u8] = b"\x0a\x02\x08\x07";
 
 /// A proxy with this filter before the router.
 fn filtered(name: &str, kind: &str, config: Value) -> Proxy {
@@ -40,16 +43,11 @@ fn rbac(action: &str, path: &str) -> Value {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [authorization(), tokens(), external(), limits(), mixer()].into_iter().flatten().collect()
+    [authorization(), connections(), tokens(), external(), limits(), mixer()].into_iter().flatten().collect()
 }
 
 fn authorization() -> Vec<Scenario> {
     let rbac_filter = |action, path| filtered("rbac", "rbac.v3.RBAC", rbac(action, path));
-    let network = json!({"name": "rbac", "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
-        "stat_prefix": "tcp.",
-        "rules": {"action": "DENY", "policies": {RULE: {"permissions": [{"any": true}], "principals": [{"any": true}]}}},
-    }});
     vec![
         asked("policy/denied", "an AuthorizationPolicy denies", rbac_filter("DENY", "/"))
             .gets(403)
@@ -83,16 +81,93 @@ fn authorization() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "200"), ("details", "rbac_access_denied_matched_policy[ns*")])
         .names("authorization_policy_denied", "certain")
         .blames("AuthorizationPolicy/default/deny-all"),
-        Scenario::new("policy/denied_tcp", "the same on a TCP chain", {
-            Proxy::new(
-                [Listener::tcp("tcp", "backend").raw_network_filter(network)],
-                [cluster("backend", "backend")],
-            )
-        })
-        .server("backend", OK)
-        .client(Client::Raw("tcp", b"hello\n"))
-        .logs(Log::Tcp, &[("flags", "-"), ("termination", "rbac_access_denied_matched_policy[ns*")])
-        .undecided(),
+    ]
+}
+
+/// On TCP chains the reason is in the termination details alone.
+/// External authorization flags a connection after it has closed it (1.40), which only access loggers see.
+fn connections() -> Vec<Scenario> {
+    let network = |name: &str, kind: &str, config: Value| {
+        let typed = json!({"@type": format!("type.googleapis.com/envoy.extensions.filters.network.{kind}"), "stat_prefix": "tcp."});
+        json!({"name": name, "typed_config": with(typed, config)})
+    };
+    let rbac = |action: &str, port: u16| {
+        let permissions = [json!({"destination_port_range": {"start": port, "end": 65536}})];
+        let policies = json!({RULE: {"permissions": permissions, "principals": [{"any": true}]}});
+        network("rbac", "rbac.v3.RBAC", json!({"rules": {"action": action, "policies": policies}}))
+    };
+    let behind = |filter: Value| {
+        Proxy::new(
+            [Listener::tcp("tcp", "backend").raw_network_filter(filter)],
+            [cluster("backend", "backend"), with(cluster("policy", "policy"), http2())],
+        )
+    };
+    let connects = |name, about, filter| {
+        Scenario::new(name, about, behind(filter))
+            .server("backend", Server::Made(Habit::Echo))
+            .server("policy", Server::Http2(Http2::GrpcSays(DENIES)))
+            .client(Client::Raw("tcp", b"hello\n"))
+    };
+    let ext_authz = || {
+        let service = json!({"envoy_grpc": {"cluster_name": "policy"}, "timeout": "1s"});
+        network(
+            "ext_authz",
+            "ext_authz.v3.ExtAuthz",
+            json!({"grpc_service": service, "transport_api_version": "V3"}),
+        )
+    };
+    let denied = |scenario: Scenario, termination| {
+        scenario
+            .logs(Log::Tcp, &[("flags", "-"), ("termination", termination)])
+            .names("authorization_policy_denied", "certain")
+    };
+    vec![
+        denied(
+            connects("policy/denied_tcp", "an AuthorizationPolicy denies a TCP connection", rbac("DENY", 1)),
+            "rbac_access_denied_matched_policy[ns*",
+        )
+        .blames("AuthorizationPolicy/default/deny-all"),
+        denied(
+            connects("policy/not_allowed_tcp", "no ALLOW policy allows it", rbac("ALLOW", 65535)),
+            "rbac_access_denied_matched_policy[none]",
+        ),
+        denied(
+            connects(
+                "policy/denied_tcp_after_greeting",
+                "the server has greeted before the client speaks",
+                rbac("DENY", 1),
+            ),
+            "rbac_access_denied_matched_policy[ns*",
+        )
+        .server("backend", Server::Made(Habit::GreetFirst(b"220 ready\r\n")))
+        .blames("AuthorizationPolicy/default/deny-all"),
+        denied(
+            Scenario::new("policy/denied_tcp_access_log_alone", "the access logger alone sees it, too", {
+                behind(rbac("DENY", 1)).roles(Roles::access_log_only())
+            })
+            .server("backend", Server::Made(Habit::Echo))
+            .server("policy", Server::Nobody)
+            .client(Client::Raw("tcp", b"hello\n")),
+            "rbac_access_denied_matched_policy[ns*",
+        )
+        .blames("AuthorizationPolicy/default/deny-all")
+        .only_counted(),
+        connects("policy/allowed_tcp", "healthy: a policy allows", rbac("ALLOW", 1))
+            .says("hello")
+            .logs(Log::Tcp, &[("flags", "-"), ("termination", "-")]),
+        connects(
+            "policy/ext_authz_denies_tcp",
+            "the authorization service refuses a TCP connection",
+            ext_authz(),
+        )
+        .logs(Log::Tcp, &[("flags", "UAEX")])
+        .names("ext_authz_denied", "certain")
+        .only_counted(),
+        connects("policy/ext_authz_down_tcp", "nobody listens at the authorization service", ext_authz())
+            .server("policy", Server::Nobody)
+            .logs(Log::Tcp, &[("flags", "UAEX")])
+            .names("ext_authz_unavailable", "certain")
+            .only_counted(),
     ]
 }
 
@@ -144,8 +219,8 @@ fn external() -> Vec<Scenario> {
             json!({"domain": "d", "failure_mode_deny": true, "timeout": "1s", "rate_limit_service": service});
         asking(hosts, "ratelimit", "ratelimit.v3.RateLimit", config)
     };
-    // CheckResponse { status { code: 7 } }; RateLimitResponse { overall_code: OVER_LIMIT }.
-    let denies = Server::Http2(Http2::GrpcSays(b"\x0a\x02\x08\x07"));
+    // RateLimitResponse { overall_code: OVER_LIMIT }.
+    let denies = Server::Http2(Http2::GrpcSays(DENIES));
     let over_limit = Server::Http2(Http2::GrpcSays(b"\x08\x02"));
     let ext_authz = |name, about, server, details, cause| {
         asked(name, about, asking(all_to("backend"), "ext_authz", "ext_authz.v3.ExtAuthz", service.clone()))
