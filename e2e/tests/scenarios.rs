@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::{Cause, Group};
 
 /// Causes that no configuration of the real Envoy has shown here; the rule's comment says what was tried.
-const NEVER_SEEN: &[Cause] = &[Cause::RouteTableMissing];
+const NEVER_SEEN: &[Cause] = &[Cause::RouteTableMissing, Cause::Http2ToHttp1Upstream];
 
 fn main() {
     let mut arguments = Arguments::from_args();

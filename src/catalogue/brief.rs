@@ -218,7 +218,7 @@ impl Cause {
                 "Declare the port as http rather than http2 or grpc, or remove h2UpgradePolicy from the DestinationRule."
             }
             Self::UpstreamProtocolError => {
-                "Correct the upstream's response: it breaks the HTTP version that the port is declared with."
+                "Declare the port with the protocol that the upstream speaks, or correct its response: it breaks that protocol."
             }
             Self::UpstreamTimeout => {
                 "Make the upstream answer sooner, or raise the timeout in its VirtualService."

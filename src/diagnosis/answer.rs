@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer};
+use crate::evidence::{Evidence, Fact, Flags, GrpcStatus, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -46,15 +46,31 @@ fn broken(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    const CUT_SHORT: &[Fact] = &[
+        Fact::Details,
+        Fact::Promised,
+        Fact::Passed,
+        Fact::Flags,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     let named = e.details.reset_reason() == Some("protocol_error");
     (named || e.flags.has(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
-    // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2 looks
-    // like one that sends garbage. Only gRPC gives it away, because it can't be sent over HTTP/1.
-    let before_headers = e.details.name() == "upstream_reset_before_response_started";
-    if before_headers && e.downstream.grpc == Some(true) {
-        return Verdict::likely(Cause::Http2ToHttp1Upstream, FACTS);
+    // A body with a length has no form that could be broken: it ended too early. (In HTTP/2 the server may have
+    // ended it properly, and promised too much.)
+    if was_cut_short(e) {
+        return Verdict::likely(Cause::UpstreamClosedConnection, CUT_SHORT);
     }
+    // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2, an HTTP/2
+    // server that met HTTP/1 and one that sends garbage look the same, for gRPC, too.
     Verdict::likely(Cause::UpstreamProtocolError, FACTS)
+}
+
+fn was_cut_short(e: &Evidence) -> bool {
+    let lengths = e.answer.promised.zip(e.answer.passed);
+    e.details.name() == "upstream_reset_after_response_started"
+        && lengths.is_some_and(|(promised, passed)| passed < promised)
 }
 
 /// Reset or closed before, or in the middle of, the answer.
@@ -77,11 +93,23 @@ fn ended(e: &Evidence) -> Option<Verdict> {
     None
 }
 
-/// A 5xx that the upstream sent. If the answer bears another proxy's marks, that one may have made it.
+/// A gRPC call that the server failed.
+pub(super) fn is_grpc_error(e: &Evidence) -> bool {
+    e.answer.grpc_status.is_some_and(GrpcStatus::is_server_error)
+}
+
+/// A 5xx that the upstream sent, or its like in gRPC. If the answer bears another proxy's marks, that one may have made it.
 fn own_error(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::Code, Fact::ByProxy, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
-    let code = e.code.filter(|c| *c >= 500)?;
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::GrpcStatus,
+        Fact::Code,
+        Fact::ByProxy,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
+    let code = e.code.filter(|c| *c >= 500 || is_grpc_error(e))?;
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
     if code == 505 {

@@ -152,13 +152,15 @@ fn http_failed(e: &Evidence) -> bool {
     }
     match e.details.name() {
         // The application's own 4xx are its business, unless the page blames the connection.
-        "via_upstream" => upstream_tls::page(e).is_some() || e.code.is_some_and(|c| c >= 500),
+        "via_upstream" => {
+            upstream_tls::page(e).is_some() || e.code.is_some_and(|c| c >= 500) || answer::is_grpc_error(e)
+        }
         // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
         "direct_response" => routes::is_block_all(e),
         // Neither code nor details nor flags: nothing to speak of.
         "" => e.code.is_some_and(|c| c >= 400),
         // A local reply to gRPC is HTTP 200.
-        name => e.code.is_none_or(|c| c >= 400) || policy::refuses(name),
+        name => e.code.is_none_or(|c| c >= 400) || e.answer.grpc_status.is_some() || policy::refuses(name),
     }
 }
 

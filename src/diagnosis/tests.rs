@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue::Softness;
-use crate::evidence::{ClusterName, Details, Direction, ListenerKind, MixerStatus, Page, TransportFailure};
+use crate::evidence::{
+    ClusterName, Details, Direction, GrpcStatus, ListenerKind, MixerStatus, Page, TransportFailure,
+};
 use crate::wire::{FirstBytes, Protocol};
 
 fn stream(code: u16, flags: &str, details: &str) -> Evidence {
@@ -100,6 +102,40 @@ fn nothing_failed() {
 }
 
 #[test]
+fn a_grpc_call_can_fail_with_status_200() {
+    for (status, by_proxy, verdict) in [
+        (14, Some(false), Some(("application_error", "certain"))),
+        (13, Some(true), Some(("application_error", "likely"))),
+        (2, None, Some(("application_error", "likely"))),
+        // NOT_FOUND, RESOURCE_EXHAUSTED, PERMISSION_DENIED: the application's answers to its caller.
+        (5, Some(false), None),
+        (8, Some(false), None),
+        (7, Some(false), None),
+    ] {
+        let mut e = stream(200, "-", "via_upstream");
+        e.answer.grpc_status = Some(GrpcStatus(status));
+        e.answer.by_proxy = by_proxy;
+        assert_eq!(named(&e), verdict, "{status}");
+    }
+    let mut by_another_filter = stream(200, "-", "lua_response");
+    by_another_filter.answer.grpc_status = Some(GrpcStatus(7));
+    assert_eq!(named(&by_another_filter), Some(("unclassified", "possible")));
+}
+
+#[test]
+fn a_body_that_ends_too_early_was_cut_short() {
+    let cut = |promised, passed| {
+        let mut e = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");
+        (e.answer.promised, e.answer.passed) = (promised, passed);
+        named(&e)
+    };
+    assert_eq!(cut(Some(100), Some(4)), Some(("upstream_closed_connection", "likely")));
+    // Chunked, or all of it there: its form is broken.
+    assert_eq!(cut(None, Some(4)), Some(("upstream_protocol_error", "likely")));
+    assert_eq!(cut(Some(4), Some(4)), Some(("upstream_protocol_error", "likely")));
+}
+
+#[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
     let id = "rbac_access_denied_matched_policy[ns[prod]-policy[deny-all]-rule[0]]";
     let verdict = diagnose(&stream(403, "-", id)).unwrap();
@@ -172,6 +208,9 @@ const FORGET: &[fn(&mut Evidence)] = &[
     |e| e.answer.unframed = None,
     |e| e.answer.page = None,
     |e| e.answer.by_proxy = None,
+    |e| e.answer.grpc_status = None,
+    |e| e.answer.promised = None,
+    |e| e.answer.passed = None,
 ];
 
 const DETAILS: &[&str] = &[
@@ -276,11 +315,15 @@ prop_compose! {
         unframed in any::<Option<bool>>(),
         mixer in optional(MixerStatus::ALL),
         filter_chain in words(&["PassthroughFilterChain", "virtualOutbound-catchall-tcp"]),
+        promised in optional(&[4_u64, 100]),
+        passed in optional(&[4_u64]),
+        grpc_status in optional(&[GrpcStatus(5), GrpcStatus(14)]),
     ) -> Evidence {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
         e.flags = Flags(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
         e.route.virtual_host = virtual_host;
-        e.answer = crate::evidence::Answer { page, by_proxy, unframed };
+        e.answer =
+            crate::evidence::Answer { page, by_proxy, unframed, promised, passed, grpc_status };
         e.filter_chain = filter_chain;
         e.mixer = mixer;
         e
@@ -359,9 +402,11 @@ fn doubtful() -> Vec<Evidence> {
     chain.downstream.sni = Some("a.test.com".into());
     let mut grpc = stream(200, "UPE", "upstream_reset_before_response_started{protocol_error}");
     grpc.downstream.grpc = Some(true);
+    let mut cut_short = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");
+    (cut_short.answer.promised, cut_short.answer.passed) = (Some(100), Some(4));
     let mut passed_on = stream(503, "-", "via_upstream");
     passed_on.answer.by_proxy = Some(true);
-    vec![conflict, gave_up, text, reused, empty, twice, chain, grpc, passed_on]
+    vec![conflict, gave_up, text, reused, empty, twice, chain, grpc, cut_short, passed_on]
 }
 
 #[test]

@@ -78,6 +78,12 @@ pub enum Fact {
     Split,
     /// For how many seconds the same request had failed.
     FailedFor,
+    /// gRPC's status.
+    GrpcStatus,
+    /// Length of the body as its header promises it.
+    Promised,
+    /// Length of the body that was passed on.
+    Passed,
 }
 
 impl Fact {
@@ -120,6 +126,9 @@ impl Fact {
             Self::Versions => "versions",
             Self::Split => "split",
             Self::FailedFor => "failed_for_seconds",
+            Self::GrpcStatus => "grpc_status",
+            Self::Promised => "promised",
+            Self::Passed => "passed",
         }
     }
 
@@ -157,6 +166,9 @@ impl Fact {
             Self::Attempts => up.attempts.filter(|n| *n > 1).map(|n| n.to_string()),
             Self::UpstreamFirstBytes => up.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::Page => e.answer.page.map(|p| p.id().to_owned()),
+            Self::GrpcStatus => e.answer.grpc_status.map(|status| status.0.to_string()),
+            Self::Promised => e.answer.promised.map(|n| n.to_string()),
+            Self::Passed => e.answer.passed.map(|n| n.to_string()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),

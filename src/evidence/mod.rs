@@ -8,6 +8,7 @@ mod details;
 mod fact;
 mod flags;
 mod mixer;
+mod grpc;
 mod names;
 mod resource;
 mod transport;
@@ -17,6 +18,7 @@ pub use details::Details;
 pub use fact::Fact;
 pub use flags::Flags;
 pub use mixer::MixerStatus;
+pub use grpc::GrpcStatus;
 pub use names::{covers, host_of};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
@@ -170,7 +172,7 @@ pub struct Upstream {
     pub first_bytes: Option<FirstBytes>,
 }
 
-/// What an HTTP answer from the upstream says of itself.
+/// What an HTTP answer says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// A server's own error page that says what was wrong with the connection.
@@ -180,6 +182,12 @@ pub struct Answer {
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
     /// looked at on successes that are observed.
     pub unframed: Option<bool>,
+    /// How long a body its `content-length` promises; asked for only where it broke off.
+    pub promised: Option<u64>,
+    /// How much of the body was passed on; asked for only where it broke off.
+    pub passed: Option<u64>,
+    /// gRPC's status, where it says that the call failed.
+    pub grpc_status: Option<GrpcStatus>,
 }
 
 /// What earlier requests showed.

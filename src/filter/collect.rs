@@ -98,6 +98,7 @@ pub(super) fn http(
     answer: Answer,
 ) -> Evidence {
     let no_route = details.name() == "route_not_found";
+    let broke_off = details.name() == "upstream_reset_after_response_started";
     let downstream = Downstream {
         protocol: text(host, PROTOCOL),
         first_bytes: first_bytes(host),
@@ -112,7 +113,7 @@ pub(super) fn http(
         route: route(host),
         upstream: upstream(host, &details),
         details,
-        answer,
+        answer: if broke_off { with_lengths(host, answer) } else { answer },
         mixer: text(host, "metadata\0filter_metadata\0istio.mixer\0status")
             .and_then(|status| MixerStatus::new(&status)),
         ..Evidence::default()
@@ -179,6 +180,14 @@ fn route(host: &impl Host) -> Route {
         name: text(host, "xds\0route_name"),
         resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
     }
+}
+
+/// Adds how long the body was to be, and how much of it came.
+fn with_lengths(host: &impl Host, mut answer: Answer) -> Answer {
+    let promised = host.header(HeaderMap::Response, "content-length").ok().flatten();
+    answer.promised = promised.and_then(|length| core::str::from_utf8(&length).ok()?.parse().ok());
+    answer.passed = number(host, "response\0size");
+    answer
 }
 
 fn is_grpc(host: &impl Host) -> bool {

@@ -3,7 +3,7 @@
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::diagnose;
-use crate::evidence::{Answer, Flags, Page};
+use crate::evidence::{Answer, Flags, GrpcStatus, Page};
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
@@ -11,7 +11,6 @@ use crate::report::Series;
 #[derive(Debug, Clone, Default)]
 pub struct HttpStream {
     code: Option<u16>,
-    headers_only: bool,
     complete: bool,
     page_seen: bool,
     sampled: bool,
@@ -31,17 +30,21 @@ impl HttpStream {
     pub fn on_response_headers(&mut self, host: &impl Host, end_of_stream: bool) -> bool {
         // One read decides here and in `on_log`: most responses are no errors.
         self.code = status(host);
-        self.headers_only = end_of_stream;
+        self.complete = end_of_stream;
         if self.sampled && !end_of_stream {
             self.answer.unframed = Some(is_unframed(host));
         }
-        self.code.is_some_and(|code| code >= 400)
+        if end_of_stream && self.code == Some(200) {
+            // A gRPC error without a message, this proxy's own ones included. Other answers lack the header.
+            self.answer.grpc_status = grpc_status(host, HeaderMap::Response).filter(|status| !status.is_ok());
+        }
+        self.is_error()
     }
 
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
-        if code >= 500 {
+        if code >= 500 || self.is_grpc_server_error() {
             self.answer.by_proxy = Some(bears_a_proxys_mark(host));
         }
         self.tell_client(host, plugin, code);
@@ -63,15 +66,19 @@ impl HttpStream {
         if self.passed_whole() || plugin.misplaced {
             return;
         }
+        if self.ended_in_grpc_trailers(host) && !self.is_grpc_server_error() && !self.sampled {
+            return;
+        }
         let flags = collect::flags(host).unwrap_or_default();
-        if self.is_success(flags) {
+        if self.code.is_some() && !self.is_error() && !flags.any_failure() {
             return self.observe(host, plugin, series, flags);
         }
         let details = collect::details(host);
-        // A local reply to gRPC is `200` without a body; the details tell it from a plain empty answer.
-        // The application's own 4xx ends here, too.
-        let own_4xx =
-            details.via_upstream() && self.code.is_some_and(|c| c < 500) && self.answer.page.is_none();
+        // The application's own 4xx ends here, and what corresponds to it in gRPC.
+        let own_4xx = details.via_upstream()
+            && self.code.is_some_and(|c| c < 500)
+            && self.answer.page.is_none()
+            && !self.is_grpc_server_error();
         if own_4xx && !flags.any_failure() {
             return self.observe(host, plugin, series, flags);
         }
@@ -89,7 +96,7 @@ impl HttpStream {
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
     /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
     pub fn passed_whole(&self) -> bool {
-        !self.sampled && self.complete && self.code.is_some_and(|code| code < 400)
+        !self.sampled && self.complete && self.code.is_some() && !self.is_error()
     }
 
     fn observe(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series, flags: Flags) {
@@ -108,10 +115,23 @@ impl HttpStream {
         plugin.observe(host, series, &evidence);
     }
 
-    fn is_success(&self, flags: Flags) -> bool {
-        let fine = self.code.is_some_and(|code| code < 400) && !flags.any_failure();
-        let may_be_grpc_reply = self.headers_only && self.code == Some(200);
-        fine && !may_be_grpc_reply
+    fn is_error(&self) -> bool {
+        self.code.is_some_and(|code| code >= 400) || self.answer.grpc_status.is_some()
+    }
+
+    fn is_grpc_server_error(&self) -> bool {
+        self.answer.grpc_status.is_some_and(GrpcStatus::is_server_error)
+    }
+
+    /// Whether the response passed to its end, which was gRPC's trailers: then its status is known. Other streams
+    /// that did not pass whole have none, and asking for it returns no data.
+    fn ended_in_grpc_trailers(&mut self, host: &impl Host) -> bool {
+        if self.complete || self.code != Some(200) {
+            return false;
+        }
+        let status = grpc_status(host, HeaderMap::ResponseTrailers);
+        self.answer.grpc_status = status.filter(|status| !status.is_ok());
+        status.is_some()
     }
 
     /// Puts the cause into Envoy's own error reply, if that was asked for.
@@ -153,6 +173,10 @@ fn may_end_by_itself(cause: Cause) -> bool {
 fn is_unframed(host: &impl Host) -> bool {
     const FRAMES: &[&str] = &["content-length", "transfer-encoding", "connection"];
     FRAMES.iter().all(|name| host.header(HeaderMap::Response, name).is_ok_and(|value| value.is_none()))
+}
+
+fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
+    GrpcStatus::parse(&host.header(map, "grpc-status").ok().flatten()?)
 }
 
 /// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.

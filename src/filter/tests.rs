@@ -227,11 +227,46 @@ fn an_answer_of_the_application_is_its_own_business() {
 
 #[test]
 fn a_refusal_to_grpc_is_seen_although_its_status_is_200() {
-    let host = success().with_property("response.code_details", "rbac_access_denied_matched_policy[none]");
+    let host = success()
+        .with_header(HeaderMap::Response, "grpc-status", "7")
+        .with_property("response.code_details", "rbac_access_denied_matched_policy[none]");
     let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
     stream.on_response_headers(&host, true);
     stream.on_log(&host, &mut plugin, &mut Series::default());
     assert_eq!(host.state("meshwhy.cause").unwrap(), "authorization_policy_denied");
+}
+
+/// What one gRPC call costs and what cause it gets, with this status in the trailers, or in the headers alone.
+fn grpc(status: &str, trailers: bool) -> (Calls, Option<String>) {
+    let map = if trailers { HeaderMap::ResponseTrailers } else { HeaderMap::Response };
+    let host = success().with_header(map, "grpc-status", status);
+    let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
+    if stream.on_response_headers(&host, !trailers) {
+        stream.on_error_headers(&host, &mut plugin);
+    }
+    if trailers {
+        stream.on_response_body(&host, false);
+    }
+    stream.on_log(&host, &mut plugin, &mut Series::default());
+    (host.take_calls(), host.state("meshwhy.cause"))
+}
+
+#[test]
+fn grpc_is_judged_by_its_own_status() {
+    let own = Some("application_error".to_owned());
+    assert_eq!((grpc("14", true).1, grpc("14", false).1), (own.clone(), own));
+    assert_eq!((grpc("5", true).1, grpc("5", false).1), (None, None));
+    // A call that succeeds costs the status and gRPC's status.
+    assert_eq!(grpc("0", true), (Calls { with_data: 2, without_data: 0, other: 0 }, None));
+}
+
+#[test]
+fn an_empty_answer_costs_no_more_than_another() {
+    let host = success();
+    let mut stream = HttpStream::default();
+    assert!(!stream.on_response_headers(&host, true));
+    stream.on_log(&host, &mut plugin("{}"), &mut Series::default());
+    assert_eq!(host.take_calls(), Calls { with_data: 1, without_data: 1, other: 0 });
 }
 
 #[test]

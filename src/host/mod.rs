@@ -32,6 +32,8 @@ pub enum HeaderMap {
     Request,
     /// The response's headers.
     Response,
+    /// The response's trailers; readable when the stream is logged.
+    ResponseTrailers,
 }
 
 /// Which buffer.

@@ -91,6 +91,7 @@ const fn map_type(map: HeaderMap) -> u32 {
     match map {
         HeaderMap::Request => 0,
         HeaderMap::Response => 2,
+        HeaderMap::ResponseTrailers => 3,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -21,6 +21,8 @@ pub enum Habit {
     NeverAnswer,
     /// Answers these bytes to the first read, then closes.
     Answer(&'static [u8]),
+    /// Answers these bytes to the first read, then resets (RST).
+    AnswerAndReset(&'static [u8]),
     /// Answers these bytes to the first read and keeps the connection.
     AnswerOnce(&'static [u8]),
     /// Answers these bytes to every read and keeps the connection.
@@ -31,6 +33,8 @@ pub enum Habit {
     FullQueue,
     /// Echoes.
     Echo,
+    /// Another habit for each connection in turn; the last one is kept.
+    InTurn(&'static [Habit]),
 }
 
 /// A running one; ends when dropped.
@@ -46,6 +50,15 @@ impl Misbehaving {
     pub fn start(habit: Habit) -> Result<Self> {
         if habit == Habit::FullQueue {
             return Self::with_full_queue();
+        }
+        if let Habit::InTurn(habits) = habit {
+            let turn = Arc::new(AtomicUsize::new(0));
+            return Self::serving(move |stream| {
+                let turn = turn.fetch_add(1, Ordering::Relaxed);
+                if let Some(habit) = habits.get(turn).or(habits.last()) {
+                    serve(stream, *habit);
+                }
+            });
         }
         Self::serving(move |stream| serve(stream, habit))
     }
@@ -101,7 +114,7 @@ fn serve(mut stream: TcpStream, habit: Habit) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
     let mut buffer = [0; 16 * 1024];
     match habit {
-        Habit::CloseAtOnce | Habit::FullQueue => {}
+        Habit::CloseAtOnce | Habit::FullQueue | Habit::InTurn(_) => {}
         Habit::CloseAfterRequest => {
             let _ = stream.read(&mut buffer);
         }
@@ -115,6 +128,13 @@ fn serve(mut stream: TcpStream, habit: Habit) {
             let _ = stream.write_all(bytes);
             let _ = stream.shutdown(Shutdown::Write);
             while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+        }
+        Habit::AnswerAndReset(bytes) => {
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(bytes);
+            // What was sent before a reset is lost unless it is on its way.
+            std::thread::sleep(Duration::from_millis(100));
+            let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
         }
         Habit::AnswerOnce(bytes) => {
             let _ = stream.read(&mut buffer);

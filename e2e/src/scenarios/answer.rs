@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, route, vhost, with};
+use crate::envoy::config::{Listener, Proxy, Roles, loopback};
+use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, originate_tls, route, vhost, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
 
@@ -30,7 +30,10 @@ fn routed(settings: Value) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [late(), cut_off(), http2_streams(), broken(), errors(), others()].into_iter().flatten().collect()
+    [late(), cut_off(), http2_streams(), broken(), errors(), retries(), others()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn late() -> Vec<Scenario> {
@@ -93,7 +96,31 @@ fn cut_off() -> Vec<Scenario> {
             .curl(ASK)
             .says("transfer closed")
             .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-            .names("upstream_protocol_error", "likely"),
+            .names("upstream_closed_connection", "likely")
+            .because(&["promised=100", "passed=4"]),
+        Scenario::new("answer/reset_midway", "a TCP reset in the middle of the body looks the same", http())
+            .server(
+                "backend",
+                Server::Made(Habit::AnswerAndReset(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")),
+            )
+            .curl(ASK)
+            .says("transfer closed")
+            .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+            .names("upstream_closed_connection", "likely"),
+        Scenario::new(
+            "answer/cut_off_in_chunks",
+            "chunked, the end of the body is all that is missing",
+            http(),
+        )
+        .server(
+            "backend",
+            Server::Made(Habit::Answer(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            )),
+        )
+        .curl(ASK)
+        .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+        .names("upstream_protocol_error", "likely"),
     ]
 }
 
@@ -155,7 +182,8 @@ fn http2_streams() -> Vec<Scenario> {
         grpc("answer/grpc_unavailable", "the application's own gRPC error, in trailers", Http2::Grpc("14"))
             .says("grpc-status: 14")
             .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
-            .undecided(),
+            .names("application_error", "likely")
+            .because(&["grpc_status=14"]),
         grpc(
             "answer/grpc_unavailable_at_once",
             "the same in headers, without a body",
@@ -163,7 +191,46 @@ fn http2_streams() -> Vec<Scenario> {
         )
         .says("grpc-status: 14")
         .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
-        .undecided(),
+        .names("application_error", "certain")
+        .because(&["grpc_status=14"]),
+        grpc("answer/grpc_not_found", "healthy: NOT_FOUND is an answer to the caller", Http2::Grpc("5"))
+            .says("grpc-status: 5")
+            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        grpc("answer/grpc_not_found_at_once", "healthy: the same in headers", Http2::GrpcRefuses("5"))
+            .says("grpc-status: 5")
+            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        grpc("answer/grpc_ok", "healthy: a call that succeeds", Http2::Grpc("0"))
+            .says("grpc-status: 0")
+            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        Scenario::new("answer/grpc_no_route", "Envoy's 404 for a gRPC call is HTTP 200", {
+            let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
+            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
+        })
+        .server("backend", Server::Nobody)
+        .client(Client::Http2("http", Ask::Grpc))
+        .gets(200)
+        .says("grpc-status: 12")
+        .logs(Log::Http, &[("code", "200"), ("flags", "NR"), ("details", "route_not_found")])
+        .names("route_host_unknown", "likely"),
+        Scenario::new("answer/grpc_timeout", "Envoy's 504 for a gRPC call is HTTP 200", {
+            let route = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
+            let listener = Listener::http("http", json!([vhost("all", &["*"], vec![route])]));
+            Proxy::new([listener], [with(cluster("backend", "backend"), http2())])
+        })
+        .server("backend", Server::Http2(Http2::NeverAnswers))
+        .client(Client::Http2("http", Ask::Grpc))
+        .gets(200)
+        .says("grpc-status: 14")
+        .logs(Log::Http, &[("code", "200"), ("flags", "UT"), ("details", "response_timeout")])
+        .names("upstream_timeout", "certain"),
+        Scenario::new("answer/grpc_to_http1_cluster", "gRPC by HTTP/1 to a server of HTTP/2", {
+            Proxy::new([Listener::http("http", all_to("backend"))], [cluster("backend", "backend")])
+        })
+        .server("backend", Server::Http2(Http2::Grpc("0")))
+        .client(Client::Http2("http", Ask::Grpc))
+        .says("grpc-status: 14")
+        .logs(Log::Http, &[("flags", "UPE")])
+        .names("upstream_protocol_error", "likely"),
         Scenario::new("answer/grpc_upstream_down", "Envoy's own refusal of a gRPC call is HTTP 200", proxy())
             .server("backend", Server::Nobody)
             .client(Client::Http2("http", Ask::Grpc))
@@ -224,16 +291,12 @@ fn broken() -> Vec<Scenario> {
             ],
         )
         .names("upstream_protocol_error", "likely"),
-        Scenario::new(
-            "answer/grpc_to_http1",
-            "gRPC can't be served over HTTP/1, so the cluster is HTTP/2",
-            {
-                Proxy::new(
-                    [Listener::http("http", all_to("backend"))],
-                    [with(cluster("backend", "backend"), http2())],
-                )
-            },
-        )
+        Scenario::new("answer/grpc_to_http1", "gRPC by HTTP/2 to a server of HTTP/1 looks the same", {
+            Proxy::new(
+                [Listener::http("http", all_to("backend"))],
+                [with(cluster("backend", "backend"), http2())],
+            )
+        })
         .server("backend", PLAIN)
         .curl(&[
             "--http2-prior-knowledge",
@@ -246,7 +309,7 @@ fn broken() -> Vec<Scenario> {
             "http://127.0.0.1:{listener:http}/a.B/C",
         ])
         .logs(Log::Http, &[("flags", "UPE")])
-        .names("http2_to_http1_upstream", "likely")
+        .names("upstream_protocol_error", "likely")
         .because(&["grpc=true"]),
         Scenario::new("answer/http10_upstream", "a server of HTTP/1.0 that says so", http())
             .server(
@@ -302,6 +365,73 @@ fn errors() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "500"), ("flags", "URX"), ("details", "via_upstream")])
         .names("application_error", "certain")
         .because(&["attempts=3"]),
+    ]
+}
+
+/// Retries: the last attempt is what the client was told of.
+fn retries() -> Vec<Scenario> {
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let policy = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.5s", "retry_priority": {
+        "name": "envoy.retry_priorities.previous_priorities",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+            "update_frequency": 1,
+        },
+    }});
+    // The first attempt goes to the endpoint of the first priority, the second to the other.
+    let endpoint = |priority: u8, name: &str| json!({"priority": priority, "lb_endpoints": [{"endpoint": {"address": loopback(format!("{{server:{name}}}"))}}]});
+    let both = json!({"load_assignment": {"endpoints": [endpoint(0, "first"), endpoint(1, "second")]}});
+    let proxy = |tls: Value| {
+        let route = with(route("/", "backend"), json!({"route": {"retry_policy": policy}}));
+        let listener = Listener::http("http", json!([vhost("all", &["*"], vec![route])]));
+        Proxy::new([listener], [with(with(cluster("backend", "first"), both.clone()), tls)])
+    };
+    let retried = |name, about, first: Server, second: Server| {
+        Scenario::new(name, about, proxy(json!({}))).server("first", first).server("second", second).curl(ASK)
+    };
+    let fails = || Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }");
+    vec![
+        Scenario::new("answer/retried_then_fine", "healthy: the second attempt succeeds", {
+            routed(json!({"retry_policy": {"retry_on": "5xx", "num_retries": 1}}))
+        })
+        .server("backend", Server::Made(Habit::InTurn(&[Habit::CloseAfterRequest, Habit::AnswerAndKeep(OK)])))
+        .curl(ASK)
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        retried("answer/refused_then_500", "the first endpoint refuses, the second fails", Server::Nobody, fails())
+            .gets(500)
+            .logs(Log::Http, &[("code", "500"), ("details", "via_upstream")])
+            .names("application_error", "certain")
+            .because(&["attempts=2"]),
+        retried("answer/500_then_refused", "the first endpoint fails, the second refuses", fails(), Server::Nobody)
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("flags", "URX,UF")])
+            .names("upstream_refused", "certain")
+            .because(&["attempts=2"]),
+        retried("answer/closed_then_late", "the first endpoint hangs up, the second is late",
+            Server::Made(Habit::CloseAfterRequest), Server::Made(Habit::NeverAnswer))
+            .gets(504)
+            .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_timeout")])
+            .names("upstream_timeout", "certain")
+            .because(&["attempts=2"]),
+        retried("answer/late_then_closed", "the first endpoint is late, the second hangs up",
+            Server::Made(Habit::NeverAnswer), Server::Made(Habit::CloseAfterRequest))
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("details", "upstream_reset_before_response_started{connection_termination}")])
+            .names("upstream_closed_connection", "likely")
+            .because(&["attempts=2"]),
+        Scenario::new("answer/plaintext_then_500", "the first endpoint speaks no TLS, the second fails", {
+            proxy(originate_tls(json!({})))
+        })
+        .server("first", fails())
+        .server("second", Server::Nginx(
+            "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 500; }",
+        ))
+        .curl(ASK)
+        .gets(500)
+        .logs(Log::Http, &[("code", "500"), ("details", "via_upstream")])
+        .names("application_error", "certain")
+        .because(&["attempts=2"]),
     ]
 }
 

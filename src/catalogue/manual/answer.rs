@@ -31,7 +31,8 @@ pub(super) static HTTP2_TO_HTTP1_UPSTREAM: Entry = Entry {
     happened: "The port is declared as `http2` or `grpc`, or a DestinationRule upgrades to HTTP/2, \
         and the server knows only HTTP/1.1.",
     looks_like: "`502 UPE upstream_reset_before_response_started{protocol_error}`, upstream \
-        protocol HTTP/2.",
+        protocol HTTP/2. No attribute of Envoy's tells a filter the upstream's protocol, so meshwhy \
+        says `upstream_protocol_error`; `%UPSTREAM_PROTOCOL%` in the access log decides.",
     confirm: r#"# HTTP/2 without TLS fails, HTTP/1.1 works:
 kubectl exec POD -n NAMESPACE -c istio-proxy -- curl -sv --http2-prior-knowledge http://POD_IP:TARGET_PORT/
 kubectl exec POD -n NAMESPACE -c istio-proxy -- curl -sv --http1.1 http://POD_IP:TARGET_PORT/
@@ -62,22 +63,25 @@ spec:
 pub(super) static UPSTREAM_PROTOCOL_ERROR: Entry = Entry {
     title: "The upstream's answer breaks HTTP",
     happened: "Envoy couldn't parse the answer: an invalid header, two different lengths, a bad \
-        chunk, headers too large, or bytes that are no HTTP. Envoy is stricter than most clients.",
-    looks_like: "`502 UPE upstream_reset_before_response_started{protocol_error}`; in the middle \
-        of a body `200 UPE`, and the client sees it cut off.",
+        chunk, headers too large, or bytes that are no HTTP. Envoy is stricter than most clients. \
+        Or the two speak different versions of HTTP: gRPC to a port that is declared `http` goes \
+        out as HTTP/1.1, which a gRPC server can't read.",
+    looks_like: "`502 UPE upstream_reset_before_response_started{protocol_error}`, for gRPC `200` \
+        with `grpc-status: 14`; in the middle of a body `200 UPE`, and the client sees it cut off.",
     confirm: r#"# The raw answer:
 kubectl exec POD -n NAMESPACE -c istio-proxy -- curl -sv --raw http://POD_IP:TARGET_PORT/PATH -o /dev/null
 # What the codec objects to (back to warning afterwards):
 istioctl proxy-config log POD.NAMESPACE --level http:debug,client:debug"#,
     fix: "Correct the application: one `Content-Length` or chunked, never both; no duplicate \
         `Transfer-Encoding` (frameworks that copy headers from a backend's answer do that); no \
-        control characters in header values.",
+        control characters in header values. A port for gRPC is named `grpc` (or has \
+        `appProtocol: grpc`).",
     fix_yaml: None,
     section: None,
     confused_with: &[Cause::Http2ToHttp1Upstream, Cause::UpstreamClosedConnection],
     tell_apart: "Upstream protocol HTTP/2 and every request failing points to the declared port. A \
-        reset or a crash in the middle of a body also shows as `200 UPE`: look at the upstream's \
-        log.",
+        crash in the middle of a chunked body also shows as `200 UPE`: look at the upstream's log. \
+        Where the body had a length, meshwhy compares, and says `upstream_closed_connection`.",
 };
 
 pub(super) static UPSTREAM_TIMEOUT: Entry = Entry {
@@ -160,13 +164,14 @@ spec:
 };
 
 pub(super) static UPSTREAM_CLOSED_CONNECTION: Entry = Entry {
-    title: "The upstream closed the connection before answering",
+    title: "The upstream closed the connection before it had answered in full",
     happened: "The connection ended while the proxy waited for the answer. Two usual reasons: the \
         upstream's keep-alive timeout is shorter than the proxy's, so that a request meets a \
         closing connection; or the process crashed or was stopped.",
     looks_like: "`503 UC upstream_reset_before_response_started{connection_termination}`, body \
         `upstream connect error or disconnect/reset before headers`. A few per thousand: \
-        keep-alive. In bursts: restarts.",
+        keep-alive. In bursts: restarts. In the middle of a body: `200 UPE \
+        upstream_reset_after_response_started{protocol_error}`, fewer bytes than `content-length`.",
     confirm: r#"# Restarts, OOM kills, rollouts at that time?
 kubectl get pods -n NAMESPACE -l app=APP
 kubectl describe pod SERVER_POD -n NAMESPACE | grep -A6 'Last State'
@@ -204,7 +209,9 @@ pub(super) static APPLICATION_ERROR: Entry = Entry {
     title: "The application answered with an error",
     happened: "The upstream sent a 5xx itself, and the mesh passed it on. Nothing in the proxy \
         went wrong.",
-    looks_like: "`5xx` with flag `-` and `via_upstream`.",
+    looks_like: "`5xx` with flag `-` and `via_upstream`. For gRPC `200` and `grpc-status` 2, 4, 12, 13, \
+        14 or 15 (UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS); others, \
+        such as NOT_FOUND, are answers to the caller.",
     confirm: r#"# via_upstream on the server's sidecar too? Then it is the application.
 kubectl logs SERVER_POD -n NAMESPACE -c istio-proxy | grep via_upstream | grep '" 5'
 kubectl logs SERVER_POD -n NAMESPACE --tail=100
