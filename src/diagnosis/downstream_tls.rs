@@ -33,9 +33,11 @@ fn no_chain(e: &Evidence) -> Option<Verdict> {
     // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS, or there is no
     // inspector and the chains differ in something else.
     let Some(note) = &e.downstream.transport_failure else {
-        return match e.downstream.sni {
-            Some(_) => Verdict::likely(Cause::NoFilterChainForSni, FAILURE),
-            None => Verdict::possible(Cause::NoFilterChainForSni, FAILURE),
+        return match (&e.downstream.sni, e.direction) {
+            (Some(_), _) => Verdict::likely(Cause::NoFilterChainForSni, FAILURE),
+            // A client that waits for the server to speak first sends nothing that the inspector could judge.
+            (None, Direction::Inbound) => Verdict::possible(Cause::PlaintextToStrictMtls, FAILURE),
+            (None, _) => Verdict::possible(Cause::NoFilterChainForSni, FAILURE),
         };
     };
     let plain_http = note.tls_reason() == Some("HTTP_REQUEST");

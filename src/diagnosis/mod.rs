@@ -6,6 +6,8 @@
 
 mod answer;
 mod client_bytes;
+#[cfg(test)]
+mod corpus;
 mod downstream_tls;
 mod limits;
 mod passthrough;

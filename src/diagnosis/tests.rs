@@ -136,6 +136,20 @@ fn a_body_that_ends_too_early_was_cut_short() {
 }
 
 #[test]
+fn no_filter_chain_without_a_word_of_the_inspector() {
+    let listener = |sni: Option<&str>, direction| {
+        let details = Details::new("filter_chain_not_found");
+        let mut e = Evidence { layer: Layer::Listener, details, direction, ..Evidence::default() };
+        e.downstream.sni = sni.map(str::to_owned);
+        named(&e)
+    };
+    let (gateway, inbound) = (Direction::Gateway, Direction::Inbound);
+    assert_eq!(listener(None, gateway), Some(("no_filter_chain_for_sni", "possible")));
+    assert_eq!(listener(None, inbound), Some(("plaintext_to_strict_mtls", "possible")));
+    assert_eq!(listener(Some("a.test.com"), inbound), Some(("no_filter_chain_for_sni", "likely")));
+}
+
+#[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
     let id = "rbac_access_denied_matched_policy[ns[prod]-policy[deny-all]-rule[0]]";
     let verdict = diagnose(&stream(403, "-", id)).unwrap();

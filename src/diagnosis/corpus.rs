@@ -1,0 +1,137 @@
+//! Failures from public issue trackers, and what the rules make of the little that people report.
+//!
+//! `cargo test -p meshwhy --lib corpus -- --nocapture` prints them all.
+
+use serde_json::Value;
+
+use super::{Confidence, Verdict, diagnose};
+use crate::catalogue::Cause;
+use crate::evidence::{
+    ClusterName, Details, Direction, Evidence, Flags, GrpcStatus, Layer, Page, TransportFailure,
+};
+
+/// What is known of a thread's end, against the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Score {
+    /// The cause that the thread ended on.
+    Right,
+    /// A more general one, and nothing better was to be seen.
+    General,
+    /// Another one.
+    Wrong,
+    /// None, or `unclassified`.
+    Silent,
+    /// Nobody found out.
+    Open,
+}
+
+/// What the rules have to reach of the threads with an end. Raise it when they do better.
+const RIGHT_AT_LEAST: usize = 36;
+
+fn entries() -> Vec<Value> {
+    serde_norway::from_str(include_str!("corpus.yaml")).unwrap()
+}
+
+fn evidence(entry: &Value) -> Evidence {
+    const KNOWN: &[&str] = &[
+        "thread",
+        "cause",
+        "general",
+        "layer",
+        "direction",
+        "code",
+        "flags",
+        "details",
+        "upstream_failure",
+        "cluster",
+        "route",
+        "sni",
+        "tls",
+        "protocol",
+        "grpc",
+        "grpc_status",
+        "page",
+        "sni_is_authority",
+        "certificate_covers_authority",
+    ];
+    let unknown = entry.as_object().unwrap().keys().find(|key| !KNOWN.contains(&key.as_str()));
+    assert_eq!(unknown, None, "{entry}");
+    let text = |key: &str| entry[key].as_str().map(str::to_owned);
+    let details = Details::new(entry["details"].as_str().unwrap_or_default());
+    let mut e = Evidence {
+        layer: match entry["layer"].as_str() {
+            None => Layer::Http,
+            Some("tcp") => Layer::Tcp,
+            Some("listener") => Layer::Listener,
+            Some(other) => panic!("{other}"),
+        },
+        direction: match entry["direction"].as_str() {
+            None => Direction::Gateway,
+            Some("inbound") => Direction::Inbound,
+            Some(other) => panic!("{other}"),
+        },
+        code: entry["code"].as_u64().and_then(|code| u16::try_from(code).ok()),
+        flags: Flags::from_short(entry["flags"].as_str().unwrap_or_default()),
+        ..Evidence::default()
+    };
+    e.route.name = text("route");
+    e.downstream.sni = text("sni");
+    e.downstream.tls_version = entry["tls"].as_bool().map(|_| "TLS".to_owned());
+    e.downstream.protocol = text("protocol");
+    e.downstream.grpc = entry["grpc"].as_bool();
+    e.downstream.sni_is_authority = entry["sni_is_authority"].as_bool();
+    e.downstream.certificate_covers_authority = entry["certificate_covers_authority"].as_bool();
+    e.upstream.cluster = text("cluster").and_then(|name| ClusterName::new(&name));
+    e.upstream.transport_failure = text("upstream_failure")
+        .and_then(|reason| TransportFailure::new(&reason))
+        .or_else(|| details.transport_failure());
+    e.answer.grpc_status = entry["grpc_status"].as_u64().and_then(|n| u8::try_from(n).ok()).map(GrpcStatus);
+    e.answer.page = entry["page"].as_str().map(|id| {
+        assert_eq!(id, Page::PlaintextToTlsPort.id());
+        Page::PlaintextToTlsPort
+    });
+    e.details = details;
+    e
+}
+
+fn score(entry: &Value, verdict: Option<&Verdict>) -> Score {
+    let expected = entry["cause"].as_str().unwrap();
+    if expected == "open" {
+        return Score::Open;
+    }
+    assert!(Cause::from_id(expected).is_some(), "no such cause: {expected}");
+    let general = entry["general"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match verdict.map(|v| v.cause) {
+        None | Some(Cause::Unclassified) => Score::Silent,
+        Some(cause) if cause.id() == expected => Score::Right,
+        Some(cause) if general.iter().any(|id| id == cause.id()) => Score::General,
+        Some(_) => Score::Wrong,
+    }
+}
+
+#[test]
+fn the_corpus_is_classified_and_no_certainty_is_wrong() {
+    let mut scores = Vec::new();
+    for entry in entries() {
+        let verdict = diagnose(&evidence(&entry));
+        let score = score(&entry, verdict.as_ref());
+        let said =
+            verdict.as_ref().map_or("-".to_owned(), |v| format!("{} {}", v.cause.id(), v.confidence.id()));
+        let (thread, expected) = (entry["thread"].as_str().unwrap(), entry["cause"].as_str().unwrap());
+        println!("{:7} {thread:34} {said:42} {expected}", format!("{score:?}").to_lowercase());
+        let certain = verdict.is_some_and(|v| v.confidence == Confidence::Certain);
+        assert!(!(certain && matches!(score, Score::Wrong | Score::General)), "{entry}");
+        scores.push(score);
+    }
+    let count = |wanted| scores.iter().filter(|score| **score == wanted).count();
+    println!(
+        "{} failures: {} right, {} general, {} wrong, {} silent; {} without a known end",
+        scores.len(),
+        count(Score::Right),
+        count(Score::General),
+        count(Score::Wrong),
+        count(Score::Silent),
+        count(Score::Open),
+    );
+    assert!(count(Score::Right) >= RIGHT_AT_LEAST, "{} right", count(Score::Right));
+}
