@@ -12,6 +12,7 @@ pub mod config;
 pub mod diagnosis;
 pub mod evidence;
 pub mod filter;
+mod find;
 mod hash;
 pub mod history;
 pub mod host;

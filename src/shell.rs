@@ -22,10 +22,13 @@ type Hasher = BuildHasherDefault<crate::hash::Fnv>;
 
 /// What one VM (one worker thread) holds.
 struct Worker {
-    plugins: HashMap<u32, Plugin, Hasher>,
+    plugins: Plugins,
     streams: HashMap<u32, Stream, Hasher>,
     series: Series,
 }
+
+/// The plugins of one VM by their contexts: a handful, so they are simply looked through.
+struct Plugins(Vec<(u32, Plugin)>);
 
 /// A stream or connection, and the plugin it belongs to.
 struct Stream {
@@ -42,7 +45,7 @@ thread_local! {
     // Never dropped: a VM ends without asking.
     static WORKER: ManuallyDrop<RefCell<Worker>> = const {
         ManuallyDrop::new(RefCell::new(Worker {
-            plugins: HashMap::with_hasher(Hasher::new()),
+            plugins: Plugins(Vec::new()),
             streams: HashMap::with_hasher(Hasher::new()),
             series: Series::new(),
         }))
@@ -58,10 +61,25 @@ fn with_worker(work: impl FnOnce(&mut Worker)) {
     });
 }
 
+impl Plugins {
+    fn get_mut(&mut self, context: u32) -> Option<&mut Plugin> {
+        self.0.iter_mut().find(|(of, _)| *of == context).map(|(_, plugin)| plugin)
+    }
+
+    fn remove(&mut self, context: u32) {
+        self.0.retain(|(of, _)| *of != context);
+    }
+
+    fn insert(&mut self, context: u32, plugin: Plugin) {
+        self.remove(context);
+        self.0.push((context, plugin));
+    }
+}
+
 impl Worker {
     fn stream(&mut self, context: u32) -> Option<(&mut Kind, &mut Plugin, &mut Series)> {
         let stream = self.streams.get_mut(&context)?;
-        let plugin = self.plugins.get_mut(&stream.plugin)?;
+        let plugin = self.plugins.get_mut(stream.plugin)?;
         Some((&mut stream.kind, plugin, &mut self.series))
     }
 
@@ -82,13 +100,13 @@ impl Worker {
         match &mut stream.kind {
             Kind::Http(http) => {
                 if http.on_response_headers(&Proxy, end_of_stream)
-                    && let Some(plugin) = self.plugins.get_mut(&plugin)
+                    && let Some(plugin) = self.plugins.get_mut(plugin)
                 {
                     http.on_error_headers(&Proxy, plugin);
                 }
             }
             Kind::Connection(_) => {
-                if let Some(plugin) = self.plugins.get_mut(&plugin) {
+                if let Some(plugin) = self.plugins.get_mut(plugin) {
                     plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
                 }
             }
@@ -115,7 +133,7 @@ impl Worker {
             None => {}
         }
         // Access loggers have no stream of their own: Envoy logs on the plugin's context.
-        match self.plugins.get_mut(&context) {
+        match self.plugins.get_mut(context) {
             Some(plugin) if plugin.role() == Role::AccessLog => {
                 plugin.on_access_log(&Proxy, &mut self.series)
             }
@@ -136,7 +154,7 @@ pub extern "C" fn proxy_abi_version_0_2_1() {}
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
     with_worker(|worker| {
-        let Some(plugin) = worker.plugins.get_mut(&parent) else { return };
+        let Some(plugin) = worker.plugins.get_mut(parent) else { return };
         let kind = match plugin.role() {
             Role::Http => Kind::Http(HttpStream::new(plugin.samples_next())),
             Role::Connection => Kind::Connection(Box::new(Connection::new(plugin.samples_next()))),
@@ -150,12 +168,8 @@ pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
     with_worker(|worker| match Plugin::configure(&Proxy) {
-        Some(plugin) => {
-            worker.plugins.insert(context, plugin);
-        }
-        None => {
-            worker.plugins.remove(&context);
-        }
+        Some(plugin) => worker.plugins.insert(context, plugin),
+        None => worker.plugins.remove(context),
     });
     1
 }
@@ -199,7 +213,7 @@ pub extern "C" fn proxy_on_log(context: u32) {
 pub extern "C" fn proxy_on_delete(context: u32) {
     with_worker(|worker| {
         if worker.streams.remove(&context).is_none() {
-            worker.plugins.remove(&context);
+            worker.plugins.remove(context);
         }
     });
 }

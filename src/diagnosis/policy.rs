@@ -3,6 +3,7 @@
 use super::Verdict;
 use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, MixerStatus, Resource};
+use crate::find::split_once;
 
 const RBAC: &str = "rbac_access_denied_matched_policy";
 
@@ -86,8 +87,8 @@ fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
 
 /// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.
 fn policy(id: &str) -> Option<Resource> {
-    let (_, rest) = id.split_once("ns[")?;
-    let (namespace, rest) = rest.split_once("]-policy[")?;
+    let (_, rest) = split_once(id, "ns[")?;
+    let (namespace, rest) = split_once(rest, "]-policy[")?;
     let (name, _) = rest.split_once(']')?;
     Resource::new("AuthorizationPolicy", namespace, name)
 }

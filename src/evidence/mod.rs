@@ -23,6 +23,7 @@ pub use names::{covers, host_of};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
 
+use crate::find::holds;
 use crate::wire::FirstBytes;
 
 /// Istio's name for an outbound listener's default chain (1.29 and 1.31; not the catch-all of `virtualOutbound`).
@@ -230,7 +231,7 @@ impl Page {
             ("the ssl certificate error", Page::ClientCertificateRefused),
         ];
         let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-        SENTENCES.iter().find(|(sentence, _)| text.contains(sentence)).map(|(_, page)| *page)
+        SENTENCES.iter().find(|(sentence, _)| holds(&text, sentence)).map(|(_, page)| *page)
     }
 
     /// The value in the evidence.

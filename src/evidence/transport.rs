@@ -1,5 +1,7 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
+use crate::find::{holds, split_once};
+
 /// `transport_failure_reason` of either side, or what stands for it in the details.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportFailure(String);
@@ -22,13 +24,13 @@ pub enum ConnectError {
 impl TransportFailure {
     /// Takes the reason with spaces, as properties have them, or underscores, as details have them.
     pub fn new(reason: &str) -> Option<Self> {
-        let spaced = match reason.split_once("connect_error:_") {
+        let spaced = match split_once(reason, "connect_error:_") {
             Some((kind, error)) => {
                 format!("{}connect error: {}", kind.replace('_', " "), error.replace('_', " "))
             }
             None => reason.to_owned(),
         };
-        let trimmed = spaced.trim();
+        let trimmed = spaced.trim_ascii();
         (!trimmed.is_empty() && trimmed != "-").then(|| Self(trimmed.to_owned()))
     }
 
@@ -39,7 +41,7 @@ impl TransportFailure {
 
     /// Whether it holds this word.
     pub fn has(&self, word: &str) -> bool {
-        self.0.contains(word)
+        holds(&self.0, word)
     }
 
     /// Whether it speaks of TLS at all.
@@ -56,7 +58,7 @@ impl TransportFailure {
     /// BoringSSL's reason word, such as `WRONG_VERSION_NUMBER`. The number before it is the same
     /// reason, but differs between builds.
     pub fn tls_reason(&self) -> Option<&str> {
-        let (_, after) = self.0.split_once("OPENSSL_internal:")?;
+        let (_, after) = split_once(&self.0, "OPENSSL_internal:")?;
         let word = after.split([':', '|', '}', ' ']).next().unwrap_or_default();
         (!word.is_empty()).then_some(word)
     }
@@ -65,8 +67,8 @@ impl TransportFailure {
     ///
     /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
     pub fn connect_error(&self) -> Option<ConnectError> {
-        let (_, error) = self.0.split_once("connect error: ")?;
-        let error = error.split('|').next().unwrap_or(error).trim();
+        let (_, error) = split_once(&self.0, "connect error: ")?;
+        let error = error.split('|').next().unwrap_or(error).trim_ascii();
         Some(match error {
             "111" | "Connection refused" => ConnectError::Refused,
             "113"

@@ -4,6 +4,7 @@ use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::diagnose;
 use crate::evidence::{Answer, Flags, GrpcStatus, Page};
+use crate::find::holds;
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
@@ -183,5 +184,5 @@ fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
 fn bears_a_proxys_mark(host: &impl Host) -> bool {
     let server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
     let via = host.header(HeaderMap::Response, "via").ok().flatten();
-    String::from_utf8_lossy(&server).contains("envoy") || via.is_some()
+    holds(&String::from_utf8_lossy(&server), "envoy") || via.is_some()
 }

@@ -3,7 +3,10 @@
 use core::fmt::Write as _;
 
 /// An object of texts and, behind them, numbers. The texts must be clean (see [`super::clean`]).
-pub(super) fn object<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>, numbers: &[(&str, u64)]) -> String {
+pub(super) fn object<'a>(
+    texts: &mut dyn Iterator<Item = (&'a str, &'a str)>,
+    numbers: &[(&str, u64)],
+) -> String {
     let mut out = String::from("{");
     let mut separator = "";
     for (key, value) in texts {

@@ -60,9 +60,13 @@ impl Report {
         .filter_map(|(key, value)| value.map(|v| (key, v)))
     }
 
+    fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields().map(|(key, value)| (key.strip_prefix("meshwhy.").unwrap_or(key), value))
+    }
+
     /// All of it as one JSON object.
     pub fn json(&self) -> String {
-        json::object(self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value)), &[])
+        json::object(&mut self.named(), &[])
     }
 
     /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.
@@ -71,10 +75,10 @@ impl Report {
             Counter::Failures => "meshwhy",
             Counter::Observations => "meshwhy_observation",
         };
-        let named = self.fields().map(|(key, value)| (key.trim_start_matches("meshwhy."), value));
-        let fields = [("event", event)].into_iter().chain(named).chain([("direction", self.direction.id())]);
+        let last = [("direction", self.direction.id())];
+        let mut fields = [("event", event)].into_iter().chain(self.named()).chain(last);
         let counts: &[(&str, u64)] = if suppressed > 0 { &[("suppressed", suppressed)] } else { &[] };
-        json::object(fields, counts)
+        json::object(&mut fields, counts)
     }
 }
 

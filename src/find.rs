@@ -1,0 +1,35 @@
+//! Finds words in texts. The standard library's search is made for long ones: with what it says when it panics it
+//! would be a sixteenth of the module.
+
+/// Whether `text` holds `word`.
+pub(crate) fn holds(text: &str, word: &str) -> bool {
+    position(text.as_bytes(), word.as_bytes()).is_some()
+}
+
+/// What stands before and behind the first `word`.
+pub(crate) fn split_once<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let (before, rest) = text.split_at_checked(position(text.as_bytes(), word.as_bytes())?)?;
+    Some((before, rest.strip_prefix(word)?))
+}
+
+fn position(text: &[u8], word: &[u8]) -> Option<usize> {
+    let first = word.first()?;
+    let begins = |at: &usize| {
+        let rest = text.get(*at..).unwrap_or_default();
+        rest.first() == Some(first) && rest.starts_with(word)
+    };
+    (0..text.len()).find(begins)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_are_found_where_the_standard_library_finds_them(text in "[ab\u{e9}]{0,12}", word in "[ab\u{e9}]{1,3}") {
+            prop_assert_eq!(super::holds(&text, &word), text.contains(&word));
+            prop_assert_eq!(super::split_once(&text, &word), text.split_once(word.as_str()));
+        }
+    }
+}
