@@ -24,6 +24,8 @@ demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leav
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
 	cargo test -p meshwhy -p meshwhy-dist -- --quiet
+	$(say) "The module in an interpreter: costs, hostile proxies"
+	cargo test -p vm -- --quiet
 	$(say) "Scenarios against a real Envoy (the first run downloads it)"
 	cargo test -p e2e
 

@@ -3,22 +3,17 @@
 
 /// Whether `text` holds `word`.
 pub(crate) fn holds(text: &str, word: &str) -> bool {
-    position(text.as_bytes(), word.as_bytes()).is_some()
+    split_once(text, word).is_some()
 }
 
 /// What stands before and behind the first `word`.
 pub(crate) fn split_once<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
-    let (before, rest) = text.split_at_checked(position(text.as_bytes(), word.as_bytes())?)?;
-    Some((before, rest.strip_prefix(word)?))
-}
-
-fn position(text: &[u8], word: &[u8]) -> Option<usize> {
-    let first = word.first()?;
-    let begins = |at: &usize| {
-        let rest = text.get(*at..).unwrap_or_default();
-        rest.first() == Some(first) && rest.starts_with(word)
-    };
-    (0..text.len()).find(begins)
+    // Of a single character the standard library's search is small and fast.
+    let beginnings = text.match_indices(word.chars().next()?);
+    beginnings.map(|(at, _)| at).find_map(|at| {
+        let (before, rest) = text.split_at_checked(at)?;
+        Some((before, rest.strip_prefix(word)?))
+    })
 }
 
 #[cfg(test)]

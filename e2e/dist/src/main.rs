@@ -18,7 +18,7 @@ usage: cargo dist [--max-bytes N]           build dist/meshwhy.wasm and dist/mes
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL";
 
 /// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
-const DEFAULT_MAX_BYTES: usize = 172 * 1024;
+const DEFAULT_MAX_BYTES: usize = 150_000;
 
 /// What was asked for on the command line.
 #[derive(Debug, PartialEq, Eq)]
