@@ -9,10 +9,13 @@ MAKEFLAGS += --no-print-directory
 MODULE_URL ?=
 # KEEP=1 leaves the demo running.
 KEEP ?=
+# How many callbacks `make fuzz` makes, and the seed that shows a failure again.
+FUZZ_CALLS ?= 1000000
+FUZZ_SEED ?=
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo test lint bench dist docs manifests clean toolchain
+.PHONY: help demo test fuzz lint bench dist docs manifests clean toolchain
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +31,10 @@ test: dist ## Run all tests, those against a real Envoy included
 	cargo test -p vm -- --quiet
 	$(say) "Scenarios against a real Envoy (the first run downloads it)"
 	cargo test -p e2e
+
+fuzz: dist ## Try to break the module for minutes: a million callbacks of a hostile proxy (FUZZ_CALLS, FUZZ_SEED)
+	$(say) "The module against a hostile proxy"
+	MESHWHY_FUZZ_CALLS=$(FUZZ_CALLS) $(if $(FUZZ_SEED),MESHWHY_FUZZ_SEED=$(FUZZ_SEED)) cargo test -q -p vm --test hostile -- --nocapture
 
 lint: toolchain ## Check formatting, clippy (native and wasm) and documentation
 	$(say) "Formatting"

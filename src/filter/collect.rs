@@ -32,9 +32,13 @@ const TERMINATION: &str = "connection\0termination_details";
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
+/// The most bytes of an attribute that are looked at: several times what Envoy's own words take.
+const LONGEST_ATTRIBUTE: usize = 4096;
+
 /// An attribute as text; what can't be read counts as not seen.
 fn text(host: &impl Host, path: &str) -> Option<String> {
-    let bytes = host.property(path).ok().flatten()?;
+    let mut bytes = host.property(path).ok().flatten()?;
+    bytes.truncate(LONGEST_ATTRIBUTE);
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 

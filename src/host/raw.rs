@@ -138,7 +138,11 @@ impl Host for Proxy {
     fn buffer(&self, buffer: Buffer, start: usize, max: usize) -> Result<Vec<u8>> {
         // SAFETY: as above.
         fetch(|data, size| unsafe { proxy_get_buffer_bytes(buffer_type(buffer), start, max, data, size) })
-            .map(Option::unwrap_or_default)
+            .map(|found| {
+                let mut bytes = found.unwrap_or_default();
+                bytes.truncate(max);
+                bytes
+            })
     }
 
     fn define_metric(&self, kind: MetricKind, name: &str) -> Result<MetricId> {

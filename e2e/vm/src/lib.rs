@@ -7,12 +7,13 @@ pub mod costs;
 pub mod hostile;
 mod machine;
 pub mod proxy;
+mod random;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-pub use machine::{Callback, Machine};
+pub use machine::{Callback, Machine, imports};
 
 /// The repository's root.
 pub fn root() -> PathBuf {

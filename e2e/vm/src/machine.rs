@@ -105,6 +105,14 @@ impl<P: Proxy> Machine<P> {
     }
 }
 
+/// The host functions that the module may call, in alphabetical order.
+pub fn imports(wasm: &[u8]) -> Result<Vec<String>> {
+    let module = Module::new(&Engine::default(), wasm)?;
+    let mut names: Vec<String> = module.imports().map(|i| format!("{}.{}", i.module(), i.name())).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// A host function's view of the module.
 struct Inside<'c, 'a, P>(&'c mut Caller<'a, P>);
 
