@@ -109,10 +109,10 @@ impl Events {
 }
 
 fn cases() -> Vec<Case> {
-    let http = |name, host| Case { name, config: "{}", host, events: Events::Http };
+    let http = |name, host| Case { name, config: r#"{"observe_every":0}"#, host, events: Events::Http };
     let connection = |name, reads: Vec<Vec<u8>>| Case {
         name,
-        config: r#"{"role":"connection"}"#,
+        config: r#"{"role":"connection","observe_every":0}"#,
         host: MemoryHost::new().with_number("response.flags", 0),
         events: Events::Connection(reads),
     };
@@ -131,6 +131,12 @@ fn cases() -> Vec<Case> {
             events: Events::Configure,
         },
         http("http: success", answer(200, 0, "via_upstream")),
+        Case {
+            name: "http: success, 1 in observe_every",
+            config: r#"{"observe_every":1}"#,
+            host: answer(200, 0, "via_upstream"),
+            events: Events::Http,
+        },
         http("http: the application's 404", answer(404, 0, "via_upstream")),
         http("http: the application's 500", answer(500, 0, "via_upstream")),
         http("http: cluster missing", cluster_missing()),

@@ -82,8 +82,17 @@ const PROPERTIES: &[&str] = &[
     "xds.virtual_host_name",
 ];
 
-/// `0` is the request's map, `2` the response's. `via` and `server` tell whether another proxy made the answer.
-const HEADERS: &[&str] = &["0/content-type", "2/:status", "2/server", "2/via"];
+/// `0` is the request's map, `2` the response's. `via` and `server` tell whether another proxy made the answer; the lengths, whether an
+/// HTTP/1.0 server did.
+const HEADERS: &[&str] = &[
+    "0/content-type",
+    "2/:status",
+    "2/connection",
+    "2/content-length",
+    "2/server",
+    "2/transfer-encoding",
+    "2/via",
+];
 
 /// The beginning of an error page, of the client's bytes and of the upstream's; and the plugin's configuration.
 const BUFFERS: &[u32] = &[1, 2, 3, 7];
