@@ -71,6 +71,79 @@ fn success_costs_one_read_and_nothing_else() {
     assert!(host.state_keys().is_empty() && host.metrics().is_empty() && host.lines().is_empty());
 }
 
+/// A request to a host that nobody declared, looked at.
+fn bypassing() -> MemoryHost {
+    success()
+        .with_property("xds.cluster_name", "PassthroughCluster")
+        .with_property("xds.route_name", "allow_any")
+        .with_property("xds.node.id", "sidecar~10.0.0.1~app.default~default.svc.cluster.local")
+        .with_number("xds.listener_direction", 2)
+}
+
+fn looked_at(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
+    let mut stream = HttpStream::new(plugin.samples_next());
+    stream.on_response_headers(host, false);
+    stream.on_response_body(host, true);
+    if !stream.passed_whole() {
+        stream.on_log(host, plugin, series);
+    }
+}
+
+#[test]
+fn one_success_in_so_many_is_looked_at() {
+    let observed = |config: &str| {
+        let (host, mut plugin, mut series) = (bypassing(), plugin(config), Series::default());
+        (0..1_000).for_each(|_| looked_at(&host, &mut plugin, &mut series));
+        counted(&host).first().map_or(0, |(_, count)| *count)
+    };
+    assert_eq!(observed(r#"{"observe_every":0}"#), 0);
+    assert_eq!(observed(r#"{"observe_every":1}"#), 1_000);
+    assert!((5..=20).contains(&observed("{}")), "{}", observed("{}"));
+}
+
+#[test]
+fn an_observation_is_counted_and_logged_but_never_filter_state() {
+    let host = bypassing();
+    looked_at(&host, &mut plugin(r#"{"observe_every":1,"log":"all"}"#), &mut Series::default());
+    let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
+    assert!(
+        name.contains("cause=.=traffic_bypasses_mesh") && name.ends_with("meshwhy_observations_total"),
+        "{name}"
+    );
+    let [(Level::Info, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    assert!(line.starts_with(r#"{"event":"meshwhy_observation","#), "{line}");
+    assert!(host.state_keys().is_empty(), "{:?}", host.state_keys());
+}
+
+#[test]
+fn what_a_look_costs() {
+    let host = bypassing().with_header(HeaderMap::Response, "content-length", "2");
+    let (mut plugin, mut series) = (plugin(r#"{"observe_every":1}"#), Series::default());
+    looked_at(&host, &mut plugin, &mut series);
+    host.take_calls();
+    looked_at(&host, &mut plugin, &mut series);
+    // Status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService.
+    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 2, other: 1 });
+}
+
+#[test]
+fn a_connection_that_is_looked_at_reads_the_answer_too() {
+    let host = MemoryHost::new()
+        .with_number("response.flags", 0)
+        .with_property("xds.cluster_name", "outbound|80||a.default.svc");
+    let mut plugin = plugin(r#"{"role":"connection","observe_every":1}"#);
+    let mut connection = Connection::new(plugin.samples_next());
+    host.set_buffer(Buffer::DownstreamData, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.on_downstream_data(&host);
+    host.set_buffer(Buffer::UpstreamData, b"HTTP/1.0 200 OK\r\n\r\n");
+    connection.on_upstream_data(&host);
+    connection.on_log(&host, &mut plugin, &mut Series::default());
+    let counted = counted(&host);
+    let causes: Vec<_> = counted.iter().filter_map(|(name, _)| name.split(";.;").next()).collect();
+    assert_eq!(causes, ["cause=.=http_treated_as_tcp", "cause=.=http10_upstream"]);
+    assert_eq!(host.state_keys(), ["meshwhy.first_bytes"]);
+}
+
 #[test]
 fn a_response_that_is_cut_off_is_looked_at() {
     let details = "upstream_reset_after_response_started{connection_termination}";
@@ -328,10 +401,12 @@ fn lines_are_limited_and_say_how_many_were_left_out() {
 fn everything(host: &MemoryHost) {
     let mut series = Series::default();
     for role in ["http", "connection", "access_log"] {
-        let config = format!(r#"{{"role":"{role}","log":"all","response_header":"x-why"}}"#);
+        let config =
+            format!(r#"{{"role":"{role}","log":"all","observe_every":1,"response_header":"x-why"}}"#);
         let mut plugin = plugin(&config);
         http(host, &mut plugin, &mut series);
-        let mut connection = Connection::default();
+        looked_at(host, &mut plugin, &mut series);
+        let mut connection = Connection::new(true);
         connection.on_downstream_data(host);
         connection.on_upstream_data(host);
         connection.on_log(host, &mut plugin, &mut series);
@@ -365,6 +440,9 @@ const PATHS: &[&str] = &[
     "xds.route_metadata.filter_metadata.istio.config",
     "xds.cluster_metadata.filter_metadata.istio.config",
     "meshwhy.first_bytes",
+    "metadata.filter_metadata.istio.mixer.status",
+    "xds.upstream_host_metadata.filter_metadata.istio.workload",
+    "filter_state.meshwhy.listener.http",
 ];
 
 fn is_plain(text: &str) -> bool {
