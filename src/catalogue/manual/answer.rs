@@ -22,8 +22,9 @@ kubectl exec POD -n NAMESPACE -c istio-proxy -- pilot-agent request GET clusters
     section: Some(PageSection::Http10Service),
     confused_with: &[Cause::Http10Client, Cause::UpstreamClosedConnection],
     tell_apart: "`426` is about the client's request, never about the upstream. An HTTP/1.1 \
-        upstream that sends `Connection: close` without a length looks the same to the proxy; the \
-        first line of the answer decides.",
+        upstream that sends `Connection: close` without a length looks the same to the proxy, so \
+        nothing is said then. Without that header it is `possible`: an HTTP/2 server looks the same. \
+        On TCP the `connection` role sees the first line of the answer: that is certain.",
 };
 
 pub(super) static HTTP2_TO_HTTP1_UPSTREAM: Entry = Entry {

@@ -26,7 +26,8 @@ disablePolicyChecks: true
     section: Some(PageSection::RequestsRejected),
     confused_with: &[Cause::ExtAuthzUnavailable, Cause::RateLimitServiceUnavailable],
     tell_apart: "The Mixer status is in the metadata `istio.mixer:status`. Without it, `UAEX` \
-        belongs to external authorization.",
+        belongs to external authorization. With it but without `UAEX`, Mixer is only likely: a \
+        policy that fails open lets the request pass, and it may fail for another reason.",
 };
 
 pub(super) static MIXER_UNAUTHENTICATED: Entry = Entry {

@@ -295,5 +295,7 @@ spec:
     confused_with: &[Cause::TlsOnPlaintextPort, Cause::Http10Client, Cause::NoEndpoints],
     tell_apart: "If the host has a ServiceEntry and is blocked all the same, its bytes don't fit \
         the declared protocol: TLS or HTTP/1.0 on a port declared as HTTP falls through to \
-        `BlackHoleCluster`. `UH` on any other cluster is `no_endpoints`.",
+        `BlackHoleCluster`. On that chain (`PassthroughFilterChain`) this is `possible` at the most, \
+        and `envoyfilter-black-hole.yaml` tells the cases apart. `UH` on any other cluster is \
+        `no_endpoints`.",
 };

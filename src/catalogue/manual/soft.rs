@@ -42,7 +42,11 @@ spec:
     ],
     tell_apart: "At a gateway: `gateway_ignores_mesh_routes`. A TCP log line: \
         `http_treated_as_tcp`. Cluster `PassthroughCluster`: `traffic_bypasses_mesh`. Gone after \
-        seconds: propagation. A service that has no VirtualService at all is fine as it is.",
+        seconds: propagation. A service that has no VirtualService at all is fine as it is, and so \
+        nothing is said of it. One proxy knows only the VirtualServices that it follows: this is \
+        named where one leads to the same service from another host (`rule_for` in the evidence), \
+        and is `possible` at the most, because both may be meant. One that applies nowhere in this \
+        proxy (wrong host, `exportTo`) is unknown to it: that takes `istioctl`.",
 };
 
 pub(super) static GATEWAY_IGNORES_MESH_ROUTES: Entry = Entry {
@@ -92,7 +96,10 @@ spec:
     section: Some(PageSection::GatewayRouteRules),
     confused_with: &[Cause::VirtualServiceNotApplied, Cause::WeightsNotSettled],
     tell_apart: "Only traffic through the gateway goes astray; calls from inside the mesh follow \
-        the rules.",
+        the rules. A gateway never sees the mesh's own rules, so this is `possible` at the most: its \
+        route leads to the service as a whole, several versions answered (`versions` in the \
+        evidence), and the service has a DestinationRule. A canary that is meant to be spread looks \
+        the same.",
 };
 
 pub(super) static HTTP_TREATED_AS_TCP: Entry = Entry {
@@ -124,7 +131,8 @@ spec:
     section: Some(PageSection::RouteRulesNoEffect),
     confused_with: &[Cause::VirtualServiceNotApplied, Cause::TrafficBypassesMesh, Cause::Http10Client],
     tell_apart: "The cluster is the service's own (`outbound|PORT||HOST`), only the chain is TCP. \
-        HTTP/1.0 on a port without declared protocol goes as TCP too: the first line tells.",
+        HTTP/1.0 on a port without declared protocol goes as TCP too: the first line tells \
+        (`request_version` in the evidence). It takes the `connection` role on TCP chains.",
 };
 
 pub(super) static TRAFFIC_BYPASSES_MESH: Entry = Entry {
@@ -160,7 +168,8 @@ spec:
     section: Some(PageSection::RouteRulesNoEffect),
     confused_with: &[Cause::TlsOnPlaintextPort, Cause::Http10Client, Cause::VirtualServiceNotApplied],
     tell_apart: "If the host is declared and still passes through, its bytes don't fit the \
-        declared protocol: TLS or HTTP/1.0 on an HTTP port.",
+        declared protocol: TLS or HTTP/1.0 on an HTTP port. Where the first bytes show that, it is \
+        named instead of this.",
 };
 
 pub(super) static WEIGHTS_NOT_SETTLED: Entry = Entry {
@@ -202,7 +211,10 @@ spec:
         Cause::GatewayIgnoresMeshRoutes,
     ],
     tell_apart: "The route carries the VirtualService's name and has weights; only the sample is \
-        small.",
+        small. A proxy can't read the weights: it says this of a route that has a name \
+        (`http[].name`) and led to two clusters or more, as long as fewer than 100 requests were seen \
+        and one cluster got clearly more than an even share. With `observe_every` N each look stands \
+        for N requests, so above 50 it is never said. Beyond 100 requests nothing is said at all.",
 };
 
 pub(super) static CONFIG_PROPAGATING: Entry = Entry {
@@ -223,5 +235,8 @@ kubectl get --raw /api/v1/namespaces/istio-system/services/istiod:15014/proxy/me
     section: Some(PageSection::RouteRulesNoEffect),
     confused_with: &[Cause::ClusterMissing, Cause::RouteTableMissing, Cause::VirtualServiceNotApplied],
     tell_apart: "It ends by itself. What lasts longer than a minute with all proxies SYNCED has \
-        another cause.",
+        another cause. It is named afterwards and once: the same request (method, host, path) failed \
+        for want of a route or cluster, and works within 30 seconds of the first failure and at least \
+        3 after the last. Somebody may have changed something just then, so it is `possible` at the \
+        most. The failures themselves are counted as what they were.",
 };
