@@ -13,13 +13,14 @@ pub struct Pki {
 
 impl Pki {
     /// Makes, in `folder`: `ca`, `server` (localhost, `*.example.com`, httpbin.org), `wildcard`
-    /// (`*.test.com`), `client`, `expired` (a server whose time is over), and a second authority
+    /// (`*.test.com`), `shop` (`*.shop.test`, api.billing.test), `client`, `expired` (a server whose time is over), and a second authority
     /// `other-ca` with `other-server` and `other-client`; each as `NAME.pem` and `NAME.key`.
     pub fn create(folder: &Path) -> Result<Self> {
         let pki = Self { folder: folder.to_owned() };
         let ca = pki.authority("ca")?;
         pki.leaf(&ca, "server", &["localhost", "127.0.0.1", "*.example.com", "httpbin.org"], false)?;
         pki.leaf(&ca, "wildcard", &["*.test.com"], false)?;
+        pki.leaf(&ca, "shop", &["*.shop.test", "api.billing.test"], false)?;
         pki.leaf(&ca, "client", &["client.example.com"], false)?;
         pki.leaf(&ca, "expired", &["localhost", "127.0.0.1", "httpbin.org"], true)?;
         let other = pki.authority("other-ca")?;

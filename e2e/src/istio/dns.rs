@@ -52,7 +52,7 @@ impl Dns {
         Ok(Self { hosts, _process: process })
     }
 
-    /// A name and its address.
+    /// A name and its address, instead of the one that it had.
     pub fn add(&self, name: &str, address: &str) -> Result<()> {
         Ok(fs::write(self.hosts.join(name), format!("{address} {name}\n"))?)
     }

@@ -4,6 +4,7 @@
 pub mod control_plane;
 pub mod deployment;
 pub mod dns;
+pub mod kube_proxy;
 pub mod manifests;
 pub mod netns;
 pub mod page;

@@ -15,7 +15,7 @@ use super::netns::HOST;
 use super::pki::MeshCa;
 use super::pod::{Pod, Running, Surroundings};
 use super::programs::{Programs, Version};
-use super::{manifests, sandbox};
+use super::{kube_proxy, manifests, sandbox};
 use crate::peers::process::Process;
 use crate::pki::Pki;
 use crate::tools;
@@ -54,6 +54,20 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Names outside of the cluster, and the pods that stand for them.
     pub names: Vec<(&'static str, &'static str)>,
+    /// Secrets beside the gateways, for `credentialName`: their names, and the certificates in them.
+    pub secrets: Vec<(&'static str, &'static str)>,
+}
+
+impl Plan {
+    /// The services and their addresses.
+    pub fn services_with_addresses(&self) -> impl Iterator<Item = (&Service, String)> {
+        self.services.iter().zip(11..).map(|(service, n)| (service, format!("10.96.0.{n}")))
+    }
+
+    /// The pods behind a service.
+    pub fn pods_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().filter(|pod| pod.app == service.app && pod.namespace == service.namespace)
+    }
 }
 
 /// A running Istio.
@@ -65,7 +79,8 @@ pub struct Rig {
     folder: PathBuf,
     generation: Cell<u32>,
     _module_server: Process,
-    _dns: Dns,
+    dns: Dns,
+    names: Vec<(&'static str, &'static str)>,
 }
 
 impl Rig {
@@ -105,6 +120,8 @@ impl Rig {
             dns.add(name, &addresses[pod])?;
         }
         create_objects(&plane, &dns, plan, &addresses)?;
+        create_secrets(&plane, &pki, plan)?;
+        kube_proxy::start(plan, &addresses)?;
         let module_server = serve_module(&folder)?;
         let mut pods = BTreeMap::new();
         for pod in &plan.pods {
@@ -115,8 +132,15 @@ impl Rig {
         for pod in pods.values_mut() {
             pod.wait()?;
         }
-        let rig =
-            Self { plane, pods, folder, generation: Cell::new(0), _module_server: module_server, _dns: dns };
+        let rig = Self {
+            plane,
+            pods,
+            folder,
+            generation: Cell::new(0),
+            _module_server: module_server,
+            dns,
+            names: plan.names.clone(),
+        };
         rig.settle()?;
         Ok(rig)
     }
@@ -139,6 +163,13 @@ impl Rig {
     /// All pods with a proxy.
     pub fn proxies(&self) -> impl Iterator<Item = &Running> {
         self.pods().filter(|pod| pod.pod.has_proxy())
+    }
+
+    /// Lets a name outside of the cluster stand for this pod, or again for the one it was planned to.
+    pub fn resolve(&self, name: &str, pod: Option<&str>) -> Result<()> {
+        let planned = || self.names.iter().find(|(known, _)| *known == name).map(|(_, pod)| *pod);
+        let pod = pod.or_else(planned).with_context(|| format!("the plan has no {name}"))?;
+        self.dns.add(name, &self.pod(pod)?.address)
     }
 
     /// `kubectl apply`, then waits until every proxy has it.
@@ -246,8 +277,7 @@ fn create_objects(
         "metadata": { "name": "default" },
     })];
     objects.extend(plan.pods.iter().map(Pod::object));
-    for (service, number) in plan.services.iter().zip(11..) {
-        let ip = format!("10.96.0.{number}");
+    for (service, ip) in plan.services_with_addresses() {
         dns.add(&format!("{}.{}.svc.cluster.local", service.name, service.namespace), &ip)?;
         let ports: Vec<Value> = service
             .ports
@@ -275,9 +305,26 @@ fn create_objects(
     Ok(())
 }
 
+/// Where gateways have a certificate (`*.test.com`) mounted: `tls.crt` and `tls.key`.
+pub const MOUNTED_CERTIFICATE: &str = "/var/lib/istio/ingressgateway-certs";
+
+/// Secrets where gateways look for them, as `kubectl create secret tls` makes them.
+fn create_secrets(plane: &ControlPlane, pki: &Path, plan: &Plan) -> Result<()> {
+    for (name, certificate) in &plan.secrets {
+        let (cert, key) = (pki.join(format!("{certificate}.pem")), pki.join(format!("{certificate}.key")));
+        let (cert, key) = (format!("--cert={}", cert.display()), format!("--key={}", key.display()));
+        plane.kubectl(&["create", "secret", "tls", name, "-n", "istio-system", &cert, &key], "")?;
+    }
+    let mounted = Path::new(MOUNTED_CERTIFICATE);
+    fs::create_dir_all(mounted)?;
+    fs::copy(pki.join("wildcard.pem"), mounted.join("tls.crt"))?;
+    fs::copy(pki.join("wildcard.key"), mounted.join("tls.key"))?;
+    Ok(())
+}
+
 fn endpoint_slice(service: &Service, plan: &Plan, addresses: &BTreeMap<&str, String>) -> Value {
-    let behind = plan.pods.iter().filter(|p| p.app == service.app && p.namespace == service.namespace);
-    let endpoints: Vec<Value> = behind
+    let endpoints: Vec<Value> = plan
+        .pods_of(service)
         .map(|pod| {
             json!({
                 "addresses": [addresses[pod.name]],
