@@ -1,73 +1,101 @@
 //! Every story is a test of its own, on one real Istio, one after the other.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
+use e2e::istio::story::Story;
 use e2e::istio::{deployment, sandbox, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
 static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
 
-type Check = fn(&Rig) -> Result<()>;
+/// What is checked of meshwhy's deployment.
+const DEPLOYMENT: &[(&str, fn(&Rig) -> Result<()>)] = &[
+    ("deployment/validates", deployment::validates),
+    ("deployment/logged_as_shipped", deployment::logged_as_shipped),
+    ("deployment/scraped", deployment::scraped),
+    ("deployment/removed", deployment::removed),
+];
 
 fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let obstacle = if arguments.list { None } else { obstacle() };
-    if let Some(obstacle) = &obstacle {
-        eprintln!("no tests on a real Istio: {obstacle}");
-    } else if !arguments.list {
-        sandbox::enter()?;
+    let stories = stories::all();
+    let mut lacking = BTreeSet::new();
+    if !arguments.list && !sandbox::is_inside() {
+        // What has to be fetched or built is, while there is a network.
+        lacking = unavailable(&arguments, &stories);
+        if lacking.contains(ISTIO) {
+            eprintln!("no tests on a real Istio: they count as skipped");
+        } else {
+            sandbox::enter(&lacking)?;
+        }
+    } else if sandbox::is_inside() {
+        lacking = sandbox::enter(&lacking)?;
     }
+    let lacks = |needs: &[&'static str]| {
+        std::iter::once(&ISTIO).chain(needs).copied().find(|program| lacking.contains(*program))
+    };
     let mut trials = Vec::new();
-    let skipped = obstacle.is_some();
-    for story in stories::all() {
-        let name = story.name;
-        trials.push(trial(Version::V1_31, name, skipped, move |rig| story.check(rig).map(drop)));
+    for story in stories {
+        let needs: Vec<&str> = story.needs.iter().map(|(program, _)| *program).collect();
+        for version in story.versions() {
+            let story = story.clone();
+            trials.push(trial(*version, story.name, lacks(&needs), move |rig| story.check(rig).map(drop)));
+        }
     }
-    let deployment: [(&str, Check); 4] = [
-        ("deployment/validates", deployment::validates),
-        ("deployment/logged_as_shipped", deployment::logged_as_shipped),
-        ("deployment/scraped", deployment::scraped),
-        ("deployment/removed", deployment::removed),
-    ];
-    for (name, check) in deployment {
-        trials.push(trial(Version::V1_31, name, skipped, check));
-    }
+    trials.extend(DEPLOYMENT.iter().map(|(name, check)| trial(Version::V1_31, name, lacks(&[]), check)));
+    // A rig is started once for all tests of its version.
+    trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Why these tests can't run here, if so. What has to be fetched or built is, while there is a network.
-fn obstacle() -> Option<String> {
-    if sandbox::is_inside() {
-        return None;
+/// Stands for everything that the rig itself needs.
+const ISTIO: &str = "Istio";
+
+/// Programs that the chosen stories need and that can't be had.
+fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
+    let part = arguments.filter.as_deref().unwrap_or_default();
+    let chosen = stories.iter().filter(|s| part.is_empty() || s.name.contains(part) || part.contains(s.name));
+    let needed: BTreeSet<_> = PACKAGES.iter().copied().chain(chosen.flat_map(|s| s.needs.clone())).collect();
+    let mut missing: BTreeSet<String> =
+        e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
+    let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
+    let obstacle = rig_lacks
+        .map(|(program, _)| format!("{program} is missing"))
+        .or_else(sandbox::obstacle)
+        .or_else(|| prepare().err().map(|error| format!("{error:#}")));
+    if let Some(obstacle) = obstacle {
+        eprintln!("{obstacle}");
+        missing.insert(ISTIO.into());
     }
-    let missing = e2e::tools::install(PACKAGES.iter().copied());
-    if let Some(program) = missing.first() {
-        return Some(format!("{program} is missing"));
-    }
-    let prepared = [Version::V1_31].into_iter().try_for_each(|v| Programs::of(v).map(drop));
-    let prepared = prepared.and_then(|()| e2e::tools::envoy().map(drop));
-    sandbox::obstacle().or_else(|| prepared.err().map(|error| format!("{error:#}")))
+    missing
+}
+
+fn prepare() -> Result<()> {
+    e2e::tools::envoy()?;
+    Version::ALL.iter().try_for_each(|version| Programs::of(*version).map(drop))
 }
 
 fn trial(
     version: Version,
     name: &str,
-    skipped: bool,
+    lacks: Option<&'static str>,
     check: impl FnOnce(&Rig) -> Result<()> + Send + 'static,
 ) -> Trial {
     let trial = Trial::test(format!("istio-{}/{name}", version.id()), move || {
         with_rig(version, check).map_err(|e| Failed::from(format!("{e:?}")))
     });
-    // In CI nothing may be skipped: there it fails for want of a rig.
-    if skipped && std::env::var("CI").as_deref() != Ok("true") {
-        trial.with_kind("no Istio").with_ignored_flag(true)
-    } else {
-        trial
+    match lacks {
+        // In CI nothing may be skipped: there it fails for want of the program.
+        Some(program) if std::env::var("CI").as_deref() != Ok("true") => {
+            trial.with_kind(format!("no {program}")).with_ignored_flag(true)
+        }
+        _ => trial,
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::page;
 use super::rig::Rig;
 use crate::client::Seen;
+use crate::tools::Needed;
 
 /// Configuration, and where it comes from.
 #[derive(Debug, Clone)]
@@ -115,6 +116,10 @@ pub struct Story {
     pub about: &'static str,
     /// What is applied, in this order.
     pub yaml: Vec<Yaml>,
+    /// Names outside of the cluster that stand for another pod than usual.
+    pub names: Vec<(&'static str, &'static str)>,
+    /// Programs beside those of the rig.
+    pub needs: Vec<Needed>,
     /// The pod that asks.
     pub from: &'static str,
     /// The programs that it runs, one after the other; the last one's answer counts.
@@ -176,6 +181,8 @@ impl Story {
             section: None,
             about,
             yaml: Vec::new(),
+            names: Vec::new(),
+            needs: Vec::new(),
             from: "client",
             commands: Vec::new(),
             gets: Gets::Status(200),
@@ -220,10 +227,24 @@ impl Story {
         )
     }
 
+    /// Where this name outside of the cluster stands for this pod.
+    #[must_use]
+    pub fn where_resolves(mut self, name: &'static str, pod: &'static str) -> Self {
+        self.names.push((name, pod));
+        self
+    }
+
     /// Asked from this pod.
     #[must_use]
     pub fn from(mut self, pod: &'static str) -> Self {
         self.from = pod;
+        self
+    }
+
+    /// With a program that this machine may lack, and its Debian package.
+    #[must_use]
+    pub fn needs(mut self, program: Needed) -> Self {
+        self.needs.push(program);
         self
     }
 
@@ -277,8 +298,15 @@ impl Story {
 
     /// Plays it without judging; the configuration is gone afterwards.
     pub fn play(&self, rig: &Rig) -> Result<Told> {
+        // Before the configuration: a proxy looks a name up when it gets it.
+        for (name, pod) in &self.names {
+            rig.resolve(name, Some(pod))?;
+        }
         let result = self.apply(rig).and_then(|()| self.ask(rig));
         let cleaned = self.clean(rig);
+        for (name, _) in &self.names {
+            rig.resolve(name, None)?;
+        }
         let told = result?;
         cleaned?;
         Ok(told)
