@@ -16,12 +16,26 @@ pub fn shipped() -> Result<String> {
     let module = tools::module()?;
     let rendered: Result<Vec<String>> =
         manifests::NAMES.iter().map(|name| manifests::rendered(name, MODULE_URL, &module)).collect();
-    Ok(rendered?.join("\n---\n"))
+    Ok(rendered?.join("
+---
+"))
 }
 
-/// Deploys meshwhy, and Istio's default access log beside its own.
+/// Deploys meshwhy, and Istio's default access log beside its own. Every request is looked at: a story has only one.
 pub fn deploy(rig: &Rig) -> Result<()> {
-    rig.apply(&format!("{}\n---\n{BOTH_LOGS}", shipped()?))
+    let every = shipped()?
+        .replace("    role: http
+", "    role: http
+    observe_every: 1
+")
+        .replace("    role: connection
+", "    role: connection
+    observe_every: 1
+")
+        .replace("'{\"role\": \"connection\"}'", "'{\"role\": \"connection\", \"observe_every\": 1}'");
+    rig.apply(&format!("{every}
+---
+{BOTH_LOGS}"))
 }
 
 /// The built-in provider `envoy` is Istio's default log.
