@@ -1,7 +1,11 @@
 //! The stories: every section of Istio's page, and some of our own.
 
+mod double_tls;
+mod gateway;
+mod reuse;
 mod routes;
 mod tls;
+mod tls_views;
 
 use super::pod::Pod;
 use super::programs::Version;
@@ -10,7 +14,15 @@ use super::story::Story;
 
 /// All stories.
 pub fn all() -> Vec<Story> {
-    [routes::stories(), tls::stories()].concat()
+    [
+        routes::stories(),
+        tls::stories(),
+        gateway::stories(),
+        double_tls::stories(),
+        reuse::stories(),
+        tls_views::stories(),
+    ]
+    .concat()
 }
 
 /// The cluster that they play in.
@@ -24,16 +36,39 @@ pub fn plan(version: Version) -> Plan {
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
+            Pod::sidecar("orders").serving(8080),
             Pod::without_proxy("legacy").serving(8080),
+            Pod::without_proxy("service1").nginx(
+                "listen 8080; default_type text/html; location / { return 200 \"<body>service1, \
+                 <script src='https://service2.test.com/greet.js' onerror='document.body.append(`service2 failed`)'>\
+                 </script></body>\"; }",
+            ),
+            Pod::without_proxy("service2").nginx(
+                "listen 8080; default_type text/javascript; \
+                 location / { return 200 \"document.body.append('service2 answered')\"; }",
+            ),
             Pod::gateway("ingress"),
             external("httpbin-org", "server"),
             external("untrusted", "other-server"),
+            billing(),
         ],
         services: vec![
             Service::new("helloworld", &[("http", 80, 8080)]),
+            Service::new("orders", &[("http", 80, 8080)]),
             Service::new("legacy", &[("http", 80, 8080)]),
+            Service::new("service1", &[("http", 80, 8080)]),
+            Service::new("service2", &[("http", 80, 8080)]),
         ],
-        names: vec![("httpbin.org", "httpbin-org"), ("httpbin.example.com", "ingress")],
+        names: vec![
+            ("httpbin.org", "httpbin-org"),
+            ("httpbin.example.com", "ingress"),
+            ("service1.test.com", "ingress"),
+            ("service2.test.com", "ingress"),
+            ("api.billing.test", "billing"),
+            ("cart.shop.test", "ingress"),
+            ("pay.shop.test", "ingress"),
+        ],
+        secrets: vec![("sds-credential", "server"), ("shop-tls", "shop")],
     }
 }
 
@@ -44,4 +79,14 @@ fn external(name: &'static str, certificate: &str) -> Pod {
         "listen 443 ssl http2; ssl_certificate {{pki}}/{certificate}.pem; ssl_certificate_key {{pki}}/{certificate}.key;\n\
          location / {{ return 200 \"{name} over TLS $server_protocol\\n\"; }}"
     ))
+}
+
+/// An API outside of the cluster with ports that aren't the usual ones: TLS on 8443, plaintext HTTP on 443.
+fn billing() -> Pod {
+    Pod::without_proxy("billing")
+        .nginx(
+            "listen 8443 ssl http2; ssl_certificate {pki}/shop.pem; ssl_certificate_key {pki}/shop.key;\n\
+             location / { return 200 \"billing over TLS $server_protocol\\n\"; }",
+        )
+        .serving(443)
 }

@@ -1,4 +1,4 @@
-//! The page's TLS configuration mistakes.
+//! The page's section "Sending HTTPS to an HTTP port", wherever that port is.
 
 use super::super::story::Gets::{Answer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
@@ -7,10 +7,10 @@ const TO_HTTP_PORT: &str = "Sending HTTPS to an HTTP port";
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
-    https_to_http_port()
+    [page(), elsewhere(), other_bytes()].concat()
 }
 
-fn https_to_http_port() -> Vec<Story> {
+fn page() -> Vec<Story> {
     let broken = |name, about| Story::new(name, about).page(TO_HTTP_PORT).block(0);
     let fixed = |name, about| {
         broken(name, about).with(Yaml::PagePatch("serviceentry/httpbin", "default", TO_HTTP_PORT, 1))
@@ -39,6 +39,17 @@ fn https_to_http_port() -> Vec<Story> {
                 "first_bytes=tls_client_hello",
                 "sni=httpbin.org",
             ])),
+        broken("https_to_http_port/plaintext", "Plaintext to the port declared HTTP: the server wants TLS")
+            .curl(&["http://httpbin.org:443/"])
+            .gets(Status(400))
+            .says(
+                Says::new("client", "upstream_expects_tls", "likely")
+                    .because(&["page=plain_http_to_https_port"]),
+            ),
+        broken("https_to_http_port/plaintext/meant", "Plaintext on 443, and a server that speaks it there")
+            .where_resolves("httpbin.org", "billing")
+            .curl(&["http://httpbin.org:443/"])
+            .gets(Status(200)),
         fixed("https_to_http_port/fixed/allow_any", "The port declared HTTPS")
             .curl(&["https://httpbin.org/"])
             .gets(Status(200)),
@@ -46,6 +57,84 @@ fn https_to_http_port() -> Vec<Story> {
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(Status(200)),
+        fixed("https_to_http_port/fixed/no_interception", "The port declared HTTPS")
+            .own(UNREDIRECTED)
+            .from("unredirected")
+            .curl(&["https://httpbin.org/", "--connect-to", "::127.0.0.1:443"])
+            .gets(Status(200)),
+    ]
+}
+
+/// The same mistake at ports that the page doesn't speak of.
+fn elsewhere() -> Vec<Story> {
+    let own = |name, about| Story::new(name, about).own(BILLING_HTTP);
+    vec![
+        own("own/https_to_http_port/allow_any", "An API on 8443, declared HTTP")
+            .curl(&["https://api.billing.test:8443/v1"])
+            .gets(Answer("billing over TLS")),
+        own("own/https_to_http_port/registry_only", "An API on 8443, declared HTTP")
+            .registry_only()
+            .curl(&["https://api.billing.test:8443/v1"])
+            .gets(Nothing(35)),
+        Story::new("own/https_to_http_port/fixed", "The API declared HTTPS")
+            .own(BILLING_HTTPS)
+            .registry_only()
+            .curl(&["https://api.billing.test:8443/v1"])
+            .gets(Answer("billing over TLS")),
+        Story::new("https_to_http_port/gateway", "HTTPS to a gateway's plaintext port")
+            .own(SHOP_HTTP)
+            .from("outside")
+            .curl(&["https://cart.shop.test:80/"])
+            .gets(Nothing(35))
+            .says(
+                Says::new("ingress", "tls_on_plaintext_port", "certain")
+                    .gateway()
+                    .because(&["first_bytes=tls_client_hello", "sni=cart.shop.test"]),
+            ),
+        Story::new("https_to_http_port/gateway/healthy", "HTTP to a gateway's plaintext port")
+            .own(SHOP_HTTP)
+            .from("outside")
+            .curl(&["http://cart.shop.test/"])
+            .gets(Status(200)),
+        Story::new("https_to_http_port/mesh", "HTTPS to a service of the mesh whose port is named http")
+            .curl(&["-k", "https://helloworld:80/"])
+            .gets(Nothing(35)),
+        Story::new("https_to_http_port/mesh/strict", "The same, and the service takes only mutual TLS")
+            .own(STRICT)
+            .curl(&["-k", "https://helloworld:80/"])
+            .gets(Nothing(35)),
+        Story::new("https_to_http_port/mesh/without_proxy", "HTTPS from a pod without proxy")
+            .from("outside")
+            .curl(&["-k", "https://helloworld:80/"])
+            .gets(Nothing(35)),
+        Story::new("https_to_http_port/mesh/legacy", "HTTPS to a plaintext server without proxy")
+            .curl(&["-k", "https://legacy:80/"])
+            .gets(Nothing(35)),
+    ]
+}
+
+/// What is no HTTP and no TLS either isn't called TLS.
+fn other_bytes() -> Vec<Story> {
+    vec![
+        Story::new("not_tls/gateway/redis", "A Redis client at a gateway's HTTP port")
+            .own(SHOP_HTTP)
+            .from("outside")
+            .run(&["sh", "-c", "printf '*1\\r\\n$4\\r\\nPING\\r\\n' | nc -q 1 cart.shop.test 80"])
+            .gets(Status(400)),
+        Story::new("not_tls/gateway/ssh", "An SSH client at a gateway's HTTP port")
+            .own(SHOP_HTTP)
+            .from("outside")
+            .run(&["sh", "-c", "printf 'SSH-2.0-OpenSSH_9.2\\r\\n' | nc -q 1 cart.shop.test 80"])
+            .gets(Status(400)),
+        Story::new("not_tls/mesh/redis", "A Redis client at a service's HTTP port")
+            .run(&["sh", "-c", "printf '*1\\r\\n$4\\r\\nPING\\r\\n' | nc -q 1 helloworld 80"])
+            .gets(Status(400)),
+        Story::new("not_tls/mesh/ssh", "An SSH client at a service's HTTP port")
+            .run(&["sh", "-c", "printf 'SSH-2.0-OpenSSH_9.2\\r\\n' | nc -q 1 helloworld 80"])
+            .gets(Status(400)),
+        Story::new("not_tls/mesh/garbage", "Bytes of no protocol at a service's HTTP port")
+            .run(&["sh", "-c", "printf '\\001\\002\\003\\004\\005\\006\\007\\n\\n' | nc -q 1 helloworld 80"])
+            .gets(Status(400)),
     ]
 }
 
@@ -57,4 +146,48 @@ metadata: {name: unredirected, namespace: default}
 spec:
   workloadSelector: {labels: {app: unredirected}}
   egress: [{hosts: ['*/httpbin.org', istio-system/*]}]
+";
+
+const STRICT: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: default}
+spec: {mtls: {mode: STRICT}}
+";
+
+const BILLING_HTTP: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: billing-api, namespace: default}
+spec:
+  hosts: [api.billing.test]
+  ports: [{number: 8443, name: http-api, protocol: HTTP}]
+  resolution: DNS
+";
+
+const BILLING_HTTPS: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: billing-api, namespace: default}
+spec:
+  hosts: [api.billing.test]
+  ports: [{number: 8443, name: tls-api, protocol: TLS}]
+  resolution: DNS
+";
+
+const SHOP_HTTP: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{hosts: ['*.shop.test'], port: {number: 80, name: http, protocol: HTTP}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: default}
+spec:
+  hosts: ['*.shop.test']
+  gateways: [shop]
+  http: [{route: [{destination: {host: helloworld, port: {number: 80}}}]}]
 ";

@@ -1,0 +1,127 @@
+//! The page's section "Double TLS".
+
+use super::super::story::Gets::{Answer, Nothing};
+use super::super::story::{Says, Story, Yaml};
+
+const DOUBLE: &str = "Double TLS (TLS origination for a TLS request)";
+
+/// All of them.
+pub fn stories() -> Vec<Story> {
+    [page(), own()].concat()
+}
+
+fn page() -> Vec<Story> {
+    let broken = |name, about| Story::new(name, about).page(DOUBLE).block(0);
+    let patched = |name, about, block| {
+        broken(name, about).with(Yaml::PagePatch("serviceentry/httpbin", "default", DOUBLE, block))
+    };
+    let rule = "DestinationRule/default/originate-tls";
+    vec![
+        broken("double_tls/trusted", "The application's TLS inside of the sidecar's")
+            .curl(&["https://httpbin.org/"])
+            .gets(Nothing(35))
+            .says(Says::new("client", "double_tls", "certain").blames(rule).because(&["sni=httpbin.org"])),
+        broken("double_tls/untrusted", "The same, and the sidecar doesn't trust the server's certificate")
+            .where_resolves("httpbin.org", "untrusted")
+            .curl(&["-k", "https://httpbin.org/"])
+            .gets(Nothing(35))
+            .says(Says::new("client", "double_tls", "likely").blames(rule).because(&["sni=httpbin.org"])),
+        broken("double_tls/registry_only", "The same where unknown destinations are blocked")
+            .registry_only()
+            .curl(&["https://httpbin.org/"])
+            .gets(Nothing(35))
+            .says(Says::new("client", "double_tls", "certain").blames(rule)),
+        patched("double_tls/fixed/http_on_443", "Plaintext to the sidecar, on 443", 1)
+            .curl(&["http://httpbin.org:443/"])
+            .gets(Answer("httpbin-org over TLS")),
+        patched("double_tls/fixed/http_on_80", "Plaintext to the sidecar, on 80", 2)
+            .curl(&["http://httpbin.org/"])
+            .gets(Answer("httpbin-org over TLS")),
+        broken("double_tls/fixed/no_origination", "TLS by the application alone")
+            .own(NO_ORIGINATION)
+            .curl(&["https://httpbin.org/"])
+            .gets(Answer("httpbin-org over TLS")),
+    ]
+}
+
+/// The page's rule without its TLS.
+const NO_ORIGINATION: &str = "
+apiVersion: networking.istio.io/v1beta1
+kind: DestinationRule
+metadata:
+  name: originate-tls
+spec:
+  host: httpbin.org
+";
+
+/// Another host, other ports, a rule of a whole domain.
+fn own() -> Vec<Story> {
+    vec![
+        Story::new("own/double_tls", "An API on 8443, and a rule for its whole domain")
+            .own(BILLING_TLS)
+            .own(BILLING_ORIGINATION)
+            .curl(&["https://api.billing.test:8443/v1"])
+            .gets(Nothing(35))
+            .says(
+                Says::new("client", "double_tls", "certain")
+                    .blames("DestinationRule/default/partners")
+                    .because(&["sni=api.billing.test"]),
+            ),
+        Story::new("own/double_tls/fixed", "Plaintext to the sidecar, which originates TLS")
+            .own(BILLING_HTTP)
+            .own(BILLING_ORIGINATION)
+            .curl(&["http://api.billing.test/v1"])
+            .gets(Answer("billing over TLS")),
+        Story::new("own/origination_untrusted", "TLS origination alone, to a certificate that isn't trusted")
+            .own(HTTPBIN_80)
+            .where_resolves("httpbin.org", "untrusted")
+            .curl(&["http://httpbin.org/"])
+            .gets(super::super::story::Gets::Status(503))
+            .says(
+                Says::new("client", "upstream_certificate_rejected", "certain")
+                    .because(&["upstream_tls_reason=CERTIFICATE_VERIFY_FAILED"]),
+            ),
+    ]
+}
+
+const BILLING_TLS: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: billing-api, namespace: default}
+spec:
+  hosts: [api.billing.test]
+  ports: [{number: 8443, name: tls-api, protocol: TLS}]
+  resolution: DNS
+";
+
+const BILLING_HTTP: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: billing-api, namespace: default}
+spec:
+  hosts: [api.billing.test]
+  ports: [{number: 80, name: http-api, protocol: HTTP, targetPort: 8443}]
+  resolution: DNS
+";
+
+const BILLING_ORIGINATION: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: partners, namespace: default}
+spec: {host: '*.billing.test', trafficPolicy: {tls: {mode: SIMPLE}}}
+";
+
+const HTTPBIN_80: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: httpbin, namespace: default}
+spec:
+  hosts: [httpbin.org]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+  resolution: DNS
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: originate, namespace: default}
+spec: {host: httpbin.org, trafficPolicy: {tls: {mode: SIMPLE}}}
+";

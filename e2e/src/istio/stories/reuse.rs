@@ -1,0 +1,131 @@
+//! The page's section on several gateways with one certificate: connections that browsers reuse.
+
+use super::super::story::Gets::{Answer, Status};
+use super::super::story::{Says, Story};
+use crate::tools::Needed;
+
+const REUSE: &str = "404 errors occur when multiple gateways configured with same TLS certificate";
+const CHROMIUM: Needed = ("chromium", "chromium");
+
+/// All of them. The page has no YAML here: it is ours, with the page's names.
+pub fn stories() -> Vec<Story> {
+    vec![
+        browser("reuse/browser", "A browser that has been at service1 asks service2 on the same connection")
+            .own(TWO_GATEWAYS)
+            .gets(Answer("service1, service2 failed"))
+            .says(
+                Says::new("ingress", "connection_reused_across_gateways", "likely")
+                    .gateway()
+                    .because(&["sni=service1.test.com", "certificate_covers_authority=true"]),
+            ),
+        browser("reuse/browser/fixed", "One gateway for both hosts")
+            .own(ONE_GATEWAY)
+            .gets(Answer("service1, service2 answered")),
+        Story::new("reuse/separate_connections", "A client that opens a connection for each host")
+            .own(TWO_GATEWAYS)
+            .from("outside")
+            .curl(&["https://service1.test.com/", "https://service2.test.com/"])
+            .gets(Answer("service2 answered")),
+        Story::new("reuse/wrong_host", "A wrong Host on the first request: on the wire it looks the same")
+            .own(TWO_GATEWAYS)
+            .from("outside")
+            .curl(&["-H", "Host: service2.test.com", "https://service1.test.com/"])
+            .gets(Status(404))
+            .says(Says::new("ingress", "connection_reused_across_gateways", "likely").gateway()),
+        Story::new("reuse/wrong_host/http1", "The same over HTTP/1.1")
+            .own(TWO_GATEWAYS)
+            .from("outside")
+            .curl(&["--http1.1", "-H", "Host: service2.test.com", "https://service1.test.com/"])
+            .gets(Status(404))
+            .says(Says::new("ingress", "connection_reused_across_gateways", "possible").gateway()),
+        Story::new("reuse/unknown_host", "A Host that the certificate isn't for")
+            .own(TWO_GATEWAYS)
+            .from("outside")
+            .curl(&["-H", "Host: www.example.com", "https://service1.test.com/"])
+            .gets(Status(404))
+            .says(Says::new("ingress", "route_host_unknown", "likely").gateway()),
+    ]
+}
+
+/// Chromium shows service1's page, which asks service2 for a script, and then the document as it has become.
+fn browser(name: &'static str, about: &'static str) -> Story {
+    const SHOW: &str = "export HOME=$(mktemp -d) && timeout 30 chromium --headless --no-sandbox --disable-gpu \
+        --disable-dev-shm-usage --ignore-certificate-errors --user-data-dir=$HOME --dump-dom https://service1.test.com/ \
+        2>/dev/null";
+    Story::new(name, about).page(REUSE).needs(CHROMIUM).from("outside").run(&["sh", "-c", SHOW])
+}
+
+const TWO_GATEWAYS: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw1, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - hosts: [service1.test.com]
+    port: {number: 443, name: https, protocol: HTTPS}
+    tls:
+      mode: SIMPLE
+      serverCertificate: /var/lib/istio/ingressgateway-certs/tls.crt
+      privateKey: /var/lib/istio/ingressgateway-certs/tls.key
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw2, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - hosts: [service2.test.com]
+    port: {number: 443, name: https, protocol: HTTPS}
+    tls:
+      mode: SIMPLE
+      serverCertificate: /var/lib/istio/ingressgateway-certs/tls.crt
+      privateKey: /var/lib/istio/ingressgateway-certs/tls.key
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vs1, namespace: default}
+spec:
+  hosts: [service1.test.com]
+  gateways: [gw1]
+  http: [{route: [{destination: {host: service1}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vs2, namespace: default}
+spec:
+  hosts: [service2.test.com]
+  gateways: [gw2]
+  http: [{route: [{destination: {host: service2}}]}]
+";
+
+const ONE_GATEWAY: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - hosts: ['*.test.com']
+    port: {number: 443, name: https, protocol: HTTPS}
+    tls:
+      mode: SIMPLE
+      serverCertificate: /var/lib/istio/ingressgateway-certs/tls.crt
+      privateKey: /var/lib/istio/ingressgateway-certs/tls.key
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vs1, namespace: default}
+spec:
+  hosts: [service1.test.com]
+  gateways: [gw]
+  http: [{route: [{destination: {host: service1}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vs2, namespace: default}
+spec:
+  hosts: [service2.test.com]
+  gateways: [gw]
+  http: [{route: [{destination: {host: service2}}]}]
+";
