@@ -62,8 +62,7 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let part = arguments.filter.as_deref().unwrap_or_default();
     let chosen = stories.iter().filter(|s| part.is_empty() || s.name.contains(part) || part.contains(s.name));
     let needed: BTreeSet<_> = PACKAGES.iter().copied().chain(chosen.flat_map(|s| s.needs.clone())).collect();
-    let mut missing: BTreeSet<String> =
-        e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
+    let mut missing: BTreeSet<String> = e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks
         .map(|(program, _)| format!("{program} is missing"))

@@ -6,7 +6,7 @@ use e2e::istio::rig::Rig;
 use e2e::istio::{sandbox, stories};
 
 fn main() -> Result<()> {
-    sandbox::enter()?;
+    sandbox::enter(&Default::default())?;
     let start = std::time::Instant::now();
     let rig = Rig::start(&stories::plan(Version::V1_31))?;
     e2e::istio::deployment::deploy(&rig)?;

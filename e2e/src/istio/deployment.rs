@@ -6,36 +6,45 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::manifests;
+use super::programs::Version;
 use super::prometheus::Prometheus;
 use super::rig::{MODULE_URL, Rig};
 use super::story::failures;
 use crate::tools;
 
-/// The manifests as shipped.
-pub fn shipped() -> Result<String> {
+/// The manifests as shipped, as far as this Istio can take them.
+pub fn shipped(version: Version) -> Result<String> {
     let module = tools::module()?;
+    let takes = |name: &&&str| version == Version::V1_31 || !manifests::SINCE_1_31.contains(*name);
+    let names = manifests::NAMES.iter().filter(takes);
     let rendered: Result<Vec<String>> =
-        manifests::NAMES.iter().map(|name| manifests::rendered(name, MODULE_URL, &module)).collect();
-    Ok(rendered?.join("
----
-"))
+        names.map(|name| manifests::rendered(name, MODULE_URL, &module)).collect();
+    Ok(rendered?.join("\n---\n"))
 }
 
 /// Deploys meshwhy, and Istio's default access log beside its own. Every request is looked at: a story has only one.
 pub fn deploy(rig: &Rig) -> Result<()> {
-    let every = shipped()?
-        .replace("    role: http
-", "    role: http
+    let every = shipped(rig.version)?
+        .replace(
+            "    role: http
+",
+            "    role: http
     observe_every: 1
-")
-        .replace("    role: connection
-", "    role: connection
+",
+        )
+        .replace(
+            "    role: connection
+",
+            "    role: connection
     observe_every: 1
-")
+",
+        )
         .replace("'{\"role\": \"connection\"}'", "'{\"role\": \"connection\", \"observe_every\": 1}'");
-    rig.apply(&format!("{every}
+    rig.apply(&format!(
+        "{every}
 ---
-{BOTH_LOGS}"))
+{BOTH_LOGS}"
+    ))
 }
 
 /// The built-in provider `envoy` is Istio's default log.
@@ -55,7 +64,7 @@ spec:
 
 /// `istioctl validate` accepts every manifest.
 pub fn validates(rig: &Rig) -> Result<()> {
-    let (content, said) = rig.plane.istioctl(&["validate", "-f", "-"], &shipped()?)?;
+    let (content, said) = rig.plane.istioctl(&["validate", "-f", "-"], &shipped(rig.version)?)?;
     ensure!(content, "{said}");
     // That EnvoyFilter is to be used with care is what it says of each one.
     let others =
@@ -119,9 +128,9 @@ fn check_log(rig: &Rig) -> Result<()> {
 
 /// `kubectl delete` leaves nothing of it in any proxy; applied again it works again.
 pub fn removed(rig: &Rig) -> Result<()> {
-    rig.delete(&shipped()?)?;
+    rig.delete(&shipped(rig.version)?)?;
     let clean = nothing_left(rig);
-    rig.apply(&shipped()?)?;
+    rig.apply(&shipped(rig.version)?)?;
     clean?;
     let before = failures(rig)?;
     fail(rig, "client")?;

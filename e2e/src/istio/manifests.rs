@@ -21,6 +21,9 @@ pub const NAMES: &[&str] = &[
     "telemetry.yaml",
 ];
 
+/// Needs filters of Envoy that only this istiod knows, or a newer one.
+pub const SINCE_1_31: &[&str] = &["envoyfilter-black-hole.yaml"];
+
 /// A manifest for `kubectl apply`.
 pub fn rendered(name: &str, url: &str, module: &Path) -> Result<String> {
     let file = root().join("envoyfilter").join(name);

@@ -30,6 +30,9 @@ pub enum Version {
 }
 
 impl Version {
+    /// All that are tried.
+    pub const ALL: &'static [Self] = &[Self::V1_31, Self::V1_29];
+
     /// `1.31`
     pub const fn id(self) -> &'static str {
         match self {

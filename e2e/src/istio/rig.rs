@@ -73,6 +73,8 @@ impl Plan {
 /// A running Istio.
 #[derive(Debug)]
 pub struct Rig {
+    /// Istio's release.
+    pub version: Version,
     /// The control plane.
     pub plane: ControlPlane,
     pods: BTreeMap<&'static str, Running>,
@@ -133,6 +135,7 @@ impl Rig {
             pod.wait()?;
         }
         let rig = Self {
+            version: plan.version,
             plane,
             pods,
             folder,

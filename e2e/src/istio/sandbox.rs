@@ -1,6 +1,7 @@
 //! Namespaces of its own for everything the rig starts: when this process dies, however it dies, the kernel
 //! takes its processes, interfaces and mounts with it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -11,8 +12,11 @@ use anyhow::{Context as _, Result, ensure};
 use super::netns;
 use crate::tools::run;
 
-/// Set in the process that lives inside.
+/// Set in the process that lives inside: the id of the one that started it, outside.
 const INSIDE: &str = "MESHWHY_SANDBOX";
+
+/// What was found to be missing outside.
+const LACKING: &str = "MESHWHY_LACKING";
 
 /// Whether this process lives in a sandbox.
 pub fn is_inside() -> bool {
@@ -28,17 +32,22 @@ pub fn obstacle() -> Option<String> {
     tried.err().map(|error| format!("no namespaces here: {error:#}"))
 }
 
-/// Starts this program anew inside a sandbox, with the same arguments; returns inside only.
-pub fn enter() -> Result<()> {
+/// Starts this program anew inside a sandbox, with the same arguments; returns inside only, with what was found to be
+/// lacking outside.
+pub fn enter(lacking: &BTreeSet<String>) -> Result<BTreeSet<String>> {
     if is_inside() {
-        return set_up();
+        set_up()?;
+        let words = std::env::var(LACKING).unwrap_or_default();
+        return Ok(words.split_whitespace().map(str::to_owned).collect());
     }
     let program = std::env::current_exe()?;
+    let words: Vec<&str> = lacking.iter().map(String::as_str).collect();
     let error = Command::new("unshare")
         .args(["--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"])
         .arg(program)
         .args(std::env::args_os().skip(1))
-        .env(INSIDE, "1")
+        .env(INSIDE, std::process::id().to_string())
+        .env(LACKING, words.join(" "))
         .exec();
     Err(error).context("can't start `unshare`")
 }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::page;
+use super::programs::Version;
 use super::rig::Rig;
 use crate::client::Seen;
 use crate::tools::Needed;
@@ -127,6 +128,7 @@ pub struct Story {
     gets: Gets,
     says: Vec<Says>,
     broken: bool,
+    versions: &'static [Version],
 }
 
 /// A counter's labels.
@@ -188,6 +190,7 @@ impl Story {
             gets: Gets::Status(200),
             says: Vec::new(),
             broken: false,
+            versions: &[Version::V1_31],
         }
     }
 
@@ -284,6 +287,18 @@ impl Story {
     pub fn broken(mut self) -> Self {
         self.broken = true;
         self
+    }
+
+    /// Played on the older Istio as well.
+    #[must_use]
+    pub fn older_too(mut self) -> Self {
+        self.versions = Version::ALL;
+        self
+    }
+
+    /// The versions of Istio that it is played on.
+    pub fn versions(&self) -> &'static [Version] {
+        self.versions
     }
 
     /// Whether its configuration is a mistake.

@@ -8,6 +8,7 @@ pub fn stories() -> Vec<Story> {
     vec![
         Story::new("healthy/mesh", "A request from sidecar to sidecar")
             .curl(&["http://helloworld/"])
-            .gets(Status(200)),
+            .gets(Status(200))
+            .older_too(),
     ]
 }
