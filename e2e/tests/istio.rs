@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
+use e2e::istio::table::{self, Row};
 use e2e::istio::{deployment, sandbox, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
 static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
+
+/// What the stories of the page told, in the order of the tests.
+static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
 /// What is checked of meshwhy's deployment.
 const DEPLOYMENT: &[(&str, fn(&Rig) -> Result<()>)] = &[
@@ -45,9 +49,21 @@ fn main() -> Result<()> {
         let needs: Vec<&str> = story.needs.iter().map(|(program, _)| *program).collect();
         for version in story.versions() {
             let story = story.clone();
-            trials.push(trial(*version, story.name, lacks(&needs), move |rig| story.check(rig).map(drop)));
+            let version = *version;
+            trials.push(trial(version, story.name, lacks(&needs), move |rig| {
+                let told = story.check(rig)?;
+                let row = Row::new(&story, &told).filter(|_| version == Version::V1_31);
+                PLAYED.lock().unwrap_or_else(PoisonError::into_inner).extend(row);
+                Ok(())
+            }));
         }
     }
+    let expected = stories::all().iter().filter(|s| s.section.is_some() && s.is_broken()).count();
+    trials.push(trial(Version::V1_31, "page_table", lacks(&[]), move |_| {
+        let played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(played.len() == expected, "{} of {expected} stories of the page were played", played.len());
+        table::check(&played)
+    }));
     trials.extend(DEPLOYMENT.iter().map(|(name, check)| trial(Version::V1_31, name, lacks(&[]), check)));
     // A rig is started once for all tests of its version.
     trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));

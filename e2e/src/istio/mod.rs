@@ -16,3 +16,4 @@ pub mod rig;
 pub mod sandbox;
 pub mod stories;
 pub mod story;
+pub mod table;

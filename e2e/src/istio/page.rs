@@ -6,11 +6,24 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::tools::root;
 
+/// The titles of its sections, in its order.
+pub fn titles() -> Result<Vec<String>> {
+    Ok(page()?.lines().filter(|line| line.starts_with("## ") || line.starts_with("###")).map(title).collect())
+}
+
+fn title(heading: &str) -> String {
+    let title = heading.trim_start_matches('#').split(" {#").next().unwrap_or_default();
+    title.trim().to_owned()
+}
+
+fn page() -> Result<String> {
+    let file = root().join("../shared/traffic-management-problems.md");
+    fs::read_to_string(&file).with_context(|| format!("the page {}", file.display()))
+}
+
 /// The page's code blocks of one section: those between its heading and the next.
 pub fn blocks(section: &str) -> Result<Vec<String>> {
-    let file = root().join("../shared/traffic-management-problems.md");
-    let page = fs::read_to_string(&file).with_context(|| format!("the page {}", file.display()))?;
-    let blocks = blocks_in(&page, section);
+    let blocks = blocks_in(&page()?, section);
     ensure!(!blocks.is_empty(), "the page has no code in a section {section:?}");
     Ok(blocks)
 }
@@ -33,8 +46,7 @@ fn blocks_in(page: &str, section: &str) -> Vec<String> {
                 code.push('\n');
             }
         } else if line.starts_with('#') {
-            let title = line.trim_start_matches('#').split(" {#").next().unwrap_or_default();
-            inside = title.trim() == section;
+            inside = title(line) == section;
         } else if inside && line.starts_with("{{< text") {
             block = Some(String::new());
         }

@@ -418,6 +418,20 @@ impl Story {
     }
 }
 
+impl Told {
+    /// What each proxy says, in words for people.
+    pub fn verdicts(&self) -> Vec<String> {
+        let word = |counted: &Counted| {
+            let Counted { pod, cause, confidence, resource, .. } = counted;
+            let how = if counted.soft { format!("observed, {confidence}") } else { confidence.clone() };
+            let whose = if resource.is_empty() { String::new() } else { format!(", {resource}") };
+            format!("{pod}: **{cause}** ({how}{whose})")
+        };
+        let said: Vec<String> = self.counted.keys().map(word).collect();
+        if said.is_empty() { vec!["nothing: no proxy has evidence".into()] } else { said }
+    }
+}
+
 impl Says {
     fn counted(&self) -> Counted {
         Counted {

@@ -1,0 +1,166 @@
+//! `docs/page.md`: the page's sections as a table, written by the stories that were played.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+use super::page;
+use super::story::{Story, Told};
+use crate::tools::root;
+
+/// One story of the page, as it was played.
+#[derive(Debug)]
+pub struct Row {
+    section: &'static str,
+    name: &'static str,
+    text: String,
+}
+
+const HEAD: &str = "# Istio's page, played\n\n\
+Every problem of Istio's page [Traffic Management Problems](https://istio.io/latest/docs/ops/common-problems/network-issues/), played with the page's\n\
+own YAML on a real Istio 1.31 (istiod, sidecars and gateway with Envoy 1.40) behind a real Kubernetes API. Written by the test run\n\
+(`MESHWHY_BLESS=1 cargo test -p e2e --test istio`), which compares it ever after.\n\n\
+Read the log of the proxy that says `certain`; where two do, that of the one nearer to the client. *observed* is what meshwhy counts on\n\
+traffic that works (`meshwhy_observations_total`). Fixed as the page says, each of these works and every proxy is silent: that is tested, too.\n";
+
+impl Row {
+    /// What a story of the page told; the healthy ones have nothing to tell.
+    pub fn new(story: &Story, told: &Told) -> Option<Self> {
+        let section = story.section.filter(|_| story.is_broken())?;
+        let mut text = format!("| {} | {} |", story.about, cell(&client(told)));
+        let _ = write!(text, " {} |", cell(&envoy(told)));
+        let _ = write!(text, " {} |", cell(&analyze(told)));
+        let _ = writeln!(text, " {} |", cell(&told.verdicts().join("\n")));
+        Some(Self { section, name: story.name, text })
+    }
+}
+
+/// Compares the document with what was played, or writes it anew where that is asked for.
+pub fn check(rows: &[Row]) -> Result<()> {
+    let file = root().join("docs/page.md");
+    let text = document(rows)?;
+    if std::env::var_os("MESHWHY_BLESS").is_some() {
+        return Ok(fs::write(file, text)?);
+    }
+    let written = fs::read_to_string(&file).unwrap_or_default();
+    let differs = text.lines().find(|line| !written.lines().any(|l| l == *line));
+    ensure!(
+        written == text,
+        "docs/page.md is not what was played (MESHWHY_BLESS=1 writes it anew); the first difference: {}",
+        differs.unwrap_or("lines are missing")
+    );
+    Ok(())
+}
+
+fn document(rows: &[Row]) -> Result<String> {
+    let mut by_section: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
+    let titles = page::titles()?;
+    for row in rows {
+        let position = titles.iter().position(|title| title == row.section);
+        ensure!(position.is_some(), "{}: the page has no section {:?}", row.name, row.section);
+        by_section.entry(position.unwrap_or_default()).or_default().push(row);
+    }
+    let mut out = String::from(HEAD);
+    for (position, rows) in by_section {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| broken | the client gets | Envoy's default log | `istioctl analyze` | meshwhy |\n|---|---|---|---|---|\n",
+            titles[position]
+        );
+        rows.iter().for_each(|row| out.push_str(&row.text));
+    }
+    Ok(out)
+}
+
+/// Fit for a cell.
+fn cell(text: &str) -> String {
+    text.trim().replace('|', "\\|").replace('\n', "<br>")
+}
+
+fn client(told: &Told) -> String {
+    match told.seen.status {
+        Some(status) => format!("HTTP {status}"),
+        None => {
+            let said = told.seen.text.lines().find(|line| line.starts_with("curl: ")).unwrap_or_default();
+            // Local ports and the tail after the reason differ from run to run.
+            let said = said.split(" in connection").next().unwrap_or_default();
+            format!("`{}`", said.trim())
+        }
+    }
+}
+
+/// The failures in each proxy's log, or the last line of the one that asked; without what differs from run to run.
+fn envoy(told: &Told) -> String {
+    let mut out: Vec<String> = Vec::new();
+    for (pod, lines) in &told.lines {
+        for line in &lines.text {
+            let short = format!("{pod}: `{}`", stable(line));
+            if !out.contains(&short) {
+                out.push(short);
+            }
+        }
+    }
+    if out.is_empty() { "nothing".into() } else { out.join("\n") }
+}
+
+/// Of a line in Istio's default format: the request, code, flags, details, reasons, and the cluster.
+fn stable(line: &str) -> String {
+    let after_time = line.split_once("] ").map_or(line, |(_, rest)| rest);
+    let fields = fields(after_time);
+    let field = |index: usize| fields.get(index).map_or("-", String::as_str);
+    let head: Vec<&str> = (0..6).map(field).collect();
+    let (cluster, sni) = (field(15), field(19));
+    let mut text = head.join(" ");
+    for (name, value) in [("cluster", cluster), ("sni", sni)] {
+        if value != "-" {
+            let _ = write!(text, " … {name} {value}");
+        }
+    }
+    text
+}
+
+/// Split at blanks, quoted fields whole.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            ' ' if !quoted => fields.push(std::mem::take(&mut field)),
+            '"' => {
+                quoted = !quoted;
+                field.push(c);
+            }
+            c => field.push(c),
+        }
+    }
+    fields.push(field);
+    fields
+}
+
+/// What it says of this configuration; what it says of every namespace without injection and such is left out.
+fn analyze(told: &Told) -> String {
+    let Some(said) = &told.analyze else { return String::new() };
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| ["Error [", "Warning [", "Info ["].iter().any(|kind| line.starts_with(kind)))
+        .filter(|line| !ALWAYS.iter().any(|code| line.contains(code)))
+        .collect();
+    if lines.is_empty() { "nothing".into() } else { lines.join("\n") }
+}
+
+/// Said of the rig itself: namespaces without injection (0102), pods that no controller made, EnvoyFilters that rest on others (0151).
+const ALWAYS: &[&str] = &["IST0102", "IST0103", "IST0118", "IST0151"];
+
+#[cfg(test)]
+mod tests {
+    use super::stable;
+
+    #[test]
+    fn what_differs_from_run_to_run_is_left_out() {
+        let line = "[2026-11-21T07:55:48.181Z] \"- - -\" 0 UH - - \"-\" 807 890 43 - \"-\" \"-\" \"-\" \"-\" \"-\" BlackHoleCluster - 10.89.0.19:443 10.89.0.11:57560 httpbin.org -";
+        assert_eq!(stable(line), "\"- - -\" 0 UH - - \"-\" … cluster BlackHoleCluster … sni httpbin.org");
+    }
+}
