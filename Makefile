@@ -12,6 +12,7 @@ KEEP ?=
 # How many callbacks `make fuzz` makes, and the seed that shows a failure again.
 FUZZ_CALLS ?= 1000000
 FUZZ_SEED ?=
+FUZZ_SECONDS ?= 60
 
 say = @printf '\n==> %s\n'
 
@@ -27,18 +28,21 @@ demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leav
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
 	cargo test -p meshwhy -p meshwhy-dist -- --quiet
-	$(say) "The module in an interpreter: costs, hostile proxies"
+	$(say) "The module in an interpreter: costs, hostile proxies; the fuzz targets on their corpus"
 	cargo test -p vm -- --quiet
 	$(say) "Scenarios against a real Envoy (the first run downloads it)"
 	cargo test -p e2e
 
-fuzz: dist ## Try to break the module for minutes: a million callbacks of a hostile proxy (FUZZ_CALLS, FUZZ_SEED)
+fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEED), libFuzzer (FUZZ_SECONDS each)
 	$(say) "The module against a hostile proxy"
 	MESHWHY_FUZZ_CALLS=$(FUZZ_CALLS) $(if $(FUZZ_SEED),MESHWHY_FUZZ_SEED=$(FUZZ_SEED)) cargo test -q -p vm --test hostile -- --nocapture
+	$(say) "Parsers and rules under libFuzzer"
+	fuzz/run.sh $(FUZZ_SECONDS)
 
 lint: toolchain ## Check formatting, clippy (native and wasm) and documentation
 	$(say) "Formatting"
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	$(say) "Clippy, native"
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(say) "Clippy, wasm"

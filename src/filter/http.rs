@@ -21,6 +21,9 @@ pub struct HttpStream {
 /// The most bytes of an error page that are read: the sentence stands near its beginning.
 const LONGEST_PAGE: usize = 2048;
 
+/// The most bytes of a `server` header that are looked at.
+const LONGEST_SERVER: usize = 256;
+
 impl HttpStream {
     /// A stream that begins; `sampled` ones are looked at even if they succeed.
     pub fn new(sampled: bool) -> Self {
@@ -182,7 +185,8 @@ fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
 
 /// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.
 fn bears_a_proxys_mark(host: &impl Host) -> bool {
-    let server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
+    let mut server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
+    server.truncate(LONGEST_SERVER);
     let via = host.header(HeaderMap::Response, "via").ok().flatten();
     holds(&String::from_utf8_lossy(&server), "envoy") || via.is_some()
 }

@@ -59,10 +59,11 @@ fn client_hello(bytes: &[u8]) -> Step {
     }
     let [high, middle, low] = *length;
     let body = usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap_or(usize::MAX);
+    let arrived = message.get(4..).unwrap_or_default();
+    let complete = arrived.len() >= body;
     let mut hello = ClientHello::default();
-    // Whatever of the extensions has arrived is read; the rest is not missed.
-    let _ = extensions(message.get(4..).unwrap_or_default(), &mut hello);
-    let complete = message.len().saturating_sub(4) >= body;
+    // Whatever of the extensions has arrived is read; the rest is not missed. What follows belongs to nobody.
+    let _ = extensions(arrived.get(..body).unwrap_or(arrived), &mut hello);
     let found = found(Protocol::TlsClientHello, Some(hello));
     if complete || bytes.len() >= MAX_BYTES { Step::Sure(found) } else { Step::Unsure(found) }
 }

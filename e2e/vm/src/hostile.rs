@@ -94,11 +94,11 @@ fn life(random: &mut Random) -> Vec<Callback> {
 }
 
 fn context(random: &mut Random) -> u32 {
-    if random.one_in(16) { random.next() as u32 } else { random.below(9) as u32 }
+    if random.one_in(16) { random.number() as u32 } else { random.below(9) as u32 }
 }
 
 fn size(random: &mut Random) -> u32 {
-    if random.one_in(16) { random.next() as u32 } else { random.below(4096) as u32 }
+    if random.one_in(16) { random.number() as u32 } else { random.below(4096) as u32 }
 }
 
 impl Proxy for Hostile {
@@ -108,7 +108,7 @@ impl Proxy for Hostile {
         // The ABI's statuses go to 12; success without anything written is among them.
         match random.below(32) {
             0 => return Answer::Status(random.below(13) as u32),
-            1 => return Answer::Status(random.next() as u32),
+            1 => return Answer::Status(random.number() as u32),
             2..=6 => return Answer::Status(1),
             _ => {}
         }
@@ -117,7 +117,7 @@ impl Proxy for Hostile {
             Call::Header { name, .. } => Answer::Bytes(header(name, random)),
             Call::Buffer { buffer: 7, .. } => Answer::Bytes(configuration(random)),
             Call::Buffer { .. } => Answer::Bytes(bytes(random)),
-            Call::DefineMetric { .. } | Call::Time => Answer::Number(random.next()),
+            Call::DefineMetric { .. } | Call::Time => Answer::Number(random.number()),
             _ => Answer::Status(0),
         }
     }
@@ -132,7 +132,7 @@ fn property(path: &[u8], random: &mut Random) -> Vec<u8> {
         b"response\0flags" => match random.below(4) {
             0 => 0_u64.to_le_bytes().to_vec(),
             1 | 2 => (1_u64 << random.below(30)).to_le_bytes().to_vec(),
-            _ => random.next().to_le_bytes().to_vec(),
+            _ => random.number().to_le_bytes().to_vec(),
         },
         b"response\0code" => {
             random.pick(&[0_u64, 101, 200, 400, 404, 426, 500, 502, 503, 504]).to_le_bytes().to_vec()
@@ -177,7 +177,7 @@ fn garbage(random: &mut Random) -> Vec<u8> {
         1..=4 => random.below(1 << 12),
         _ => random.below(20),
     };
-    (0..size).map(|_| random.next() as u8).collect()
+    (0..size).map(|_| random.number() as u8).collect()
 }
 
 impl Hostile {

@@ -7,7 +7,7 @@ pub mod costs;
 pub mod hostile;
 mod machine;
 pub mod proxy;
-mod random;
+pub mod random;
 
 use std::path::{Path, PathBuf};
 

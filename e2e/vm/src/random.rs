@@ -10,7 +10,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -19,7 +19,7 @@ impl Random {
 
     /// From 0 to just below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     /// True once in so many times.
@@ -46,7 +46,7 @@ impl Random {
     /// Changes, inserts or removes a byte, or cuts the end off.
     pub fn spoil(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len() as u64 + 1) as usize;
-        let byte = self.next() as u8;
+        let byte = self.number() as u8;
         match self.below(4) {
             0 => bytes.truncate(at),
             1 => bytes.insert(at, byte),

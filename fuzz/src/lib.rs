@@ -1,0 +1,144 @@
+//! What is fuzzed: each target takes bytes and panics where a promise is broken.
+//!
+//! `make fuzz` feeds them from libFuzzer; `make test` from the corpus and its neighbours (`e2e/vm/tests/corpus.rs`).
+
+use meshwhy::config::{Config, ConfigError};
+use meshwhy::diagnosis::diagnose;
+use meshwhy::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
+use meshwhy::filter::{Connection, HttpStream, Plugin};
+use meshwhy::host::memory::MemoryHost;
+use meshwhy::host::{Buffer, HeaderMap};
+use meshwhy::report::{Counter, LONGEST_VALUE, Report, Series};
+use meshwhy::wire::{FirstBytes, Sniffer};
+
+/// Takes any bytes, and panics where a promise is broken.
+pub type Target = fn(&[u8]);
+
+/// The targets by name: one folder of the corpus each.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("first_bytes", first_bytes),
+    ("details", details),
+    ("properties", properties),
+    ("configuration", configuration),
+];
+
+/// The same answer however the reads are split, and one that survives its way through the proxy.
+pub fn first_bytes(bytes: &[u8]) {
+    let Some((split, bytes)) = bytes.split_first() else { return };
+    let reads = bytes.chunks(usize::from(*split).max(1));
+    for new in [Sniffer::client, Sniffer::server] {
+        let (mut whole, mut parts) = (new(), new());
+        whole.push(bytes);
+        reads.clone().for_each(|read| parts.push(read));
+        assert_eq!(whole.seen(), parts.seen(), "read at once, and {split} bytes at a time");
+        if let Some(seen) = whole.seen() {
+            let text = seen.encode();
+            assert!(text.len() <= 600 && is_plain(&text), "{text:?}");
+            let back = FirstBytes::decode(&text).expect("what was encoded can be decoded");
+            assert_eq!(back.protocol, seen.protocol, "{text:?}");
+            assert_eq!(back.encode(), text);
+        }
+    }
+}
+
+/// Envoy's own words: code, flags, and texts separated by line feeds.
+pub fn details(bytes: &[u8]) {
+    let Some((head, texts)) = bytes.split_first_chunk::<11>() else { return };
+    let [layer, low, high, flags @ ..] = *head;
+    let texts = String::from_utf8_lossy(texts);
+    let mut texts = texts.split('\n');
+    let mut evidence = Evidence {
+        layer: [Layer::Http, Layer::Tcp, Layer::Listener][usize::from(layer % 3)],
+        code: Some(u16::from_le_bytes([low, high])).filter(|code| *code != 0),
+        flags: Flags(u64::from_le_bytes(flags)),
+        details: Details::new(texts.next().unwrap_or_default()),
+        ..Evidence::default()
+    };
+    evidence.upstream.transport_failure = texts.next().and_then(TransportFailure::new);
+    evidence.upstream.cluster = texts.next().and_then(ClusterName::new);
+    evidence.downstream.transport_failure = texts.next().and_then(TransportFailure::new);
+    evidence.downstream.first_bytes = texts.next().and_then(FirstBytes::decode);
+    evidence.termination = texts.next().map(str::to_owned);
+    let verdict = diagnose(&evidence);
+    assert_eq!(verdict, diagnose(&evidence));
+    if let Some(verdict) = verdict {
+        let report = Report::new(&verdict, &evidence);
+        report.fields().for_each(|(_, value)| assert!(is_plain(value) && value.len() <= LONGEST_VALUE));
+        assert!(is_object(&report.json()) && is_object(&report.log_line(Counter::Failures, 7)));
+    }
+}
+
+/// All roles on attributes, headers and buffers of any content: lines of `name=value`.
+pub fn properties(bytes: &[u8]) {
+    let mut host = MemoryHost::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let mut parts = line.splitn(2, |byte| *byte == b'=');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
+        let name = String::from_utf8_lossy(name);
+        host = match (name.as_ref(), str::from_utf8(value).ok().and_then(|text| text.parse().ok())) {
+            ("client" | "server" | "page", _) => {
+                let buffer = match name.as_ref() {
+                    "client" => Buffer::DownstreamData,
+                    "server" => Buffer::UpstreamData,
+                    _ => Buffer::ResponseBody,
+                };
+                host.set_buffer(buffer, value);
+                host
+            }
+            (header, _) if header.starts_with(':') || header == "via" || header == "server" => {
+                host.with_header(HeaderMap::Response, header, &String::from_utf8_lossy(value))
+            }
+            (path, Some(number)) => host.with_number(path, number),
+            (path, None) => host.with_property(path, value),
+        };
+    }
+    let mut series = Series::default();
+    let plugin = |config: &str| Plugin::new(Config::parse(config.as_bytes()).expect("it is valid"));
+
+    let mut tcp = plugin(r#"{"role":"connection","log":"all","observe_every":1}"#);
+    let mut connection = Connection::new(true);
+    connection.on_downstream_data(&host);
+    connection.on_upstream_data(&host);
+    connection.on_log(&host, &mut tcp, &mut series);
+
+    let mut http = plugin(r#"{"log":"all","observe_every":1,"response_header":"x-meshwhy-cause"}"#);
+    let mut stream = HttpStream::new(true);
+    if stream.on_response_headers(&host, false) {
+        stream.on_error_headers(&host, &mut http);
+    }
+    stream.on_response_body(&host, true);
+    stream.on_log(&host, &mut http, &mut series);
+
+    plugin(r#"{"role":"access_log","log":"all"}"#).on_access_log(&host, &mut series);
+
+    for key in host.state_keys() {
+        let value = host.state(&key).unwrap_or_default();
+        assert!(is_plain(&value), "{key}: {value:?}");
+        assert!(key != "meshwhy" || is_object(&value), "{value:?}");
+    }
+    for (name, _) in host.metrics() {
+        assert!(is_plain(&name) && name.len() <= 1024, "{name:?}");
+    }
+    host.lines().iter().for_each(|(_, line)| assert!(is_object(line), "{line:?}"));
+}
+
+/// The same judgement of JSON as `serde_json`, and one printable line for each mistake.
+pub fn configuration(bytes: &[u8]) {
+    let ours = Config::parse(bytes);
+    let theirs = serde_json::from_slice::<serde_json::Value>(bytes);
+    let nothing = bytes.iter().all(u8::is_ascii_whitespace);
+    let refused = matches!(ours, Err(ConfigError::Syntax(_)));
+    assert_eq!(refused, theirs.is_err() && !nothing, "{ours:?}, but serde_json: {theirs:?}");
+    if let Err(error) = ours {
+        let line = error.to_string();
+        assert!(is_plain(&line) && line.len() < 400, "{line:?}");
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+fn is_object(text: &str) -> bool {
+    is_plain(text) && serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
+}
