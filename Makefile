@@ -39,7 +39,7 @@ fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEE
 	$(say) "Parsers and rules under libFuzzer"
 	fuzz/run.sh $(FUZZ_SECONDS)
 
-lint: toolchain ## Check formatting, clippy (native and wasm) and documentation
+lint: toolchain ## Check formatting, clippy (native and wasm), documentation and dependencies
 	$(say) "Formatting"
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -49,6 +49,8 @@ lint: toolchain ## Check formatting, clippy (native and wasm) and documentation
 	cargo clippy -p meshwhy --target wasm32-unknown-unknown -- -D warnings
 	$(say) "Documentation"
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps -p meshwhy
+	$(say) "Dependencies"
+	@.ci/dependencies
 
 bench: dist ## Measure what the filter costs a request
 	$(say) "Benchmark: Envoy with and without meshwhy"

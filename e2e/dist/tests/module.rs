@@ -1,0 +1,83 @@
+//! The module is the same wherever it is built, and nothing but hashbrown is in it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+fn root() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    Path::new(&package).join("../..").canonicalize().unwrap()
+}
+
+/// What cargo and git print.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Copies what the module is built from; the copy shares nothing with this checkout but the toolchain.
+fn copy_sources(to: &Path) {
+    let members = ["e2e", "e2e/dist", "e2e/noop", "e2e/vm"].map(|member| format!("{member}/"));
+    let files = output(Command::new("git").current_dir(root()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        "src",
+        "e2e",
+    ]));
+    for file in files.split_terminator('\0') {
+        let needed = !file.starts_with("e2e/")
+            || members.iter().any(|m| file.starts_with(m.as_str()) && file.ends_with(".rs"))
+            || file.ends_with("Cargo.toml");
+        let from = root().join(file);
+        if needed && from.is_file() {
+            let target = to.join(file);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(from, target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_builds_in_two_folders_give_the_same_bytes() {
+    let module = |root: &Path| fs::read_to_string(root.join("dist/meshwhy.wasm.sha256")).unwrap();
+    let elsewhere = env::temp_dir().join(format!("meshwhy elsewhere {}", std::process::id()));
+    copy_sources(&elsewhere);
+    for (folder, target) in [(&elsewhere, Some(elsewhere.join("its target"))), (&root(), None)] {
+        let mut dist = Command::new(env!("CARGO_BIN_EXE_meshwhy-dist"));
+        dist.env("CARGO_MANIFEST_DIR", folder.join("e2e/dist"));
+        if let Some(target) = target {
+            dist.env("CARGO_TARGET_DIR", target);
+        }
+        output(&mut dist);
+    }
+    let (here, there) = (module(&root()), module(&elsewhere));
+    fs::remove_dir_all(&elsewhere).unwrap();
+    assert_eq!(here, there);
+}
+
+#[test]
+fn nobody_elses_code_is_in_the_module_but_this() {
+    let tree = output(Command::new(env!("CARGO")).current_dir(root()).args([
+        "tree",
+        "--quiet",
+        "--locked",
+        "--package",
+        "meshwhy",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ]));
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, BTreeSet::from(["hashbrown", "meshwhy"]));
+}
