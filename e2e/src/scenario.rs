@@ -346,6 +346,11 @@ impl Scenario {
         plain.then_some(self)
     }
 
+    /// Whether it needs Envoy's rate limit service, which is built with Go.
+    pub fn needs_rate_limit_service(&self) -> bool {
+        self.servers.iter().any(|(_, server)| matches!(server, Server::RateLimit(_)))
+    }
+
     /// Plays it without judging.
     pub fn play(&self) -> Result<Outcome> {
         let stage = self.set_up()?;

@@ -9,6 +9,8 @@ use meshwhy::catalogue::{Cause, Group};
 /// Causes that no configuration of the real Envoy has shown here; the rule's comment says what was tried.
 const NEVER_SEEN: &[Cause] = &[Cause::RouteTableMissing, Cause::Http2ToHttp1Upstream];
 
+const RATE_LIMIT_SERVICE: &str = "rate limit service";
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of a scenario is waiting for processes to start.
@@ -18,7 +20,9 @@ fn main() {
     let unavailable = unavailable(&arguments, &scenarios);
     let mut trials = Vec::new();
     for scenario in scenarios {
-        let lacks = scenario.needs().into_iter().map(|(name, _)| name).find(|n| unavailable.contains(n));
+        let needs = scenario.needs().into_iter().map(|(name, _)| name);
+        let built = scenario.needs_rate_limit_service().then_some(RATE_LIMIT_SERVICE);
+        let lacks = needs.chain(built).find(|name| unavailable.contains(name));
         let bare = scenario.clone().without_meshwhy();
         let observing = scenario.clone().observing();
         trials.push(trial(scenario.name.into(), scenario, lacks));
@@ -54,7 +58,15 @@ fn unavailable(arguments: &Arguments, scenarios: &[Scenario]) -> BTreeSet<&'stat
     let part = arguments.filter.as_deref().unwrap_or_default();
     let part = part.strip_prefix("without_meshwhy/").unwrap_or(part);
     let part = part.strip_prefix("observing/").unwrap_or(part);
-    e2e::tools::install(scenarios.iter().filter(|s| s.name.contains(part)).flat_map(Scenario::needs))
+    let chosen = || scenarios.iter().filter(|s| s.name.contains(part));
+    let mut lacking = e2e::tools::install(chosen().flat_map(Scenario::needs));
+    if chosen().any(Scenario::needs_rate_limit_service)
+        && let Err(error) = e2e::istio::programs::ratelimit()
+    {
+        eprintln!("no {RATE_LIMIT_SERVICE}: {error:#}");
+        lacking.insert(RATE_LIMIT_SERVICE);
+    }
+    lacking
 }
 
 /// Causes of the groups whose rules are complete that no scenario expects.

@@ -149,6 +149,10 @@ fn http_failed(e: &Evidence) -> bool {
     if e.code == Some(101) && e.flags.0 & !(ends.0 | Flags::HARMLESS.0) == 0 {
         return false;
     }
+    // External authorization sends browsers to a login like that (1.40: UAEX, too).
+    if e.details.name() == "ext_authz_denied" && e.code.is_some_and(|c| (300..400).contains(&c)) {
+        return false;
+    }
     if e.flags.any_failure() {
         return true;
     }

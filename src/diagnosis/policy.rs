@@ -39,7 +39,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         "ext_authz_error" => Cause::ExtAuthzUnavailable,
         "request_rate_limited" | "local_rate_limited" => Cause::RateLimited,
         "rate_limiter_error" => Cause::RateLimitServiceUnavailable,
-        "fault_filter_abort" => Cause::FaultInjected,
+        "fault_filter_abort" => {
+            // The fault is the route's own.
+            return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
+        }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
         name if e.flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && !name.starts_with("ext_authz") => {
             return mixer(e, Verdict::certain);

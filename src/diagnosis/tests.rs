@@ -93,6 +93,7 @@ fn nothing_failed() {
         (0, "-", ""),
         (503, "-", "direct_response"),
         (301, "-", "direct_response"),
+        (302, "UAEX", "ext_authz_denied"),
     ] {
         assert_eq!(named(&stream(code, flags, details)), None, "{code} {flags} {details}");
     }

@@ -53,10 +53,9 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`.
+    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`, `ratelimit`.
     pub fn of(version: Version) -> Result<Self> {
-        let folder =
-            std::env::var_os("ISTIO_PROGRAMS").map_or_else(|| root().join("target/istio"), PathBuf::from);
+        let folder = folder();
         let kubernetes = folder.join("kubernetes");
         let istio = folder.join(version.id());
         build("etcd", &[("etcd", "go.etcd.io/etcd/server/v3")], &kubernetes, "30 s")?;
@@ -110,6 +109,18 @@ impl Programs {
     pub fn bootstrap(&self) -> PathBuf {
         self.source.join("tools/packaging/common/envoy_bootstrap.json")
     }
+}
+
+/// Envoy's rate limit service, built once.
+pub fn ratelimit() -> Result<PathBuf> {
+    let folder = folder().join("ratelimit");
+    let package = "github.com/envoyproxy/ratelimit/src/service_cmd";
+    build("ratelimit", &[("ratelimit", package)], &folder, "1 min")?;
+    Ok(folder.join("ratelimit"))
+}
+
+fn folder() -> PathBuf {
+    std::env::var_os("ISTIO_PROGRAMS").map_or_else(|| root().join("target/istio"), PathBuf::from)
 }
 
 /// Builds a module's programs (name, package) into a folder.

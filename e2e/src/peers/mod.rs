@@ -3,6 +3,7 @@
 mod http2;
 mod misbehaving;
 pub mod process;
+mod ratelimit;
 mod real;
 pub mod websocket;
 
@@ -36,6 +37,8 @@ pub enum Server {
     Made(Habit),
     /// An HTTP/2 server.
     Http2(Http2),
+    /// Envoy's rate limit service with this configuration.
+    RateLimit(&'static str),
     /// A websocket server that echoes one message; whether it closes then, or waits for the client to.
     WebSocket(websocket::Closes),
     /// A port at which nobody listens.
@@ -47,7 +50,7 @@ pub enum Server {
 pub struct Running {
     /// Where it listens.
     pub port: u16,
-    _process: Option<Process>,
+    _processes: Vec<Process>,
     _made: Option<Misbehaving>,
     _envoy: Option<Envoy>,
 }
@@ -76,16 +79,18 @@ impl Server {
             Self::Caddy(..) => Some(("caddy", "caddy")),
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
+            Self::RateLimit(_) => Some(("redis-server", "redis-server")),
             Self::Envoy(_) | Self::Made(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Nobody => None,
         }
     }
 
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
-        let run = |port, process| Running { port, _process: Some(process), _made: None, _envoy: None };
+        let run_all = |port, processes| Running { port, _processes: processes, _made: None, _envoy: None };
+        let run = |port, process| run_all(port, vec![process]);
         let made = |made: Misbehaving| Running {
             port: made.port(),
-            _process: None,
+            _processes: Vec::new(),
             _made: Some(made),
             _envoy: None,
         };
@@ -95,14 +100,13 @@ impl Server {
                     text.replace("{pki}", &pki.display().to_string())
                 }))?;
                 let port = *envoy.ports().values().next().context("this Envoy has no listener")?;
-                Ok(Running { port, _process: None, _made: None, _envoy: Some(envoy) })
+                Ok(Running { port, _processes: Vec::new(), _made: None, _envoy: Some(envoy) })
             }
             Self::Made(habit) => Misbehaving::start(*habit).map(made),
             Self::Http2(habit) => http2::start(*habit).map(made),
             Self::WebSocket(closes) => websocket::start(*closes).map(made),
-            Self::Nobody => {
-                Ok(Running { port: process::free_port(), _process: None, _made: None, _envoy: None })
-            }
+            Self::Nobody => Ok(run_all(process::free_port(), Vec::new())),
+            Self::RateLimit(limits) => ratelimit::start(folder, limits).map(|(port, p)| run_all(port, p)),
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
             Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),

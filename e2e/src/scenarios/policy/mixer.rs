@@ -1,0 +1,67 @@
+//! Mixer, as Istio 1.7 and older asked it.
+
+use serde_json::{Value, json};
+
+use super::{asked, filtered};
+use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::parts::{all_to, cluster, vhost};
+use crate::scenario::{Log, Scenario};
+
+/// What Istio 1.7's filter did, by filters of today: the status in the metadata, and a reply. None of them sets the flag
+/// UAEX without details of its own, so Mixer is likely at the most.
+pub(super) fn table() -> Vec<Scenario> {
+    let with_status = |status: &str, reply: &str| {
+        let set = format!(
+            "function envoy_on_request(handle) handle:streamInfo():dynamicMetadata():set('istio.mixer', 'status', '{status}') {reply} end"
+        );
+        filtered("lua", "lua.v3.Lua", json!({"default_source_code": {"inline_string": set}}))
+    };
+    let rejected = |name, status: &str, code| {
+        let reply = format!("handle:respond({{[':status'] = '{code}'}}, '{status}')");
+        asked(name, "Istio 1.7 and older: Mixer rejects", with_status(status, &reply))
+            .page("Requests are rejected by Envoy")
+            .gets(code)
+            .logs(Log::Http, &[("details", "lua_response")])
+    };
+    let kind = "type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config";
+    let value =
+        json!({"metadata": [{"metadata_namespace": "istio.mixer", "value": {"status": "UNAVAILABLE"}}]});
+    let by_envoy = |hosts: Value, cluster: Value| {
+        let mut typed = json!({"@type": kind});
+        crate::envoy::config::merge(&mut typed, &value);
+        let filter = json!({"name": "envoy.filters.http.set_metadata", "typed_config": typed});
+        Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], [cluster])
+    };
+    vec![
+        rejected("policy/mixer_unavailable", "UNAVAILABLE", 503)
+            .names("mixer_unavailable", "likely")
+            .because(&["mixer_status=UNAVAILABLE"]),
+        rejected("policy/mixer_unauthenticated", "UNAUTHENTICATED", 401)
+            .names("mixer_unauthenticated", "likely"),
+        rejected("policy/mixer_permission_denied", "PERMISSION_DENIED:denyall.default:not allowed", 403)
+            .names("mixer_permission_denied", "likely")
+            .because(&["mixer_status=PERMISSION_DENIED; details=lua_response"]),
+        rejected("policy/mixer_resource_exhausted", "RESOURCE_EXHAUSTED", 429)
+            .names("mixer_resource_exhausted", "likely"),
+        rejected("policy/mixer_internal", "INTERNAL", 500).names("mixer_internal", "likely"),
+        rejected("policy/mixer_ok", "OK", 500).names("unclassified", "possible"),
+        asked("policy/mixer_lets_pass", "healthy: the status is OK", with_status("OK", ""))
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        asked(
+            "policy/mixer_fails_open",
+            "healthy: Mixer is not there, and the policy lets pass",
+            by_envoy(all_to("backend"), cluster("backend", "backend")),
+        )
+        .gets(200)
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        asked(
+            "policy/mixer_fails_open_and_no_route",
+            "the same, and the request fails for a reason of its own",
+            by_envoy(json!([vhost("a", &["a.example"], vec![])]), cluster("backend", "backend")),
+        )
+        .gets(404)
+        .logs(Log::Http, &[("flags", "NR")])
+        .names("route_host_unknown", "likely"),
+    ]
+}
