@@ -20,8 +20,15 @@ fn tcp_reset(e: &Evidence) -> Option<Verdict> {
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Route, Fact::Attempts];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::Lived,
+        Fact::Flags,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Route,
+        Fact::Attempts,
+    ];
     let named = matches!(
         e.details.name(),
         // The docs' name and the source's: the binary (1.40) has the second.

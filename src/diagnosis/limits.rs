@@ -5,7 +5,8 @@ use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Code, Fact::Cluster, Fact::Endpoint];
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Lived, Fact::Flags, Fact::Code, Fact::Cluster, Fact::Endpoint];
     if e.layer == Layer::Listener {
         return None;
     }

@@ -24,7 +24,7 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
         return None;
     }
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoint];
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Breaker, Fact::Cluster, Fact::Endpoint];
     // A retry that found no room: what it was to repeat came from the upstream.
     let verdict = if e.details.via_upstream() { Verdict::likely } else { Verdict::certain };
     Some(verdict(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))

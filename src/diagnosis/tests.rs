@@ -204,6 +204,7 @@ fn resets_in_all_their_spellings() {
 /// there absence is what was seen.
 const FORGET: &[fn(&mut Evidence)] = &[
     |e| e.termination = None,
+    |e| e.lived = None,
     |e| e.filter_chain = None,
     |e| e.downstream.first_bytes = None,
     |e| e.downstream.sni = None,

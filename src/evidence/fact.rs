@@ -80,6 +80,10 @@ pub enum Fact {
     FailedFor,
     /// gRPC's status.
     GrpcStatus,
+    /// How long the stream lived.
+    Lived,
+    /// Which circuit breaker was open, where that can be known.
+    Breaker,
     /// Length of the body as its header promises it.
     Promised,
     /// Length of the body that was passed on.
@@ -127,6 +131,8 @@ impl Fact {
             Self::Split => "split",
             Self::FailedFor => "failed_for_seconds",
             Self::GrpcStatus => "grpc_status",
+            Self::Lived => "lived",
+            Self::Breaker => "limit",
             Self::Promised => "promised",
             Self::Passed => "passed",
         }
@@ -166,6 +172,9 @@ impl Fact {
             Self::Attempts => up.attempts.filter(|n| *n > 1).map(|n| n.to_string()),
             Self::UpstreamFirstBytes => up.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::Page => e.answer.page.map(|p| p.id().to_owned()),
+            Self::Lived => e.lived.map(|ms| format!("{ms}ms")),
+            // The upstream answered, so it was the retry that found no room.
+            Self::Breaker => e.details.via_upstream().then(|| "max_retries".to_owned()),
             Self::GrpcStatus => e.answer.grpc_status.map(|status| status.0.to_string()),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),

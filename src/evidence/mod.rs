@@ -42,6 +42,8 @@ pub struct Evidence {
     pub flags: Flags,
     /// Envoy's response code details.
     pub details: Details,
+    /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
+    pub lived: Option<u64>,
     /// Envoy's connection termination details.
     pub termination: Option<String>,
     /// The name of the filter chain that took the connection.

@@ -29,6 +29,13 @@ const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0c
 const ADDRESS: &str = "upstream\0address";
 const TERMINATION: &str = "connection\0termination_details";
 
+/// With these flags somebody has waited in vain: how long is part of the evidence.
+const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
+    .and(Flags::STREAM_IDLE_TIMEOUT)
+    .and(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
+    .and(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
+    .and(Flags::DOWNSTREAM_REMOTE_RESET);
+
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
@@ -103,6 +110,7 @@ pub(super) fn http(
 ) -> Evidence {
     let no_route = details.name() == "route_not_found";
     let broke_off = details.name() == "upstream_reset_after_response_started";
+    let time_ran_out = flags.has(TIME_RAN_OUT) || code.is_none();
     let downstream = Downstream {
         protocol: text(host, PROTOCOL),
         first_bytes: first_bytes(host),
@@ -113,6 +121,7 @@ pub(super) fn http(
         layer: Layer::Http,
         code,
         flags,
+        lived: if time_ran_out { milliseconds(host) } else { None },
         downstream: if no_route { with_authority(host, downstream) } else { downstream },
         route: route(host),
         upstream: upstream(host, &details),
@@ -184,6 +193,11 @@ fn route(host: &impl Host) -> Route {
         name: text(host, "xds\0route_name"),
         resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
     }
+}
+
+/// How long the stream lived; the attribute is in nanoseconds.
+fn milliseconds(host: &impl Host) -> Option<u64> {
+    number(host, "request\0duration").map(|nanoseconds| nanoseconds / 1_000_000)
 }
 
 /// Adds how long the body was to be, and how much of it came.

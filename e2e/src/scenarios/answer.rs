@@ -49,6 +49,16 @@ fn late() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "504"), ("flags", "UT"), ("details", "response_timeout")])
         .names("upstream_timeout", "certain")
         .blames("VirtualService/default/reviews"),
+        Scenario::new("answer/idle_try", "nothing moves in a try", {
+            let retries = json!({"retry_on": "5xx", "num_retries": 0, "per_try_idle_timeout": "0.2s"});
+            routed(json!({"timeout": "5s", "retry_policy": retries}))
+        })
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_idle_timeout")])
+        .names("upstream_timeout", "certain")
+        .blames("VirtualService/default/reviews"),
         Scenario::new("answer/timeout_of_every_try", "every try takes too long", {
             let retries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.2s"});
             routed(json!({"timeout": "5s", "retry_policy": retries}))

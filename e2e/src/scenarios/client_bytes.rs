@@ -182,6 +182,25 @@ fn plaintext() -> Vec<Scenario> {
         .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
         .names("plaintext_to_strict_mtls", "likely")
         .direction("inbound"),
+        Scenario::new(
+            "client_bytes/waiting_for_strict_mtls",
+            "a client that waits for the server's greeting, as of MySQL, at the same: the inspector gives up",
+            {
+                let patience = json!({
+                    "listener_filters_timeout": "0.1s",
+                    "continue_on_listener_filters_timeout": true,
+                });
+                sni_chains_of(listener().direction("INBOUND").patch(patience))
+                    .node("sidecar~10.0.0.1~app.default~default.svc.cluster.local")
+            },
+        )
+        .client(Client::Raw("http", b""))
+        .logs(
+            Log::Listener,
+            &[("flags", "NR"), ("details", "filter_chain_not_found"), ("downstream_failure", "-")],
+        )
+        .names("plaintext_to_strict_mtls", "possible")
+        .direction("inbound"),
         Scenario::new("client_bytes/ssh_to_sni_chains", "ssh to the same", sni_chains())
             .client(Client::Raw("http", b"SSH-2.0-OpenSSH_9.2\r\n"))
             .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])

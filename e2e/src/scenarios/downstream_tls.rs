@@ -77,6 +77,20 @@ fn certificates() -> Vec<Scenario> {
             "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED*",
             "client_certificate_rejected",
         ),
+        failed(
+            Scenario::new("downstream_tls/expired_certificate", "a certificate whose time is over", mutual())
+                .curl(&[
+                    "-k",
+                    "--cert",
+                    "{pki}/expired.pem",
+                    "--key",
+                    "{pki}/expired.key",
+                    "https://127.0.0.1:{listener:http}/",
+                ])
+                .gets_nothing("curl: ("),
+            "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED*",
+            "client_certificate_rejected",
+        ),
         Scenario::new("downstream_tls/right_certificate", "fixed: a certificate of that authority", mutual())
             .curl(&[
                 "-k",

@@ -38,7 +38,8 @@ fn leaving() -> Vec<Scenario> {
         .curl(&["-m", "0.5", "http://127.0.0.1:{listener:http}/"])
         .gets_nothing("timed out")
         .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-        .names("client_disconnected", "certain"),
+        .names("client_disconnected", "certain")
+        .because(&["lived=5", "endpoint="]),
         Scenario::new("limits/client_cancels", "an HTTP/2 client takes its request back", {
             Proxy::new(
                 [Listener::http("http", all_to("backend"))],
