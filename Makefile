@@ -46,7 +46,7 @@ lint: toolchain ## Check formatting, clippy (native and wasm), documentation and
 	$(say) "Clippy, native"
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(say) "Clippy, wasm"
-	cargo clippy -p meshwhy --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy -p meshwhy --lib --target wasm32-unknown-unknown -- -D warnings
 	$(say) "Documentation"
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps -p meshwhy
 	$(say) "Dependencies"
