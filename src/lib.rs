@@ -11,6 +11,8 @@ pub mod catalogue;
 pub mod config;
 pub mod diagnosis;
 pub mod evidence;
+#[cfg(not(target_family = "wasm"))]
+pub mod explain;
 pub mod filter;
 mod find;
 mod hash;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::agreement::{self, Told};
 use crate::client::{Client, Places, Seen};
 use crate::envoy::config::{Proxy, Roles};
 use crate::envoy::{Envoy, Sample};
@@ -391,6 +392,7 @@ impl Scenario {
             .and_then(|()| self.check_log(&outcome.lines))
             .and_then(|()| self.check_counters(&outcome.samples))
             .and_then(|()| self.check_words(&outcome))
+            .and_then(|()| self.check_explained(&outcome))
             .with_context(|| told)
     }
 
@@ -533,6 +535,29 @@ impl Scenario {
         if let Some(secret) = self.secret {
             let told = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
             ensure!(!told.contains(secret), "{secret} is shown");
+        }
+        Ok(())
+    }
+
+    /// Whoever has only Istio's access log is told the same, or less: see [`agreement`].
+    fn check_explained(&self, outcome: &Outcome) -> Result<()> {
+        if self.bare || self.undecided || !self.proxy.has_meshwhy() {
+            return Ok(());
+        }
+        let told_elsewhere = self.only_counted || self.log == Log::Listener;
+        let expected = self.diagnosis.as_ref().filter(|_| told_elsewhere);
+        let filters: Vec<_> = outcome
+            .lines
+            .iter()
+            .map(|line| match (agreement::told(line), expected) {
+                (None, Some(expected)) if self.check_fields(line).is_ok() => {
+                    Told::new(expected.cause, expected.confidence)
+                }
+                (told, _) => told,
+            })
+            .collect();
+        for format in [".txt", ".json"] {
+            agreement::check(&outcome.envoy.path(&self.log_name().replace(".log", format)), &filters)?;
         }
         Ok(())
     }

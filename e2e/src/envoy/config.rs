@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::config_log::{file_log, text_log};
+use super::config_log::{file_log, istios_logs};
 
 /// Which roles of the filter are installed, each with its configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -326,7 +326,7 @@ impl Listener {
     }
 
     fn render(&self, roles: &Roles, wasm: &Wasm<'_>) -> Value {
-        let mut logs = vec![file_log("listener.log"), text_log("listener.txt")];
+        let mut logs = logs("listener");
         logs.extend(roles.access_log.as_ref().map(|config| wasm.logger(config)));
         let mut listener = json!({
             "name": self.name,
@@ -350,7 +350,7 @@ impl Chain {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
                 "stat_prefix": "tcp",
                 "cluster": cluster,
-                "access_log": [file_log("tcp.log"), text_log("tcp.txt")],
+                "access_log": logs("tcp"),
             }),
         };
         self.filter_patches.iter().for_each(|patch| merge(&mut filter, patch));
@@ -372,7 +372,7 @@ impl Chain {
         filters.extend(self.http_filters.iter().cloned());
         let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
         filters.push(json!({"name": "envoy.filters.http.router", "typed_config": {"@type": router}}));
-        let mut logs = vec![file_log("http.log"), text_log("http.txt")];
+        let mut logs = logs("http");
         logs.extend(roles.access_log.as_ref().map(|config| {
             let mut logger = wasm.logger(config);
             logger["filter"] = only_failures();
@@ -387,6 +387,11 @@ impl Chain {
             "upgrade_configs": [{"upgrade_type": "websocket"}],
         })
     }
+}
+
+/// `NAME.log` for the assertions, `NAME.txt` and `NAME.json` as Istio writes them.
+fn logs(name: &str) -> Vec<Value> {
+    std::iter::once(file_log(&format!("{name}.log"))).chain(istios_logs(name)).collect()
 }
 
 /// Envoy's own access-log filter that keeps the access logger away from success: status >= 400, or any flag.

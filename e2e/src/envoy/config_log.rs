@@ -1,14 +1,11 @@
-//! The access logs of a scenario: JSON for the assertions, Istio's default text for people.
+//! The access logs of a scenario: JSON for the assertions, and Istio's own.
 
 use serde_json::{Value, json};
 
 /// A file access log with one JSON object a line.
 pub fn file_log(name: &str) -> Value {
     let state = |key: &str| format!("%FILTER_STATE(wasm.{key}:PLAIN)%");
-    json!({"name": "envoy.access_loggers.file", "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-        "path": format!("{{folder}}/{name}"),
-        "log_format": {"json_format": {
+    let format = json!({"json_format": {
             "code": "%RESPONSE_CODE%",
             "flags": "%RESPONSE_FLAGS%",
             "details": "%RESPONSE_CODE_DETAILS%",
@@ -27,19 +24,56 @@ pub fn file_log(name: &str) -> Value {
             "evidence": state("meshwhy.evidence"),
             "fix": state("meshwhy.fix"),
             "meshwhy": state("meshwhy"),
-        }},
-    }})
+    }});
+    log(name, format)
 }
 
-/// A file access log in Istio's default text format, which knows nothing of meshwhy.
-pub fn text_log(name: &str) -> Value {
-    let format = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
+/// Istio's own access logs, which know nothing of meshwhy: the default format in text (`NAME.txt`), and in JSON
+/// (`NAME.json`).
+pub fn istios_logs(name: &str) -> [Value; 2] {
+    let text = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
         %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
-        \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \"%UPSTREAM_HOST%\" \
-        %UPSTREAM_CLUSTER% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+        \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
+        %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \
+        \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER_RAW% \
+        %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% \
+        %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+    let json = json!({
+        "start_time": "%START_TIME%",
+        "route_name": "%ROUTE_NAME%",
+        "method": "%REQ(:METHOD)%",
+        "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        "protocol": "%PROTOCOL%",
+        "response_code": "%RESPONSE_CODE%",
+        "response_flags": "%RESPONSE_FLAGS%",
+        "response_code_details": "%RESPONSE_CODE_DETAILS%",
+        "connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",
+        "bytes_received": "%BYTES_RECEIVED%",
+        "bytes_sent": "%BYTES_SENT%",
+        "duration": "%DURATION%",
+        "upstream_service_time": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+        "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%",
+        "user_agent": "%REQ(USER-AGENT)%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "authority": "%REQ(:AUTHORITY)%",
+        "upstream_host": "%UPSTREAM_HOST%",
+        "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+        "upstream_local_address": "%UPSTREAM_LOCAL_ADDRESS%",
+        "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+        "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+        "requested_server_name": "%REQUESTED_SERVER_NAME%",
+        "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+    });
+    [
+        log(&format!("{name}.txt"), json!({"text_format_source": {"inline_string": text}})),
+        log(&format!("{name}.json"), json!({"json_format": json})),
+    ]
+}
+
+fn log(name: &str, format: Value) -> Value {
     json!({"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": format!("{{folder}}/{name}"),
-        "log_format": {"text_format_source": {"inline_string": format}},
+        "log_format": format,
     }})
 }

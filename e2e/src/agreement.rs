@@ -1,0 +1,91 @@
+//! `meshwhy explain` and the filter: what the tool makes of an access log agrees with what the filter said, or is less.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence;
+use meshwhy::explain::{Finding, Reader, Reading, is_broader};
+use serde_json::Value;
+
+/// What the filter said of a stream or connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    cause: Cause,
+    confidence: Confidence,
+}
+
+impl Told {
+    /// From the two ids.
+    pub fn new(cause: &str, confidence: &str) -> Option<Self> {
+        let all = [Confidence::Possible, Confidence::Likely, Confidence::Certain];
+        Some(Self {
+            cause: Cause::from_id(cause)?,
+            confidence: all.into_iter().find(|c| c.id() == confidence)?,
+        })
+    }
+}
+
+/// The verdict that a line of the log for assertions carries.
+pub fn told(line: &Value) -> Option<Told> {
+    Told::new(line["cause"].as_str()?, line["confidence"].as_str()?)
+}
+
+/// Compares each line of an access log with what the filter said of the same stream, in the order of the log.
+pub fn check(log: &Path, filters: &[Option<Told>]) -> Result<()> {
+    let lines = lines(log, filters.len())?;
+    ensure!(lines.len() == filters.len(), "{}: {} lines, not {}", log.display(), lines.len(), filters.len());
+    let reader = Reader::new(Vec::new());
+    for (line, told) in lines.iter().zip(filters) {
+        let text = String::from_utf8_lossy(line);
+        compare(&reader.read(line), *told).with_context(|| format!("explain: {text}"))?;
+    }
+    Ok(())
+}
+
+/// The same cause at most as sure, or a more general one less sure, or nothing.
+fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
+    let finding = match reading {
+        Reading::Failed(_, finding) => finding,
+        Reading::Fine(_) => return Ok(()),
+        other => bail!("not read: {other:?}"),
+    };
+    let Some(told) = told else { bail!("the filter said nothing, the tool says {}", said(finding)) };
+    let agrees = if finding.cause == told.cause {
+        finding.confidence <= told.confidence
+    } else {
+        let listed = finding.alternatives.is_empty() || finding.alternatives.contains(&told.cause);
+        let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
+        is_broader(finding.cause, told.cause) && listed && !surer
+    };
+    ensure!(
+        agrees,
+        "the filter said {} {}, the tool says {}",
+        told.cause.id(),
+        told.confidence.id(),
+        said(finding)
+    );
+    Ok(())
+}
+
+fn said(finding: &Finding) -> String {
+    let others: Vec<&str> = finding.alternatives.iter().map(|cause| cause.id()).collect();
+    format!("{} {}, or {others:?}", finding.cause.id(), finding.confidence.id())
+}
+
+/// Envoy writes each of its logs when it sees fit: waits for the last line.
+fn lines(log: &Path, expected: usize) -> Result<Vec<Vec<u8>>> {
+    let deadline = Instant::now() + Duration::from_secs(4);
+    loop {
+        let bytes = std::fs::read(log).with_context(|| log.display().to_string())?;
+        // What is behind the last line feed is still being written.
+        let end = bytes.iter().rposition(|b| *b == b'\n').unwrap_or_default();
+        let lines: Vec<Vec<u8>> =
+            bytes[..end].split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+        if lines.len() >= expected || Instant::now() > deadline {
+            return Ok(lines);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a column of an access log holds, whatever the log calls it.
+
+macro_rules! columns {
+    ($($variant:ident $doc:literal [$($operator:literal)*] [$($key:literal)*],)*) => {
+        /// What a column holds.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Column { $(#[doc = $doc] $variant,)* }
+
+        impl Column {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The column that one of Envoy's format operators prints, without its percent signs.
+            pub(super) fn of_operator(operator: &str) -> Option<Self> {
+                match operator { $($($operator)|* => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The column that logs in JSON have under this key: Istio's default, ours, and Envoy's operators in lower case.
+            pub(super) fn of_key(key: &str) -> Option<Self> {
+                match key { $($($key)|* => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+// Operators are compared in upper case and without a length limit (`:Z`); see `Operator::parse`.
+columns! {
+    Time "When the request came."
+        ["START_TIME" "EMIT_TIME"] ["start_time" "timestamp" "time"],
+    Method "Request method."
+        ["REQ(:METHOD)"] ["method"],
+    Path "Request path."
+        ["REQ(X-ENVOY-ORIGINAL-PATH?:PATH)" "REQ(:PATH)" "REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)" "REQ_WITHOUT_QUERY(:PATH)" "PATH(NQ)" "PATH(WQ)"]
+        ["path"],
+    Protocol "HTTP version of the request."
+        ["PROTOCOL"] ["protocol"],
+    Code "HTTP status code."
+        ["RESPONSE_CODE"] ["response_code"],
+    Flags "Response flags, short."
+        ["RESPONSE_FLAGS"] ["response_flags"],
+    FlagsLong "Response flags, long."
+        ["RESPONSE_FLAGS_LONG"] ["response_flags_long"],
+    Details "Response code details."
+        ["RESPONSE_CODE_DETAILS"] ["response_code_details"],
+    Termination "Connection termination details."
+        ["CONNECTION_TERMINATION_DETAILS"] ["connection_termination_details"],
+    UpstreamFailure "Why the connection to the upstream failed."
+        ["UPSTREAM_TRANSPORT_FAILURE_REASON"] ["upstream_transport_failure_reason"],
+    DownstreamFailure "Why TLS with the client failed."
+        ["DOWNSTREAM_TRANSPORT_FAILURE_REASON"] ["downstream_transport_failure_reason"],
+    RequestId "The request's id, the same at every proxy."
+        ["REQ(X-REQUEST-ID)" "STREAM_ID"] ["request_id" "x_request_id"],
+    Authority "The host that the request asks for."
+        ["REQ(:AUTHORITY)" "REQ(HOST)" "REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)"] ["authority" "authority_for"],
+    ContentType "The request's content type."
+        ["REQ(CONTENT-TYPE)"] ["content_type"],
+    UpstreamHost "Address of the endpoint."
+        ["UPSTREAM_HOST" "UPSTREAM_REMOTE_ADDRESS"] ["upstream_host"],
+    Cluster "Cluster."
+        ["UPSTREAM_CLUSTER" "UPSTREAM_CLUSTER_RAW"] ["upstream_cluster"],
+    RemoteAddress "Address of the client."
+        ["DOWNSTREAM_REMOTE_ADDRESS" "DOWNSTREAM_DIRECT_REMOTE_ADDRESS"] ["downstream_remote_address"],
+    Sni "Server name that the client asked for in TLS."
+        ["REQUESTED_SERVER_NAME" "REQUESTED_SERVER_NAME(SNI_ONLY)"] ["requested_server_name"],
+    Route "Route."
+        ["ROUTE_NAME"] ["route_name"],
+    VirtualHost "Virtual host."
+        ["VIRTUAL_HOST_NAME" "CEL(XDS.VIRTUAL_HOST_NAME)"] ["virtual_host_name" "virtual_host"],
+    FilterChain "Filter chain."
+        ["FILTER_CHAIN_NAME" "CEL(XDS.FILTER_CHAIN_NAME)"] ["filter_chain_name"],
+    DownstreamTls "TLS version towards the client."
+        ["DOWNSTREAM_TLS_VERSION" "CEL(CONNECTION.TLS_VERSION)"] ["downstream_tls_version"],
+    UpstreamTls "TLS version towards the upstream."
+        ["UPSTREAM_TLS_VERSION" "CEL(UPSTREAM.TLS_VERSION)"] ["upstream_tls_version"],
+    Attempts "Number of attempts."
+        ["UPSTREAM_REQUEST_ATTEMPT_COUNT"] ["upstream_request_attempt_count"],
+    Endpoints "Number of the cluster's endpoints."
+        ["CEL(UPSTREAM.NUM_ENDPOINTS)"] ["upstream_endpoints"],
+    TlsMode "Whether the endpoint takes Istio's mutual TLS."
+        ["METADATA(UPSTREAM_HOST:ENVOY.TRANSPORT_SOCKET_MATCH:TLSMODE)"] ["upstream_tls_mode"],
+    RouteConfig "The resource behind the route."
+        ["METADATA(ROUTE:ISTIO:CONFIG)"] ["route_config"],
+    ClusterConfig "The resource behind the cluster."
+        ["METADATA(CLUSTER:ISTIO:CONFIG)"] ["cluster_config"],
+    Cause "What meshwhy's filter called the cause."
+        ["FILTER_STATE(WASM.MESHWHY.CAUSE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.CAUSE'])"] ["cause"],
+    Confidence "How sure meshwhy's filter was."
+        ["FILTER_STATE(WASM.MESHWHY.CONFIDENCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.CONFIDENCE'])"] ["confidence"],
+    Resource "The resource that meshwhy's filter named."
+        ["FILTER_STATE(WASM.MESHWHY.RESOURCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.RESOURCE'])"] ["resource"],
+    Evidence "The evidence of meshwhy's filter."
+        ["FILTER_STATE(WASM.MESHWHY.EVIDENCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.EVIDENCE'])"] ["evidence"],
+    Meshwhy "All that meshwhy's filter said, as one JSON object."
+        ["FILTER_STATE(WASM.MESHWHY:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY'])"] ["meshwhy"],
+}
+
+impl Column {
+    /// Whether this can be a value of the column, where its form says so.
+    pub(super) fn takes(self, value: &str) -> bool {
+        let absent = value.is_empty() || value == "-";
+        absent
+            || match self {
+                Self::Code => value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit()),
+                Self::Protocol => value.starts_with("HTTP/") && !value.contains(' '),
+                Self::Flags | Self::FlagsLong => {
+                    value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
+                }
+                Self::Attempts | Self::Endpoints => value.bytes().all(|b| b.is_ascii_digit()),
+                // Envoy puts `_` for spaces.
+                Self::Details => !value.contains(['"', ' ']),
+                _ => true,
+            }
+    }
+}

@@ -1,0 +1,327 @@
+//! Envoy's format strings, read backwards: which part of a line is which column.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use memchr::memmem::Finder;
+use serde_json::Value;
+
+use super::{Column, Line, json};
+
+/// What a log's lines look like.
+#[derive(Debug, Clone)]
+pub enum Format {
+    /// Text with values in between.
+    Text(TextFormat),
+    /// JSON whose keys are named.
+    Json(Vec<(String, Column)>),
+}
+
+/// A format string taken apart.
+#[derive(Debug, Clone)]
+pub struct TextFormat {
+    start: String,
+    values: Vec<Piece>,
+}
+
+/// A value and the literal text behind it.
+#[derive(Debug, Clone)]
+struct Piece {
+    column: Option<Column>,
+    shape: Shape,
+    /// The longest that the value may be (`:Z`).
+    longest: Option<usize>,
+    end: Finder<'static>,
+}
+
+/// What the value of an operator may look like in text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// A number, or `-`.
+    Number,
+    /// No space and no quote.
+    Word,
+    /// Whatever somebody sent or configured.
+    Free,
+}
+
+/// What is wrong with a format string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatError(String);
+
+/// How many ends of one value are tried where the text behind it may be part of it.
+const MOST_ENDS: usize = 32;
+/// How many ends of all values of one line are tried.
+const MOST_TRIES: usize = 2_000;
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+impl Format {
+    /// Reads a format string: `accessLogFormat` as Istio takes it, text or JSON.
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
+        let text = text.strip_suffix("\\n").unwrap_or(text).trim_end_matches('\n');
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(keys)) => Self::from_keys(&keys),
+            _ => Ok(Self::Text(TextFormat::parse(text)?)),
+        }
+    }
+
+    fn from_keys(keys: &serde_json::Map<String, Value>) -> Result<Self, FormatError> {
+        let columns: Vec<(String, Column)> = keys
+            .iter()
+            .filter_map(|(key, operator)| {
+                let operator = operator.as_str()?.strip_prefix('%')?.strip_suffix('%')?;
+                Some((key.clone(), operator_column(operator).0?))
+            })
+            .collect();
+        let format = Self::Json(columns);
+        format.checked()
+    }
+
+    fn checked(self) -> Result<Self, FormatError> {
+        let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
+        if tells.iter().any(|column| self.has(*column)) {
+            return Ok(self);
+        }
+        Err(FormatError(
+            "the format has none of %RESPONSE_CODE%, %RESPONSE_FLAGS% and %RESPONSE_CODE_DETAILS%: \
+            nothing in it says whether a request failed"
+                .into(),
+        ))
+    }
+
+    fn has(&self, column: Column) -> bool {
+        match self {
+            Self::Text(text) => text.values.iter().any(|piece| piece.column == Some(column)),
+            Self::Json(keys) => keys.iter().any(|(_, c)| *c == column),
+        }
+    }
+
+    /// Takes a line apart; `None` if it doesn't look like this.
+    pub fn read<'a>(&self, text: &'a str) -> Option<Line<'a>> {
+        match self {
+            Self::Text(format) => format.read(text),
+            Self::Json(keys) => {
+                json::read(text, |key| keys.iter().find(|(name, _)| name == key).map(|(_, column)| *column))
+            }
+        }
+    }
+}
+
+impl TextFormat {
+    /// Reads a format string.
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
+        let mut rest = text;
+        let (start, after) = literal(rest)?;
+        let mut format = Self { start, values: Vec::new() };
+        rest = after;
+        while !rest.is_empty() {
+            let (operator, after) = operator(rest)?;
+            let (column, longest) = operator_column(operator);
+            let (end, after) = literal(after)?;
+            if end.is_empty() && !after.is_empty() {
+                return Err(FormatError(format!(
+                    "%{operator}% is followed by another operator with nothing in between: a line can't be taken apart there"
+                )));
+            }
+            let end = Finder::new(&end).into_owned();
+            format.values.push(Piece { column, shape: Shape::of(operator), longest, end });
+            rest = after;
+        }
+        let Format::Text(format) = Format::Text(format).checked()? else {
+            return Err(FormatError("no text".into()));
+        };
+        Ok(format)
+    }
+
+    fn read<'a>(&self, text: &'a str) -> Option<Line<'a>> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        let rest = text.strip_prefix(self.start.as_str())?;
+        let mut found = Vec::with_capacity(self.values.len());
+        let mut tries = 0;
+        matched(&self.values, rest, &mut found, &mut tries).then_some(())?;
+        let mut line = Line::default();
+        for (piece, value) in self.values.iter().zip(found) {
+            if let Some(column) = piece.column {
+                line.set(column, Cow::Borrowed(value));
+            }
+        }
+        Some(line)
+    }
+}
+
+/// Finds the values of all pieces in the text, trying further ends where a value itself holds the text behind it:
+/// clients choose paths and user agents, and Envoy doesn't quote them.
+fn matched<'a>(pieces: &[Piece], text: &'a str, found: &mut Vec<&'a str>, tries: &mut usize) -> bool {
+    let Some((piece, later)) = pieces.split_first() else { return text.is_empty() };
+    let bytes = text.as_bytes();
+    if later.is_empty() && piece.end.needle().is_empty() {
+        found.push(text);
+        return piece.takes(text);
+    }
+    let mut from = 0_usize;
+    for _ in 0..MOST_ENDS {
+        *tries = tries.saturating_add(1);
+        let Some(at) = bytes.get(from..).and_then(|rest| piece.end.find(rest)) else { return false };
+        let end = from.saturating_add(at);
+        let after = end.saturating_add(piece.end.needle().len());
+        let (Some(value), Some(rest)) = (text.get(..end), text.get(after..)) else { return false };
+        if piece.takes(value) {
+            let depth = found.len();
+            found.push(value);
+            if matched(later, rest, found, tries) {
+                return true;
+            }
+            found.truncate(depth);
+        }
+        if piece.shape != Shape::Free || *tries > MOST_TRIES {
+            return false;
+        }
+        from = end.saturating_add(1);
+    }
+    false
+}
+
+impl Shape {
+    fn of(operator: &str) -> Self {
+        const FREE: &[&str] = &[
+            "REQ",
+            "RESP",
+            "TRAILER",
+            "PATH",
+            "FILTER_STATE",
+            "UPSTREAM_FILTER_STATE",
+            "DYNAMIC_METADATA",
+            "CLUSTER_METADATA",
+            "UPSTREAM_METADATA",
+            "METADATA",
+            "CEL",
+            "ENVIRONMENT",
+            "LOCAL_REPLY_BODY",
+            "CONNECTION_TERMINATION_DETAILS",
+            "ROUTE_NAME",
+            "UPSTREAM_CLUSTER",
+            "UPSTREAM_CLUSTER_RAW",
+            "VIRTUAL_HOST_NAME",
+            "VIRTUAL_CLUSTER_NAME",
+            "FILTER_CHAIN_NAME",
+            "REQUESTED_SERVER_NAME",
+            "START_TIME",
+            "EMIT_TIME",
+            "GRPC_STATUS",
+        ];
+        let name = operator.split(['(', ':']).next().unwrap_or(operator);
+        let free = FREE.contains(&name)
+            || ["REQ_", "RESP_"].iter().any(|start| name.starts_with(start))
+            || ["_REASON", "_SUBJECT", "_ISSUER", "_SAN", "_CERT", "_START", "_END"]
+                .iter()
+                .any(|end| name.ends_with(end));
+        let number = name.starts_with("BYTES_") || name.ends_with("DURATION") || name.ends_with("_COUNT");
+        match (free, number) {
+            (true, _) => Self::Free,
+            (false, true) => Self::Number,
+            (false, false) => Self::Word,
+        }
+    }
+
+    fn takes(self, value: &str) -> bool {
+        match self {
+            Self::Number => value == "-" || value.bytes().all(|b| b.is_ascii_digit()),
+            Self::Word => !value.contains([' ', '"']),
+            Self::Free => true,
+        }
+    }
+}
+
+impl Piece {
+    fn takes(&self, value: &str) -> bool {
+        self.longest.is_none_or(|longest| value.len() <= longest)
+            && self.shape.takes(value)
+            && self.column.is_none_or(|column| column.takes(value))
+    }
+}
+
+/// The literal text up to the next operator. `%%` is a percent sign.
+fn literal(text: &str) -> Result<(String, &str), FormatError> {
+    let mut out = String::new();
+    let mut rest = text;
+    loop {
+        let Some((before, after)) = rest.split_once('%') else {
+            out.push_str(rest);
+            return Ok((out, ""));
+        };
+        out.push_str(before);
+        match after.strip_prefix('%') {
+            Some(after) => {
+                out.push('%');
+                rest = after;
+            }
+            None => return Ok((out, rest.get(before.len()..).unwrap_or_default())),
+        }
+    }
+}
+
+/// `%OPERATOR(argument):length%` at the beginning, without its percent signs, and what follows.
+fn operator(text: &str) -> Result<(&str, &str), FormatError> {
+    let broken =
+        || FormatError(format!("{text:?}: an operator looks like %NAME% or %NAME(ARGUMENT):LENGTH%"));
+    let inside = text.strip_prefix('%').ok_or_else(broken)?;
+    // Times have percent signs of their own: %START_TIME(%Y/%m/%d)%.
+    let end = match (inside.find('('), inside.find('%')) {
+        (Some(open), Some(percent)) if open < percent => {
+            let close = inside.rfind_after(")", open).ok_or_else(broken)?;
+            let behind = inside.get(close..).unwrap_or_default();
+            close.saturating_add(behind.find('%').ok_or_else(broken)?)
+        }
+        (_, Some(percent)) => percent,
+        (_, None) => return Err(broken()),
+    };
+    let (name, after) = inside.split_at_checked(end).ok_or_else(broken)?;
+    let known = !name.is_empty() && name.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
+    if !known {
+        return Err(broken());
+    }
+    Ok((name, after.strip_prefix('%').unwrap_or(after)))
+}
+
+trait FindAfter {
+    /// Where the bracket ends that opens at `open`.
+    fn rfind_after(&self, close: &str, open: usize) -> Option<usize>;
+}
+
+impl FindAfter for str {
+    fn rfind_after(&self, close: &str, open: usize) -> Option<usize> {
+        let rest = self.get(open..)?;
+        // The first bracket that is followed by the operator's end: a percent sign or a length.
+        rest.match_indices(close).find_map(|(at, _)| {
+            let behind = rest.get(at.saturating_add(1)..)?;
+            let ends = behind.starts_with('%')
+                || behind.strip_prefix(':').and_then(|b| b.split_once('%')).is_some_and(|(length, _)| {
+                    !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit())
+                });
+            ends.then(|| open.saturating_add(at))
+        })
+    }
+}
+
+/// The column of an operator, and the longest value it prints.
+fn operator_column(operator: &str) -> (Option<Column>, Option<usize>) {
+    let (name, length) = match operator.rsplit_once(':') {
+        Some((name, length)) if !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit()) => {
+            (name, length.parse().ok())
+        }
+        _ => (operator, None),
+    };
+    let upper = name.to_ascii_uppercase();
+    let column = match upper.split_once('(') {
+        Some(("START_TIME" | "EMIT_TIME", _)) => Some(Column::Time),
+        _ => Column::of_operator(&upper),
+    };
+    (column, length)
+}

@@ -1,0 +1,141 @@
+//! A line's columns → [`Evidence`]: what is shown, and nothing else.
+
+use super::{Column, Line};
+use crate::evidence::{
+    ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure, Upstream,
+    covers, host_of,
+};
+
+/// Stands for a flag that this version doesn't know.
+const UNKNOWN_FLAG: Flags = Flags(1 << 63);
+
+/// What the line shows.
+pub(super) fn evidence(line: &Line<'_>) -> Evidence {
+    let text = |column| line.get(column).map(str::to_owned);
+    let flags = flags(line);
+    let layer = layer(line, flags);
+    // A connection without a filter chain is the only one with NR (1.40).
+    let details = match (line.shows(Column::Details), layer) {
+        (false, Layer::Listener) => "filter_chain_not_found",
+        _ => line.get(Column::Details).unwrap_or_default(),
+    };
+    let details = Details::new(details);
+    let host = text(Column::UpstreamHost);
+    Evidence {
+        layer,
+        code: line.code(),
+        flags,
+        termination: text(Column::Termination),
+        filter_chain: text(Column::FilterChain),
+        downstream: Downstream {
+            sni: text(Column::Sni),
+            tls_version: text(Column::DownstreamTls),
+            protocol: text(Column::Protocol),
+            transport_failure: line.get(Column::DownstreamFailure).and_then(TransportFailure::new),
+            grpc: line.get(Column::ContentType).map(|kind| kind.starts_with("application/grpc")),
+            sni_is_authority: sni_is_authority(line),
+            ..Downstream::default()
+        },
+        route: Route {
+            virtual_host: text(Column::VirtualHost),
+            name: text(Column::Route),
+            resource: line.get(Column::RouteConfig).and_then(Resource::from_config_path),
+        },
+        upstream: Upstream {
+            cluster: line.get(Column::Cluster).and_then(ClusterName::new),
+            resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),
+            endpoints: line.get(Column::Endpoints).and_then(|n| n.parse().ok()),
+            tls_version: text(Column::UpstreamTls),
+            takes_istio_mtls: (line.shows(Column::TlsMode) && host.is_some())
+                .then(|| line.get(Column::TlsMode) == Some("istio")),
+            transport_failure: line
+                .get(Column::UpstreamFailure)
+                .and_then(TransportFailure::new)
+                .or_else(|| details.transport_failure()),
+            attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
+            address: host,
+            first_bytes: None,
+        },
+        details,
+        ..Evidence::default()
+    }
+}
+
+/// Whether the codec had put a request together.
+pub(super) fn has_request(line: &Line<'_>) -> bool {
+    line.get(Column::Method).is_some()
+}
+
+/// Whether this is a connection of a connection manager at its listener: its streams have lines of their own.
+pub(super) fn is_streams_connection(e: &Evidence) -> bool {
+    const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
+        .and(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .and(Flags::UPSTREAM_OVERFLOW)
+        .and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .and(Flags::NO_CLUSTER_FOUND);
+    e.layer == Layer::Tcp && !e.flags.has(BY_TCP_PROXY) && e.upstream.cluster.is_none()
+}
+
+fn layer(line: &Line<'_>, flags: Flags) -> Layer {
+    let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
+    let is_stream = line.code().is_some() || has_request(line) || line.get(Column::Protocol).is_some();
+    let no_chain = match line.get(Column::Details) {
+        Some(details) => details == "filter_chain_not_found",
+        None => !is_stream && flags.has(Flags::NO_ROUTE_FOUND),
+    };
+    if no_chain || (!is_stream && failure.is_some_and(|reason| !reason.is_inspectors_note())) {
+        return Layer::Listener;
+    }
+    // Only streams have a code or details.
+    if is_stream || line.get(Column::Details).is_some() { Layer::Http } else { Layer::Tcp }
+}
+
+fn flags(line: &Line<'_>) -> Flags {
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).unwrap_or_default();
+    names.split(',').filter(|name| !name.is_empty()).fold(Flags::default(), |all, name| {
+        let known = Flags::from_short(short(name));
+        all.and(if known.0 == 0 { UNKNOWN_FLAG } else { known })
+    })
+}
+
+/// The short name of a long one (`%RESPONSE_FLAGS_LONG%`).
+fn short(name: &str) -> &str {
+    const NAMES: &[(&str, &str)] = &[
+        ("FailedLocalHealthCheck", "LH"),
+        ("NoHealthyUpstream", "UH"),
+        ("UpstreamRequestTimeout", "UT"),
+        ("LocalReset", "LR"),
+        ("UpstreamRemoteReset", "UR"),
+        ("UpstreamConnectionFailure", "UF"),
+        ("UpstreamConnectionTermination", "UC"),
+        ("UpstreamOverflow", "UO"),
+        ("NoRouteFound", "NR"),
+        ("DelayInjected", "DI"),
+        ("FaultInjected", "FI"),
+        ("RateLimited", "RL"),
+        ("UnauthorizedExternalService", "UAEX"),
+        ("RateLimitServiceError", "RLSE"),
+        ("DownstreamConnectionTermination", "DC"),
+        ("UpstreamRetryLimitExceeded", "URX"),
+        ("StreamIdleTimeout", "SI"),
+        ("InvalidEnvoyRequestHeaders", "IH"),
+        ("DownstreamProtocolError", "DPE"),
+        ("UpstreamMaxStreamDurationReached", "UMSDR"),
+        ("ResponseFromCacheFilter", "RFCF"),
+        ("NoFilterConfigFound", "NFCF"),
+        ("DurationTimeout", "DT"),
+        ("UpstreamProtocolError", "UPE"),
+        ("NoClusterFound", "NC"),
+        ("OverloadManagerTerminated", "OM"),
+        ("DnsResolutionFailed", "DF"),
+        ("DropOverload", "DO"),
+        ("DownstreamRemoteReset", "DR"),
+        ("UnconditionalDropOverload", "UDO"),
+    ];
+    NAMES.iter().find(|(long, _)| *long == name).map_or(name, |(_, short)| short)
+}
+
+fn sni_is_authority(line: &Line<'_>) -> Option<bool> {
+    let (sni, authority) = (line.get(Column::Sni)?, line.get(Column::Authority)?);
+    Some(covers(sni, host_of(authority)))
+}

@@ -1,0 +1,139 @@
+//! Access logs with one JSON object a line.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use memchr::memmem;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::{Column, Line};
+
+/// Reads the keys that are columns; `None` if the text is no JSON object or has no column at all.
+pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -> Option<Line<'a>> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let (line, found) = reader.deserialize_map(Columns { column }).ok()?;
+    reader.end().ok()?;
+    (found > 0).then_some(line)
+}
+
+/// The line within a container engine's or stern's own JSON: `{"log": "..."}`, `{"message": "..."}`.
+pub(super) fn unwrapped(text: &str) -> Option<(String, Option<String>)> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let inner = value.get("log").or_else(|| value.get("message"))?.as_str()?;
+    let pod = value.get("podName").and_then(|name| name.as_str()).map(str::to_owned);
+    Some((inner.trim_end().to_owned(), pod))
+}
+
+/// Whether this is surely a line about nothing that failed: looks for the three columns' text and reads nothing else.
+/// A quote inside a JSON string is escaped, so what looks like a key is one.
+pub(super) fn is_fine(bytes: &[u8]) -> bool {
+    let has = |needle: &[u8]| memmem::find(bytes, needle).is_some();
+    let answered = ["2", "3", "\"2", "\"3"].iter().any(|first| {
+        let Some(at) = memmem::find(bytes, b"\"response_code\":") else { return false };
+        let behind = bytes.get(at.saturating_add(16)..).unwrap_or_default();
+        behind.starts_with(first.as_bytes())
+    });
+    answered
+        && has(b"\"response_flags\":\"-\"")
+        && has(b"\"response_code_details\":\"via_upstream\"")
+        && !has(b"\"cause\":\"")
+        && !has(b"\"meshwhy\":")
+}
+
+struct Columns<F> {
+    column: F,
+}
+
+impl<'de, F: Fn(&str) -> Option<Column>> Visitor<'de> for Columns<F> {
+    type Value = (Line<'de>, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let (mut line, mut found) = (Line::default(), 0_usize);
+        while let Some(Text(key)) = map.next_key()? {
+            match (self.column)(&key) {
+                Some(column) => {
+                    let Scalar(value) = map.next_value()?;
+                    if let Some(value) = value.filter(|value| column.takes(value)) {
+                        found = found.saturating_add(1);
+                        line.set(column, value);
+                    }
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok((line, found))
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> serde::Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let Scalar(text) = Scalar::deserialize(d)?;
+        Ok(Self(text.unwrap_or_default()))
+    }
+}
+
+/// Text, a number or null (which is empty); anything else is none.
+struct Scalar<'a>(Option<Cow<'a, str>>);
+
+impl<'de> serde::Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(ScalarVisitor).map(Self)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(if value { "true" } else { "false" })))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed("")))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_seq<S: serde::de::SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}

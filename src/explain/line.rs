@@ -1,0 +1,70 @@
+//! One line of an access log, taken apart.
+
+use std::borrow::Cow;
+
+use super::Column;
+
+/// The columns of one line. A column that the log doesn't have is `None`; one that it has and that is empty is `Some("")`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line<'a> {
+    values: [Option<Cow<'a, str>>; Column::ALL.len()],
+    /// The pod, or whatever the line's prefix names.
+    pub proxy: Option<String>,
+}
+
+impl Default for Line<'_> {
+    fn default() -> Self {
+        Self { values: [const { None }; Column::ALL.len()], proxy: None }
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Sets a column; `-` is Envoy's word for nothing. The first value stays.
+    pub(super) fn set(&mut self, column: Column, value: Cow<'a, str>) {
+        let value = if value == "-" { Cow::Borrowed("") } else { value };
+        if let Some(place @ None) = self.values.get_mut(column as usize) {
+            *place = Some(value);
+        }
+    }
+
+    /// Whether the log has this column.
+    pub fn shows(&self, column: Column) -> bool {
+        self.values.get(column as usize).is_some_and(Option::is_some)
+    }
+
+    /// The column's value, if it has one.
+    pub fn get(&self, column: Column) -> Option<&str> {
+        self.values.get(column as usize)?.as_deref().filter(|value| !value.is_empty())
+    }
+
+    /// The status code; Envoy prints 0 where there was none.
+    pub fn code(&self) -> Option<u16> {
+        self.get(Column::Code)?.parse().ok().filter(|code| *code != 0)
+    }
+
+    /// Whether this line is surely about nothing that failed, by the three columns that say it first.
+    pub(super) fn is_fine(&self) -> bool {
+        let flags = self.shows(Column::Flags) && self.get(Column::Flags).is_none();
+        // Local replies to gRPC are 200: only the upstream's own answer is one, or nothing at all.
+        flags
+            && match self.get(Column::Details) {
+                Some(details) => details == "via_upstream" && self.code().is_some_and(|code| code < 500),
+                None => {
+                    self.shows(Column::Details)
+                        && self.shows(Column::Code)
+                        && self.code().is_none_or(|c| c < 400)
+                }
+            }
+    }
+
+    /// The same line, independent of the text it was read from.
+    pub(super) fn to_owned_line(&self) -> Line<'static> {
+        Line {
+            values: self
+                .values
+                .each_ref()
+                .map(|value| value.as_ref().map(|text| Cow::Owned(text.to_string()))),
+            proxy: self.proxy.clone(),
+        }
+    }
+}

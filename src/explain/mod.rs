@@ -1,0 +1,26 @@
+//! Access-log lines → [`crate::evidence::Evidence`] → [`Finding`]: what a log lets one know of a failure.
+//!
+//! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
+//! tried (see [`unseen`]), and only what all of them agree on is said.
+
+mod broader;
+mod column;
+mod finding;
+mod format;
+mod formats;
+mod gather;
+mod json;
+mod line;
+mod own;
+mod prefix;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod unseen;
+
+pub use broader::is_broader;
+pub use column::Column;
+pub use finding::{Destination, Finding, Source};
+pub use format::{Format, FormatError};
+pub use line::Line;
+pub use reader::{Reader, Reading};
