@@ -1,30 +1,80 @@
 //! The command-line tool: explains access logs with the same rules as the filter.
 
-mod arguments;
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "counts of lines and bytes, which fit; and no worker thread to take down"
+)]
 
+mod arguments;
+mod causes;
+mod chunks;
+mod correlate;
+mod explain;
+mod input;
+mod output;
+mod pipeline;
+mod progress;
+mod record;
+mod summary;
+mod text;
+
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 
-/// What scripts go by.
-const FAILED: u8 = 2;
+/// How it went, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing failed.
+    Nothing,
+    /// Failures were found.
+    Failures,
+    /// Something could not be read.
+    Unreadable,
+}
 
-fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            anstream::eprintln!("meshwhy: {error:#}");
-            ExitCode::from(FAILED)
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(outcome.code())
+    }
+}
+
+impl Outcome {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Failures => 1,
+            Self::Unreadable => 2,
         }
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(outcome) => outcome.into(),
+        // Whoever reads has seen enough (`| head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("meshwhy: {error:#}");
+            Outcome::Unreadable.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     match arguments.command {
+        Command::Explain(options) => return explain::run(options),
+        Command::Correlate(options) => return correlate::run(&options),
+        Command::Causes { id } => causes::run(id)?,
         Command::Completions { shell } => arguments::completions(shell),
         Command::Man => arguments::man_page()?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Outcome::Nothing)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,0 +1,72 @@
+//! One failure in words, for people.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use meshwhy::catalogue::Cause;
+use meshwhy::explain::{Column, Destination, Finding, Line, Source};
+
+use crate::text;
+
+/// The request's line.
+pub const BOLD: Style = Style::new().bold();
+/// A cause's id.
+pub const CAUSE: Style = AnsiColor::Red.on_default().bold();
+/// Labels and places.
+pub const DIM: Style = Style::new().dimmed();
+/// What to do.
+pub const FIX: Style = AnsiColor::Green.on_default();
+
+/// Appends the story of one failure.
+pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
+    let time = text::column(line, Column::Time).map(|time| time + "  ").unwrap_or_default();
+    let at = line.proxy.as_ref().map(|proxy| format!("  at {proxy}")).unwrap_or_default();
+    push(out, format_args!("{BOLD}{time}{}{BOLD:#}{DIM}{at}  {place}{DIM:#}\n", text::request(line)));
+    label(out, "cause", &cause(finding));
+    if let Some(side) = finding.side() {
+        label(out, "side", side.id());
+    }
+    if let Some(resource) = &finding.resource {
+        label(out, "resource", resource);
+    }
+    if let Some(to) = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name)) {
+        label(out, "sent to", &to.to_string());
+    }
+    if !finding.evidence.is_empty() {
+        label(out, "evidence", &finding.evidence);
+    }
+    for (number, cause) in finding.causes().iter().enumerate() {
+        let name = if number == 0 { "fix" } else { "" };
+        let whose = if finding.causes().len() > 1 { format!("{}: ", cause.id()) } else { String::new() };
+        label(out, name, &format!("{whose}{FIX}{}{FIX:#}", cause.fix()));
+    }
+    if !finding.would_tell.is_empty() {
+        label(out, "to know", &format!("add to the log: {}", finding.would_tell.join(", ")));
+    }
+    out.push('\n');
+}
+
+/// The cause, how sure it is, and what else fits.
+fn cause(finding: &Finding) -> String {
+    let id = |cause: &Cause| format!("{CAUSE}{}{CAUSE:#}", cause.id());
+    let ids = |causes: &[Cause]| causes.iter().map(id).collect::<Vec<_>>().join(" or ");
+    let confidence = finding.confidence.id();
+    let by = match finding.source {
+        Source::Filter => ", by meshwhy's filter",
+        Source::Line => "",
+    };
+    match (finding.cause, finding.alternatives.as_slice()) {
+        (_, []) => format!("{} ({confidence}{by})", id(&finding.cause)),
+        (Cause::Unclassified, several) => format!("{}: this log can't tell which", ids(several)),
+        (general, several) => format!("{} ({confidence}); perhaps {}", id(&general), ids(several)),
+    }
+}
+
+fn label(out: &mut String, name: &str, value: &str) {
+    push(out, format_args!("  {DIM}{name:<9}{DIM:#} {value}\n"));
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String can't fail.
+    let _ = out.write_fmt(text);
+}

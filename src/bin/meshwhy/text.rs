@@ -1,0 +1,46 @@
+//! Text from a log, safe to print: a log holds what strangers sent.
+
+use meshwhy::explain::{Column, Line};
+use meshwhy::report::clean;
+
+/// The longest path or host that is printed.
+const LONGEST: usize = 200;
+
+/// A column's value; nothing in it can move the cursor or break out of quotes.
+pub fn column(line: &Line<'_>, column: Column) -> Option<String> {
+    line.get(column).map(|value| clean(value, LONGEST))
+}
+
+/// The request's path without its query, which may hold secrets.
+pub fn path(line: &Line<'_>) -> Option<String> {
+    let path = line.get(Column::Path)?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    Some(clean(path, LONGEST))
+}
+
+/// The request in a few words: `503 UF  GET reviews:9080/reviews/0`, or what there is of it.
+pub fn request(line: &Line<'_>) -> String {
+    let code = line.code().map_or_else(|| "-".to_owned(), |code| code.to_string());
+    let flags =
+        column(line, Column::Flags).or_else(|| column(line, Column::FlagsLong)).unwrap_or_else(|| "-".into());
+    let target = column(line, Column::Authority).unwrap_or_default() + &path(line).unwrap_or_default();
+    match (column(line, Column::Method), target.is_empty()) {
+        (Some(method), _) => format!("{code} {flags}  {method} {target}"),
+        (None, false) => format!("{code} {flags}  {target}"),
+        (None, true) => match column(line, Column::Protocol) {
+            Some(_) => format!("{code} {flags}  (no whole request)"),
+            None => format!("{code} {flags}  (connection)"),
+        },
+    }
+}
+
+/// The beginning of a line that could not be read.
+pub fn excerpt(bytes: &[u8]) -> String {
+    const LENGTH: usize = 80;
+    let text = String::from_utf8_lossy(bytes.get(..4 * LENGTH).unwrap_or(bytes));
+    let mut out = clean(&text.replace('"', "'"), LENGTH);
+    if text.chars().count() > LENGTH {
+        out.push_str("...");
+    }
+    out
+}
