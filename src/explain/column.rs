@@ -60,6 +60,10 @@ columns! {
         ["UPSTREAM_CLUSTER" "UPSTREAM_CLUSTER_RAW"] ["upstream_cluster"],
     RemoteAddress "Address of the client."
         ["DOWNSTREAM_REMOTE_ADDRESS" "DOWNSTREAM_DIRECT_REMOTE_ADDRESS"] ["downstream_remote_address"],
+    LocalAddress "Address that the client connected to."
+        ["DOWNSTREAM_LOCAL_ADDRESS"] ["downstream_local_address"],
+    UpstreamLocal "This proxy's own address towards the upstream."
+        ["UPSTREAM_LOCAL_ADDRESS"] ["upstream_local_address"],
     Sni "Server name that the client asked for in TLS."
         ["REQUESTED_SERVER_NAME" "REQUESTED_SERVER_NAME(SNI_ONLY)"] ["requested_server_name"],
     Route "Route."

@@ -72,6 +72,14 @@ impl Finding {
         }
     }
 
+    /// What to change, where it comes down to one cause.
+    pub fn fix(&self) -> Option<&'static str> {
+        match self.causes() {
+            [one] => Some(one.fix()),
+            _ => None,
+        }
+    }
+
     /// Who has to act, where all that fit agree on it.
     pub fn side(&self) -> Option<Side> {
         let (first, others) = self.causes().split_first()?;

@@ -5,6 +5,7 @@
 
 mod broader;
 mod column;
+mod correlate;
 mod finding;
 mod format;
 mod formats;
@@ -20,6 +21,7 @@ mod unseen;
 
 pub use broader::is_broader;
 pub use column::Column;
+pub use correlate::{Hop, Joined, Part, join};
 pub use finding::{Destination, Finding, Source};
 pub use format::{Format, FormatError};
 pub use line::Line;

@@ -35,15 +35,35 @@ pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
     if !finding.evidence.is_empty() {
         label(out, "evidence", &finding.evidence);
     }
-    for (number, cause) in finding.causes().iter().enumerate() {
-        let name = if number == 0 { "fix" } else { "" };
-        let whose = if finding.causes().len() > 1 { format!("{}: ", cause.id()) } else { String::new() };
-        label(out, name, &format!("{whose}{FIX}{}{FIX:#}", cause.fix()));
+    for (number, fix) in fixes(finding).iter().enumerate() {
+        label(out, if number == 0 { "fix" } else { "" }, &format!("{FIX}{fix}{FIX:#}"));
     }
-    if !finding.would_tell.is_empty() {
-        label(out, "to know", &format!("add to the log: {}", finding.would_tell.join(", ")));
+    if let Some(how) = to_know(finding) {
+        label(out, "to know", &how);
     }
     out.push('\n');
+}
+
+/// What to do: for one cause its fix, for a few each one's. More are a question, not an answer.
+pub fn fixes(finding: &Finding) -> Vec<String> {
+    const FEW: usize = 4;
+    match finding.causes() {
+        [one] => vec![one.fix().to_owned()],
+        several if several.len() <= FEW => {
+            several.iter().map(|c| format!("{}: {}", c.id(), c.fix())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What would tell apart the causes that fit.
+fn to_know(finding: &Finding) -> Option<String> {
+    let (columns, roles): (Vec<&str>, Vec<&str>) =
+        finding.would_tell.iter().partition(|name| name.starts_with('%'));
+    let log = (!columns.is_empty()).then(|| format!("add {} to the log's format", columns.join(" ")));
+    let install = (!roles.is_empty()).then(|| format!("install {}", roles.join(" and ")));
+    let ways: Vec<String> = log.into_iter().chain(install).collect();
+    (!ways.is_empty()).then(|| ways.join(", or "))
 }
 
 /// The cause, how sure it is, and what else fits.

@@ -17,7 +17,9 @@ pub struct Record<'a> {
     resource: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     evidence: &'a str,
-    fix: &'static str,
+    /// Not where several causes fit and none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
     /// Other causes that fit the line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     could_be: Vec<&'static str>,
@@ -70,7 +72,7 @@ impl<'a> Record<'a> {
             side: finding.side().map(|side| side.id()),
             resource: finding.resource.as_deref(),
             evidence: &finding.evidence,
-            fix: finding.cause.fix(),
+            fix: finding.fix(),
             could_be: finding.alternatives.iter().map(|cause: &Cause| cause.id()).collect(),
             would_tell: &finding.would_tell,
             source: match finding.source {

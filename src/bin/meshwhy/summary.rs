@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use meshwhy::explain::{Column, Destination, Finding, Line};
 use serde::Serialize;
 
-use crate::output::{BOLD, CAUSE, DIM, FIX};
+use crate::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use crate::text;
 
 /// No more groups than this are kept apart: hosts are chosen by clients.
@@ -52,7 +52,8 @@ struct Row<'a> {
     first: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<&'a str>,
-    fix: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
     examples: &'a [String],
 }
 
@@ -127,8 +128,8 @@ impl Summary {
             for example in &group.examples {
                 put(format_args!("         {DIM}{example}{DIM:#}\n"));
             }
-            for cause in group.finding.causes() {
-                put(format_args!("         {FIX}{}{FIX:#}\n", cause.fix()));
+            for fix in fixes(&group.finding) {
+                put(format_args!("         {FIX}{fix}{FIX:#}\n"));
             }
         }
         out
@@ -147,7 +148,7 @@ impl Summary {
                 count: group.count,
                 first: group.first.as_deref(),
                 last: group.last.as_deref(),
-                fix: group.finding.cause.fix(),
+                fix: group.finding.fix(),
                 examples: &group.examples,
             })?);
             out.push('\n');
