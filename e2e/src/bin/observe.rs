@@ -13,6 +13,10 @@ fn main() -> Result<()> {
                 println!("{log}: {line}");
             }
         }
+        for log in ["http.txt", "tcp.txt", "listener.txt", "http.json", "tcp.json"] {
+            let text = std::fs::read(outcome.envoy.path(log)).unwrap_or_default();
+            String::from_utf8_lossy(&text).lines().for_each(|line| println!("{log}: {line}"));
+        }
         for sample in &outcome.samples {
             println!("{} {:?} {}", sample.name, sample.labels, sample.value);
         }
