@@ -44,6 +44,16 @@ pub fn check(log: &Path, filters: &[Option<Told>]) -> Result<()> {
     Ok(())
 }
 
+/// The streams of a connection have lines of their own: nothing is said of the connection as well.
+pub fn check_silence(log: &Path) -> Result<()> {
+    let reader = Reader::new(Vec::new());
+    for line in lines(log, 0)? {
+        let reading = reader.read(&line);
+        ensure!(reading == Reading::Fine(None), "{} {reading:?}", String::from_utf8_lossy(&line));
+    }
+    Ok(())
+}
+
 /// The same cause at most as sure, or a more general one less sure, or nothing.
 fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
     let finding = match reading {

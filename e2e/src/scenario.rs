@@ -556,6 +556,9 @@ impl Scenario {
                 (told, _) => told,
             })
             .collect();
+        if self.log == Log::Http && self.diagnosis.is_some() {
+            agreement::check_silence(&outcome.envoy.path("listener.txt"))?;
+        }
         for format in [".txt", ".json"] {
             agreement::check(&outcome.envoy.path(&self.log_name().replace(".log", format)), &filters)?;
         }

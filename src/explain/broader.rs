@@ -25,6 +25,8 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
             Cause::Http10Upstream,
             Cause::Http2ToHttp1Upstream,
         ],
+        // It was blocked, perhaps because it didn't fit what was declared.
+        Cause::EgressBlocked => &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort, Cause::Http10Client],
         Cause::UpstreamReset => &[Cause::DestinationRuleTlsConflict, Cause::DoubleTls],
         Cause::UpstreamProtocolError => &[Cause::Http10Upstream, Cause::Http2ToHttp1Upstream],
         Cause::UpstreamTlsFailed => &[

@@ -110,6 +110,11 @@ impl Column {
                     value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
                 }
                 Self::Attempts | Self::Endpoints => value.bytes().all(|b| b.is_ascii_digit()),
+                // Names that users give, but hardly with quotes: these tell where a header's value ends.
+                Self::Cluster | Self::Route | Self::Sni => !value.contains('"'),
+                Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {
+                    value.contains([':', '/', '@'])
+                }
                 // Envoy puts `_` for spaces.
                 Self::Details => !value.contains(['"', ' ']),
                 _ => true,

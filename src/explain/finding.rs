@@ -80,10 +80,11 @@ impl Finding {
         }
     }
 
-    /// Who has to act, where all that fit agree on it.
+    /// Who has to act, where all causes that fit agree on it.
     pub fn side(&self) -> Option<Side> {
         let (first, others) = self.causes().split_first()?;
-        others.iter().all(|cause| cause.side() == first.side()).then(|| first.side())
+        let agrees = |cause: &Cause| cause.side() == first.side();
+        (others.iter().all(agrees) && self.alternatives.iter().all(agrees)).then(|| first.side())
     }
 }
 

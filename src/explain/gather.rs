@@ -66,7 +66,7 @@ pub(super) fn has_request(line: &Line<'_>) -> bool {
     line.get(Column::Method).is_some()
 }
 
-/// Whether this is a connection of a connection manager at its listener: its streams have lines of their own.
+/// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
 pub(super) fn is_streams_connection(e: &Evidence) -> bool {
     const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
         .and(Flags::UPSTREAM_CONNECTION_FAILURE)
@@ -78,16 +78,16 @@ pub(super) fn is_streams_connection(e: &Evidence) -> bool {
 
 fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
-    let is_stream = line.code().is_some() || has_request(line) || line.get(Column::Protocol).is_some();
+    let is_stream = line.code().is_some() || has_request(line) || line.get(Column::Details).is_some();
     let no_chain = match line.get(Column::Details) {
         Some(details) => details == "filter_chain_not_found",
-        None => !is_stream && flags.has(Flags::NO_ROUTE_FOUND),
+        None => !line.shows(Column::Details) && !is_stream && flags.has(Flags::NO_ROUTE_FOUND),
     };
     if no_chain || (!is_stream && failure.is_some_and(|reason| !reason.is_inspectors_note())) {
         return Layer::Listener;
     }
-    // Only streams have a code or details.
-    if is_stream || line.get(Column::Details).is_some() { Layer::Http } else { Layer::Tcp }
+    // Only streams have a code or details; a connection manager leaves its protocol on the connection, too (1.40).
+    if is_stream { Layer::Http } else { Layer::Tcp }
 }
 
 fn flags(line: &Line<'_>) -> Flags {

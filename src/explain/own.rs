@@ -23,6 +23,11 @@ pub(super) fn in_proxy_log(text: &str) -> Option<Finding> {
     of_object(&serde_json::from_str(&format!("{{{inside}}}")).ok()?)
 }
 
+/// Whether it is what the filter observed on traffic that works: no failure.
+pub(super) fn is_observation(text: &str) -> bool {
+    text.contains("{\"event\":\"meshwhy_observation\",")
+}
+
 fn of_object(object: &Value) -> Option<Finding> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
     let cause = Cause::from_id(&text("cause")?)?;

@@ -57,6 +57,9 @@ impl Reader {
         if let Some(finding) = own::in_proxy_log(text) {
             return Reading::Failed(Box::default(), Box::new(finding));
         }
+        if own::is_observation(text) {
+            return Reading::ProxyLog;
+        }
         if let Some(line) = self.line(text) {
             return explain(&line, keep);
         }

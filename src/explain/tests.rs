@@ -1,1 +1,389 @@
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalogue::Cause;
+use crate::diagnosis::Confidence;
+
+/// What Istio's default format has behind the columns that say what happened.
+const REST: &str = r#"0 91 2 - "-" "curl/8.5.0" "8496-6d84" "reviews:9080" "10.0.0.7:9080" outbound|9080|v2|reviews.default.svc.cluster.local 10.0.0.9:41854 10.96.1.1:9080 10.0.0.2:5000 - -"#;
+
+fn istio(what: &str) -> String {
+    format!(r#"[2026-11-20T10:00:01.000Z] "GET /api?token=x HTTP/1.1" {what} {REST}"#)
+}
+
+static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new(Vec::new()));
+
+fn read(text: &str) -> Reading {
+    READER.read_all(text.as_bytes())
+}
+
+fn failed(text: &str) -> (Line<'static>, Finding) {
+    match read(text) {
+        Reading::Failed(line, finding) => (*line, *finding),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn named(text: &str) -> (&'static str, &'static str) {
+    let (_, finding) = failed(text);
+    (finding.cause.id(), finding.confidence.id())
+}
+
+const REFUSED: &str = r#"503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused""#;
+
+#[test]
+fn istios_default_format_is_taken_apart() {
+    let (line, finding) = failed(&istio(REFUSED));
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamRefused, Confidence::Certain));
+    assert_eq!(finding.source, Source::Line);
+    for (column, value) in [
+        (Column::Method, "GET"),
+        (Column::Path, "/api?token=x"),
+        (Column::RequestId, "8496-6d84"),
+        (Column::Authority, "reviews:9080"),
+        (Column::UpstreamHost, "10.0.0.7:9080"),
+    ] {
+        assert_eq!(line.get(column), Some(value));
+    }
+    assert!(line.shows(Column::Sni) && line.get(Column::Sni).is_none());
+    assert!(!line.shows(Column::VirtualHost));
+    let to = Destination::of_cluster(line.get(Column::Cluster).unwrap()).unwrap();
+    assert_eq!(to.to_string(), "reviews.default.svc.cluster.local:9080 subset v2");
+}
+
+#[test]
+fn older_formats_say_less() {
+    let old = r#"[2019-03-06T09:31:27.360Z] "GET /status/418 HTTP/1.1" 503 UC "-" "-" 0 135 5 - "-" "curl/7.60.0" "d209e46f" "httpbin:8000" "127.0.0.1:80" inbound|8000|http|httpbin.default.svc.cluster.local - 172.30.146.73:80 172.30.146.82:38618 outbound_.8000_._.httpbin.default.svc.cluster.local -"#;
+    assert_eq!(named(old), ("upstream_closed_connection", "possible"));
+    let envoys = r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 504 UT 154 0 226 - "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#;
+    assert_eq!(named(envoys), ("upstream_timeout", "likely"));
+    let refused = r#"[2016-04-15T20:17:00.310Z] "POST / HTTP/1.1" 503 UF 154 0 226 - "-" "-" "-" "locations" "10.0.2.1:80""#;
+    let (_, finding) = failed(refused);
+    assert_eq!(finding.cause, Cause::Unclassified);
+    assert!(finding.alternatives.contains(&Cause::UpstreamRefused));
+    let fine = r#"[2016-04-15T20:17:00.310Z] "POST / HTTP/2" 404 - 154 0 226 100 "-" "-" "-" "locations" "10.0.2.1:80""#;
+    assert!(matches!(read(fine), Reading::Fine(_)));
+}
+
+#[test]
+fn what_the_log_cannot_show_lowers_the_confidence() {
+    for (what, cause, confidence) in [
+        (r#"404 NR route_not_found - "-""#, "unclassified", "possible"),
+        (r#"503 UH no_healthy_upstream - "-""#, "unclassified", "possible"),
+        (
+            r#"503 UC upstream_reset_before_response_started{connection_termination} - "-""#,
+            "upstream_closed_connection",
+            "possible",
+        ),
+        (r#"504 UT response_timeout - "-""#, "upstream_timeout", "certain"),
+        (r#"500 - via_upstream - "-""#, "application_error", "likely"),
+        (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "certain"),
+        (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),
+    ] {
+        assert_eq!(named(&istio(what)), (cause, confidence), "{what}");
+    }
+}
+
+#[test]
+fn without_first_bytes_a_codec_error_is_only_that() {
+    let line = r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 400 DPE http1.codec_error - "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#;
+    let (_, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::InvalidHttpRequest, Confidence::Possible));
+    assert!(finding.alternatives.contains(&Cause::TlsOnPlaintextPort));
+}
+
+#[test]
+fn a_column_more_and_the_cause_is_known() {
+    let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON% %CEL(upstream.num_endpoints)%";
+    let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+    for (endpoints, cause) in [("0", Cause::NoEndpoints), ("3", Cause::NoHealthyEndpoints)] {
+        let Reading::Failed(_, finding) =
+            reader.read(format!("503 UH no_healthy_upstream - {endpoints}").as_bytes())
+        else {
+            panic!("not failed");
+        };
+        assert_eq!((finding.cause, finding.confidence), (cause, Confidence::Likely));
+    }
+}
+
+#[test]
+fn nothing_failed() {
+    for what in [
+        r#"200 - via_upstream - "-""#,
+        r#"404 - via_upstream - "-""#,
+        r#"200 DI via_upstream - "-""#,
+        r#"404 - direct_response - "-""#,
+        r#"101 UC via_upstream - "-""#,
+    ] {
+        assert!(matches!(read(&istio(what)), Reading::Fine(_)), "{what}");
+    }
+    for line in [
+        // A connection over TCP, and a connection manager's at its listener.
+        r#"[2026-11-20T10:00:01.000Z] "- - -" 0 - - - "-" 1 2 3 - "-" "-" "-" "-" "10.0.0.1:80" backend - 10.0.0.1:80 10.0.0.2:1 - -"#,
+        r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 0 DPE - - "-" 1 2 3 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#,
+    ] {
+        assert!(matches!(read(line), Reading::Fine(_)), "{line}");
+    }
+}
+
+#[test]
+fn json_whatever_its_order_and_types() {
+    let line = r#"{"upstream_host":null,"response_flags":"UF,URX","start_time":"2026-11-20T10:00:01.000Z","response_code":503,"nested":{"response_code":200},"list":[1,{"a":2}],"response_code_details":"upstream_reset_before_response_started{connection_timeout}","method":"GET","path":"/\u00e9\"x","upstream_transport_failure_reason":"-"}"#;
+    let (parsed, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamConnectTimeout, Confidence::Likely));
+    assert_eq!(parsed.get(Column::Path), Some("/é\"x"));
+    assert_eq!(parsed.code(), Some(503));
+    assert_eq!(read(r#"{"level":"info","msg":"started"}"#), Reading::Unreadable);
+    assert_eq!(read(r#"{"response_code":503,"#), Reading::Unreadable);
+}
+
+#[test]
+fn a_text_that_imitates_a_fine_line_in_json_does_not_hide_a_failure() {
+    let line = r#"{"user_agent":"\"response_code\":200,\"response_flags\":\"-\",\"response_code_details\":\"via_upstream\"","response_code":504,"response_flags":"UT","response_code_details":"response_timeout","upstream_transport_failure_reason":null}"#;
+    assert_eq!(named(line), ("upstream_timeout", "certain"));
+}
+
+#[test]
+fn quotes_and_spaces_that_clients_choose() {
+    let agent = REST.replace("curl/8.5.0", r#"x" "y" "z" 200 - via_upstream"#);
+    let line = format!(r#"[2026-11-20T10:00:01.000Z] "GET /a" b HTTP/1.1" {REFUSED} {agent}"#);
+    let (parsed, finding) = failed(&line);
+    assert_eq!(finding.cause, Cause::UpstreamRefused);
+    assert_eq!(parsed.get(Column::Path), Some("/a\" b"));
+    assert_eq!(parsed.get(Column::UpstreamHost), Some("10.0.0.7:9080"));
+}
+
+#[test]
+fn prefixes_are_passed_over_and_name_the_pod() {
+    let line = istio(REFUSED);
+    for (prefix, pod) in [
+        ("", None),
+        ("[pod/reviews-v1-abc/istio-proxy] ", Some("reviews-v1-abc")),
+        ("2026-11-20T10:00:01.123456789Z ", None),
+        ("[pod/reviews-v1-abc/istio-proxy] 2026-11-20T10:00:01.123456789Z ", Some("reviews-v1-abc")),
+        ("reviews-v1-abc istio-proxy ", Some("reviews-v1-abc")),
+        ("2026-11-20T10:00:01.123456789Z stdout F ", None),
+        ("reviews_1  | ", Some("reviews_1")),
+    ] {
+        let (parsed, finding) = failed(&format!("{prefix}{line}"));
+        assert_eq!(finding.cause, Cause::UpstreamRefused, "{prefix}");
+        assert_eq!(parsed.proxy.as_deref(), pod, "{prefix}");
+    }
+    let quoted = serde_json::to_string(&format!("{line}\n")).unwrap();
+    for wrapped in [
+        format!(r#"{{"log":{quoted},"stream":"stdout","time":"2026-11-20T10:00:01Z"}}"#),
+        format!(r#"{{"message":{quoted},"podName":"p"}}"#),
+    ] {
+        assert_eq!(failed(&wrapped).1.cause, Cause::UpstreamRefused, "{wrapped}");
+    }
+}
+
+#[test]
+fn formats_of_ones_own() {
+    for (format, line) in [
+        (
+            "%START_TIME(%Y/%m/%d %H:%M)% [%RESPONSE_CODE%] flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% up=%UPSTREAM_TRANSPORT_FAILURE_REASON% 100%%\n",
+            "2026/11/20 10:00 [504] flags=UT details=response_timeout up=- 100%",
+        ),
+        (
+            "%REQ(:METHOD):3% %RESPONSE_CODE% %RESPONSE_FLAGS_LONG% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON%",
+            "GET 504 UpstreamRequestTimeout response_timeout -",
+        ),
+        (
+            r#"{"s": "%RESPONSE_CODE%", "f": "%RESPONSE_FLAGS%", "d": "%RESPONSE_CODE_DETAILS%", "u": "%UPSTREAM_TRANSPORT_FAILURE_REASON%"}"#,
+            r#"{"d":"response_timeout","f":"UT","s":504,"u":null}"#,
+        ),
+    ] {
+        let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+        for prefix in ["", "[pod/a/istio-proxy] "] {
+            let reading = reader.read(format!("{prefix}{line}").as_bytes());
+            let Reading::Failed(_, finding) = reading else { panic!("{format}: {reading:?}") };
+            assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamTimeout, Confidence::Certain));
+        }
+        // The known ones are still read.
+        assert!(matches!(reader.read(istio(REFUSED).as_bytes()), Reading::Failed(..)));
+    }
+}
+
+#[test]
+fn formats_that_cannot_be_read_are_refused() {
+    for (format, says) in [
+        ("%START_TIME% %REQ(:PATH)%", "%RESPONSE_CODE%"),
+        ("%RESPONSE_CODE%%RESPONSE_FLAGS%", "another operator"),
+        ("%RESPONSE_CODE", "an operator looks like"),
+        ("%RESPONSE_CODE% 100% of", "an operator looks like"),
+        ("%REQ(:PATH% %RESPONSE_CODE%", "an operator looks like"),
+        ("", "%RESPONSE_CODE%"),
+    ] {
+        let error = Format::parse(format).unwrap_err().to_string();
+        assert!(error.contains(says), "{format}: {error}");
+    }
+}
+
+#[test]
+fn the_filters_own_verdict_counts() {
+    let ours = r#"{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain","side":"mesh","resource":"VirtualService/a/b","evidence":"first_bytes=tls_client_hello","fix":"-"}"#;
+    let (_, finding) = failed(ours);
+    assert_eq!((finding.cause, finding.confidence), (Cause::TlsOnPlaintextPort, Confidence::Certain));
+    assert_eq!((finding.source, finding.resource.as_deref()), (Source::Filter, Some("VirtualService/a/b")));
+    let without = ours.replace("\"tls_on_plaintext_port\"", "null").replace("\"certain\"", "null");
+    assert_eq!(named(&without), ("invalid_http_request", "possible"));
+    let logged = r#"[2026-11-20 10:00:01.000][20][warning][wasm] [source/extensions/common/wasm/context.cc:1204] wasm log meshwhy: {"event":"meshwhy","cause":"not_http_on_http_port","confidence":"certain","side":"mesh","evidence":"first_bytes=mongodb","fix":"x","direction":"gateway"}"#;
+    assert_eq!(named(logged), ("not_http_on_http_port", "certain"));
+    assert_eq!(read(&logged.replace("\"meshwhy\"", "\"meshwhy_observation\"")), Reading::ProxyLog);
+}
+
+#[test]
+fn the_proxys_own_log_is_known() {
+    for line in [
+        "[2026-11-20 10:00:01.000][20][warning][config] gRPC config stream closed",
+        "2026-11-20T10:00:01.000000Z\tinfo\txdsproxy\tconnected to upstream",
+    ] {
+        assert_eq!(read(line), Reading::ProxyLog);
+    }
+    assert_eq!(read("   \r\n"), Reading::Blank);
+    assert_eq!(read("hello"), Reading::Unreadable);
+}
+
+fn hop(proxy: &str, line: &str) -> Hop {
+    match read(line) {
+        Reading::Failed(line, finding) => Hop { proxy: proxy.into(), line: *line, finding: Some(*finding) },
+        Reading::Fine(Some(line)) => Hop { proxy: proxy.into(), line: *line, finding: None },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A line with the addresses by which hops are joined.
+fn at(time: u8, what: &str, cluster: &str, up: (&str, &str), down: (&str, &str)) -> String {
+    format!(
+        r#"[2026-11-20T10:00:{time:02}.000Z] "GET / HTTP/1.1" {what} - "-" 0 0 0 - "-" "-" "id" "reviews:9080" "{}" {cluster} {} {} {} - -"#,
+        up.0, up.1, down.0, down.1
+    )
+}
+
+fn gateway(what: &str) -> Hop {
+    hop(
+        "gateway",
+        &at(
+            1,
+            what,
+            "outbound|9080||reviews",
+            ("10.0.0.7:9080", "10.0.0.1:4000"),
+            ("10.0.0.1:80", "9.9.9.9:1"),
+        ),
+    )
+}
+
+fn sidecar(what: &str) -> Hop {
+    hop(
+        "reviews",
+        &at(1, what, "inbound|9080||", ("127.0.0.1:9080", "127.0.0.6:1"), ("10.0.0.7:9080", "10.0.0.1:4000")),
+    )
+}
+
+fn parts(joined: &Joined) -> Vec<(&str, Part)> {
+    joined.hops.iter().map(|(hop, part)| (hop.proxy.as_str(), *part)).collect()
+}
+
+#[test]
+fn a_failure_begins_where_it_is_deepest() {
+    // Whatever the order of the files.
+    for hops in [
+        [
+            gateway("503 - via_upstream"),
+            sidecar(
+                "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+            ),
+        ],
+        [
+            sidecar(
+                "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+            ),
+            gateway("503 - via_upstream"),
+        ],
+    ] {
+        let joined = join(hops.into()).unwrap();
+        assert_eq!(joined.verdict.cause, Cause::UpstreamRefused);
+        assert_eq!(parts(&joined), [("gateway", Part::Consequence), ("reviews", Part::Root)]);
+        assert!(!joined.recovered);
+    }
+}
+
+#[test]
+fn who_gave_up_made_the_other_see_a_client_leave() {
+    let joined =
+        join(vec![gateway("504 UT response_timeout"), sidecar("0 DC downstream_remote_disconnect")]).unwrap();
+    assert_eq!(joined.verdict.cause, Cause::UpstreamTimeout);
+    assert_eq!(parts(&joined), [("gateway", Part::Root), ("reviews", Part::Consequence)]);
+    // The client itself left: the first to see it is the root.
+    let left = "0 DC downstream_remote_disconnect";
+    let joined = join(vec![sidecar(left), gateway(left)]).unwrap();
+    assert_eq!(parts(&joined), [("gateway", Part::Root), ("reviews", Part::Consequence)]);
+}
+
+#[test]
+fn a_proxys_own_refusal_is_its_own() {
+    let joined =
+        join(vec![gateway("200 - via_upstream"), sidecar("403 - rbac_access_denied_matched_policy[none]")])
+            .unwrap();
+    assert_eq!(joined.verdict.cause, Cause::AuthorizationPolicyDenied);
+    assert!(joined.recovered);
+    assert!(join(vec![gateway("200 - via_upstream"), sidecar("200 - via_upstream")]).is_none());
+    // Contradictory lines: neither is believed much.
+    let joined = join(vec![gateway("500 - via_upstream"), sidecar("200 - via_upstream")]).unwrap();
+    assert_eq!(joined.verdict.confidence, Confidence::Possible);
+}
+
+#[test]
+fn what_a_pod_asks_for_is_behind_what_it_was_asked() {
+    let call = at(
+        2,
+        "504 UT response_timeout",
+        "outbound|80||ratings",
+        ("10.0.0.8:80", "10.0.0.7:5000"),
+        ("10.96.0.2:80", "10.0.0.7:4999"),
+    );
+    let joined =
+        join(vec![gateway("500 - via_upstream"), sidecar("500 - via_upstream"), hop("reviews", &call)])
+            .unwrap();
+    assert_eq!(joined.verdict.cause, Cause::UpstreamTimeout);
+    let parts: Vec<Part> = joined.hops.iter().map(|(_, part)| *part).collect();
+    assert_eq!(parts, [Part::Consequence, Part::Consequence, Part::Root]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = READER.read_all(&bytes);
+    }
+
+    #[test]
+    fn a_spoilt_line_is_read_without_harm(at in 0_usize..400, byte in any::<u8>()) {
+        let mut bytes = istio(REFUSED).into_bytes();
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        let _ = READER.read(&bytes);
+    }
+
+    #[test]
+    fn any_format_is_parsed_or_refused(text in "[%A-Z_():{}0-9 \"?-]{0,60}") {
+        let _ = Format::parse(&text);
+    }
+
+    #[test]
+    fn whoever_is_joined_has_one_root(codes in proptest::collection::vec(0_usize..4, 1..8)) {
+        let what = ["200 - via_upstream", "504 UT response_timeout", "0 DC downstream_remote_disconnect", "500 - via_upstream"];
+        let hops: Vec<Hop> = codes.iter().enumerate().map(|(n, code)| if n % 2 == 0 { gateway(what[*code]) } else { sidecar(what[*code]) }).collect();
+        let fine = codes.iter().all(|code| *code == 0);
+        let joined = join(hops);
+        prop_assert_eq!(joined.is_none(), fine);
+        if let Some(joined) = joined {
+            prop_assert_eq!(joined.hops.iter().filter(|(_, part)| *part == Part::Root).count(), 1);
+        }
+    }
+}

@@ -3,7 +3,9 @@
 use super::{Column, Finding, Line, Source, gather, is_broader};
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict, diagnose};
-use crate::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
+use crate::evidence::{
+    ClusterName, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, TransportFailure,
+};
 use crate::report::Report;
 use crate::wire::{FirstBytes, Protocol};
 
@@ -239,6 +241,9 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
         let denied = "rbac_access_denied_matched_policy[none]";
         add("%CONNECTION_TERMINATION_DETAILS%", vec![Box::new(move |e| e.termination = Some(denied.into()))]);
     }
+    if lacks(Column::FilterChain) && e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
+        add("%FILTER_CHAIN_NAME%", fell_through());
+    }
     if lacks(Column::Cluster) {
         let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
         add("%UPSTREAM_CLUSTER%", vec![hole]);
@@ -275,16 +280,35 @@ fn mtls(takes: bool) -> Change {
     Box::new(move |e| e.upstream.takes_istio_mtls = Some(takes))
 }
 
+/// What may have come to Istio's default chain before the black hole took it.
+fn fell_through() -> Vec<Change> {
+    let catch_all: Change = Box::new(|e| e.filter_chain = Some("virtualOutbound-blackhole".into()));
+    let mut all = vec![catch_all];
+    for listener in [None, Some(ListenerKind::Http)] {
+        for word in [None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER")] {
+            all.push(Box::new(move |e| {
+                e.direction = Direction::Outbound;
+                e.filter_chain = Some(FALL_THROUGH.into());
+                e.downstream.listener = listener;
+                e.downstream.transport_failure = word.and_then(inspectors_note);
+            }));
+        }
+    }
+    all
+}
+
+fn inspectors_note(word: &str) -> Option<TransportFailure> {
+    TransportFailure::new(&format!("TLS_error|error:1:SSL routines:OPENSSL_internal:{word}"))
+}
+
 /// What a TLS inspector notes of plaintext, at each kind of listener.
 fn listener_notes() -> Vec<Change> {
-    use crate::evidence::Direction;
     let mut all: Vec<Change> = Vec::new();
     for direction in [Direction::Inbound, Direction::Outbound] {
         for word in ["HTTP_REQUEST", "WRONG_VERSION_NUMBER"] {
             all.push(Box::new(move |e| {
                 e.direction = direction;
-                let note = format!("TLS_error|error:1:SSL routines:OPENSSL_internal:{word}");
-                e.downstream.transport_failure = TransportFailure::new(&note);
+                e.downstream.transport_failure = inspectors_note(word);
             }));
         }
     }

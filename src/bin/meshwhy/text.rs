@@ -27,10 +27,8 @@ pub fn request(line: &Line<'_>) -> String {
     match (column(line, Column::Method), target.is_empty()) {
         (Some(method), _) => format!("{code} {flags}  {method} {target}"),
         (None, false) => format!("{code} {flags}  {target}"),
-        (None, true) => match column(line, Column::Protocol) {
-            Some(_) => format!("{code} {flags}  (no whole request)"),
-            None => format!("{code} {flags}  (connection)"),
-        },
+        (None, true) if line.code().is_some() => format!("{code} {flags}  (no whole request)"),
+        (None, true) => format!("{code} {flags}  (connection)"),
     }
 }
 

@@ -1,0 +1,296 @@
+//! The command-line tool as a user runs it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const FINE: &str = r#"[2026-11-20T10:00:02.453Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 2 26 24 "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings 10.0.0.2:1 10.96.1.2:9080 10.0.0.2:2 - default"#;
+const TIMEOUT: &str = r#"[2026-11-20T10:00:03.453Z] "GET / HTTP/1.1" 504 UT response_timeout - "-" 0 2 26 24 "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings 10.0.0.2:1 10.96.1.2:9080 10.0.0.2:2 - default"#;
+
+fn meshwhy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meshwhy"));
+    command.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs"));
+    command.stdin(Stdio::null()).env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    meshwhy(arguments).output().unwrap()
+}
+
+/// Runs it with this on standard input.
+fn fed(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = meshwhy(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // It may end before it has read all.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    output
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::default());
+    gz.write_all(text.as_bytes()).unwrap();
+    gz.finish().unwrap()
+}
+
+/// Compares with a file of `tests/logs`; `MESHWHY_BLESS=1` writes it anew.
+fn golden(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs").join(name);
+    if std::env::var_os("MESHWHY_BLESS").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(actual, expected, "{name}; MESHWHY_BLESS=1 writes it anew");
+}
+
+#[test]
+fn the_story_the_objects_and_the_summary() {
+    let output = run(&["explain", "istio.log"]);
+    golden("istio.txt", &out(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let says = err(&output);
+    assert!(says.contains("7 of 8 requests failed"), "{says}");
+    assert!(says.contains("1 other lines of the proxy's log"), "{says}");
+    assert!(says.contains("istio.log:10: this is not an access log"), "{says}");
+    golden("istio.jsonl", &out(&run(&["explain", "--json", "istio.log"])));
+    golden("istio.summary.txt", &out(&run(&["explain", "--summary", "istio.log"])));
+}
+
+#[test]
+fn secrets_in_queries_are_not_repeated() {
+    for mode in [
+        &["explain", "istio.log"][..],
+        &["explain", "--json", "istio.log"],
+        &["explain", "--summary", "istio.log"],
+    ] {
+        let text = out(&run(mode)).to_lowercase();
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn exit_codes_for_scripts() {
+    for (arguments, input, code) in [
+        (&["explain", "--quiet"][..], format!("{FINE}\n{FINE}"), 0),
+        (&["explain", "--quiet"], format!("{FINE}\n{TIMEOUT}\n"), 1),
+        (&["explain"], String::new(), 0),
+        (&["explain"], "nothing\nof this\n".into(), 2),
+        (&["explain", "--format", "%START_TIME%"], String::new(), 2),
+        (&["explain", "--no-such-option"], String::new(), 2),
+        (&["causes", "no_such_cause"], String::new(), 2),
+        (&["explain", "no-such-file"], String::new(), 2),
+        (&["explain", "."], String::new(), 2),
+    ] {
+        let output = fed(arguments, input.as_bytes());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {}", err(&output));
+        if arguments.contains(&"--quiet") {
+            assert!(output.stdout.is_empty() && output.stderr.is_empty());
+        }
+    }
+    // One that can't be read doesn't keep the others from being read.
+    let output = run(&["explain", "no-such-file", "istio.log"]);
+    assert!(err(&output).contains("no-such-file") && out(&output).contains("upstream_refused"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn gzip_by_its_first_bytes() {
+    let whole = gzip(&format!("{FINE}\n{TIMEOUT}\n"));
+    let output = fed(&["explain"], &whole);
+    assert!(out(&output).contains("upstream_timeout"));
+    assert_eq!(output.status.code(), Some(1));
+    // Two files, one behind the other, are one.
+    let twice = [whole.clone(), whole].concat();
+    assert!(err(&fed(&["explain"], &twice)).contains("2 of 4 requests failed"));
+}
+
+#[test]
+fn gzip_that_ends_too_early() {
+    let lines = (0..20_000).map(|n| FINE.replace("26 24", &format!("{n} 24")) + "\n").collect::<String>();
+    let mut bytes = gzip(&(format!("{TIMEOUT}\n") + &lines));
+    bytes.truncate(bytes.len() / 2);
+    let output = fed(&["explain"], &bytes);
+    assert!(out(&output).contains("upstream_timeout"), "{}", err(&output));
+    assert!(err(&output).contains("the gzip data ends too early"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn lines_that_are_no_log_are_counted_and_the_rest_is_read() {
+    let mut input = vec![0_u8, 159, 146, 150, b'\n'];
+    input.extend((0..=255).cycle().take(20_000));
+    input.push(b'\n');
+    input.extend(std::iter::repeat_n(b'x', 10 << 20));
+    input.push(b'\n');
+    input.extend(TIMEOUT.as_bytes());
+    // Cut off in the middle of a line.
+    input.extend(b"\n[2026-11-20T10:00:02.453Z] \"GET");
+    let output = fed(&["explain"], &input);
+    assert!(out(&output).contains("upstream_timeout"));
+    let says = err(&output);
+    assert!(says.contains("1 of 1 requests failed"), "{says}");
+    assert!(says.contains("lines could not be read") && says.contains("standard input:1: "), "{says}");
+    assert!(says.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{says:?}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_named() {
+    let input = "x".repeat(10 << 20) + "\n" + TIMEOUT;
+    let output = fed(&["explain"], input.as_bytes());
+    assert!(err(&output).contains("standard input:1: longer than 1 MiB"), "{}", err(&output));
+    assert!(out(&output).contains("upstream_timeout"));
+}
+
+#[test]
+fn bytes_that_are_no_text_in_a_header_do_no_harm() {
+    let mut line = TIMEOUT.as_bytes().to_vec();
+    let at = TIMEOUT.find("\"curl\"").unwrap();
+    line.splice(at + 1..at + 5, [0xff, 0xfe, 0x1b, b'[', b'2', b'J']);
+    let output = fed(&["explain"], &line);
+    assert!(out(&output).contains("upstream_timeout"));
+    assert!(!out(&output).contains('\u{1b}'));
+}
+
+#[test]
+fn a_pipe_that_stays_open_is_told_line_by_line() {
+    let mut child =
+        meshwhy(&["explain", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    for _ in 0..3 {
+        stdin.write_all(format!("{TIMEOUT}\n").as_bytes()).unwrap();
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("upstream_timeout"), "{line}");
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_file_is_followed_over_rotation_and_truncation() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, told): (PathBuf, PathBuf) = (folder.join("access.log"), folder.join("told"));
+    let append = |text: &str| {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    append(&format!("{TIMEOUT}\n"));
+    let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
+        .stdout(std::fs::File::create(&told).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_for = |count: usize| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+            assert!(Instant::now() < deadline, "not {count} failures");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for(1);
+    append(TIMEOUT);
+    append("\n");
+    wait_for(2);
+    std::fs::rename(&log, folder.join("access.log.1")).unwrap();
+    append(&format!("{TIMEOUT}\n{TIMEOUT}\n"));
+    wait_for(4);
+    std::fs::File::create(&log).unwrap();
+    // It has to be seen shorter once: a truncated file that has grown past the old end looks like one that grew.
+    std::thread::sleep(Duration::from_millis(600));
+    append(&format!("{TIMEOUT}\n"));
+    wait_for(5);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn whoever_has_seen_enough_may_go() {
+    let input = format!("{TIMEOUT}\n").repeat(20_000);
+    let mut child = meshwhy(&["explain"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    assert_eq!(err(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn several_proxies_one_verdict() {
+    let output = run(&["correlate", "gateway.log", "reviews.log"]);
+    golden("correlated.txt", &out(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let one = run(&["correlate", "--json", "--id", "8496d84a", "gateway.log", "reviews.log"]);
+    golden("correlated.jsonl", &out(&one));
+    assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_catalogue_in_the_terminal() {
+    let page = out(&run(&["causes", "destination_rule_tls_conflict"]));
+    assert!(page.contains("kind: DestinationRule") && page.contains("Confirm") && !page.contains('\u{1b}'));
+    let list = out(&run(&["causes"]));
+    assert_eq!(list.lines().count(), meshwhy::catalogue::Cause::ALL.len());
+    assert!(out(&run(&["causes", "mixer"])).lines().count() > 1);
+    // A part that only one id has is enough.
+    assert!(out(&run(&["causes", "file_desc"])).contains("ulimit"));
+}
+
+#[test]
+fn completions_and_the_manual_page() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(out(&run(&["completions", shell])).contains("correlate"), "{shell}");
+    }
+    assert!(out(&run(&["man"])).contains(".TH meshwhy"));
+    let help = out(&run(&["explain", "--help"]));
+    assert!(help.contains("Exit status:") && help.contains("kubectl logs -f"));
+}
+
+/// None of the tool's crates may get into the module that every proxy loads.
+#[test]
+fn the_module_has_none_of_the_tools_dependencies() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--offline", "--package", "meshwhy", "--edges", "normal,build", "--prefix", "none"])
+        .args(["--target", "wasm32-unknown-unknown", "--format", "{lib} {f}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = out(&output);
+    assert!(output.status.success() && tree.contains("hashbrown"), "{}", err(&output));
+    for crate_of_the_tool in ["clap", "anstream", "anstyle", "anyhow", "flate2", "ctrlc", "serde_derive"] {
+        assert!(!tree.contains(crate_of_the_tool), "{tree}");
+    }
+    // Nor may the features that it wants of a crate of both.
+    let json = tree.lines().find(|line| line.starts_with("serde_json")).unwrap();
+    assert!(!json.contains("std"), "{json}");
+}
