@@ -25,26 +25,10 @@ pub fn shipped(version: Version) -> Result<String> {
 /// Deploys meshwhy, and Istio's default access log beside its own. Every request is looked at: a story has only one.
 pub fn deploy(rig: &Rig) -> Result<()> {
     let every = shipped(rig.version)?
-        .replace(
-            "    role: http
-",
-            "    role: http
-    observe_every: 1
-",
-        )
-        .replace(
-            "    role: connection
-",
-            "    role: connection
-    observe_every: 1
-",
-        )
+        .replace("    role: http\n", "    role: http\n    observe_every: 1\n")
+        .replace("    role: connection\n", "    role: connection\n    observe_every: 1\n")
         .replace("'{\"role\": \"connection\"}'", "'{\"role\": \"connection\", \"observe_every\": 1}'");
-    rig.apply(&format!(
-        "{every}
----
-{BOTH_LOGS}"
-    ))
+    rig.apply(&format!("{every}\n---\n{BOTH_LOGS}"))
 }
 
 /// The built-in provider `envoy` is Istio's default log.
