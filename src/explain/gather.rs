@@ -54,6 +54,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
                 .or_else(|| details.transport_failure()),
             attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
             address: host,
+            version: None,
             first_bytes: None,
         },
         details,
