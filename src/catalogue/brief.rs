@@ -129,7 +129,7 @@ impl Cause {
             }
 
             Self::ClientCertificateMissing => {
-                "Have the client present a certificate, or change the gateway's tls mode from MUTUAL to SIMPLE."
+                "Have the client present a certificate (in a mesh: plaintext through its sidecar), or set the Gateway's tls mode to SIMPLE."
             }
             Self::ClientCertificateRejected => {
                 "Give the client a valid certificate from a CA this proxy trusts, or add its CA to the gateway's secret."

@@ -52,12 +52,13 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
 fn not_http(e: &Evidence) -> Option<Verdict> {
     const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::Sni, Fact::TlsVersion];
     let first = e.downstream.first_bytes.as_ref()?;
+    let wrapped = e.downstream.tls_version.is_some() && !e.downstream.is_mesh_tls();
     match first.protocol {
-        // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client.
-        Protocol::TlsClientHello if e.downstream.tls_version.is_some() => {
-            Verdict::certain(Cause::DoubleTls, BYTES)
-        }
+        // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client, unless the outer one
+        // is the mesh's own.
+        Protocol::TlsClientHello if wrapped => Verdict::certain(Cause::DoubleTls, BYTES),
         Protocol::TlsClientHello => Verdict::certain(Cause::TlsOnPlaintextPort, BYTES),
+        _ if is_old_or_partial_tls(first) && wrapped => Verdict::likely(Cause::DoubleTls, BYTES),
         _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
         Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
         _ if first.protocol.is_recognised() && !first.protocol.is_http() => {

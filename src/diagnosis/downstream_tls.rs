@@ -34,6 +34,11 @@ fn no_chain(e: &Evidence) -> Option<Verdict> {
     // inspector and the chains differ in something else.
     let Some(note) = &e.downstream.transport_failure else {
         return match (&e.downstream.sni, e.direction) {
+            // A sidecar's inbound chains match no server names: under PERMISSIVE those of a port for HTTP take plaintext and
+            // Istio's own mutual TLS, so this is an application's TLS. Under STRICT it gets into a handshake.
+            (Some(_), Direction::Inbound) if !e.downstream.is_mesh_tls() => {
+                Verdict::likely(Cause::TlsOnPlaintextPort, FAILURE)
+            }
             (Some(_), _) => Verdict::likely(Cause::NoFilterChainForSni, FAILURE),
             // A client that waits for the server to speak first sends nothing that the inspector could judge.
             (None, Direction::Inbound) => Verdict::possible(Cause::PlaintextToStrictMtls, FAILURE),

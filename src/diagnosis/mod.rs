@@ -22,7 +22,7 @@ mod upstream_tls;
 pub(crate) use policy::is_policys;
 
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, Resource};
+use crate::evidence::{Evidence, Fact, Flags, Layer, Resource, TransportFailure};
 
 /// How sure the verdict is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,7 +131,7 @@ fn failed(e: &Evidence) -> bool {
         }
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();
-            failure.is_some_and(|reason| !reason.is_inspectors_note())
+            failure.is_some_and(TransportFailure::is_failed_handshake)
                 || e.details.name() == "filter_chain_not_found"
         }
     }

@@ -147,7 +147,11 @@ fn no_filter_chain_without_a_word_of_the_inspector() {
     let (gateway, inbound) = (Direction::Gateway, Direction::Inbound);
     assert_eq!(listener(None, gateway), Some(("no_filter_chain_for_sni", "possible")));
     assert_eq!(listener(None, inbound), Some(("plaintext_to_strict_mtls", "possible")));
-    assert_eq!(listener(Some("a.test.com"), inbound), Some(("no_filter_chain_for_sni", "likely")));
+    assert_eq!(listener(Some("a.test.com"), gateway), Some(("no_filter_chain_for_sni", "likely")));
+    // An application's own TLS, where Istio takes plaintext and its mutual TLS.
+    assert_eq!(listener(Some("orders"), inbound), Some(("tls_on_plaintext_port", "likely")));
+    let meshs_own = "outbound_.80_._.orders.default.svc.cluster.local";
+    assert_eq!(listener(Some(meshs_own), inbound), Some(("no_filter_chain_for_sni", "likely")));
 }
 
 #[test]
@@ -198,6 +202,55 @@ fn resets_in_all_their_spellings() {
         let details = format!("upstream_reset_before_response_started{{{reason}}}");
         assert_eq!(named(&stream(503, "UF", &details)), Some((cause, "certain")), "{reason}");
     }
+}
+
+const RESET: &str =
+    "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end";
+
+#[test]
+fn a_client_that_resets_tls_is_no_failed_handshake() {
+    let mut e = Evidence { layer: Layer::Listener, ..Evidence::default() };
+    e.downstream.transport_failure = TransportFailure::new(RESET);
+    assert_eq!(named(&e), None);
+}
+
+#[test]
+fn an_upstream_that_resets_tls_refused_it_only_before_there_was_a_connection() {
+    let reason = RESET.replace(' ', "_");
+    let details = format!("upstream_reset_before_response_started{{remote_connection_failure|{reason}}}");
+    assert_eq!(named(&stream(503, "UF,URX", &details)), Some(("upstream_tls_failed", "likely")));
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.tls_version = Some("TLSv1.3".into());
+    e.upstream.transport_failure = TransportFailure::new(RESET);
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")));
+}
+
+#[test]
+fn tls_in_the_meshs_own_tls_is_no_double_tls() {
+    for (sni, bytes, verdict) in [
+        ("outbound_.80_._.orders.default", Protocol::TlsClientHello, ("tls_on_plaintext_port", "certain")),
+        ("cart.shop.test", Protocol::TlsClientHello, ("double_tls", "certain")),
+        ("cart.shop.test", Protocol::TlsOther, ("double_tls", "likely")),
+    ] {
+        let mut e = stream(400, "DPE", "http1.codec_error");
+        e.downstream.sni = Some(sni.into());
+        e.downstream.tls_version = Some("TLSv1.3".into());
+        e.downstream.first_bytes = first(bytes);
+        assert_eq!(named(&e), Some(verdict), "{sni}");
+    }
+}
+
+#[test]
+fn tls_that_fell_through_and_was_reset_without_a_word() {
+    let mut e = Evidence { layer: Layer::Tcp, flags: Flags::from_short("UR"), ..Evidence::default() };
+    e.direction = Direction::Outbound;
+    e.filter_chain = Some("PassthroughFilterChain".into());
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    e.downstream.listener = Some(ListenerKind::Http);
+    e.downstream.first_bytes = first(Protocol::TlsClientHello);
+    assert_eq!(named(&e), Some(("tls_on_plaintext_port", "likely")));
+    e.upstream.first_bytes = first(Protocol::TlsServerHello);
+    assert_eq!(named(&e), Some(("upstream_reset", "possible")));
 }
 
 /// Fields that can be missing: each clears one. Not the TLS versions: Envoy has them exactly where TLS was agreed, so

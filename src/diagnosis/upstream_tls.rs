@@ -93,6 +93,12 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     // is the double TLS, and nobody saw that.
     let sure = e.layer == Layer::Http || e.client_spoke_tls() == Some(false);
     let surely = |cause| if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) };
+    if failure.is_socket_error() {
+        // Reset by the upstream: a handshake that failed only where no connection came to be, and even then the network
+        // may have done it.
+        let unconnected = e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE);
+        return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
+    }
     if is_plaintext_answer(failure) {
         return Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS);
     }

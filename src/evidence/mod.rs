@@ -246,6 +246,13 @@ impl Page {
     }
 }
 
+impl Downstream {
+    /// Whether the server name is one of those that Istio's proxies use among themselves: `outbound_.PORT_.SUBSET_.HOST`.
+    pub fn is_mesh_tls(&self) -> bool {
+        self.sni.as_ref().is_some_and(|sni| sni.starts_with("outbound_."))
+    }
+}
+
 impl Evidence {
     /// Whether the client's bytes, as this proxy's filters got them, were TLS.
     ///

@@ -55,9 +55,24 @@ impl TransportFailure {
         self.0.starts_with("TLS_error|")
     }
 
+    /// Whether TLS with the client failed, and it didn't just go away: clients and load balancers' health checks may end a
+    /// connection with a reset.
+    pub fn is_failed_handshake(&self) -> bool {
+        !self.is_inspectors_note() && !self.is_socket_error()
+    }
+
+    /// Whether it is the socket's error, found while TLS was reading or writing: the peer reset the connection, be it in
+    /// the handshake or long after it (1.40).
+    pub fn is_socket_error(&self) -> bool {
+        self.has("system library") || self.has("system_library")
+    }
+
     /// BoringSSL's reason word, such as `WRONG_VERSION_NUMBER`. The number before it is the same
     /// reason, but differs between builds.
     pub fn tls_reason(&self) -> Option<&str> {
+        if self.is_socket_error() {
+            return None;
+        }
         let (_, after) = split_once(&self.0, "OPENSSL_internal:")?;
         let word = after.split([':', '|', '}', ' ']).next().unwrap_or_default();
         (!word.is_empty()).then_some(word)
@@ -117,6 +132,19 @@ mod tests {
         }
         let sds = TransportFailure::new("TLS error: Secret is not supplied by SDS").unwrap();
         assert!(sds.is_tls() && sds.tls_reason().is_none());
+    }
+
+    #[test]
+    fn a_reset_is_no_reason_of_tls() {
+        let text =
+            "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end";
+        for text in [text.to_owned(), text.replace(' ', "_")] {
+            let failure = TransportFailure::new(&text).unwrap();
+            assert!(
+                failure.is_tls() && failure.is_socket_error() && failure.tls_reason().is_none(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::connection::is_tcp;
 use super::{Plugin, collect};
-use crate::evidence::{Answer, Evidence};
+use crate::evidence::{Answer, Evidence, TransportFailure};
 use crate::host::Host;
 use crate::report::Series;
 
@@ -23,7 +23,7 @@ impl Plugin {
 fn gather(host: &impl Host) -> Option<Evidence> {
     let details = collect::details(host);
     let failure = collect::downstream_failure(host);
-    let handshake_failed = failure.as_ref().is_some_and(|reason| !reason.is_inspectors_note());
+    let handshake_failed = failure.as_ref().is_some_and(TransportFailure::is_failed_handshake);
     if handshake_failed || details.name() == "filter_chain_not_found" {
         return Some(collect::listener(host, details, failure));
     }
