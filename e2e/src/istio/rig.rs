@@ -308,7 +308,7 @@ fn create_objects(
     Ok(())
 }
 
-/// Where gateways have a certificate (`*.test.com`) mounted: `tls.crt` and `tls.key`.
+/// Where gateways have a certificate (`*.test.com`) mounted: `tls.crt`, `tls.key`, and `ca.crt` that signed it.
 pub const MOUNTED_CERTIFICATE: &str = "/var/lib/istio/ingressgateway-certs";
 
 /// Secrets where gateways look for them, as `kubectl create secret tls` makes them.
@@ -322,6 +322,7 @@ fn create_secrets(plane: &ControlPlane, pki: &Path, plan: &Plan) -> Result<()> {
     fs::create_dir_all(mounted)?;
     fs::copy(pki.join("wildcard.pem"), mounted.join("tls.crt"))?;
     fs::copy(pki.join("wildcard.key"), mounted.join("tls.key"))?;
+    fs::copy(pki.join("ca.pem"), mounted.join("ca.crt"))?;
     Ok(())
 }
 

@@ -105,8 +105,31 @@ fn certificates() -> Vec<Scenario> {
     ]
 }
 
+/// A client that asks, gets its answer, and resets the connection.
+const RESETS: &str = "
+import os, socket, ssl, struct, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+stream = context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.argv[1]))))
+stream.sendall(b'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')
+print(stream.recv(4096).decode())
+stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+os.close(stream.detach())
+";
+
 fn handshakes() -> Vec<Scenario> {
     vec![
+        Scenario::new(
+            "downstream_tls/reset",
+            "healthy: a client that got its answer ends with a reset, and nothing failed",
+            terminating(json!({})),
+        )
+        .client(Client::Program("python3", "python3", &["-c", RESETS, "{listener:http}"], ""))
+        .gets(200)
+        .logs(
+            Log::Listener,
+            &[("flags", "-"), ("downstream_failure", "TLS_error:|33554536:system_library:OPENSSL_internal*")],
+        ),
         failed(
             Scenario::new(
                 "downstream_tls/distrusted_tls12",

@@ -45,6 +45,21 @@ const MUTUAL_ONLY: Server = Server::Program(
         "100",
     ],
 );
+/// Reads a request over TLS, and resets the connection.
+const RESETS: &str = "
+import os, socket, ssl, struct, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2] + '/server.pem', sys.argv[2] + '/server.key')
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+while True:
+    try:
+        stream = context.wrap_socket(listener.accept()[0], server_side=True)
+        stream.recv(4096)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        os.close(stream.detach())
+    except OSError:
+        pass
+";
 /// OpenSSL that ends the handshake when it does not trust the client's certificate.
 const OPENSSL_STRICT: Server = Server::Program(
     "openssl",
@@ -255,6 +270,29 @@ fn speaks_plaintext() -> Vec<Scenario> {
             http(tls(json!({}))),
         ))
         .server("backend", Server::Made(Habit::GreetFirst(b"220 mail.example ESMTP ready\r\n"))),
+        Scenario::new(
+            "upstream_tls/reset_in_the_handshake",
+            "a server that resets the connection when it sees a ClientHello",
+            http(tls(json!({}))),
+        )
+        .server("backend", Server::Made(Habit::ResetAfterRequest))
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("flags", "UF")])
+        .names("upstream_tls_failed", "likely"),
+        Scenario::new(
+            "upstream_tls/reset_after_the_handshake",
+            "a server that resets the connection when it has read the request: its TLS was fine",
+            http(tls(json!({}))),
+        )
+        .server("backend", Server::Program("python3", "python3", &["-c", RESETS, "{port}", "{pki}"]))
+        .curl(ASK)
+        .gets(503)
+        .logs(
+            Log::Http,
+            &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination*")],
+        )
+        .names("upstream_closed_connection", "likely"),
         Scenario::new(
             "upstream_tls/tls_to_silence",
             "TLS to a server that waits looks like a connect time-out",

@@ -2,6 +2,7 @@
 
 use super::super::story::Gets::{Answer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
+use crate::tools::Needed;
 
 const TO_HTTP_PORT: &str = "Sending HTTPS to an HTTP port";
 
@@ -71,11 +72,16 @@ fn elsewhere() -> Vec<Story> {
     vec![
         own("own/https_to_http_port/allow_any", "An API on 8443, declared HTTP")
             .curl(&["https://api.billing.test:8443/v1"])
-            .gets(Answer("billing over TLS")),
+            .gets(Answer("billing over TLS"))
+            .says(Says::new("client", "tls_on_plaintext_port", "likely").soft()),
         own("own/https_to_http_port/registry_only", "An API on 8443, declared HTTP")
             .registry_only()
             .curl(&["https://api.billing.test:8443/v1"])
-            .gets(Nothing(35)),
+            .gets(Nothing(35))
+            .says(
+                Says::new("client", "tls_on_plaintext_port", "likely")
+                    .because(&["cluster=BlackHoleCluster", "sni=api.billing.test"]),
+            ),
         Story::new("own/https_to_http_port/fixed", "The API declared HTTPS")
             .own(BILLING_HTTPS)
             .registry_only()
@@ -96,47 +102,50 @@ fn elsewhere() -> Vec<Story> {
             .from("outside")
             .curl(&["http://cart.shop.test/"])
             .gets(Status(200)),
-        Story::new("https_to_http_port/mesh", "HTTPS to a service of the mesh whose port is named http")
-            .curl(&["-k", "https://helloworld:80/"])
-            .gets(Nothing(35)),
-        Story::new("https_to_http_port/mesh/strict", "The same, and the service takes only mutual TLS")
-            .own(STRICT)
-            .curl(&["-k", "https://helloworld:80/"])
-            .gets(Nothing(35)),
-        Story::new("https_to_http_port/mesh/without_proxy", "HTTPS from a pod without proxy")
-            .from("outside")
-            .curl(&["-k", "https://helloworld:80/"])
-            .gets(Nothing(35)),
-        Story::new("https_to_http_port/mesh/legacy", "HTTPS to a plaintext server without proxy")
-            .curl(&["-k", "https://legacy:80/"])
-            .gets(Nothing(35)),
     ]
 }
 
 /// What is no HTTP and no TLS either isn't called TLS.
 fn other_bytes() -> Vec<Story> {
+    let gateway = |name, about, bytes| {
+        let story = Story::new(name, about).own(SHOP_HTTP).from("outside").needs(NETCAT);
+        story.run(&["sh", "-c", SEND, bytes, "cart.shop.test"]).gets(Status(400))
+    };
+    let mesh = |name, about, bytes| {
+        let story = Story::new(name, about).needs(NETCAT);
+        story.run(&["sh", "-c", SEND, bytes, "orders"]).gets(Status(400))
+    };
+    let not_http = |pod, confidence| Says::new(pod, "not_http_on_http_port", confidence);
     vec![
         Story::new("not_tls/gateway/redis", "A Redis client at a gateway's HTTP port")
             .own(SHOP_HTTP)
             .from("outside")
-            .run(&["sh", "-c", "printf '*1\\r\\n$4\\r\\nPING\\r\\n' | nc -q 1 cart.shop.test 80"])
-            .gets(Status(400)),
-        Story::new("not_tls/gateway/ssh", "An SSH client at a gateway's HTTP port")
-            .own(SHOP_HTTP)
-            .from("outside")
-            .run(&["sh", "-c", "printf 'SSH-2.0-OpenSSH_9.2\\r\\n' | nc -q 1 cart.shop.test 80"])
-            .gets(Status(400)),
-        Story::new("not_tls/mesh/redis", "A Redis client at a service's HTTP port")
-            .run(&["sh", "-c", "printf '*1\\r\\n$4\\r\\nPING\\r\\n' | nc -q 1 helloworld 80"])
-            .gets(Status(400)),
-        Story::new("not_tls/mesh/ssh", "An SSH client at a service's HTTP port")
-            .run(&["sh", "-c", "printf 'SSH-2.0-OpenSSH_9.2\\r\\n' | nc -q 1 helloworld 80"])
-            .gets(Status(400)),
-        Story::new("not_tls/mesh/garbage", "Bytes of no protocol at a service's HTTP port")
-            .run(&["sh", "-c", "printf '\\001\\002\\003\\004\\005\\006\\007\\n\\n' | nc -q 1 helloworld 80"])
-            .gets(Status(400)),
+            .needs(("redis-cli", "redis-tools"))
+            .run(&["redis-cli", "-h", "cart.shop.test", "-p", "80", "PING"])
+            .gets(Answer("Protocol error"))
+            .says(not_http("ingress", "certain").gateway().because(&["first_bytes=redis"])),
+        gateway("not_tls/gateway/ssh", "An SSH client at a gateway's HTTP port", SSH)
+            .says(not_http("ingress", "certain").gateway().because(&["first_bytes=ssh"])),
+        gateway("not_tls/gateway/garbage", "Bytes of no protocol at a gateway's HTTP port", GARBAGE)
+            .says(not_http("ingress", "likely").gateway()),
+        mesh(
+            "not_tls/mesh/ssh",
+            "An SSH client at a service's HTTP port bypasses its own sidecar's routes",
+            SSH,
+        )
+        .says(not_http("client", "likely").soft())
+        .says(not_http("orders", "certain").inbound().because(&["first_bytes=ssh"])),
+        mesh("not_tls/mesh/garbage", "Bytes of no protocol at a service's HTTP port", GARBAGE)
+            .says(Says::new("client", "traffic_bypasses_mesh", "certain").soft())
+            .says(not_http("orders", "likely").inbound()),
     ]
 }
+
+const NETCAT: Needed = ("nc", "netcat-openbsd");
+/// Sends these bytes (in octal) to a host's port 80, and waits for an answer.
+const SEND: &str = "(printf \"$0\"; sleep 1) | nc -q 1 \"$1\" 80";
+const SSH: &str = "SSH-2.0-OpenSSH_9.2\\r\\n";
+const GARBAGE: &str = "\\001\\002\\003\\004\\005\\006\\007\\n\\n";
 
 /// Without interception every listener needs a port of its own: only this host gets one.
 const UNREDIRECTED: &str = "
@@ -146,13 +155,6 @@ metadata: {name: unredirected, namespace: default}
 spec:
   workloadSelector: {labels: {app: unredirected}}
   egress: [{hosts: ['*/httpbin.org', istio-system/*]}]
-";
-
-const STRICT: &str = "
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: default}
-spec: {mtls: {mode: STRICT}}
 ";
 
 const BILLING_HTTP: &str = "

@@ -2,9 +2,16 @@
 
 use super::super::story::Gets::{Answer, Nothing, Status};
 use super::super::story::{Says, Story};
+use crate::tools::Needed;
+
+const PYTHON: Needed = ("python3", "python3");
 
 /// All of them. `orders` has one pod, so it's known who is asked.
 pub fn stories() -> Vec<Story> {
+    [healthy(), tls_to_http_port(), rules(), gateway()].concat()
+}
+
+fn healthy() -> Vec<Story> {
     vec![
         Story::new("views/healthy/mesh", "Sidecar to sidecar over mutual TLS, where nothing else is taken")
             .own(STRICT)
@@ -16,58 +23,88 @@ pub fn stories() -> Vec<Story> {
             .from("outside")
             .curl(&["https://cart.shop.test/"])
             .gets(Answer("orders HTTP/1.1")),
+        Story::new("views/healthy/reset", "A client of a gateway's TLS that ends with a reset")
+            .own(GATEWAY)
+            .from("outside")
+            .needs(PYTHON)
+            .run(&["python3", "-c", RESETS])
+            .gets(Status(200)),
+    ]
+}
+
+fn tls_to_http(pod: &'static str, confidence: &'static str) -> Says {
+    Says::new(pod, "tls_on_plaintext_port", confidence)
+}
+
+fn tls_to_http_port() -> Vec<Story> {
+    vec![
         Story::new("views/tls_to_http_port", "HTTPS to a service of the mesh whose port is named http")
             .curl(&["-k", "https://orders:80/"])
-            .gets(Nothing(35)),
+            .gets(Nothing(35))
+            .says(tls_to_http("client", "likely").because(&["cluster=PassthroughCluster", "sni=orders"]))
+            .says(tls_to_http("orders", "likely").inbound().only_counted()),
         Story::new("views/tls_to_http_port/strict", "The same, and the service takes only mutual TLS")
             .own(STRICT)
             .curl(&["-k", "https://orders:80/"])
-            .gets(Nothing(35)),
+            .gets(Nothing(56))
+            .says(tls_to_http("client", "likely").soft())
+            .says(Says::new("orders", "client_certificate_missing", "certain").inbound().only_counted()),
         Story::new("views/tls_to_http_port/outside", "The same from a pod without proxy")
             .from("outside")
             .curl(&["-k", "https://orders:80/"])
-            .gets(Nothing(35)),
-        Story::new(
-            "views/gateway_passes/to_http_port",
-            "TLS passes the gateway to a service that speaks HTTP",
-        )
-        .own(PASSES_TO_HTTP)
-        .from("outside")
-        .curl(&["-k", "https://cart.shop.test/"])
-        .gets(Nothing(35)),
+            .gets(Nothing(35))
+            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+        Story::new("views/tls_to_http_port/no_proxy", "HTTPS to a plaintext server that has no proxy")
+            .curl(&["-k", "https://legacy:80/"])
+            .gets(Nothing(35))
+            .says(tls_to_http("client", "likely").soft()),
+        Story::new("views/tls_to_http_port/gateway", "TLS passes the gateway to a service that speaks HTTP")
+            .own(PASSES_TO_HTTP)
+            .from("outside")
+            .curl(&["-k", "https://cart.shop.test/"])
+            .gets(Nothing(35))
+            .says(
+                tls_to_http("orders", "certain")
+                    .inbound()
+                    .because(&["first_bytes=tls_client_hello", "sni=cart.shop.test"]),
+            ),
+    ]
+}
+
+/// What a DestinationRule makes of the connection between two proxies.
+fn rules() -> Vec<Story> {
+    let reset = |pod| Says::new(pod, "upstream_tls_failed", "likely").because(&["Connection reset by peer"]);
+    let from_gateway = |name, about, rule| {
+        let story = Story::new(name, about).own(GATEWAY).own(rule).from("outside");
+        story.curl(&["https://cart.shop.test/"]).gets(Status(503))
+    };
+    vec![
         Story::new("views/simple_tls", "A DestinationRule originates plain TLS to a sidecar")
             .own(SIMPLE_TLS)
             .curl(&["http://orders/"])
-            .gets(Status(503)),
+            .gets(Status(503))
+            .says(reset("client"))
+            .says(tls_to_http("orders", "likely").inbound().only_counted()),
         Story::new("views/simple_tls/strict", "The same, and the service takes only mutual TLS")
             .own(SIMPLE_TLS)
             .own(STRICT)
             .curl(&["http://orders/"])
-            .gets(Status(503)),
-        Story::new(
-            "views/gateway/tls_disabled",
-            "A DestinationRule turns off mutual TLS; a gateway is in front",
+            .gets(Status(503))
+            .says(Says::new("client", "upstream_certificate_rejected", "certain"))
+            .says(Says::new("orders", "downstream_tls_failed", "certain").inbound().only_counted()),
+        from_gateway("views/simple_tls/gateway", "The gateway originates plain TLS to a sidecar", SIMPLE_TLS)
+            .says(reset("ingress").gateway())
+            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+        from_gateway(
+            "views/no_tls/gateway",
+            "The gateway sends plaintext to a sidecar that refuses it",
+            NO_TLS,
         )
-        .own(GATEWAY)
         .own(STRICT)
-        .own(NO_TLS)
-        .from("outside")
-        .curl(&["https://cart.shop.test/"])
-        .gets(Status(503))
-        .says(
-            Says::new("ingress", "destination_rule_tls_conflict", "likely")
-                .gateway()
-                .blames("DestinationRule/default/orders"),
-        )
+        .says(Says::new("ingress", "upstream_closed_connection", "likely").gateway())
         .says(Says::new("orders", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
-        Story::new("views/gateway/simple_tls", "The gateway originates plain TLS to a sidecar")
-            .own(GATEWAY)
-            .own(SIMPLE_TLS)
-            .from("outside")
-            .curl(&["https://cart.shop.test/"])
-            .gets(Status(503)),
         Story::new(
-            "views/gateway/plaintext_server",
+            "views/tls_to_plaintext/gateway",
             "A gateway originates TLS to a server that speaks plaintext",
         )
         .own(GATEWAY)
@@ -80,36 +117,63 @@ pub fn stories() -> Vec<Story> {
                 .gateway()
                 .blames("DestinationRule/default/legacy"),
         ),
-        Story::new("views/gateway/plaintext", "Plain HTTP to a gateway's TLS port")
+    ]
+}
+
+/// What a client does to the one that ends TLS, or wants it.
+fn gateway() -> Vec<Story> {
+    vec![
+        Story::new("views/plaintext/gateway", "Plain HTTP to a gateway's TLS port")
             .own(GATEWAY)
             .from("outside")
             .curl(&["http://cart.shop.test:443/"])
-            .gets(Nothing(52))
+            .gets(Nothing(56))
             .says(Says::new("ingress", "plaintext_on_tls_port", "certain").gateway().only_counted()),
+        Story::new("views/plaintext/strict", "Plain HTTP without proxy to a service with mutual TLS only")
+            .own(STRICT)
+            .from("outside")
+            .curl(&["http://orders/"])
+            .gets(Nothing(56))
+            .says(Says::new("orders", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
         Story::new(
-            "views/strict/outside",
-            "Plain HTTP from a pod without proxy to a service with mutual TLS only",
-        )
-        .own(STRICT)
-        .from("outside")
-        .curl(&["http://orders/"])
-        .gets(Nothing(56))
-        .says(Says::new("orders", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
-        Story::new(
-            "views/gateway/double_tls",
+            "views/tls_in_tls/gateway",
             "A client that wraps TLS in TLS: the gateway ended the outer one",
         )
         .own(GATEWAY)
         .from("outside")
-        .run(&["sh", "-c", TLS_IN_TLS])
-        .gets(Answer("400 Bad Request"))
+        .needs(PYTHON)
+        .run(&["python3", "-c", TLS_IN_TLS])
+        .gets(Status(400))
         .says(Says::new("ingress", "double_tls", "certain").gateway()),
     ]
 }
 
-/// The bytes of a ClientHello through an `openssl s_client`.
-const TLS_IN_TLS: &str = "(printf '\\026\\003\\001\\000\\005\\001\\000\\000\\001\\003'; sleep 1) | \
-    openssl s_client -quiet -connect cart.shop.test:443 -servername cart.shop.test 2>/dev/null";
+/// A TLS client inside of a TLS client: it prints what the gateway answers to the inner one.
+const TLS_IN_TLS: &str = "
+import socket, ssl
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+outer = context.wrap_socket(socket.create_connection(('cart.shop.test', 443)), server_hostname='cart.shop.test')
+bytes_in, bytes_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+inner = context.wrap_bio(bytes_in, bytes_out, server_hostname='cart.shop.test')
+try:
+    inner.do_handshake()
+except ssl.SSLWantReadError:
+    outer.sendall(bytes_out.read())
+    print(outer.recv(4096).decode())
+";
+
+/// A client that asks, gets its answer, and resets the connection.
+const RESETS: &str = "
+import os, socket, ssl, struct
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+stream = context.wrap_socket(socket.create_connection(('cart.shop.test', 443)), server_hostname='cart.shop.test')
+stream.sendall(b'GET / HTTP/1.1\\r\\nHost: cart.shop.test\\r\\n\\r\\n')
+print(stream.recv(4096).decode())
+stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+os.close(stream.detach())
+";
 
 const STRICT: &str = "
 apiVersion: security.istio.io/v1
