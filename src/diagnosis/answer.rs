@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, GrpcStatus, Layer};
+use crate::evidence::{Evidence, Fact, Flags, GrpcStatus, Layer, Page};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -116,6 +116,7 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         Fact::Details,
         Fact::GrpcStatus,
         Fact::Code,
+        Fact::Page,
         Fact::ByProxy,
         Fact::Cluster,
         Fact::Endpoint,
@@ -126,6 +127,10 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
     if code == 505 {
         return Verdict::likely(Cause::Http10Upstream, FACTS);
+    }
+    // A proxy behind this one made the answer: its own log knows why, and the application may never have been asked.
+    if e.answer.page == Some(Page::ProxyReply) {
+        return Verdict::possible(Cause::ApplicationError, FACTS);
     }
     match e.answer.by_proxy {
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),

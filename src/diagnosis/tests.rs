@@ -124,6 +124,30 @@ fn a_grpc_call_can_fail_with_status_200() {
 }
 
 #[test]
+fn plaintext_to_an_endpoint_that_took_mutual_tls() {
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.takes_istio_mtls = Some(false);
+    e.upstream.resource = Resource::new("DestinationRule", "default", "reviews");
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")));
+    e.past.took_mtls = true;
+    let verdict = diagnose(&e).unwrap();
+    assert_eq!((verdict.cause, verdict.confidence), (Cause::DestinationRuleTlsConflict, Confidence::Likely));
+    assert_eq!(verdict.resource, e.upstream.resource);
+    e.upstream.tls_version = Some("TLSv1.3".into());
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")), "it still does");
+}
+
+#[test]
+fn another_proxys_own_reply_says_little_of_the_application() {
+    let mut e = stream(503, "-", "via_upstream");
+    e.answer.by_proxy = Some(true);
+    assert_eq!(named(&e), Some(("application_error", "likely")));
+    e.answer.page =
+        Page::recognise(b"upstream connect error or disconnect/reset before headers. reset reason: x");
+    assert_eq!(named(&e), Some(("application_error", "possible")));
+}
+
+#[test]
 fn a_body_that_ends_too_early_was_cut_short() {
     let cut = |promised, passed| {
         let mut e = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");

@@ -133,7 +133,7 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
             Verdict::likely(Cause::UpstreamExpectsTls, FACTS)
         }
         // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
-        Page::PlaintextToTlsPort => None,
+        Page::PlaintextToTlsPort | Page::ProxyReply => None,
         Page::ClientCertificateRequired | Page::ClientCertificateRefused
             if e.upstream.tls_version.is_some() =>
         {
@@ -148,9 +148,19 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
 /// `503 UC`, on TCP a reset: the upstream closed a plaintext connection before it answered, and says that it takes
 /// Istio's mutual TLS. An application that crashes looks the same, so this is never certain.
 fn plaintext(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::EndpointMtls, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
-    let meant_for_mtls = e.upstream.tls_version.is_none() && e.upstream.takes_istio_mtls == Some(true);
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::EndpointMtls,
+        Fact::EndpointTookMtls,
+        Fact::Flags,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
+    // A DestinationRule that turns mutual TLS off takes the mark from the endpoint as well (istiod 1.31): what is left
+    // is that the endpoint took it before.
+    let takes_mtls = e.upstream.takes_istio_mtls == Some(true) || e.past.took_mtls;
+    let meant_for_mtls = e.upstream.tls_version.is_none() && takes_mtls;
     if e.layer == Layer::Tcp {
         // Nobody knows how far the conversation had got.
         let reset = e.flags.has(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();

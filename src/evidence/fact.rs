@@ -46,6 +46,8 @@ pub enum Fact {
     Endpoint,
     /// Whether the endpoint takes Istio's mutual TLS.
     EndpointMtls,
+    /// Whether the endpoint took Istio's mutual TLS from this proxy earlier.
+    EndpointTookMtls,
     /// TLS version agreed with the upstream.
     UpstreamTls,
     /// BoringSSL's reason word towards the upstream.
@@ -114,6 +116,7 @@ impl Fact {
             Self::Endpoints => "endpoints",
             Self::Endpoint => "endpoint",
             Self::EndpointMtls => "endpoint_takes_istio_mtls",
+            Self::EndpointTookMtls => "endpoint_took_istio_mtls",
             Self::UpstreamTls => "upstream_tls",
             Self::UpstreamTlsReason => "upstream_tls_reason",
             Self::ConnectError => "connect_error",
@@ -162,6 +165,7 @@ impl Fact {
             Self::Cluster => up.cluster.as_ref().map(|c| c.as_str().to_owned()),
             Self::Endpoints => up.endpoints.map(|n| n.to_string()),
             Self::Endpoint => text(&up.address),
+            Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
             Self::EndpointMtls => up.takes_istio_mtls.map(|b| b.to_string()),
             Self::UpstreamTls => text(&up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),

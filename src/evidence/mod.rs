@@ -206,6 +206,8 @@ pub struct Past {
     pub split: Option<String>,
     /// For how many seconds the same request had failed for want of configuration until shortly before.
     pub failed_for: Option<u64>,
+    /// This endpoint has taken Istio's mutual TLS from this proxy.
+    pub took_mtls: bool,
 }
 
 /// Error pages that name a TLS mistake.
@@ -217,6 +219,8 @@ pub enum Page {
     ClientCertificateRequired,
     /// "The SSL certificate error": the certificate that we sent was not accepted.
     ClientCertificateRefused,
+    /// "upstream connect error or disconnect/reset before headers": another Envoy's own words.
+    ProxyReply,
 }
 
 impl Page {
@@ -231,6 +235,8 @@ impl Page {
             ("this combination of host and port requires tls", Page::PlaintextToTlsPort),
             ("no required ssl certificate was sent", Page::ClientCertificateRequired),
             ("the ssl certificate error", Page::ClientCertificateRefused),
+            ("upstream connect error or disconnect/reset before headers", Page::ProxyReply),
+            ("no healthy upstream", Page::ProxyReply),
         ];
         let text = String::from_utf8_lossy(body).to_ascii_lowercase();
         SENTENCES.iter().find(|(sentence, _)| holds(&text, sentence)).map(|(_, page)| *page)
@@ -242,6 +248,7 @@ impl Page {
             Self::PlaintextToTlsPort => "plain_http_to_https_port",
             Self::ClientCertificateRequired => "no_client_certificate_sent",
             Self::ClientCertificateRefused => "client_certificate_refused",
+            Self::ProxyReply => "proxy_could_not_reach_its_upstream",
         }
     }
 }

@@ -146,6 +146,10 @@ pub(super) fn success(
     let whole = direction == Direction::Gateway
         && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
     let unframed = answer.unframed == Some(true);
+    // Nobody takes mutual TLS from an inbound listener.
+    let tls_version = if direction == Direction::Inbound { None } else { upstream_tls(host) };
+    let takes_istio_mtls = tls_version.as_ref().map(|_| takes_istio_mtls(host));
+    let known_by_address = unframed || takes_istio_mtls == Some(true);
     Evidence {
         layer: Layer::Http,
         direction,
@@ -159,8 +163,9 @@ pub(super) fn success(
         },
         route: route(host),
         upstream: Upstream {
-            tls_version: if unframed { upstream_tls(host) } else { None },
-            address: if unframed { text(host, ADDRESS) } else { None },
+            tls_version,
+            takes_istio_mtls,
+            address: if known_by_address { text(host, ADDRESS) } else { None },
             resource: if whole { resource(host, DESTINATION_RULE) } else { None },
             version: if whole { version(host) } else { None },
             cluster,
@@ -304,17 +309,22 @@ fn with_authority(host: &impl Host, mut downstream: Downstream) -> Downstream {
     downstream
 }
 
+/// Whether the endpoint says that it takes Istio's mutual TLS.
+fn takes_istio_mtls(host: &impl Host) -> bool {
+    let mode = "xds\0upstream_host_metadata\0filter_metadata\0envoy.transport_socket_match\0tlsMode";
+    text(host, mode).as_deref() == Some("istio")
+}
+
 fn upstream(host: &impl Host, details: &Details) -> Upstream {
     let Some(cluster) = cluster(host) else {
         // Without a cluster there is nothing behind it to ask for.
         return Upstream { transport_failure: details.transport_failure(), ..Upstream::default() };
     };
     let address = text(host, ADDRESS);
-    let mode = "xds\0upstream_host_metadata\0filter_metadata\0envoy.transport_socket_match\0tlsMode";
     Upstream {
         cluster: Some(cluster),
         resource: resource(host, DESTINATION_RULE),
-        takes_istio_mtls: address.as_ref().map(|_| text(host, mode).as_deref() == Some("istio")),
+        takes_istio_mtls: address.as_ref().map(|_| takes_istio_mtls(host)),
         address,
         endpoints: number(host, "upstream\0num_endpoints"),
         tls_version: upstream_tls(host),

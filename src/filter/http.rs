@@ -57,7 +57,7 @@ impl HttpStream {
     /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
     pub fn on_response_body(&mut self, host: &impl Host, end_of_stream: bool) {
         self.complete |= end_of_stream;
-        let may_be_page = matches!(self.code, Some(400 | 495..=497));
+        let may_be_page = matches!(self.code, Some(400 | 495..=497 | 503));
         if may_be_page && !self.page_seen {
             self.page_seen = true;
             let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
@@ -90,6 +90,7 @@ impl HttpStream {
         let answer = core::mem::take(&mut self.answer);
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
+        evidence.past = plugin.history.failure(&evidence);
         let cause = plugin.conclude(host, series, &evidence);
         if cause.is_some_and(may_end_by_itself) && plugin.config.observe_every > 0 {
             let now = host.now().unwrap_or_default();

@@ -123,7 +123,7 @@ fn what_a_look_costs() {
     host.take_calls();
     looked_at(&host, &mut plugin, &mut series);
     // Status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService.
-    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 2, other: 1 });
+    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 3, other: 1 });
 }
 
 #[test]

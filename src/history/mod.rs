@@ -26,6 +26,7 @@ pub struct History {
     rules: Bounded<services::Rule>,
     versions: Bounded<services::Versions>,
     splits: Bounded<split::Split>,
+    mutual: Bounded<u64>,
     recoveries: Recoveries,
 }
 
@@ -37,6 +38,7 @@ impl History {
             rules: Bounded::new(MOST),
             versions: Bounded::new(MOST),
             splits: Bounded::new(MOST),
+            mutual: Bounded::new(MOST),
             recoveries: Recoveries::new(),
         }
     }
@@ -50,8 +52,26 @@ impl History {
             Direction::Outbound => services::known_rule(&mut self.rules, e, &mut past),
             Direction::Gateway => past.versions = services::versions(&mut self.versions, e),
         }
+        self.remember_mutual(e);
         past.split = split::judge(&mut self.splits, e, self.every);
         past
+    }
+
+    /// A stream that failed: what earlier ones say about it.
+    pub fn failure(&mut self, e: &Evidence) -> Past {
+        let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
+        let took_mtls = known.is_some_and(|known| self.mutual.items().contains(&known));
+        Past { took_mtls, ..Past::default() }
+    }
+
+    /// Endpoints with which Istio's mutual TLS was agreed.
+    fn remember_mutual(&mut self, e: &Evidence) {
+        let agreed = e.upstream.tls_version.is_some() && e.upstream.takes_istio_mtls == Some(true);
+        let Some(address) = e.upstream.address.as_ref().filter(|_| agreed) else { return };
+        let endpoint = hash_of(&[address]);
+        if !self.mutual.items().contains(&endpoint) {
+            self.mutual.push(endpoint);
+        }
     }
 
     /// Failures that may end by themselves.

@@ -82,6 +82,21 @@ fn routes_without_a_name_are_not_one_route() {
 }
 
 #[test]
+fn an_endpoint_that_took_mutual_tls_is_known() {
+    let mut history = History::new(1);
+    let mut e = success("a", None, "outbound|80||a.svc");
+    e.upstream.address = Some("10.0.0.1:8080".to_owned());
+    history.success(&e);
+    assert!(!history.failure(&e).took_mtls, "plaintext");
+    e.upstream.tls_version = Some("TLSv1.3".to_owned());
+    e.upstream.takes_istio_mtls = Some(true);
+    history.success(&e);
+    assert!(history.failure(&e).took_mtls);
+    e.upstream.address = Some("10.0.0.2:8080".to_owned());
+    assert!(!history.failure(&e).took_mtls, "another endpoint");
+}
+
+#[test]
 fn a_failure_that_ended_by_itself_is_told_once() {
     let mut history = History::new(1);
     let recoveries = history.recoveries();

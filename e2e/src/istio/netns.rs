@@ -17,7 +17,9 @@ pub fn bridge() -> Result<()> {
     // An address of its own: otherwise it takes its ports' lowest, and pods lose it with each new port.
     ip(&["link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge"])?;
     ip(&["addr", "add", &format!("{HOST}/24"), "dev", BRIDGE])?;
-    ip(&["link", "set", BRIDGE, "up"])
+    ip(&["link", "set", BRIDGE, "up"])?;
+    // Addresses for documentation (RFC 5737): what is sent there is lost without a word, as at a firewall.
+    ip(&["route", "add", "blackhole", "192.0.2.0/24"])
 }
 
 /// A namespace with an address on the bridge.

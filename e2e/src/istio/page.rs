@@ -33,6 +33,16 @@ pub fn block(section: &str, index: usize) -> Result<String> {
     blocks(section)?.into_iter().nth(index).with_context(|| format!("{section:?} has no block {index}"))
 }
 
+/// The same with what the page leaves open filled in: each text stands for one of the page's.
+pub fn filled(section: &str, index: usize, fill: &[(&str, &str)]) -> Result<String> {
+    let mut text = block(section, index)?;
+    for (from, to) in fill {
+        ensure!(text.contains(from), "{section:?}: no {from:?} in block {index}");
+        text = text.replacen(from, to, 1);
+    }
+    Ok(text)
+}
+
 fn blocks_in(page: &str, section: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut inside = false;

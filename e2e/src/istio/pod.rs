@@ -4,13 +4,14 @@ use std::fs::{self, File, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::netns;
+use super::page;
 use super::pki::MeshCa;
 use super::programs::Programs;
 use crate::client::{Seen, status_in};
@@ -32,6 +33,17 @@ enum Proxy {
     None,
 }
 
+/// An application in a pod.
+#[derive(Debug, Clone)]
+enum Application {
+    /// nginx with the inside of a `server` block.
+    Nginx(String),
+    /// nginx with a configuration of the page: section, number, and what fills its gaps.
+    NginxPage(&'static str, usize, &'static [(&'static str, &'static str)]),
+    /// A program that listens on this port.
+    Program(u16, &'static [&'static str]),
+}
+
 /// What a pod is to be.
 #[derive(Debug, Clone)]
 pub struct Pod {
@@ -44,7 +56,7 @@ pub struct Pod {
     /// More labels.
     pub labels: Vec<(&'static str, &'static str)>,
     proxy: Proxy,
-    serves: Vec<String>,
+    serves: Vec<Application>,
     files: Option<u32>,
     stat_tags: bool,
 }
@@ -111,7 +123,26 @@ impl Pod {
     /// nginx with the inside of a `server` block; `{pki}` is the folder of the certificates.
     #[must_use]
     pub fn nginx(mut self, block: impl Into<String>) -> Self {
-        self.serves.push(block.into());
+        self.serves.push(Application::Nginx(block.into()));
+        self
+    }
+
+    /// nginx with a block of the page; what it leaves open is filled in.
+    #[must_use]
+    pub fn nginx_page(
+        mut self,
+        section: &'static str,
+        index: usize,
+        fill: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.serves.push(Application::NginxPage(section, index, fill));
+        self
+    }
+
+    /// A program that listens on this port; it runs in a folder of its own with an `index.html`.
+    #[must_use]
+    pub fn program(mut self, port: u16, command: &'static [&'static str]) -> Self {
+        self.serves.push(Application::Program(port, command));
         self
     }
 
@@ -195,8 +226,10 @@ impl Running {
         // As in Kubernetes: any user may listen on any port.
         run(netns::command(pod.name, "sysctl").args(["-qw", "net.ipv4.ip_unprivileged_port_start=0"]))?;
         let mut servers = Vec::new();
-        for (number, block) in pod.serves.iter().enumerate() {
-            servers.push(start_nginx(pod, &folder.join(format!("nginx-{number}")), block, around)?);
+        for (number, application) in pod.serves.iter().enumerate() {
+            let folder = folder.join(format!("application-{number}"));
+            fs::create_dir_all(&folder)?;
+            servers.push(application.start(pod, &folder, around)?);
         }
         let mut running =
             Self { pod: pod.clone(), address: address.into(), folder, _servers: servers, proxy: None };
@@ -341,6 +374,8 @@ impl Running {
             "discoveryAddress": format!("{}:15012", super::control_plane::ISTIOD),
             "controlPlaneAuthPolicy": "MUTUAL_TLS",
             "statusPort": 15020,
+            // How long connections stay with the configuration that they began with; 45s by default.
+            "drainDuration": "1s",
             "extraStatTags": if self.pod.stat_tags { around.stat_tags.clone() } else { json!([]) },
         } })
     }
@@ -367,39 +402,55 @@ fn own(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn start_nginx(pod: &Pod, folder: &Path, block: &str, around: &Surroundings<'_>) -> Result<Process> {
-    fs::create_dir_all(folder)?;
-    let block = block.replace("{pki}", &around.pki.display().to_string());
+impl Application {
+    fn start(&self, pod: &Pod, folder: &Path, around: &Surroundings<'_>) -> Result<Process> {
+        match self {
+            Self::Nginx(block) => {
+                let block = block.replace("{pki}", &around.pki.display().to_string());
+                start_nginx(pod, folder, &format!("server {{ server_name _; {block} }}"))
+            }
+            Self::NginxPage(section, index, fill) => {
+                start_nginx(pod, folder, &page::filled(section, *index, fill)?)
+            }
+            Self::Program(port, command) => {
+                fs::write(folder.join("index.html"), format!("{}\n", pod.name))?;
+                let (program, arguments) = command.split_first().context("no program")?;
+                let mut command = netns::command(pod.name, program);
+                command.args(arguments).current_dir(folder);
+                start_application(pod, folder, *port, &mut command)
+            }
+        }
+    }
+}
+
+fn start_nginx(pod: &Pod, folder: &Path, servers: &str) -> Result<Process> {
     let here = folder.display();
     let config = format!(
         "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
          events {{ worker_connections 512; }}\n\
          http {{ access_log {here}/access.log; client_body_temp_path {here}/b; proxy_temp_path {here}/p;\n\
          fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
-         server {{ server_name _; {block} }} }}\n"
+         {servers} }}\n"
     );
     let file = folder.join("nginx.conf");
     fs::write(&file, config)?;
-    let log = File::create(folder.join("output"))?;
-    let mut process = Process::start(
-        netns::command(pod.name, tools::program("nginx", "nginx")?)
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(&file)
-            .args(["-e", "error.log"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log),
-    )?;
-    let port: u16 = block
+    let port = servers
         .split_once("listen ")
         .and_then(|(_, rest)| rest.split([' ', ';']).next())
         .and_then(|listen| listen.rsplit(':').next()?.parse().ok())
         .context("no port in the server block")?;
-    wait_for(&format!("nginx in {}", pod.name), || {
+    let mut command = netns::command(pod.name, tools::program("nginx", "nginx")?);
+    command.arg("-p").arg(folder).arg("-c").arg(&file).args(["-e", "error.log"]);
+    start_application(pod, folder, port, &mut command)
+}
+
+/// Starts a server and waits until it listens.
+fn start_application(pod: &Pod, folder: &Path, port: u16, command: &mut Command) -> Result<Process> {
+    let log = File::create(folder.join("output"))?;
+    let mut process = Process::start(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))?;
+    wait_for(&format!("port {port} in {}", pod.name), || {
         if !process.is_running() {
-            bail!("nginx ended: {}", fs::read_to_string(folder.join("output")).unwrap_or_default());
+            bail!("it ended: {}", fs::read_to_string(folder.join("output")).unwrap_or_default());
         }
         Ok(netns::within(pod.name, || Ok(TcpStream::connect(("127.0.0.1", port))?)).ok())
     })?;

@@ -41,6 +41,13 @@ impl Service {
     pub fn new(name: &'static str, ports: &[(&'static str, u16, u16)]) -> Self {
         Self { name, namespace: "default", app: name, ports: ports.to_vec() }
     }
+
+    /// In front of the pods with this label `app`.
+    #[must_use]
+    pub fn of(mut self, app: &'static str) -> Self {
+        self.app = app;
+        self
+    }
 }
 
 /// What a rig is to be.
@@ -54,6 +61,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Names outside of the cluster, and the pods that stand for them.
     pub names: Vec<(&'static str, &'static str)>,
+    /// More of the mesh's `extensionProviders`.
+    pub providers: Vec<Value>,
     /// Secrets beside the gateways, for `credentialName`: their names, and the certificates in them.
     pub secrets: Vec<(&'static str, &'static str)>,
 }
@@ -104,7 +113,10 @@ impl Rig {
         Pki::create(&pki)?;
         trust(&pki.join("ca.pem"), &folder)?;
         let ca = MeshCa::create()?;
-        let mesh = default_mesh()?;
+        let mut mesh = default_mesh()?;
+        if let Some(providers) = mesh["extensionProviders"].as_array_mut() {
+            providers.extend(plan.providers.iter().cloned());
+        }
         let plane = ControlPlane::start(&folder, &programs, &ca, &mesh)?;
 
         let around = Surroundings {

@@ -20,8 +20,10 @@ pub enum Yaml {
     Page(&'static str, usize),
     /// The same with what the page leaves open (`...`) filled in: each text stands for one of the page's.
     PageFilled(&'static str, usize, &'static [(&'static str, &'static str)]),
-    /// A fragment of the page, merged into a resource: `kind/name`, namespace, and what encloses it.
+    /// A fragment of the page, merged into a resource: `kind/name`, namespace, section and number.
     PagePatch(&'static str, &'static str, &'static str, usize),
+    /// A fragment of the page that belongs under the resource's `spec`, merged into it in the same way.
+    PageSpecPatch(&'static str, &'static str, &'static str, usize),
     /// Our own.
     Own(&'static str),
 }
@@ -33,6 +35,10 @@ pub enum Gets {
     Status(u16),
     /// An answer that holds this text.
     Answer(&'static str),
+    /// Answers that hold each of these texts.
+    Answers(&'static [&'static str]),
+    /// Answers that hold the first text and never the second.
+    Only(&'static str, &'static str),
     /// No answer, and this exit code of curl.
     Nothing(i32),
 }
@@ -125,6 +131,8 @@ pub struct Story {
     pub from: &'static str,
     /// The programs that it runs, one after the other; the last one's answer counts.
     pub commands: Vec<Vec<&'static str>>,
+    /// What is applied between them: after so many.
+    pub later: Vec<(usize, Yaml)>,
     gets: Gets,
     says: Vec<Says>,
     broken: bool,
@@ -162,6 +170,8 @@ pub struct Lines {
     pub text: Vec<String>,
     /// meshwhy's format.
     pub json: Vec<Value>,
+    /// What meshwhy wrote into the proxy's own log.
+    pub own: Vec<String>,
 }
 
 impl fmt::Display for Counted {
@@ -187,6 +197,7 @@ impl Story {
             needs: Vec::new(),
             from: "client",
             commands: Vec::new(),
+            later: Vec::new(),
             gets: Gets::Status(200),
             says: Vec::new(),
             broken: false,
@@ -205,6 +216,13 @@ impl Story {
     #[must_use]
     pub fn with(mut self, yaml: Yaml) -> Self {
         self.yaml.push(yaml);
+        self
+    }
+
+    /// With this configuration after the commands so far.
+    #[must_use]
+    pub fn then(mut self, yaml: Yaml) -> Self {
+        self.later.push((self.commands.len(), yaml));
         self
     }
 
@@ -340,15 +358,13 @@ impl Story {
         }
         let mut whole = Vec::new();
         for yaml in &self.yaml {
-            match yaml {
-                Yaml::PagePatch(resource, namespace, section, index) => {
-                    self.apply_whole(rig, &mut whole)?;
-                    let patch = page::block(section, *index)?;
-                    let arguments = ["patch", resource, "-n", namespace, "--type", "merge", "-p", &patch];
-                    rig.plane.kubectl(&arguments, "")?;
-                }
-                other => whole.push(other.text()?),
-            }
+            let Some((resource, namespace, patch)) = yaml.patch()? else {
+                whole.push(yaml.text()?);
+                continue;
+            };
+            self.apply_whole(rig, &mut whole)?;
+            let arguments = ["patch", resource, "-n", namespace, "--type", "merge", "-p", &patch];
+            rig.plane.kubectl(&arguments, "")?;
         }
         self.apply_whole(rig, &mut whole)?;
         rig.settle()
@@ -363,10 +379,10 @@ impl Story {
     }
 
     fn clean(&self, rig: &Rig) -> Result<()> {
-        let whole: Result<Vec<String>> =
-            self.yaml.iter().filter(|y| !matches!(y, Yaml::PagePatch(..))).map(Yaml::text).collect();
-        let whole = whole?.join("\n---\n");
-        if whole.is_empty() { Ok(()) } else { rig.delete(&whole) }
+        let all = self.yaml.iter().chain(self.later.iter().map(|(_, yaml)| yaml));
+        let texts: Result<Vec<String>> = all.map(Yaml::text).collect();
+        let whole: Vec<String> = texts?.into_iter().filter(|text| !text.is_empty()).collect();
+        if whole.is_empty() { Ok(()) } else { rig.delete(&whole.join("\n---\n")) }
     }
 
     fn ask(&self, rig: &Rig) -> Result<Told> {
@@ -374,7 +390,10 @@ impl Story {
         let marks: BTreeMap<&str, usize> = rig.proxies().map(|p| (p.pod.name, p.output().len())).collect();
         let pod = rig.pod(self.from)?;
         let mut seen = None;
-        for command in &self.commands {
+        for (done, command) in self.commands.iter().enumerate() {
+            for (_, yaml) in self.later.iter().filter(|(after, _)| *after == done) {
+                rig.apply(&yaml.text()?)?;
+            }
             seen = Some(pod.exec(command)?);
         }
         let seen = seen.context("the story has no client")?;
@@ -399,6 +418,15 @@ impl Story {
         match self.gets {
             Gets::Status(status) => ensure!(told.seen.status == Some(status), "the client got no {status}"),
             Gets::Answer(text) => ensure!(told.seen.text.contains(text), "the client got no {text:?}"),
+            Gets::Answers(texts) => {
+                for text in texts {
+                    ensure!(told.seen.text.contains(text), "the client got no {text:?}");
+                }
+            }
+            Gets::Only(text, other) => {
+                ensure!(told.seen.text.contains(text), "the client got no {text:?}");
+                ensure!(!told.seen.text.contains(other), "the client got {other:?}");
+            }
             Gets::Nothing(exit) => {
                 ensure!(
                     told.seen.status.is_none() && told.seen.exit == exit,
@@ -463,28 +491,42 @@ impl Yaml {
     fn text(&self) -> Result<String> {
         match self {
             Self::Page(section, index) => page::block(section, *index),
-            Self::PageFilled(section, index, fill) => {
-                let mut text = page::block(section, *index)?;
-                for (from, to) in *fill {
-                    ensure!(text.contains(from), "{section:?}: no {from:?} in block {index}");
-                    text = text.replacen(from, to, 1);
-                }
-                Ok(text)
-            }
-            Self::PagePatch(..) => Ok(String::new()),
+            Self::PageFilled(section, index, fill) => page::filled(section, *index, fill),
+            Self::PagePatch(..) | Self::PageSpecPatch(..) => Ok(String::new()),
             Self::Own(text) => Ok((*text).into()),
         }
     }
+
+    /// Resource, namespace and text, if it is a patch.
+    fn patch(&self) -> Result<Option<(&'static str, &'static str, String)>> {
+        Ok(match self {
+            Self::PagePatch(resource, namespace, section, index) => {
+                Some((resource, namespace, page::block(section, *index)?))
+            }
+            Self::PageSpecPatch(resource, namespace, section, index) => {
+                let fragment = page::block(section, *index)?;
+                let indented: String = fragment.lines().map(|line| format!("  {line}\n")).collect();
+                Some((resource, namespace, format!("spec:\n{indented}")))
+            }
+            _ => None,
+        })
+    }
 }
+
+/// So many lines of a kind are shown.
+const SHOWN: usize = 8;
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "client: exit {} {:?}", self.seen.exit, self.seen.text)?;
         for (pod, lines) in &self.lines {
-            for line in &lines.text {
+            for line in lines.text.iter().take(SHOWN) {
                 writeln!(f, "{pod}: {line}")?;
             }
-            for line in lines.json.iter().filter(|l| !l["cause"].is_null()) {
+            for line in &lines.own {
+                writeln!(f, "{pod}: {line}")?;
+            }
+            for line in lines.json.iter().filter(|l| !l["cause"].is_null()).take(SHOWN) {
                 let (cause, evidence) = (&line["cause"], &line["evidence"]);
                 writeln!(f, "{pod}: {cause} {} {} {evidence}", line["confidence"], line["resource"])?;
             }
@@ -546,6 +588,8 @@ fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<String, Lin
                 lines.json.push(json);
             } else if line.starts_with("[20") && line.contains("Z] \"") {
                 lines.text.push(line.to_owned());
+            } else if let Some((_, told)) = line.split_once("{\"event\":\"meshwhy\"") {
+                lines.own.push(format!("{{{told}"));
             }
         }
         all.insert(proxy.pod.name.to_owned(), lines);

@@ -2,10 +2,17 @@
 
 mod double_tls;
 mod gateway;
+mod http10;
+mod ingress;
+mod limits;
+mod mutual_tls;
+mod rejected;
 mod reuse;
 mod routes;
 mod tls;
 mod tls_views;
+
+use serde_json::{Value, json};
 
 use super::pod::Pod;
 use super::programs::Version;
@@ -21,6 +28,11 @@ pub fn all() -> Vec<Story> {
         double_tls::stories(),
         reuse::stories(),
         tls_views::stories(),
+        rejected::stories(),
+        mutual_tls::stories(),
+        ingress::stories(),
+        limits::stories(),
+        http10::stories(),
     ]
     .concat()
 }
@@ -31,13 +43,28 @@ pub fn plan(version: Version) -> Plan {
         version,
         pods: vec![
             Pod::sidecar("client"),
-            Pod::sidecar_without_interception("unredirected"),
+            Pod::sidecar_without_interception("unredirected")
+                .nginx("listen 8081; location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host http-backend; }")
+                .nginx_page(http10::PAGE, 0, http10::IN_FRONT_OF_SIDECAR),
+            Pod::sidecar("frontend")
+                .nginx("listen 8081; location / { proxy_pass http://helloworld; }")
+                .nginx_page(http10::PAGE, 0, http10::IN_FRONT_OF_SERVICE),
+            Pod::sidecar("few-files").open_files(128),
+            Pod::sidecar("reports")
+                .nginx("listen 8080; location /error { return 503; } location / { limit_rate 100; return 200 \"reports, slowly: 0123456789 0123456789 0123456789 0123456789\\n\"; }")
+                .serving(8083)
+                .serving(8084)
+                .serving(8085)
+                .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::sidecar("not-restarted").without_stat_tags(),
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
             Pod::sidecar("orders").serving(8080),
-            Pod::without_proxy("legacy").serving(8080),
+            Pod::without_proxy("legacy")
+                .serving(8080)
+                .nginx("listen 8000; location / { if ($http_x_ext_authz = allow) { return 200; } return 403; }")
+                .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::without_proxy("service1").nginx(
                 "listen 8080; default_type text/html; location / { return 200 \"<body>service1, \
                  <script src='https://service2.test.com/greet.js' onerror='document.body.append(`service2 failed`)'>\
@@ -55,12 +82,19 @@ pub fn plan(version: Version) -> Plan {
         services: vec![
             Service::new("helloworld", &[("http", 80, 8080)]),
             Service::new("orders", &[("http", 80, 8080)]),
-            Service::new("legacy", &[("http", 80, 8080)]),
+            Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
+            Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
+            Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
+            Service::new("authorizer", &[("http", 80, 8000)]).of("legacy"),
+            Service::new("http-backend", &[("http", 8080, 8080)]).of("helloworld"),
+            Service::new("nobody", &[("http", 80, 8080)]),
             Service::new("service1", &[("http", 80, 8080)]),
             Service::new("service2", &[("http", 80, 8080)]),
         ],
         names: vec![
             ("httpbin.org", "httpbin-org"),
+            ("myapp.com", "ingress"),
+            ("helloworld-v1.pods", "helloworld-v1"),
             ("httpbin.example.com", "ingress"),
             ("service1.test.com", "ingress"),
             ("service2.test.com", "ingress"),
@@ -69,6 +103,10 @@ pub fn plan(version: Version) -> Plan {
             ("pay.shop.test", "ingress"),
         ],
         secrets: vec![("sds-credential", "server"), ("shop-tls", "shop")],
+        providers: vec![
+            authorizer("authorizer", "authorizer.default.svc.cluster.local"),
+            authorizer("authorizer-gone", "nobody.default.svc.cluster.local"),
+        ],
     }
 }
 
@@ -89,4 +127,11 @@ fn billing() -> Pod {
              location / { return 200 \"billing over TLS $server_protocol\\n\"; }",
         )
         .serving(443)
+}
+
+/// An external authorizer, asked by HTTP.
+fn authorizer(name: &str, service: &str) -> Value {
+    json!({ "name": name, "envoyExtAuthzHttp": {
+        "service": service, "port": 80, "includeRequestHeadersInCheck": ["x-ext-authz"],
+    } })
 }

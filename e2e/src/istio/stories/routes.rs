@@ -1,14 +1,77 @@
-//! Routes that don't apply, and routes that aren't there.
+//! Route rules that don't seem to affect traffic.
 
-use super::super::story::Gets::Status;
-use super::super::story::Story;
+use super::super::story::Gets::{Answer, Answers, Status};
+use super::super::story::{Says, Story, Yaml};
+use super::rejected::SUBSETS;
+
+const PAGE: &str = "Route rules don't seem to affect traffic flow";
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
+    let page = |name, about| Story::new(name, about).page(PAGE);
     vec![
         Story::new("healthy/mesh", "A request from sidecar to sidecar")
             .curl(&["http://helloworld/"])
             .gets(Status(200))
             .older_too(),
+        page("weights/few", "Ten requests over weights of 90 and 10")
+            .own(SUBSETS)
+            .own(WEIGHTS)
+            .curl(&["http://helloworld/?[1-10]"])
+            .gets(Answer("helloworld-v1")),
+        page("weights/many", "Three hundred requests over weights of 90 and 10")
+            .own(SUBSETS)
+            .own(WEIGHTS)
+            .curl(&["http://helloworld/?[1-300]"])
+            .gets(Answers(&["helloworld-v1", "helloworld-v2"])),
+        page("port_name/tcp", "A VirtualService with http rules for a port named tcp-...")
+            .own(BOOKS)
+            .curl(&["http://books:83/"])
+            .gets(Status(200))
+            .says(Says::new("client", "http_treated_as_tcp", "certain").soft())
+            .says(Says::new("reports", "http_treated_as_tcp", "certain").inbound().soft()),
+        page("port_name/unknown", "A VirtualService with http rules for a port whose name says nothing")
+            .own(BOOKS)
+            .curl(&["http://books:84/"])
+            .gets(Status(418)),
+        page("port_name/http", "A VirtualService with http rules for a port named http-...")
+            .own(BOOKS)
+            .curl(&["http://books:85/"])
+            .gets(Status(418)),
+        page("propagation", "A VirtualService whose DestinationRule arrives later")
+            .own(WEIGHTS)
+            .curl(&["http://helloworld/propagation"])
+            .then(Yaml::Own(SUBSETS))
+            .run(&["sleep", "4"])
+            .curl(&["http://helloworld/propagation"])
+            .gets(Status(200))
+            .says(Says::new("client", "cluster_missing", "certain").blames("VirtualService/default/canary"))
+            .says(
+                Says::new("client", "config_propagating", "possible")
+                    .soft()
+                    .blames("VirtualService/default/canary"),
+            ),
     ]
 }
+
+const WEIGHTS: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: canary, namespace: default}
+spec:
+  hosts: [helloworld]
+  http:
+  - route:
+    - {destination: {host: helloworld, subset: v1}, weight: 90}
+    - {destination: {host: helloworld, subset: v2}, weight: 10}
+";
+
+/// A rule whose effect is seen at once.
+const BOOKS: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: books, namespace: default}
+spec:
+  hosts: [books]
+  http: [{directResponse: {status: 418}}]
+";

@@ -1,0 +1,97 @@
+//! HTTP/1.0: nginx as a reverse proxy, and servers that answer with it.
+
+use super::super::story::Gets::Status;
+use super::super::story::{Says, Story};
+
+pub(super) const PAGE: &str = "Envoy won't connect to my HTTP/1.0 service";
+
+/// The page's nginx as it stands: where it says 127.0.0.1:8080, a sidecar listens.
+pub(super) const IN_FRONT_OF_SIDECAR: &[(&str, &str)] =
+    &[("    ...", "    listen 8082;"), ("        ...", "        proxy_set_header Host http-backend;")];
+
+/// The same in front of a service of the mesh.
+pub(super) const IN_FRONT_OF_SERVICE: &[(&str, &str)] = &[
+    ("127.0.0.1:8080", "helloworld:80"),
+    ("    ...", "    listen 8082;"),
+    ("        ...", "        proxy_set_header Host helloworld;"),
+];
+
+/// All of them.
+pub fn stories() -> Vec<Story> {
+    let page = |name, about| Story::new(name, about).page(PAGE);
+    vec![
+        page("http10/nginx/allow_any", "nginx speaks HTTP/1.0 to the mesh")
+            .from("frontend")
+            .curl(&["http://127.0.0.1:8081/"])
+            .gets(Status(426))
+            .says(Says::new("frontend", "http10_client", "likely").soft())
+            .says(Says::new("helloworld-v1", "http10_client", "certain").inbound()),
+        page("http10/nginx/registry_only", "nginx speaks HTTP/1.0 to the mesh")
+            .registry_only()
+            .from("frontend")
+            .curl(&["http://127.0.0.1:8081/"])
+            .gets(Status(502))
+            .says(Says::new("frontend", "http10_client", "likely").because(&["tls_failure=HTTP_REQUEST"])),
+        page("http10/nginx/no_interception", "nginx speaks HTTP/1.0 to the mesh")
+            .own(UNREDIRECTED)
+            .from("unredirected")
+            .curl(&["http://127.0.0.1:8081/"])
+            .gets(Status(426))
+            .says(Says::new("unredirected", "http10_client", "certain")),
+        page("http10/gateway", "An HTTP/1.0 client at a gateway")
+            .own(GATEWAY)
+            .from("outside")
+            .curl(&["-0", "http://httpbin.example.com/"])
+            .gets(Status(426))
+            .says(Says::new("ingress", "http10_client", "certain").gateway()),
+        page("http10/nginx/fixed/allow_any", "nginx with the page's configuration")
+            .from("frontend")
+            .curl(&["http://127.0.0.1:8082/http/"])
+            .gets(Status(200)),
+        page("http10/nginx/fixed/registry_only", "nginx with the page's configuration")
+            .registry_only()
+            .from("frontend")
+            .curl(&["http://127.0.0.1:8082/http/"])
+            .gets(Status(200)),
+        page("http10/nginx/fixed/no_interception", "nginx with the page's configuration")
+            .own(UNREDIRECTED)
+            .from("unredirected")
+            .curl(&["http://127.0.0.1:8082/http/"])
+            .gets(Status(200)),
+        page("http10/server", "A server that answers with HTTP/1.0")
+            .curl(&["http://legacy:82/"])
+            .gets(Status(200)),
+        page("http10/server/sidecar", "A server that answers with HTTP/1.0, behind a sidecar")
+            .curl(&["http://reports:82/"])
+            .gets(Status(200)),
+    ]
+}
+
+/// The page's nginx talks to 127.0.0.1:8080: there the sidecar listens for it.
+const UNREDIRECTED: &str = "
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: unredirected, namespace: default}
+spec:
+  workloadSelector: {labels: {app: unredirected}}
+  egress:
+  - {port: {number: 8080, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ['./*']}
+  - {hosts: [istio-system/*]}
+";
+
+const GATEWAY: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: hello, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: hello, namespace: default}
+spec:
+  hosts: ['*']
+  gateways: [hello]
+  http: [{route: [{destination: {host: helloworld}}]}]
+";

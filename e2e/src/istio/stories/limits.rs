@@ -1,0 +1,26 @@
+//! A proxy under load that has too few file descriptors.
+
+use super::super::story::Gets::{Answer, Only};
+use super::super::story::{Says, Story};
+
+const PAGE: &str = "Envoy is crashing under load";
+
+/// Slow answers, so that each request holds its connections. (ApacheBench speaks HTTP/1.0, which sidecars don't take.)
+const AT_ONCE: &[&str] =
+    &["--parallel", "--parallel-immediate", "--parallel-max", "80", "http://reports/?[1-80]"];
+
+/// All of them.
+pub fn stories() -> Vec<Story> {
+    vec![
+        Story::new("file_descriptors/few", "More connections than file descriptors")
+            .page(PAGE)
+            .from("few-files")
+            .curl(AT_ONCE)
+            .gets(Answer("503"))
+            .says(Says::new("few-files", "file_descriptors_exhausted", "likely")),
+        Story::new("file_descriptors/enough", "The same load with enough of them")
+            .page(PAGE)
+            .curl(AT_ONCE)
+            .gets(Only("200 OK", "503")),
+    ]
+}

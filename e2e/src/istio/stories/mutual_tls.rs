@@ -1,0 +1,105 @@
+//! Mutual TLS that one side speaks and the other doesn't.
+
+use super::super::story::Gets::{Nothing, Status};
+use super::super::story::{Says, Story, Yaml};
+
+const PAGE: &str = "503 errors after setting destination rule";
+
+/// All of them.
+pub fn stories() -> Vec<Story> {
+    let strict = |name, about| Story::new(name, about).page(PAGE).own(STRICT);
+    let merged = Yaml::PageSpecPatch("destinationrule/reports", "default", PAGE, 0);
+    let conflict = || {
+        [
+            Says::new("client", "destination_rule_tls_conflict", "likely")
+                .blames("DestinationRule/default/reports"),
+            Says::new("reports", "plaintext_to_strict_mtls", "likely").inbound().only_counted(),
+        ]
+    };
+    let says = |story: Story| conflict().into_iter().fold(story, Story::says);
+    vec![
+        says(
+            strict("tls_conflict/disable", "Plaintext to a server that takes mutual TLS only")
+                .curl(&["http://reports:85/"])
+                .then(Yaml::Own(DISABLE))
+                .curl(&["http://reports:85/"])
+                .gets(Status(503)),
+        ),
+        strict("tls_conflict/simple", "TLS of one's own to a server that takes mutual TLS only")
+            .own(SIMPLE)
+            .curl(&["http://reports:85/"])
+            .gets(Status(503))
+            .says(Says::new("client", "upstream_certificate_rejected", "certain"))
+            .says(Says::new("reports", "downstream_tls_failed", "certain").inbound().only_counted()),
+        strict("tls_conflict/fixed", "The DestinationRule with the page's lines")
+            .own(DISABLE)
+            .with(merged)
+            .curl(&["http://reports:85/"])
+            .gets(Status(200)),
+        strict("tls_conflict/automatic", "A DestinationRule without TLS, and automatic mutual TLS")
+            .own(PLAIN_RULE)
+            .curl(&["http://reports:85/"])
+            .gets(Status(200)),
+        Story::new("tls_conflict/reverse", "Mutual TLS to a server without a sidecar")
+            .page(PAGE)
+            .own(MUTUAL_TO_LEGACY)
+            .curl(&["http://legacy/"])
+            .gets(Status(503))
+            .says(
+                Says::new("client", "upstream_speaks_plaintext", "certain")
+                    .blames("DestinationRule/default/legacy"),
+            ),
+        Story::new("tls_conflict/reverse/fixed", "Plaintext to a server without a sidecar")
+            .page(PAGE)
+            .curl(&["http://legacy/"])
+            .gets(Status(200)),
+        strict(
+            "tls_conflict/no_proxy",
+            "A client without a sidecar calls a server that takes mutual TLS only",
+        )
+        .from("outside")
+        .curl(&["http://helloworld-v1.pods:8080/"])
+        .gets(Nothing(56))
+        .says(Says::new("helloworld-v1", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+        Story::new("tls_conflict/no_proxy/fixed", "A client without a sidecar, and PERMISSIVE")
+            .from("outside")
+            .curl(&["http://helloworld-v1.pods:8080/"])
+            .gets(Status(200)),
+    ]
+}
+
+/// "You configure mutual TLS in the cluster globally."
+const STRICT: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+";
+
+const DISABLE: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reports, namespace: default}
+spec: {host: reports, trafficPolicy: {tls: {mode: DISABLE}}}
+";
+
+const SIMPLE: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reports, namespace: default}
+spec: {host: reports, trafficPolicy: {tls: {mode: SIMPLE}}}
+";
+
+const PLAIN_RULE: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reports, namespace: default}
+spec: {host: reports, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+";
+
+const MUTUAL_TO_LEGACY: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: legacy, namespace: default}
+spec: {host: legacy, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+";
