@@ -14,4 +14,5 @@ pub mod peers;
 pub mod pki;
 pub mod scenario;
 pub mod scenarios;
+pub mod sinks;
 pub mod tools;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
+/// The common name of `hostile`, and its alternative name.
+pub const HOSTILE: &str = "evil\";.;cause=.=x;.;\\\r\n{}%00";
+
 /// An authority and what it signed, as PEM files in a folder.
 #[derive(Debug)]
 pub struct Pki {
@@ -13,8 +16,8 @@ pub struct Pki {
 
 impl Pki {
     /// Makes, in `folder`: `ca`, `server` (localhost, `*.example.com`, httpbin.org), `wildcard`
-    /// (`*.test.com`), `shop` (`*.shop.test`, api.billing.test), `client`, `expired` (a server whose time is over), and a second authority
-    /// `other-ca` with `other-server` and `other-client`; each as `NAME.pem` and `NAME.key`.
+    /// (`*.test.com`), `shop` (`*.shop.test`, api.billing.test), `client`, `expired` (a server whose time is over), `hostile` (a client
+    /// and server whose names try to break out of a log), and a second authority `other-ca` with `other-server` and `other-client`; each as `NAME.pem` and `NAME.key`.
     pub fn create(folder: &Path) -> Result<Self> {
         let pki = Self { folder: folder.to_owned() };
         let ca = pki.authority("ca")?;
@@ -23,6 +26,7 @@ impl Pki {
         pki.leaf(&ca, "shop", &["*.shop.test", "api.billing.test"], false)?;
         pki.leaf(&ca, "client", &["client.example.com"], false)?;
         pki.leaf(&ca, "expired", &["localhost", "127.0.0.1", "httpbin.org"], true)?;
+        pki.leaf_called(&ca, "hostile", HOSTILE, &[HOSTILE], false)?;
         let other = pki.authority("other-ca")?;
         pki.leaf(&other, "other-server", &["localhost", "127.0.0.1", "httpbin.org"], false)?;
         pki.leaf(&other, "other-client", &["client.example.com"], false)?;
@@ -50,9 +54,20 @@ impl Pki {
         names: &[&str],
         expired: bool,
     ) -> Result<()> {
+        self.leaf_called(issuer, name, name, names, expired)
+    }
+
+    fn leaf_called(
+        &self,
+        issuer: &CertifiedIssuer<'static, KeyPair>,
+        name: &str,
+        common_name: &str,
+        names: &[&str],
+        expired: bool,
+    ) -> Result<()> {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, name);
+        params.distinguished_name.push(DnType::CommonName, common_name);
         if expired {
             params.not_before = rcgen::date_time_ymd(2001, 1, 1);
             params.not_after = rcgen::date_time_ymd(2002, 1, 1);
