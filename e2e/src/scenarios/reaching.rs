@@ -251,6 +251,7 @@ fn more() -> Vec<Scenario> {
         .gets(500)
         .logs(Log::Http, &[("code", "500"), ("flags", "UO"), ("details", "via_upstream")])
         .names("circuit_breaker_overflow", "likely")
+        .because(&["limit=max_retries"])
         .blames("DestinationRule/default/limits"),
     ]
 }
