@@ -22,7 +22,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
         }
         _ if e.flags.has(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
-            not_http(e).or_else(|| Verdict::likely(Cause::InvalidHttpRequest, &[Fact::Flags, Fact::Details]))
+            const FACTS: &[Fact] = &[Fact::Flags, Fact::Details];
+            // Without details it may be a codec's error, and with it TLS.
+            let how_sure = if e.details.is_empty() { Verdict::possible } else { Verdict::likely };
+            not_http(e).or_else(|| how_sure(Cause::InvalidHttpRequest, FACTS))
         }
         _ => None,
     }

@@ -12,6 +12,8 @@ mod downstream_tls;
 mod limits;
 mod passthrough;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod reaching;
 mod routes;
 mod soft;

@@ -25,8 +25,10 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Breaker, Fact::Cluster, Fact::Endpoint];
-    // A retry that found no room: what it was to repeat came from the upstream.
-    let verdict = if e.details.via_upstream() { Verdict::likely } else { Verdict::certain };
+    // A retry that found no room: what it was to repeat came from the upstream. Without details that can't be excluded;
+    // TCP has none.
+    let may_be_retry = e.layer == Layer::Http && (e.details.via_upstream() || e.details.is_empty());
+    let verdict = if may_be_retry { Verdict::likely } else { Verdict::certain };
     Some(verdict(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
 }
 

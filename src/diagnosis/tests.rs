@@ -394,7 +394,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn evidence()(
+    pub(super) fn evidence()(
         layer in proptest::sample::select(&[Layer::Http, Layer::Tcp, Layer::Listener][..]),
         direction in proptest::sample::select(&[Direction::Inbound, Direction::Outbound, Direction::Gateway][..]),
         code in optional(&[101_u16, 200, 400, 404, 426, 502, 503, 505]),
