@@ -60,9 +60,10 @@ dist: toolchain ## Build dist/meshwhy.wasm
 	$(say) "Module"
 	cargo dist
 
-docs: toolchain ## Write docs/causes.md anew from the catalogue
-	$(say) "Writing docs/causes.md"
+docs: toolchain ## Write docs/causes.md and docs/look-alikes.md anew
+	$(say) "Writing docs/causes.md and docs/look-alikes.md"
 	MESHWHY_BLESS=1 cargo test -p meshwhy --lib catalogue -- --quiet
+	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
 manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm)
 	@if [ -z '$(MODULE_URL)' ]; then \

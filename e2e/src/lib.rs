@@ -10,6 +10,7 @@ pub mod client_http2;
 pub mod demo;
 pub mod envoy;
 pub mod istio;
+pub mod look_alikes;
 pub mod peers;
 pub mod pki;
 pub mod scenario;

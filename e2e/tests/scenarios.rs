@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use e2e::look_alikes;
 use e2e::scenario::Scenario;
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::{Cause, Group};
@@ -17,6 +18,8 @@ fn main() {
     arguments.test_threads.get_or_insert(4);
     let scenarios = e2e::scenarios::all();
     let coverage = missing(&scenarios);
+    let untested = look_alikes::untested(&scenarios, NEVER_SEEN);
+    let document = look_alikes::markdown(&scenarios);
     let unavailable = unavailable(&arguments, &scenarios);
     let mut trials = Vec::new();
     for scenario in scenarios {
@@ -34,6 +37,21 @@ fn main() {
             Ok(())
         } else {
             Err(Failed::from(format!("no scenario names {coverage:?}")))
+        }
+    }));
+    trials.push(Trial::test("look_alikes_are_tested", move || {
+        if untested.is_empty() { Ok(()) } else { Err(Failed::from(untested.join("\n"))) }
+    }));
+    trials.push(Trial::test("look_alikes_document", move || {
+        let path = e2e::tools::root().join("docs/look-alikes.md");
+        if std::env::var_os("MESHWHY_BLESS").is_some() {
+            std::fs::write(&path, &document)?;
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        if there == document {
+            Ok(())
+        } else {
+            Err(Failed::from("docs/look-alikes.md is old: run `make docs`"))
         }
     }));
     libtest_mimic::run(&arguments, trials).exit();

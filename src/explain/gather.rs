@@ -53,7 +53,6 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
                 .and_then(TransportFailure::new)
                 .or_else(|| details.transport_failure()),
             attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
-            version: None,
             address: host,
             version: None,
             first_bytes: None,
