@@ -7,11 +7,14 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use meshwhy::catalogue::Cause;
 
+use crate::check::Check;
+
 const EXAMPLES: &str = "\
 Examples:
   kubectl logs deploy/reviews -c istio-proxy | meshwhy explain
   kubectl logs -f -l app=reviews -c istio-proxy --prefix | meshwhy explain
   meshwhy explain --summary access.log access.log.1.gz
+  meshwhy check manifests/
   meshwhy causes tls_on_plaintext_port";
 
 const EXPLAIN: &str = "\
@@ -57,6 +60,22 @@ Examples:
   meshwhy correlate gateway.log reviews.log
   meshwhy correlate --id 84961386-6d84-929d-98bd-c5aee93b5c88 *.log";
 
+const CHECK: &str = "\
+Reads Istio's and Kubernetes' YAML (or JSON) and names the mistakes of Istio's page \"Traffic Management Problems\" in it:
+the cause, how sure that is, the resource, file and line, what happens, and what to change. No cluster is asked.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  meshwhy check manifests/
+  kustomize build overlays/prod | meshwhy check -
+  kubectl get gw,vs,dr,se,svc,pa,sidecar,deploy,ns -A -o yaml | meshwhy check -
+  meshwhy check --fail-on likely --json manifests/ | jq -r .cause
+
+Exit status:
+  0  nothing certain was found (--fail-on: nothing of that confidence)
+  1  it was
+  2  wrong usage, or something could not be read";
+
 /// Says why requests failed in an Istio or Envoy mesh.
 #[derive(Debug, Parser)]
 #[command(name = "meshwhy", version, max_term_width = 120, after_help = EXAMPLES)]
@@ -75,6 +94,9 @@ pub enum Command {
     /// Join the access logs of several proxies: one verdict for each request
     #[command(long_about = CORRELATE, after_help = CORRELATE_EXAMPLES)]
     Correlate(Correlate),
+    /// Find configuration mistakes in Istio YAML, also those that no proxy sees
+    #[command(long_about = CHECK, after_help = CHECK_EXAMPLES)]
+    Check(Check),
     /// Print what is known of a cause: what happened, how to confirm it, how to fix it; without ID, list them all
     Causes {
         /// Id of a cause, or a part of it

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod causes;
+mod check;
 mod chunks;
 mod correlate;
 mod explain;
@@ -68,6 +69,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     match arguments.command {
         Command::Explain(options) => return explain::run(options),
         Command::Correlate(options) => return correlate::run(&options),
+        Command::Check(options) => return check::run(&options),
         Command::Causes { id } => causes::run(id)?,
         Command::Completions { shell } => arguments::completions(shell),
         Command::Man => arguments::man_page()?,

@@ -1,0 +1,56 @@
+//! A mistake that was found.
+
+use std::rc::Rc;
+
+use super::resource::Origin;
+use crate::catalogue::Cause;
+use crate::diagnosis::Confidence;
+
+/// A mistake, where it is, and what to change.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What requests will fail of.
+    pub cause: Cause,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// The resource to change.
+    pub origin: Rc<Origin>,
+    /// The line in its file.
+    pub line: usize,
+    /// What happens.
+    pub what: String,
+    /// What to change.
+    pub fix: String,
+    /// The others that have a part in it.
+    pub related: Vec<Rc<Origin>>,
+}
+
+impl Finding {
+    /// A finding at a line of a resource.
+    pub fn new(
+        cause: Cause,
+        confidence: Confidence,
+        origin: &Rc<Origin>,
+        line: usize,
+        what: String,
+        fix: String,
+    ) -> Self {
+        Self { cause, confidence, origin: Rc::clone(origin), line, what, fix, related: Vec::new() }
+    }
+
+    /// With another resource that has a part in it.
+    pub fn with(mut self, origin: &Rc<Origin>) -> Self {
+        if !self.related.contains(origin) && self.origin != *origin {
+            self.related.push(Rc::clone(origin));
+        }
+        self
+    }
+
+    /// Where several definitions of one resource were given, nothing rests on firm ground.
+    pub fn weighed(mut self) -> Self {
+        if self.origin.redefined || self.related.iter().any(|origin| origin.redefined) {
+            self.confidence = Confidence::Possible;
+        }
+        self
+    }
+}

@@ -1,0 +1,144 @@
+//! All that was given, and the questions rules ask of it.
+
+mod clients;
+mod complete;
+mod pods;
+
+use std::collections::HashMap;
+
+use self::complete::Complete;
+use super::host;
+use super::model::{
+    DestinationRule, Gateway, Injection, MeshConfig, PeerAuthentication, Service, Sidecar, VirtualService,
+    Workload, namespace_injection,
+};
+use super::resource::Resource;
+
+pub use self::pods::{Backend, Enforced};
+
+/// The resources by kind.
+#[derive(Debug, Default)]
+pub struct Mesh {
+    /// Istio's Gateways; the Gateway API's are another kind.
+    pub gateways: Vec<Gateway>,
+    /// VirtualServices.
+    pub virtual_services: Vec<VirtualService>,
+    /// DestinationRules.
+    pub destination_rules: Vec<DestinationRule>,
+    /// Services and ServiceEntries.
+    pub services: Vec<Service>,
+    /// Pods and what makes them.
+    pub workloads: Vec<Workload>,
+    /// The mesh's own configuration.
+    pub config: MeshConfig,
+    peer_authentications: Vec<PeerAuthentication>,
+    sidecars: Vec<Sidecar>,
+    injection: HashMap<String, Injection>,
+    /// Namespaces with Sidecars that say themselves where pods listen.
+    own_listeners: Vec<String>,
+    /// Full names of services that a Gateway API route or an Ingress sends HTTP to.
+    routed_elsewhere: Vec<String>,
+    complete: Complete,
+}
+
+impl Mesh {
+    /// Sorts the resources. `complete`: there are no others.
+    pub fn new(resources: &[Resource], complete: bool) -> Self {
+        let mut mesh = Self::default();
+        for resource in resources {
+            mesh.add(resource);
+        }
+        mesh.complete = Complete::of(resources, complete);
+        mesh
+    }
+
+    fn add(&mut self, resource: &Resource) {
+        match (resource.group.as_str(), resource.origin.kind.as_str()) {
+            ("networking.istio.io", "Gateway") => self.gateways.push(Gateway::new(resource)),
+            ("networking.istio.io", "VirtualService") => {
+                self.virtual_services.push(VirtualService::new(resource))
+            }
+            ("networking.istio.io", "DestinationRule") => {
+                self.destination_rules.push(DestinationRule::new(resource))
+            }
+            ("networking.istio.io", "ServiceEntry") => self.services.push(Service::entry(resource)),
+            ("networking.istio.io", "Sidecar") => {
+                if !resource.spec().list("ingress").is_empty() {
+                    self.own_listeners.push(resource.origin.namespace.clone());
+                }
+                self.sidecars.extend(Sidecar::new(resource));
+            }
+            ("security.istio.io", "PeerAuthentication") => {
+                self.peer_authentications.push(PeerAuthentication::new(resource));
+            }
+            ("", "Service") => self.services.push(Service::kubernetes(resource)),
+            ("", "Namespace") => {
+                self.injection.insert(resource.origin.name.clone(), namespace_injection(&resource.node));
+            }
+            ("", "Pod") | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
+                self.workloads.extend(Workload::new(resource));
+            }
+            ("gateway.networking.k8s.io", _) | ("networking.k8s.io", "Ingress") => {
+                self.add_backends(resource)
+            }
+            ("install.istio.io", "IstioOperator") | ("", "ConfigMap") => {
+                if let Some(config) = MeshConfig::new(resource) {
+                    self.config = config;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_backends(&mut self, resource: &Resource) {
+        let own = &resource.origin.namespace;
+        let mut open = vec![resource.spec()];
+        while let Some(node) = open.pop() {
+            for reference in node.list("backendRefs") {
+                let name = reference.text("name").unwrap_or_default();
+                let service = host::service(name, reference.text("namespace").unwrap_or(own));
+                self.routed_elsewhere.push(if name.contains('.') { name.to_owned() } else { service });
+            }
+            if let Some(name) = node.at(&["service", "name"]).and_then(|name| name.as_text()) {
+                self.routed_elsewhere.push(host::service(name, own));
+            }
+            open.extend(node.items());
+            open.extend(node.entries().iter().map(|entry| &entry.node));
+        }
+    }
+
+    /// The Gateway that a VirtualService names as `namespace/name`.
+    pub fn gateway(&self, name: &str) -> Option<&Gateway> {
+        let (namespace, name) = name.split_once('/')?;
+        self.gateways
+            .iter()
+            .find(|gateway| gateway.origin.namespace == namespace && gateway.origin.name == name)
+    }
+
+    /// The VirtualServices that are bound to a Gateway.
+    pub fn bound_to<'mesh>(
+        &'mesh self,
+        gateway: &Gateway,
+    ) -> impl Iterator<Item = &'mesh VirtualService> + use<'mesh> {
+        let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
+        self.virtual_services.iter().filter(move |service| service.bound_to(&name))
+    }
+
+    /// The services with a host.
+    pub fn services_named<'mesh>(&'mesh self, name: &'mesh str) -> impl Iterator<Item = &'mesh Service> {
+        self.services.iter().filter(move |service| service.is(name))
+    }
+
+    /// Whether a rule for HTTP or TCP sends what has been decrypted, or was never encrypted, to a port.
+    pub fn is_routed_to(&self, service: &Service, port: u16) -> bool {
+        let only_port = service.ports.len() == 1;
+        let mut plain = self.virtual_services.iter().flat_map(|one| {
+            let tcp = one.tcp.iter().flat_map(|route| &route.destinations);
+            one.http.iter().flat_map(|route| &route.destinations).chain(tcp)
+        });
+        plain.any(|destination| {
+            service.is(&destination.host)
+                && destination.port.map_or(only_port || port == 443, |number| number == port)
+        }) || self.routed_elsewhere.iter().any(|name| service.is(name))
+    }
+}

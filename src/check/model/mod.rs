@@ -1,0 +1,44 @@
+//! The resources that route and secure traffic, as far as the rules look at them.
+
+mod destination_rule;
+mod gateway;
+mod mesh_config;
+mod peer_authentication;
+mod service;
+mod sidecar;
+mod virtual_service;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use super::yaml::Node;
+
+pub use destination_rule::{DestinationRule, Subset, Tls, TlsMode};
+pub use gateway::{Gateway, Reads, Server};
+pub use mesh_config::MeshConfig;
+pub use peer_authentication::{MtlsMode, PeerAuthentication};
+pub use service::{Port, Protocol, Service, ServiceKind, Target};
+pub use sidecar::Sidecar;
+pub use virtual_service::{Destination, Host, HttpRoute, MESH, VirtualService, applies};
+pub use workload::{Injection, Workload, namespace_injection};
+
+/// Labels, of a pod or to select pods by.
+pub type Labels = BTreeMap<String, String>;
+
+/// The map of strings under a node.
+pub fn labels(node: Option<&Node>) -> Labels {
+    node.map_or(&[][..], Node::entries)
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), entry.node.as_text()?.to_owned())))
+        .collect()
+}
+
+/// Whether labels have all that a selector asks for.
+pub fn selects(selector: &Labels, labels: &Labels) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// The strings of a list.
+fn texts(node: &Node, key: &str) -> Vec<String> {
+    node.list(key).iter().filter_map(Node::as_text).map(str::to_owned).collect()
+}

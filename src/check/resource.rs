@@ -1,0 +1,141 @@
+//! Kubernetes resources: which there are, and where each was read.
+
+use std::rc::Rc;
+
+use super::yaml::{Node, YamlError, documents};
+
+/// A text and the name to call it by.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// A file's path, or `-`.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// A resource's identity and place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `VirtualService`, ...
+    pub kind: String,
+    /// `default` where none is given; empty for resources that have none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The source it was read from.
+    pub file: String,
+    /// The line it begins on.
+    pub line: usize,
+    /// Whether the sources define it more than once, differently: no one state is being looked at.
+    pub redefined: bool,
+}
+
+impl Origin {
+    /// `Kind/namespace/name`.
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// A resource as it was written.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Who and where.
+    pub origin: Rc<Origin>,
+    /// The API group; empty for Kubernetes' core.
+    pub group: String,
+    /// All of it.
+    pub node: Node,
+    /// Whether a running cluster printed it, as part of a list.
+    pub dumped: bool,
+}
+
+impl Resource {
+    /// Its `spec`, or the whole where it has none.
+    pub fn spec(&self) -> &Node {
+        self.node.get("spec").unwrap_or(&self.node)
+    }
+
+    fn key(&self) -> (&str, &str, &str, &str) {
+        (&self.group, &self.origin.kind, &self.origin.namespace, &self.origin.name)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        ["spec", "data"].iter().all(|key| match (self.node.get(key), other.node.get(key)) {
+            (Some(one), Some(two)) => one.same(two),
+            (None, None) => true,
+            _ => false,
+        })
+    }
+}
+
+/// A document that is no YAML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The source.
+    pub file: String,
+    /// Where, and why.
+    pub error: YamlError,
+}
+
+/// All resources of the sources, one of each identity: the last, as `kubectl apply` would have it.
+pub fn resources(sources: &[Source]) -> (Vec<Resource>, Vec<Unreadable>) {
+    let mut all: Vec<Resource> = Vec::new();
+    let mut unreadable = Vec::new();
+    for source in sources {
+        let (nodes, errors) = documents(&source.text);
+        unreadable.extend(errors.into_iter().map(|error| Unreadable { file: source.name.clone(), error }));
+        for node in nodes {
+            flatten(node, &source.name, false, &mut all);
+        }
+    }
+    (latest(all), unreadable)
+}
+
+fn flatten(node: Node, file: &str, in_list: bool, all: &mut Vec<Resource>) {
+    let (Some(version), Some(kind)) = (node.text("apiVersion"), node.text("kind")) else { return };
+    // `kubectl get` prints `List`, the API server `ServiceList` and the like.
+    if kind.ends_with("List") && node.get("items").is_some() {
+        for item in node.list("items") {
+            flatten(item.clone(), file, true, all);
+        }
+        return;
+    }
+    let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
+    let metadata = node.get("metadata");
+    let text = |key| metadata.and_then(|metadata| metadata.text(key));
+    let namespace = match kind {
+        "Namespace" | "CustomResourceDefinition" | "ClusterRole" => "",
+        _ => text("namespace").unwrap_or("default"),
+    };
+    let origin = Origin {
+        kind: kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name: text("name").or_else(|| text("generateName")).unwrap_or_default().to_owned(),
+        file: file.to_owned(),
+        line: node.line,
+        redefined: false,
+    };
+    let dumped = in_list && text("uid").is_some();
+    all.push(Resource { origin: Rc::new(origin), group, node, dumped });
+}
+
+fn latest(all: Vec<Resource>) -> Vec<Resource> {
+    let mut kept: Vec<Resource> = Vec::with_capacity(all.len());
+    let mut places = std::collections::HashMap::new();
+    for mut resource in all {
+        let (group, kind, namespace, name) = resource.key();
+        let key = [group, kind, namespace, name].map(str::to_owned);
+        let place = *places.entry(key).or_insert(kept.len());
+        let Some(earlier) = kept.get_mut(place) else {
+            kept.push(resource);
+            continue;
+        };
+        if earlier.origin.redefined || !earlier.same(&resource) {
+            let origin = Origin { redefined: true, ..(*resource.origin).clone() };
+            resource.origin = Rc::new(origin);
+        }
+        *earlier = resource;
+    }
+    kept
+}

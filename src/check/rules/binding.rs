@@ -1,0 +1,162 @@
+//! VirtualServices whose routes a Gateway's servers never look at.
+
+use super::hosts::serves;
+use crate::catalogue::Cause;
+use crate::check::finding::Finding;
+use crate::check::host::overlap;
+use crate::check::mesh::Mesh;
+use crate::check::model::{Gateway, HttpRoute, Reads, Server, VirtualService, applies};
+use crate::diagnosis::Confidence::{self, Certain, Likely};
+
+pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for gateway in &mesh.gateways {
+        let door =
+            Door { mesh, gateway, name: format!("{}/{}", gateway.origin.namespace, gateway.origin.name) };
+        findings.extend(mesh.bound_to(gateway).filter_map(|service| door.mismatch(service)));
+    }
+    findings
+}
+
+/// A Gateway, seen from the VirtualServices bound to it.
+struct Door<'mesh> {
+    mesh: &'mesh Mesh,
+    gateway: &'mesh Gateway,
+    name: String,
+}
+
+impl Door<'_> {
+    /// Only `tls` routes where TLS is terminated, or only `http` routes where it is not.
+    fn mismatch(&self, service: &VirtualService) -> Option<Finding> {
+        let servers = || self.gateway.servers.iter().filter(|server| takes(server, service));
+        let effective = servers().any(|server| self.uses(server, service));
+        let server = servers().find(|server| {
+            let wrong = match server.reads {
+                Reads::Http => server.terminates && !service.tls.is_empty() && service.http.is_empty(),
+                Reads::Tls => self.sends_http(server, service) && service.tls.is_empty(),
+                Reads::Tcp => server.terminates && !service.tls.is_empty() && service.tcp.is_empty(),
+                Reads::Nothing => false,
+            };
+            wrong && !(effective && self.is_served(server))
+        })?;
+        // What works at another door is perhaps only meant for that one.
+        let elsewhere = effective || service.gateways.len() > 1;
+        let confidence = if elsewhere { Likely } else { Certain };
+        let finding = match server.reads {
+            Reads::Tls => self.http_behind_passthrough(server, service, confidence),
+            Reads::Tcp => self.tls_behind_tcp(server, service, confidence),
+            Reads::Http | Reads::Nothing => self.tls_behind_termination(server, service, confidence),
+        };
+        Some(finding.with(&self.gateway.origin))
+    }
+
+    fn tls_behind_termination(
+        &self,
+        server: &Server,
+        service: &VirtualService,
+        confidence: Confidence,
+    ) -> Finding {
+        let hosts = host_names(service);
+        let port = server.port;
+        let dead = format!(
+            "{} terminates TLS on port {port} (mode {}), so the `tls` routes are never looked at",
+            self.gateway.origin.id(),
+            server.mode
+        );
+        let others = || self.mesh.bound_to(self.gateway).filter(|other| self.uses(server, other));
+        let covered = others().any(|other| {
+            service.hosts.iter().any(|host| other.hosts.iter().any(|own| overlap(&own.full, &host.full)))
+        });
+        let (cause, confidence, what) = if covered {
+            let what = format!("{dead}; another VirtualService with `http` routes answers for {hosts}.");
+            (Cause::VirtualServiceNotApplied, Likely, what)
+        } else if others().next().is_some() {
+            (Cause::RouteHostUnknown, confidence, format!("{dead}: requests for {hosts} get 404."))
+        } else {
+            let what = format!("{dead}, and no `http` route is bound to the port: every request gets 404.");
+            (Cause::GatewayWithoutHttpRoutes, confidence, what)
+        };
+        let fix = "Give the VirtualService `http` routes instead of `tls`; or set the Gateway's tls mode to PASSTHROUGH \
+                   if the backend is to get the TLS untouched.";
+        Finding::new(cause, confidence, &service.origin, service.block_lines.tls, what, fix.to_owned())
+    }
+
+    fn tls_behind_tcp(&self, server: &Server, service: &VirtualService, confidence: Confidence) -> Finding {
+        let what = format!(
+            "{} terminates TLS on port {} (protocol TLS, mode {}) and then looks at `tcp` routes only: the `tls` routes for {} \
+             make no filter chain, and connections are refused or closed.",
+            self.gateway.origin.id(),
+            server.port,
+            server.mode,
+            host_names(service),
+        );
+        let fix = "Give the VirtualService `tcp` routes instead of `tls`; or set the Gateway's tls mode to PASSTHROUGH if the \
+                   backend is to get the TLS untouched.";
+        let line = service.block_lines.tls;
+        Finding::new(Cause::NoFilterChainForSni, confidence, &service.origin, line, what, fix.to_owned())
+    }
+
+    fn http_behind_passthrough(
+        &self,
+        server: &Server,
+        service: &VirtualService,
+        confidence: Confidence,
+    ) -> Finding {
+        let consequence = if self.is_served(server) {
+            "connections for its hosts are closed without an answer"
+        } else {
+            "with no `tls` route for the port Istio makes no listener, and connections are refused"
+        };
+        let what = format!(
+            "{} passes TLS through on port {} (mode PASSTHROUGH), so the `http` routes for {} are never looked at: {consequence}.",
+            self.gateway.origin.id(),
+            server.port,
+            host_names(service),
+        );
+        let fix = format!(
+            "Give the VirtualService `tls` routes that match `sniHosts` ({}); or terminate TLS at the Gateway (mode SIMPLE \
+             with a credentialName) and keep the `http` routes.",
+            host_names(service),
+        );
+        Finding::new(
+            Cause::NoFilterChainForSni,
+            confidence,
+            &service.origin,
+            service.block_lines.http,
+            what,
+            fix,
+        )
+    }
+
+    /// Whether some VirtualService has routes of the kind that a server looks at.
+    fn is_served(&self, server: &Server) -> bool {
+        self.mesh.bound_to(self.gateway).any(|service| takes(server, service) && self.uses(server, service))
+    }
+
+    fn uses(&self, server: &Server, service: &VirtualService) -> bool {
+        let at = |matches| applies(matches, &self.name, Some(server.port));
+        takes(server, service)
+            && match server.reads {
+                // It answers everything with a redirect.
+                Reads::Http if server.redirects => false,
+                Reads::Http => service.http.iter().any(|route| at(&route.matches)),
+                Reads::Tls => service.tls.iter().any(|route| at(&route.matches)),
+                Reads::Tcp => service.tcp.iter().any(|route| at(&route.matches)),
+                Reads::Nothing => false,
+            }
+    }
+
+    /// Whether `http` routes that send anywhere are meant for a server's port.
+    fn sends_http(&self, server: &Server, service: &VirtualService) -> bool {
+        let meant = |route: &HttpRoute| applies(&route.matches, &self.name, Some(server.port));
+        service.http.iter().any(|route| meant(route) && (route.delegates || !route.destinations.is_empty()))
+    }
+}
+
+fn takes(server: &Server, service: &VirtualService) -> bool {
+    service.hosts.iter().any(|host| serves(server, &service.origin.namespace, host))
+}
+
+fn host_names(service: &VirtualService) -> String {
+    service.hosts.iter().map(|host| host.written.as_str()).collect::<Vec<_>>().join(", ")
+}

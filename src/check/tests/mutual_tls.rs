@@ -1,0 +1,168 @@
+//! DestinationRules against PeerAuthentications.
+
+use super::{all, dump, found, resource};
+
+const CONFLICT: &str = "destination_rule_tls_conflict likely DestinationRule/default/rule";
+const CERTAIN: &str = "destination_rule_tls_conflict certain DestinationRule/default/rule";
+
+fn service(port: &str) -> String {
+    resource("Service", "default", "web", &format!("selector: {{app: web}}\nports: [{port}]"))
+}
+
+fn rule(policy: &str) -> String {
+    resource("DestinationRule", "default", "rule", &format!("host: web\ntrafficPolicy: {{{policy}}}"))
+}
+
+fn policy(namespace: &str, spec: &str) -> String {
+    resource("PeerAuthentication", namespace, "policy", spec)
+}
+
+fn pods(inject: &str) -> String {
+    let labels = format!("app: web, version: v1{inject}");
+    let ports = "ports: [{name: web, containerPort: 8080}]";
+    resource(
+        "Deployment",
+        "default",
+        "web",
+        &format!(
+            "template: {{metadata: {{labels: {{{labels}}}}}, spec: {{containers: [{{name: web, {ports}}}]}}}}"
+        ),
+    )
+}
+
+fn web(policies: &[&str], rule_policy: &str) -> Vec<String> {
+    let (service, rule) = (service("{port: 80, name: http, targetPort: 8080}"), rule(rule_policy));
+    found(&all(&[&[service.as_str(), rule.as_str()], policies].concat()))
+}
+
+const STRICT: &str = "mtls: {mode: STRICT}";
+const DISABLE: &str = "tls: {mode: DISABLE}";
+const SELECTED: &str = "selector: {matchLabels: {app: web}}";
+
+#[test]
+fn plain_text_to_strict() {
+    for namespace in ["default", "istio-system"] {
+        assert_eq!(web(&[&policy(namespace, STRICT)], DISABLE), [CONFLICT], "{namespace}");
+    }
+    let selected = policy("default", &format!("{SELECTED}\n{STRICT}"));
+    assert_eq!(web(&[&selected], DISABLE), [CONFLICT]);
+    // A `tls` block without a mode means DISABLE, whatever the mesh does by itself.
+    assert_eq!(web(&[&selected], "tls: {sni: web}"), [CONFLICT]);
+    assert_eq!(
+        web(&[&selected], "portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}]"),
+        [CONFLICT]
+    );
+    // With a sidecar for sure, and a policy that no other overrides.
+    assert_eq!(web(&[&selected, &pods(", sidecar.istio.io/inject: 'true'")], DISABLE), [CERTAIN]);
+    let namespace =
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: enabled}}";
+    assert_eq!(web(&[&selected, &pods(""), namespace], DISABLE), [CERTAIN]);
+    // A Sidecar that says itself where pods listen is not followed in detail.
+    let own = resource(
+        "Sidecar",
+        "default",
+        "default",
+        "ingress: [{port: {number: 8080, name: http, protocol: HTTP}}]",
+    );
+    assert_eq!(web(&[&selected, &pods(""), namespace, &own], DISABLE), [CONFLICT]);
+    let whole = policy("default", STRICT);
+    let (service, rule) = (service("{port: 80, name: http}"), rule(DISABLE));
+    assert_eq!(found(&dump(&[&service, &rule, &whole, namespace])), [CERTAIN]);
+}
+
+#[test]
+fn what_takes_plain_text() {
+    let strict = policy("istio-system", STRICT);
+    let permissive = policy("default", "mtls: {mode: PERMISSIVE}");
+    assert!(web(&[&strict, &permissive], DISABLE).is_empty());
+    let port = policy(
+        "default",
+        &format!("{SELECTED}\nmtls: {{mode: STRICT}}\nportLevelMtls: {{8080: {{mode: PERMISSIVE}}}}"),
+    );
+    assert!(web(&[&port], DISABLE).is_empty());
+    let unset = policy("default", &format!("{SELECTED}\nmtls: {{mode: UNSET}}"));
+    assert_eq!(web(&[&strict, &unset], DISABLE), [CONFLICT]);
+    // No policy; one for other pods; one for another namespace.
+    assert!(web(&[], DISABLE).is_empty());
+    let others = policy("default", "selector: {matchLabels: {app: other}}\nmtls: {mode: STRICT}");
+    assert!(web(&[&others, &pods("")], DISABLE).is_empty());
+    assert!(web(&[&policy("other", STRICT)], DISABLE).is_empty());
+    // A policy whose selector the pods may or may not have.
+    let maybe = policy("default", "selector: {matchLabels: {tier: a}}\nmtls: {mode: PERMISSIVE}");
+    assert!(web(&[&strict, &maybe], DISABLE).is_empty());
+    assert_eq!(web(&[&strict, &maybe, &pods("")], DISABLE), [CONFLICT]);
+}
+
+#[test]
+fn no_sidecar_no_policy() {
+    let strict = policy("istio-system", STRICT);
+    assert!(web(&[&strict, &pods(", sidecar.istio.io/inject: 'false'")], DISABLE).is_empty());
+    let namespace =
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: disabled}}";
+    assert!(web(&[&strict, &pods(""), namespace], DISABLE).is_empty());
+}
+
+#[test]
+fn rules_that_leave_mutual_tls_on() {
+    let strict = policy("istio-system", STRICT);
+    for rule in [
+        "loadBalancer: {simple: RANDOM}",
+        "tls: {mode: ISTIO_MUTUAL}",
+        "portLevelSettings: [{port: {number: 81}, tls: {mode: DISABLE}}]",
+        "tls: {mode: DISABLE}, portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]",
+    ] {
+        assert!(web(&[&strict], rule).is_empty(), "{rule}");
+    }
+}
+
+#[test]
+fn without_automatic_mutual_tls_a_missing_block_is_plain_text() {
+    let off = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    enableAutoMtls: false\n";
+    let strict = policy("istio-system", STRICT);
+    assert_eq!(web(&[&strict, off], "loadBalancer: {simple: RANDOM}"), [CONFLICT]);
+    assert!(web(&[&strict, off], "tls: {mode: ISTIO_MUTUAL}").is_empty());
+    assert!(web(&[&strict, &off.replace("false", "true")], "loadBalancer: {simple: RANDOM}").is_empty());
+}
+
+#[test]
+fn subsets() {
+    let strict = policy("istio-system", STRICT);
+    let with = |general: &str, subset: &str| {
+        let spec = format!(
+            "host: web\ntrafficPolicy: {{{general}}}\nsubsets: [{{name: v1, labels: {{version: v1}}, trafficPolicy: {{{subset}}}}}]"
+        );
+        let rule = resource("DestinationRule", "default", "rule", &spec);
+        found(&all(&[&service("{port: 80, name: http}"), &rule, &strict]))
+    };
+    assert_eq!(with("tls: {mode: ISTIO_MUTUAL}", DISABLE), [CONFLICT]);
+    assert_eq!(with(DISABLE, "loadBalancer: {simple: RANDOM}"), [CONFLICT]);
+    assert!(with("tls: {mode: ISTIO_MUTUAL}", "loadBalancer: {simple: RANDOM}").is_empty());
+}
+
+#[test]
+fn the_rule_that_decides() {
+    let strict = policy("default", STRICT);
+    let everywhere = resource(
+        "DestinationRule",
+        "istio-system",
+        "all",
+        "host: '*.local'\ntrafficPolicy: {tls: {mode: DISABLE}}",
+    );
+    let named = ["destination_rule_tls_conflict likely DestinationRule/istio-system/all"];
+    assert_eq!(found(&all(&[&service("{port: 80, name: http}"), &strict, &everywhere])), named);
+    // A rule of the service's own namespace stands before the mesh's.
+    assert!(web(&[&strict, &everywhere], "tls: {mode: ISTIO_MUTUAL}").is_empty());
+}
+
+#[test]
+fn mutual_tls_to_plain_text() {
+    let expected = ["upstream_speaks_plaintext likely DestinationRule/default/rule"];
+    let disable = policy("default", "mtls: {mode: DISABLE}");
+    assert_eq!(web(&[&disable], "tls: {mode: ISTIO_MUTUAL}"), expected);
+    assert!(web(&[&disable], DISABLE).is_empty());
+    assert!(web(&[&disable], "loadBalancer: {simple: RANDOM}").is_empty());
+    assert!(web(&[&policy("default", "mtls: {mode: PERMISSIVE}")], "tls: {mode: ISTIO_MUTUAL}").is_empty());
+    let port =
+        policy("default", &format!("{SELECTED}\n{STRICT}\nportLevelMtls: {{8080: {{mode: DISABLE}}}}"));
+    assert_eq!(web(&[&port], "tls: {mode: ISTIO_MUTUAL}"), expected);
+}

@@ -1,0 +1,101 @@
+//! Names of what doesn't exist.
+
+use super::{all, dump, found, found_in_all, gateway, https, resource};
+
+const MISSING: &str = "cluster_missing certain VirtualService/default/vs";
+const PERHAPS: &str = "cluster_missing likely VirtualService/default/vs";
+
+fn to(destination: &str) -> String {
+    let spec = format!("hosts: [reviews]\nhttp:\n- route: [{{destination: {{{destination}}}}}]");
+    resource("VirtualService", "default", "vs", &spec)
+}
+
+fn service(namespace: &str) -> String {
+    resource("Service", namespace, "reviews", "selector: {app: reviews}\nports: [{port: 80, name: http}]")
+}
+
+fn rule(host: &str, subset: &str) -> String {
+    let spec = format!("host: {host}\nsubsets: [{{name: {subset}, labels: {{version: {subset}}}}}]");
+    resource("DestinationRule", "default", "rule", &spec)
+}
+
+#[test]
+fn subsets() {
+    let route = to("host: reviews, subset: v2");
+    assert_eq!(found(&all(&[&route, &rule("reviews", "v1")])), [PERHAPS]);
+    assert!(found(&all(&[&route, &rule("reviews", "v2")])).is_empty());
+    for host in ["'*.default.svc.cluster.local'", "reviews.default.svc.cluster.local"] {
+        assert!(found(&all(&[&route, &rule(host, "v2")])).is_empty(), "{host}");
+    }
+    // The rule may be in a file that was not given.
+    assert!(found(&route).is_empty());
+    assert!(found(&all(&[&route, &rule("ratings", "v1")])).is_empty());
+    assert_eq!(found_in_all(&all(&[&route, &service("default")])), [MISSING]);
+    assert_eq!(found(&dump(&[&route, &service("default"), &rule("reviews", "v1")])), [MISSING]);
+}
+
+#[test]
+fn ports() {
+    assert_eq!(found(&all(&[&to("host: reviews, port: {number: 81}"), &service("default")])), [MISSING]);
+    assert!(found(&all(&[&to("host: reviews, port: {number: 80}"), &service("default")])).is_empty());
+    assert!(found(&to("host: reviews, port: {number: 81}")).is_empty());
+    // Another ServiceEntry for the host may have the port.
+    let entry = resource(
+        "ServiceEntry",
+        "default",
+        "x",
+        "hosts: [x.com]\nports: [{number: 80, name: http, protocol: HTTP}]",
+    );
+    assert_eq!(found(&all(&[&to("host: x.com, port: {number: 81}"), &entry])), [PERHAPS]);
+}
+
+#[test]
+fn hosts() {
+    // A short name means the VirtualService's namespace; a name with a dot is taken as it is.
+    assert_eq!(found(&all(&[&to("host: reviews"), &service("prod")])), [PERHAPS]);
+    assert_eq!(found(&all(&[&to("host: reviews.prod"), &service("prod")])), [PERHAPS]);
+    for host in ["reviews.prod.svc.cluster.local", "reviews.prod.svc.example.org"] {
+        assert!(found(&all(&[&to(&format!("host: {host}")), &service("prod")])).is_empty(), "{host}");
+    }
+    assert!(found(&to("host: reviews")).is_empty());
+    assert!(found(&all(&[&to("host: httpbin.org"), &service("prod")])).is_empty());
+    assert_eq!(found_in_all(&to("host: httpbin.org")), [MISSING]);
+    let wildcard = resource(
+        "ServiceEntry",
+        "default",
+        "x",
+        "hosts: ['*.example.com']\nports: [{number: 80, name: http, protocol: HTTP}]",
+    );
+    assert!(found_in_all(&all(&[&to("host: a.example.com"), &wildcard])).is_empty());
+}
+
+#[test]
+fn gateways() {
+    let route = |gateway: &str| {
+        to("host: reviews")
+            .replace("http:", &format!("gateways: [{gateway}]\n  http:"))
+            .replace("[reviews]", "[a.com]")
+    };
+    let gw = gateway("istio-system", "gw", &https("SIMPLE", "'*'"));
+    let unbound = ["route_host_unknown likely VirtualService/default/vs"];
+    assert_eq!(found(&all(&[&route("gw"), &gw])), unbound);
+    for name in ["istio-system/gw", "gw.istio-system.svc.cluster.local", "mesh"] {
+        assert!(found(&all(&[&route(name), &gw])).is_empty(), "{name}");
+    }
+    assert!(found(&route("gw")).is_empty());
+    assert!(found(&all(&[&route("other"), &gw])).is_empty());
+    assert_eq!(
+        found(&dump(&[&route("other"), &gw])),
+        ["route_host_unknown certain VirtualService/default/vs"]
+    );
+}
+
+#[test]
+fn several_definitions_of_one_resource_settle_nothing() {
+    let wrong = to("host: reviews, port: {number: 81}");
+    let text = all(&[&wrong, &to("host: reviews, port: {number: 82}"), &service("default")]);
+    assert_eq!(found(&text), ["cluster_missing possible VirtualService/default/vs"]);
+    // The last one counts; the same twice is one.
+    assert!(found(&all(&[&wrong, &to("host: reviews"), &service("default")])).is_empty());
+    assert_eq!(found(&all(&[&wrong, &wrong, &service("default")])), [MISSING]);
+}

@@ -1,0 +1,69 @@
+//! YAML (and so JSON) as a tree that knows its lines.
+
+mod node;
+mod tree;
+
+use self::tree::Tree;
+
+pub use self::node::Node;
+
+/// Why a document could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlError {
+    /// Where.
+    pub line: usize,
+    /// What the parser says.
+    pub message: String,
+}
+
+/// The documents of a text. One that is malformed doesn't hide the others.
+pub fn documents(text: &str) -> (Vec<Node>, Vec<YamlError>) {
+    let mut nodes = Vec::new();
+    let mut errors = Vec::new();
+    for (first_line, chunk) in chunks(text.strip_prefix('\u{feff}').unwrap_or(text)) {
+        let lines_before = first_line.saturating_sub(1);
+        let read = Tree::read(&chunk, lines_before);
+        // Documentation leaves parts out with a line of dots, which is no YAML.
+        let read = read.or_else(|error| match without_dots(&chunk) {
+            Some(chunk) => Tree::read(&chunk, lines_before).map_err(|_| error),
+            None => Err(error),
+        });
+        match read {
+            Ok(mut documents) => nodes.append(&mut documents),
+            Err(error) if chunk.contains("{{") => {
+                let message = format!("{} (a template? Render it first)", error.message);
+                errors.push(YamlError { message, ..error });
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    (nodes, errors)
+}
+
+/// The text with empty lines for those that are an indented `...`, if there are any.
+fn without_dots(chunk: &str) -> Option<String> {
+    let dots = |line: &str| line.starts_with([' ', '\t']) && line.trim() == "...";
+    let lines = || chunk.lines();
+    lines()
+        .any(dots)
+        .then(|| lines().map(|line| if dots(line) { "" } else { line }).collect::<Vec<_>>().join("\n"))
+}
+
+/// The text between `---` lines, each with the number of its first line: what kubectl splits at.
+fn chunks(text: &str) -> Vec<(usize, String)> {
+    let mut chunks: Vec<(usize, String)> = Vec::new();
+    for (number, line) in (1_usize..).zip(text.split_inclusive('\n')) {
+        let separator = line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        match chunks.last_mut() {
+            Some((_, chunk)) if !separator => chunk.push_str(line),
+            _ => chunks.push((number, line.to_owned())),
+        }
+    }
+    // Directives (`%YAML 1.2`) and comments before the first separator are no document.
+    chunks.retain(|(_, chunk)| {
+        chunk.lines().map(str::trim).any(|line| !(line.is_empty() || line.starts_with(['%', '#'])))
+    });
+    chunks
+}

@@ -1,0 +1,123 @@
+//! Nodes from the events of the YAML parser, within bounds.
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::YamlError;
+use super::node::{Entry, Node, Value};
+
+/// Deeper than any Kubernetes resource; keeps hostile input off the stack.
+const MAX_DEPTH: usize = 128;
+/// What aliases may expand to in one document.
+const MAX_ALIASED: usize = 100_000;
+
+/// Builds nodes from the parser's events.
+#[derive(Default)]
+pub(super) struct Tree {
+    lines_before: usize,
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    anchors: Vec<(usize, Node)>,
+    aliased: usize,
+}
+
+/// A list or map that has not ended yet.
+struct Open {
+    anchor: usize,
+    node: Node,
+    /// In a map: the key whose value comes next.
+    key: Option<(String, usize)>,
+}
+
+impl Tree {
+    /// The documents of a text that begins after so many lines.
+    pub(super) fn read(text: &str, lines_before: usize) -> Result<Vec<Node>, YamlError> {
+        let mut tree = Self { lines_before, ..Self::default() };
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| YamlError {
+                line: lines_before.saturating_add(error.marker().line()),
+                message: error.info(),
+            })?;
+            tree.event(event, span)?;
+        }
+        Ok(tree.documents)
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
+        let line = self.lines_before.saturating_add(span.start.line());
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let null =
+                    style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let value = if null { Value::Null } else { Value::Scalar(text.into_owned()) };
+                self.place(Node { line, value }, anchor);
+            }
+            Event::SequenceStart(_, anchor, _) => self.begin(Value::List(Vec::new()), line, anchor)?,
+            Event::MappingStart(_, anchor, _) => self.begin(Value::Map(Vec::new()), line, anchor)?,
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(Open { anchor, node, .. }) = self.open.pop() {
+                    self.place(merged(node), anchor);
+                }
+            }
+            Event::Alias(anchor) => {
+                let node =
+                    self.anchors.iter().rev().find(|(id, _)| *id == anchor).map(|(_, node)| node.clone());
+                self.aliased = self.aliased.saturating_add(node.as_ref().map_or(0, Node::size));
+                if self.aliased > MAX_ALIASED {
+                    return Err(refused(line, "aliases expand to too much"));
+                }
+                if let Some(node) = node {
+                    self.place(node, 0);
+                }
+            }
+            Event::DocumentStart(..) => {
+                self.anchors.clear();
+                self.aliased = 0;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, value: Value, line: usize, anchor: usize) -> Result<(), YamlError> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(refused(line, "nested too deeply"));
+        }
+        self.open.push(Open { anchor, node: Node { line, value }, key: None });
+        Ok(())
+    }
+
+    fn place(&mut self, node: Node, anchor: usize) {
+        if anchor != 0 {
+            self.anchors.push((anchor, node.clone()));
+        }
+        let Some(Open { node: parent, key, .. }) = self.open.last_mut() else {
+            self.documents.push(node);
+            return;
+        };
+        match (&mut parent.value, key.take()) {
+            (Value::List(items), _) => items.push(node),
+            (Value::Map(entries), Some((key, line))) => entries.push(Entry { key, line, node }),
+            // A list or map as a key means nothing to Kubernetes.
+            (Value::Map(_), None) => *key = Some((node.as_text().unwrap_or_default().to_owned(), node.line)),
+            (Value::Null | Value::Scalar(_), _) => {}
+        }
+    }
+}
+
+/// A map with what its merge key (`<<`) brings in.
+fn merged(mut node: Node) -> Node {
+    let Value::Map(entries) = &mut node.value else { return node };
+    let Some(at) = entries.iter().position(|entry| entry.key == "<<") else { return node };
+    let source = entries.remove(at).node;
+    let maps = if source.items().is_empty() { std::slice::from_ref(&source) } else { source.items() };
+    for entry in maps.iter().flat_map(Node::entries) {
+        if !entries.iter().any(|own| own.key == entry.key) {
+            entries.push(entry.clone());
+        }
+    }
+    node
+}
+
+fn refused(line: usize, message: &str) -> YamlError {
+    YamlError { line, message: message.to_owned() }
+}
