@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 60
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo test fuzz lint bench dist docs manifests clean toolchain
+.PHONY: help demo test fuzz lint bench dist cli docs manifests clean toolchain
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ bench: dist ## Measure what the filter costs a request
 dist: toolchain ## Build dist/meshwhy.wasm
 	$(say) "Module"
 	cargo dist
+
+cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwhy, dist/man
+	$(say) "Command-line tool"
+	cargo build --release --bin meshwhy
+	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && dist/meshwhy man dist/man
 
 docs: toolchain ## Write docs/causes.md and docs/look-alikes.md anew
 	$(say) "Writing docs/causes.md and docs/look-alikes.md"

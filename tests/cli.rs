@@ -266,11 +266,16 @@ fn the_catalogue_in_the_terminal() {
 }
 
 #[test]
-fn completions_and_the_manual_page() {
+fn completions_and_manual_pages() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(out(&run(&["completions", shell])).contains("correlate"), "{shell}");
     }
-    assert!(out(&run(&["man"])).contains(".TH meshwhy"));
+    let folder = std::env::temp_dir().join(format!("meshwhy-man-{}", std::process::id()));
+    assert!(run(&["man", folder.to_str().unwrap()]).status.success());
+    for page in ["meshwhy.1", "meshwhy-explain.1", "meshwhy-correlate.1"] {
+        assert!(std::fs::read_to_string(folder.join(page)).unwrap().contains(".TH meshwhy"), "{page}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
     let help = out(&run(&["explain", "--help"]));
     assert!(help.contains("Exit status:") && help.contains("kubectl logs -f"));
 }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence;
-use meshwhy::explain::{Finding, Reader, Reading, is_broader};
+use meshwhy::explain::{Finding, Format, Reader, Reading, is_broader};
 use serde_json::Value;
+
+use crate::envoy::config_log::RICH;
 
 /// What the filter said of a stream or connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub fn told(line: &Value) -> Option<Told> {
 pub fn check(log: &Path, filters: &[Option<Told>]) -> Result<()> {
     let lines = lines(log, filters.len())?;
     ensure!(lines.len() == filters.len(), "{}: {} lines, not {}", log.display(), lines.len(), filters.len());
-    let reader = Reader::new(Vec::new());
+    let reader = Reader::new(vec![Format::parse(RICH)?]);
     for (line, told) in lines.iter().zip(filters) {
         let text = String::from_utf8_lossy(line);
         compare(&reader.read(line), *told).with_context(|| format!("explain: {text}"))?;

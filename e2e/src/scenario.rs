@@ -559,7 +559,7 @@ impl Scenario {
         if self.log == Log::Http && self.diagnosis.is_some() {
             agreement::check_silence(&outcome.envoy.path("listener.txt"))?;
         }
-        for format in [".txt", ".json"] {
+        for format in [".txt", ".json", ".rich"] {
             agreement::check(&outcome.envoy.path(&self.log_name().replace(".log", format)), &filters)?;
         }
         Ok(())

@@ -69,7 +69,7 @@ columns! {
     Route "Route."
         ["ROUTE_NAME"] ["route_name"],
     VirtualHost "Virtual host."
-        ["VIRTUAL_HOST_NAME" "CEL(XDS.VIRTUAL_HOST_NAME)"] ["virtual_host_name" "virtual_host"],
+        ["CEL(XDS.VIRTUAL_HOST_NAME)"] ["virtual_host_name" "virtual_host"],
     FilterChain "Filter chain."
         ["FILTER_CHAIN_NAME" "CEL(XDS.FILTER_CHAIN_NAME)"] ["filter_chain_name"],
     DownstreamTls "TLS version towards the client."

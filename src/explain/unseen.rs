@@ -155,6 +155,9 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
             // The inspector leaves no note where it read a server name.
             if lacks(Column::DownstreamFailure) && e.downstream.sni.is_none() {
                 add(LISTENERS, listener_notes());
+            } else {
+                let at = |direction| -> Change { Box::new(move |e| e.direction = direction) };
+                add("meshwhy's access_log role", vec![at(Direction::Inbound), at(Direction::Outbound)]);
             }
             return all;
         }
@@ -241,8 +244,9 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
         let denied = "rbac_access_denied_matched_policy[none]";
         add("%CONNECTION_TERMINATION_DETAILS%", vec![Box::new(move |e| e.termination = Some(denied.into()))]);
     }
-    if lacks(Column::FilterChain) && e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
-        add("%FILTER_CHAIN_NAME%", fell_through());
+    let black_hole = e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole());
+    if black_hole && (lacks(Column::FilterChain) || e.filter_chain.as_deref() == Some(FALL_THROUGH)) {
+        add("%FILTER_CHAIN_NAME%", fell_through(lacks(Column::DownstreamFailure)));
     }
     if lacks(Column::Cluster) {
         let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
@@ -280,17 +284,21 @@ fn mtls(takes: bool) -> Change {
     Box::new(move |e| e.upstream.takes_istio_mtls = Some(takes))
 }
 
-/// What may have come to Istio's default chain before the black hole took it.
-fn fell_through() -> Vec<Change> {
-    let catch_all: Change = Box::new(|e| e.filter_chain = Some("virtualOutbound-blackhole".into()));
-    let mut all = vec![catch_all];
+/// What may have come to Istio's default chain before the black hole took it; with the inspector's notes, if the log
+/// doesn't show them.
+fn fell_through(notes: bool) -> Vec<Change> {
+    let words: &[Option<&str>] =
+        if notes { &[None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER")] } else { &[None] };
+    let mut all: Vec<Change> = Vec::new();
     for listener in [None, Some(ListenerKind::Http)] {
-        for word in [None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER")] {
+        for word in words.iter().copied() {
             all.push(Box::new(move |e| {
                 e.direction = Direction::Outbound;
                 e.filter_chain = Some(FALL_THROUGH.into());
                 e.downstream.listener = listener;
-                e.downstream.transport_failure = word.and_then(inspectors_note);
+                if notes {
+                    e.downstream.transport_failure = word.and_then(inspectors_note);
+                }
             }));
         }
     }

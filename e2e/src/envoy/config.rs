@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::config_log::{file_log, istios_logs};
+use super::config_log::{file_log, other_logs};
 
 /// Which roles of the filter are installed, each with its configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -389,9 +389,9 @@ impl Chain {
     }
 }
 
-/// `NAME.log` for the assertions, `NAME.txt` and `NAME.json` as Istio writes them.
+/// `NAME.log` for the assertions, and what the tool explains.
 fn logs(name: &str) -> Vec<Value> {
-    std::iter::once(file_log(&format!("{name}.log"))).chain(istios_logs(name)).collect()
+    std::iter::once(file_log(&format!("{name}.log"))).chain(other_logs(name)).collect()
 }
 
 /// Envoy's own access-log filter that keeps the access logger away from success: status >= 400, or any flag.

@@ -28,9 +28,18 @@ pub fn file_log(name: &str) -> Value {
     log(name, format)
 }
 
+/// All that a log can show and the tool understands, for `meshwhy explain --format`.
+pub const RICH: &str = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% '%CONNECTION_TERMINATION_DETAILS%' \
+    '%UPSTREAM_TRANSPORT_FAILURE_REASON%' '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%' %REQ(:METHOD)% %PROTOCOL% \
+    %REQUESTED_SERVER_NAME% %UPSTREAM_CLUSTER_RAW% %UPSTREAM_HOST% '%ROUTE_NAME%' '%REQ(:AUTHORITY)%' \
+    '%CEL(xds.virtual_host_name)%' '%FILTER_CHAIN_NAME%' %DOWNSTREAM_TLS_VERSION% %UPSTREAM_TLS_VERSION% \
+    %UPSTREAM_REQUEST_ATTEMPT_COUNT% %CEL(upstream.num_endpoints)% \
+    %METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode)% '%METADATA(ROUTE:istio:config)%' \
+    '%METADATA(CLUSTER:istio:config)%' '%REQ(CONTENT-TYPE)%'\n";
+
 /// Istio's own access logs, which know nothing of meshwhy: the default format in text (`NAME.txt`), and in JSON
-/// (`NAME.json`).
-pub fn istios_logs(name: &str) -> [Value; 2] {
+/// (`NAME.json`); and the rich one (`NAME.rich`).
+pub fn other_logs(name: &str) -> [Value; 3] {
     let text = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
         %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
         \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
@@ -67,6 +76,7 @@ pub fn istios_logs(name: &str) -> [Value; 2] {
     [
         log(&format!("{name}.txt"), json!({"text_format_source": {"inline_string": text}})),
         log(&format!("{name}.json"), json!({"json_format": json})),
+        log(&format!("{name}.rich"), json!({"text_format_source": {"inline_string": RICH}})),
     ]
 }
 

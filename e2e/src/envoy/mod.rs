@@ -1,7 +1,7 @@
 //! A real Envoy for one scenario: started on free ports, read through its admin interface.
 
 pub mod config;
-pub(crate) mod config_log;
+pub mod config_log;
 mod metrics;
 pub mod parts;
 

@@ -1,7 +1,7 @@
 //! What can be asked for on the command line.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -18,14 +18,14 @@ Examples:
   meshwhy causes tls_on_plaintext_port";
 
 const EXPLAIN: &str = "\
-Reads access logs of Envoy and Istio from files (gzip as well) or from standard input, and says of each request that
-failed why it did: the cause, how sure that is, who has to act, and what to change. The rules are those of meshwhy's
-filter. A log shows less than the filter sees; where the difference matters, the confidence is lower, or all causes are
-named that fit the line. A line that carries the filter's own verdict shows that one.
-
-Known by themselves, also mixed: Istio's default format in text (1.4 to today) and in JSON, Envoy's default format,
-meshwhy's own, and all these behind the prefixes of `kubectl logs --prefix`, `--timestamps`, stern, Docker and CRI.
-Anything else with --format.";
+Reads access logs of Envoy and Istio from files (gzip as well) or from standard input, and says of each \
+request that failed why it did: the cause, how sure that is, who has to act, and what to change. The rules \
+are those of meshwhy's filter. A log shows less than the filter sees; where the difference matters, the \
+confidence is lower, or all causes are named that fit the line. A line that carries the filter's own verdict \
+shows that one.\n\n\
+Known by themselves, also mixed: Istio's default format in text (1.4 to today) and in JSON, Envoy's default \
+format, meshwhy's own, and all these behind the prefixes of `kubectl logs --prefix`, `--timestamps`, stern, \
+Docker and CRI. Anything else with --format.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ Examples:
   meshwhy explain --summary /var/log/envoy/access.log /var/log/envoy/access.log.*.gz
 
   # a format of your own: copy accessLogFormat from the mesh config
-  meshwhy explain --format '[%START_TIME%] %REQ(:METHOD)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%' f.log
+  meshwhy explain --format '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%' f.log
   meshwhy explain --format '{\"status\": \"%RESPONSE_CODE%\", \"flags\": \"%RESPONSE_FLAGS%\"}' f.log
 
   # for scripts
@@ -49,9 +49,10 @@ Exit status:
   2  wrong usage, or an input could not be read, or no line of it could";
 
 const CORRELATE: &str = "\
-Joins the access logs of several proxies by x-request-id and gives one verdict for each request that failed anywhere:
-the proxy where the failure began, its cause, and what the others saw of it. A proxy is the pod that a line's prefix
-names (`kubectl logs --prefix`), or else the name of the file. The files are read twice, so standard input can't be one.";
+Joins the access logs of several proxies by x-request-id and gives one verdict for each request that failed \
+anywhere: the proxy where the failure began, its cause, and what the others saw of it.\n\n\
+A proxy is the pod that a line's prefix names (`kubectl logs --prefix`), or else the name of the file. The \
+files are read twice, so standard input can't be one.";
 
 const CORRELATE_EXAMPLES: &str = "\
 Examples:
@@ -109,9 +110,12 @@ pub enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Print the manual page (roff)
+    /// Write the manual pages (roff) into a folder
     #[command(hide = true)]
-    Man,
+    Man {
+        /// Where to
+        folder: PathBuf,
+    },
 }
 
 /// What `explain` takes.
@@ -165,7 +169,8 @@ pub fn completions(shell: Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "meshwhy", &mut io::stdout());
 }
 
-/// Prints the manual page.
-pub fn man_page() -> io::Result<()> {
-    clap_mangen::Man::new(Arguments::command()).render(&mut io::stdout())
+/// Writes the manual pages, one for each command.
+pub fn man_pages(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(Arguments::command(), folder)
 }

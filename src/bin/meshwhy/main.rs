@@ -72,7 +72,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Check(options) => return check::run(&options),
         Command::Causes { id } => causes::run(id)?,
         Command::Completions { shell } => arguments::completions(shell),
-        Command::Man => arguments::man_page()?,
+        Command::Man { folder } => arguments::man_pages(&folder)?,
     }
     Ok(Outcome::Nothing)
 }
