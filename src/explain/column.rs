@@ -54,6 +54,8 @@ columns! {
         ["REQ(:AUTHORITY)" "REQ(HOST)" "REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)"] ["authority" "authority_for"],
     ContentType "The request's content type."
         ["REQ(CONTENT-TYPE)"] ["content_type"],
+    Mixer "What Mixer's policy check said (Istio 1.7 and older)."
+        ["DYNAMIC_METADATA(ISTIO.MIXER:STATUS)"] ["istio_policy_status"],
     UpstreamHost "Address of the endpoint."
         ["UPSTREAM_HOST" "UPSTREAM_REMOTE_ADDRESS"] ["upstream_host"],
     Cluster "Cluster."

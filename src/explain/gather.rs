@@ -1,9 +1,10 @@
 //! A line's columns → [`Evidence`]: what is shown, and nothing else.
 
 use super::{Column, Line};
+use crate::diagnosis::is_policys;
 use crate::evidence::{
-    ClusterName, Details, Downstream, Evidence, Flags, Layer, Resource, Route, TransportFailure, Upstream,
-    covers, host_of,
+    ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route, TransportFailure,
+    Upstream, covers, host_of,
 };
 
 /// Stands for a flag that this version doesn't know.
@@ -54,9 +55,9 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
                 .or_else(|| details.transport_failure()),
             attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
             address: host,
-            version: None,
-            first_bytes: None,
+            ..Upstream::default()
         },
+        mixer: line.get(Column::Mixer).and_then(MixerStatus::new),
         details,
         ..Evidence::default()
     }
@@ -74,7 +75,8 @@ pub(super) fn is_streams_connection(e: &Evidence) -> bool {
         .and(Flags::UPSTREAM_OVERFLOW)
         .and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
         .and(Flags::NO_CLUSTER_FOUND);
-    e.layer == Layer::Tcp && !e.flags.has(BY_TCP_PROXY) && e.upstream.cluster.is_none()
+    let refused = e.termination.as_deref().is_some_and(is_policys);
+    e.layer == Layer::Tcp && !e.flags.has(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
 }
 
 fn layer(line: &Line<'_>, flags: Flags) -> Layer {

@@ -46,7 +46,9 @@ impl<'a> Line<'a> {
     pub(super) fn is_fine(&self) -> bool {
         let flags = self.shows(Column::Flags) && self.get(Column::Flags).is_none();
         // Local replies to gRPC are 200: only the upstream's own answer is one, or nothing at all.
+        // A policy's refusal on TCP shows in the termination details alone.
         flags
+            && self.get(Column::Termination).is_none()
             && match self.get(Column::Details) {
                 Some(details) => details == "via_upstream" && self.code().is_some_and(|code| code < 500),
                 None => {
