@@ -53,6 +53,7 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::Versions => e.past.versions = None,
         Fact::Split => e.past.split = None,
         Fact::FailedFor => e.past.failed_for = None,
+        Fact::EndpointTookMtls => e.past.took_mtls = false,
     }
 }
 
