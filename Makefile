@@ -16,14 +16,18 @@ FUZZ_SECONDS ?= 60
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo test fuzz lint bench dist cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test fuzz lint bench dist cli docs manifests clean toolchain
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running)
 	$(say) "Demo: a real Envoy with meshwhy (the first run downloads it)"
 	@cargo run -q -p e2e --bin demo -- $(if $(KEEP),--keep)
+
+demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl pointed at it
+	$(say) "Demo: a real Istio (the first run builds it from its Go modules, about 12 minutes)"
+	@cargo run -q -p e2e --bin demo_istio
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"

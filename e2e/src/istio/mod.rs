@@ -2,6 +2,7 @@
 //! interception, sidecars and gateways, all inside [`sandbox`]es that leave nothing behind.
 
 pub mod control_plane;
+pub mod demo;
 pub mod deployment;
 pub mod dns;
 pub mod kube_proxy;

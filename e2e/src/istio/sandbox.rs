@@ -23,6 +23,11 @@ pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
+/// The process outside that holds the sandbox; its child is the sandbox's first process.
+pub fn outside() -> Option<u32> {
+    std::env::var(INSIDE).ok()?.parse().ok()
+}
+
 /// Why no sandbox can be had here, if so.
 pub fn obstacle() -> Option<String> {
     if !rustix::process::geteuid().is_root() {

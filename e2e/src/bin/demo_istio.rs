@@ -1,0 +1,23 @@
+//! `make demo-istio`.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use e2e::istio::programs::{PACKAGES, Programs, Version};
+use e2e::istio::{demo, sandbox};
+
+fn main() -> Result<()> {
+    if !sandbox::is_inside() {
+        let missing = e2e::tools::install(PACKAGES.iter().copied());
+        if let Some(program) = missing.first() {
+            bail!("{program} is missing");
+        }
+        if let Some(obstacle) = sandbox::obstacle() {
+            bail!("no Istio here: {obstacle}");
+        }
+        e2e::tools::envoy()?;
+        Programs::of(Version::V1_31)?;
+    }
+    sandbox::enter(&BTreeSet::new())?;
+    demo::run()
+}

@@ -1,0 +1,103 @@
+//! A real Istio for a person: it stays up, and `kubectl`, `istioctl` and the pods are at hand in any shell.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::programs::{Programs, Version};
+use super::rig::{MODULE_URL, Rig};
+use super::{manifests, page, sandbox, stories};
+use crate::tools::{self, root};
+
+/// What the walk in the README applies: the page's sections and blocks, under names of their own.
+const EXAMPLES: &[(&str, &str, usize)] = &[
+    ("https-to-http-port.yaml", "Sending HTTPS to an HTTP port", 0),
+    ("gateway-termination.yaml", "Gateway with TLS termination", 0),
+    ("gateway-passthrough.yaml", "Gateway with TLS passthrough", 0),
+    ("double-tls.yaml", "Double TLS (TLS origination for a TLS request)", 0),
+];
+
+/// Starts it, says how to use it, and waits for Ctrl-C.
+pub fn run() -> Result<()> {
+    println!("Starting etcd, kube-apiserver, istiod and the pods ...");
+    let version = Version::V1_31;
+    let rig = Rig::start(&stories::plan(version))?;
+    let folder = root().join("target/istio/demo");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    write_files(&rig, &folder, version)?;
+    println!("{}", guide(&rig, &folder));
+    let (ended, end) = std::sync::mpsc::channel();
+    ctrlc::set_handler(move || ended.send(()).unwrap_or_default())?;
+    end.recv()?;
+    fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
+    let module = tools::module()?;
+    let (shipped, examples, programs) = (folder.join("meshwhy"), folder.join("page"), folder.join("bin"));
+    for folder in [&shipped, &examples, &programs] {
+        fs::create_dir_all(folder)?;
+    }
+    for name in manifests::NAMES {
+        fs::write(shipped.join(name), manifests::rendered(name, MODULE_URL, &module)?)?;
+    }
+    for (name, section, index) in EXAMPLES {
+        fs::write(examples.join(name), page::block(section, *index)?)?;
+    }
+    let istioctl = Programs::of(version)?.istioctl();
+    let config = rig.plane.kubeconfig();
+    let environment = format!("env KUBECONFIG={} ", config.display());
+    let output = PathBuf::from(sandbox::FOLDER).join(version.id());
+    let commands = [
+        ("kubectl", format!("{environment} kubectl \"$@\"")),
+        ("istioctl", format!("{environment} {} \"$@\"", istioctl.display())),
+        ("in-pod", "ip netns exec \"$@\"".into()),
+        ("pod-log", format!("tail -n \"${{2:-3}}\" {}/\"$1\"/output", output.display())),
+        (
+            "pod-metrics",
+            "ip netns exec \"$1\" sh -c 'curl -s 127.0.0.1:15020/stats/prometheus | grep ^meshwhy_'".into(),
+        ),
+    ];
+    for (name, command) in commands {
+        write_command(&programs.join(name), &command)?;
+    }
+    Ok(())
+}
+
+/// A script that runs a command inside the sandbox, in the same working folder.
+fn write_command(file: &Path, command: &str) -> Result<()> {
+    let outside = sandbox::outside().context("not in a sandbox")?;
+    let script = format!(
+        "#!/bin/sh\n\
+         inside=$(cat /proc/{outside}/task/{outside}/children 2>/dev/null)\n\
+         [ -n \"$inside\" ] || {{ echo 'make demo-istio is not running' >&2; exit 1; }}\n\
+         exec nsenter -t ${{inside% }} -m -n -p -- sh -c 'cd \"$0\" && exec {}' \"$PWD\" \"$@\"\n",
+        command.replace('\'', "'\\''")
+    );
+    fs::write(file, script)?;
+    Ok(fs::set_permissions(file, Permissions::from_mode(0o755))?)
+}
+
+fn guide(rig: &Rig, folder: &Path) -> String {
+    let shown = folder.strip_prefix(root()).unwrap_or(folder).display();
+    let pods: Vec<&str> = rig.pods().map(|pod| pod.pod.name).collect();
+    format!(
+        "\nA real Istio runs: {} pods ({}).\nIn another terminal, in this folder:\n\n\
+         \x20 export PATH=\"$PWD/{shown}/bin:$PATH\"\n\
+         \x20 kubectl get pods -A                       # a real API server\n\
+         \x20 istioctl analyze -A\n\
+         \x20 kubectl apply -f {shown}/meshwhy/         # deploys meshwhy\n\
+         \x20 kubectl apply -f {shown}/page/gateway-termination.yaml\n\
+         \x20 in-pod outside curl -sik https://httpbin.example.com/   # 404\n\
+         \x20 pod-log ingress                           # the access log, with the cause\n\
+         \x20 pod-metrics ingress                       # the counters\n\n\
+         Ctrl-C ends it; nothing stays behind.",
+        pods.len(),
+        pods.join(", "),
+    )
+}
