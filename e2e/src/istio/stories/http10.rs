@@ -1,6 +1,6 @@
 //! HTTP/1.0: nginx as a reverse proxy, and servers that answer with it.
 
-use super::super::story::Gets::Status;
+use super::super::story::Gets::{Nothing, Status};
 use super::super::story::{Says, Story};
 
 pub(super) const PAGE: &str = "Envoy won't connect to my HTTP/1.0 service";
@@ -14,6 +14,16 @@ pub(super) const IN_FRONT_OF_SERVICE: &[(&str, &str)] = &[
     ("127.0.0.1:8080", "helloworld:80"),
     ("    ...", "    listen 8082;"),
     ("        ...", "        proxy_set_header Host helloworld;"),
+];
+
+/// As scripts and appliances answer: no length, and the end of the connection is the end of the answer.
+pub(super) const UNFRAMED: &[&str] = &[
+    "python3",
+    "-c",
+    "from http.server import *\n\
+     class Old(BaseHTTPRequestHandler):\n\
+     \tdef do_GET(self): self.send_response(200); self.end_headers(); self.wfile.write(b'old')\n\
+     HTTPServer(('', 8086), Old).serve_forever()",
 ];
 
 /// All of them.
@@ -58,9 +68,18 @@ pub fn stories() -> Vec<Story> {
             .from("unredirected")
             .curl(&["http://127.0.0.1:8082/http/"])
             .gets(Status(200)),
+        Story::new("own/http10/client", "A client that speaks HTTP/1.0, as ApacheBench does")
+            .registry_only()
+            .run(&["curl", "-sS", "-i", "-m", "5", "-0", "http://reports/"])
+            .gets(Nothing(56))
+            .says(Says::new("client", "http10_client", "likely").because(&["tls_failure=HTTP_REQUEST"])),
         page("http10/server", "A server that answers with HTTP/1.0")
             .curl(&["http://legacy:82/"])
             .gets(Status(200)),
+        page("http10/server/unframed", "One that doesn't say how long its answer is")
+            .curl(&["http://legacy:86/"])
+            .gets(Status(200))
+            .says(Says::new("client", "http10_upstream", "possible").soft()),
         page("http10/server/sidecar", "A server that answers with HTTP/1.0, behind a sidecar")
             .curl(&["http://reports:82/"])
             .gets(Status(200)),

@@ -39,6 +39,18 @@ pub fn stories() -> Vec<Story> {
         gateway(combined("gateway_ignores_mesh/fixed/combined", "One VirtualService for both")).gets(only_v1),
         inside(combined("gateway_ignores_mesh/fixed/combined/inside", "One VirtualService for both"))
             .gets(only_v1),
+        Story::new("own/gateway_ignores_mesh", "Only the mesh's calls are bound to a version")
+            .own(SUBSETS)
+            .own(SHOP)
+            .from("outside")
+            .curl(&["http://httpbin.example.com/[1-20]", "-H", "Host: shop.example.com"])
+            .gets(Answers(&["helloworld-v1", "helloworld-v2"]))
+            .says(
+                Says::new("ingress", "gateway_ignores_mesh_routes", "possible")
+                    .gateway()
+                    .soft()
+                    .blames("VirtualService/default/shop-front"),
+            ),
     ]
 }
 
@@ -49,4 +61,28 @@ metadata: {name: myapp-gateway, namespace: default}
 spec:
   selector: {istio: ingressgateway}
   servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+";
+
+const SHOP: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop-gateway, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop-front, namespace: default}
+spec:
+  hosts: [shop.example.com]
+  gateways: [shop-gateway]
+  http: [{route: [{destination: {host: helloworld}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop-inside, namespace: default}
+spec:
+  hosts: [helloworld]
+  http: [{route: [{destination: {host: helloworld, subset: v1}}]}]
 ";

@@ -64,7 +64,8 @@ pub fn plan(version: Version) -> Plan {
             Pod::without_proxy("legacy")
                 .serving(8080)
                 .nginx("listen 8000; location / { if ($http_x_ext_authz = allow) { return 200; } return 403; }")
-                .program(8082, &["python3", "-m", "http.server", "8082"]),
+                .program(8082, &["python3", "-m", "http.server", "8082"])
+                .program(8086, http10::UNFRAMED),
             Pod::without_proxy("service1").nginx(
                 "listen 8080; default_type text/html; location / { return 200 \"<body>service1, \
                  <script src='https://service2.test.com/greet.js' onerror='document.body.append(`service2 failed`)'>\
@@ -83,7 +84,7 @@ pub fn plan(version: Version) -> Plan {
             Service::new("helloworld", &[("http", 80, 8080)]),
             Service::new("orders", &[("http", 80, 8080)]),
             Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
-            Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
+            Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-older", 86, 8086)]),
             Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
             Service::new("authorizer", &[("http", 80, 8000)]).of("legacy"),
             Service::new("http-backend", &[("http", 8080, 8080)]).of("helloworld"),

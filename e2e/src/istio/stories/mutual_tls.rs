@@ -8,11 +8,11 @@ const PAGE: &str = "503 errors after setting destination rule";
 /// All of them.
 pub fn stories() -> Vec<Story> {
     let strict = |name, about| Story::new(name, about).page(PAGE).own(STRICT);
-    let merged = Yaml::PageSpecPatch("destinationrule/reports", "default", PAGE, 0);
+    let merged = Yaml::PageSpecPatch("destinationrule/books", "default", PAGE, 0);
     let conflict = || {
         [
             Says::new("client", "destination_rule_tls_conflict", "likely")
-                .blames("DestinationRule/default/reports"),
+                .blames("DestinationRule/default/books"),
             Says::new("reports", "plaintext_to_strict_mtls", "likely").inbound().only_counted(),
         ]
     };
@@ -20,25 +20,25 @@ pub fn stories() -> Vec<Story> {
     vec![
         says(
             strict("tls_conflict/disable", "Plaintext to a server that takes mutual TLS only")
-                .curl(&["http://reports:85/"])
+                .curl(&["http://books:85/"])
                 .then(Yaml::Own(DISABLE))
-                .curl(&["http://reports:85/"])
+                .curl(&["http://books:85/"])
                 .gets(Status(503)),
         ),
         strict("tls_conflict/simple", "TLS of one's own to a server that takes mutual TLS only")
             .own(SIMPLE)
-            .curl(&["http://reports:85/"])
+            .curl(&["http://books:85/"])
             .gets(Status(503))
             .says(Says::new("client", "upstream_certificate_rejected", "certain"))
             .says(Says::new("reports", "downstream_tls_failed", "certain").inbound().only_counted()),
         strict("tls_conflict/fixed", "The DestinationRule with the page's lines")
             .own(DISABLE)
             .with(merged)
-            .curl(&["http://reports:85/"])
+            .curl(&["http://books:85/"])
             .gets(Status(200)),
         strict("tls_conflict/automatic", "A DestinationRule without TLS, and automatic mutual TLS")
             .own(PLAIN_RULE)
-            .curl(&["http://reports:85/"])
+            .curl(&["http://books:85/"])
             .gets(Status(200)),
         Story::new("tls_conflict/reverse", "Mutual TLS to a server without a sidecar")
             .page(PAGE)
@@ -61,6 +61,21 @@ pub fn stories() -> Vec<Story> {
         .curl(&["http://helloworld-v1.pods:8080/"])
         .gets(Nothing(56))
         .says(Says::new("helloworld-v1", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+        Story::new("own/tls_conflict/wildcard", "A rule for a whole namespace turns mutual TLS off")
+            .own(STRICT)
+            .curl(&["http://books:85/"])
+            .then(Yaml::Own(WILDCARD))
+            .curl(&["http://books:85/"])
+            .gets(Status(503))
+            .says(
+                Says::new("client", "destination_rule_tls_conflict", "likely")
+                    .blames("DestinationRule/default/no-tls"),
+            )
+            .says(Says::new("reports", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+        Story::new("own/tls_conflict/permissive", "The same where the server takes plaintext, too")
+            .own(WILDCARD)
+            .curl(&["http://books:85/"])
+            .gets(Status(200)),
         Story::new("tls_conflict/no_proxy/fixed", "A client without a sidecar, and PERMISSIVE")
             .from("outside")
             .curl(&["http://helloworld-v1.pods:8080/"])
@@ -79,22 +94,22 @@ spec: {mtls: {mode: STRICT}}
 const DISABLE: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: reports, namespace: default}
-spec: {host: reports, trafficPolicy: {tls: {mode: DISABLE}}}
+metadata: {name: books, namespace: default}
+spec: {host: books, trafficPolicy: {tls: {mode: DISABLE}}}
 ";
 
 const SIMPLE: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: reports, namespace: default}
-spec: {host: reports, trafficPolicy: {tls: {mode: SIMPLE}}}
+metadata: {name: books, namespace: default}
+spec: {host: books, trafficPolicy: {tls: {mode: SIMPLE}}}
 ";
 
 const PLAIN_RULE: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: reports, namespace: default}
-spec: {host: reports, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+metadata: {name: books, namespace: default}
+spec: {host: books, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
 ";
 
 const MUTUAL_TO_LEGACY: &str = "
@@ -102,4 +117,11 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: legacy, namespace: default}
 spec: {host: legacy, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+";
+
+const WILDCARD: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: no-tls, namespace: default}
+spec: {host: '*.default.svc.cluster.local', trafficPolicy: {tls: {mode: DISABLE}}}
 ";

@@ -140,19 +140,19 @@ fn external_authorization() -> Vec<Story> {
         page("rejected/uaex", "An external authorizer says no")
             .own(CUSTOM_AUTHORIZATION)
             .run(UNTIL_DRAINED)
-            .curl(&["http://reports:85/"])
+            .curl(&["http://books:85/"])
             .gets(Status(403))
             .says(Says::new("reports", "ext_authz_denied", "certain").inbound()),
         page("rejected/uaex/unavailable", "The external authorizer is not there")
             .own(CUSTOM_AUTHORIZATION_GONE)
             .run(UNTIL_DRAINED)
-            .curl(&["http://reports:85/"])
+            .curl(&["http://books:85/"])
             .gets(Status(403))
             .says(Says::new("reports", "ext_authz_unavailable", "certain").inbound()),
         page("rejected/uaex/allowed", "An external authorizer says yes")
             .own(CUSTOM_AUTHORIZATION)
             .run(UNTIL_DRAINED)
-            .curl(&["http://reports:85/", "-H", "x-ext-authz: allow"])
+            .curl(&["http://books:85/", "-H", "x-ext-authz: allow"])
             .gets(Status(200)),
     ]
 }

@@ -24,6 +24,16 @@ pub fn stories() -> Vec<Story> {
             .own(WEIGHTS)
             .curl(&["http://helloworld/?[1-300]"])
             .gets(Answers(&["helloworld-v1", "helloworld-v2"])),
+        page("weights/named", "Sixty requests over weights of 90 and 10, in a route with a name")
+            .own(SUBSETS)
+            .own(NAMED_WEIGHTS)
+            .curl(&["http://helloworld/?[1-60]"])
+            .gets(Answer("helloworld-v1"))
+            .says(
+                Says::new("client", "weights_not_settled", "possible")
+                    .soft()
+                    .blames("VirtualService/default/canary"),
+            ),
         page("port_name/tcp", "A VirtualService with http rules for a port named tcp-...")
             .own(BOOKS)
             .curl(&["http://books:83/"])
@@ -62,6 +72,19 @@ spec:
   hosts: [helloworld]
   http:
   - route:
+    - {destination: {host: helloworld, subset: v1}, weight: 90}
+    - {destination: {host: helloworld, subset: v2}, weight: 10}
+";
+
+const NAMED_WEIGHTS: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: canary, namespace: default}
+spec:
+  hosts: [helloworld]
+  http:
+  - name: canary
+    route:
     - {destination: {host: helloworld, subset: v1}, weight: 90}
     - {destination: {host: helloworld, subset: v2}, weight: 10}
 ";
