@@ -12,6 +12,7 @@ mod formats;
 mod gather;
 mod json;
 mod line;
+mod memory;
 mod own;
 mod prefix;
 mod reader;

@@ -1,5 +1,6 @@
 //! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
 
+use super::memory::remembered;
 use super::{Column, Finding, Line, Source, gather, is_broader};
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict, diagnose};
@@ -31,12 +32,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     if gather::is_streams_connection(shown) {
         return None;
     }
-    let first = assumed(shown, line);
-    let verdict = diagnose(&first)?;
-    let unseen = unseen(&first, line);
-    let agreed = agree(&verdict, worlds(&first, &unseen).iter().map(diagnose), ceiling(line));
-    let would_tell =
-        if agreed.alternatives.is_empty() { Vec::new() } else { telling(&verdict, &first, &unseen) };
+    let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
     let report = Report::new(&verdict, shown);
     Some(Finding {
         cause: agreed.cause,
@@ -49,6 +45,25 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     })
 }
 
+/// What a line comes to, apart from its names and addresses.
+#[derive(Debug, Clone)]
+pub(super) struct Judgement {
+    verdict: Verdict,
+    agreed: Agreed,
+    would_tell: Vec<&'static str>,
+}
+
+fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
+    let first = assumed(shown, line);
+    let verdict = diagnose(&first)?;
+    let unseen = unseen(&first, line);
+    let agreed = agree(&verdict, worlds(&first, &unseen).iter().map(diagnose), ceiling(line));
+    let would_tell =
+        if agreed.alternatives.is_empty() { Vec::new() } else { telling(&verdict, &first, &unseen) };
+    Some(Judgement { verdict, agreed, would_tell })
+}
+
+#[derive(Debug, Clone)]
 struct Agreed {
     cause: Cause,
     confidence: Confidence,
