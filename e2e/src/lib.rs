@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod bench;
+pub mod chaos;
 pub mod client;
 pub mod client_http2;
 pub mod demo;
@@ -13,6 +14,7 @@ pub mod istio;
 pub mod look_alikes;
 pub mod peers;
 pub mod pki;
+pub mod releases;
 pub mod scenario;
 pub mod scenarios;
 pub mod sinks;

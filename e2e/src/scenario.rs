@@ -68,6 +68,7 @@ pub struct Scenario {
     secret: Option<&'static str>,
     envoy_says: Vec<(&'static str, usize)>,
     bare: bool,
+    older: Vec<(u32, fn(Self) -> Self)>,
     undecided: bool,
 }
 
@@ -135,6 +136,7 @@ impl Scenario {
             secret: None,
             envoy_says: Vec::new(),
             bare: false,
+            older: Vec::new(),
             undecided: false,
         }
     }
@@ -301,6 +303,20 @@ impl Scenario {
     pub fn envoy_says(mut self, text: &'static str, times: usize) -> Self {
         self.envoy_says.push((text, times));
         self
+    }
+
+    /// What is different on Envoy 1.N for every N below this one; `docs/envoy-facts.md` says why.
+    #[must_use]
+    pub fn before(mut self, minor: u32, differs: fn(Self) -> Self) -> Self {
+        self.older.push((minor, differs));
+        self
+    }
+
+    /// As it goes on Envoy 1.`minor`.
+    #[must_use]
+    pub fn on(mut self, minor: u32) -> Self {
+        let older = std::mem::take(&mut self.older);
+        older.into_iter().filter(|(below, _)| minor < *below).fold(self, |same, (_, differs)| differs(same))
     }
 
     /// The decisive log in Istio's default text format.

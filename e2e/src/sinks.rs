@@ -194,7 +194,7 @@ fn exchange(port: u16, bytes: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A TLS 1.2 ClientHello with this server name and this application protocol, whatever they are.
-fn client_hello(sni: &[u8], protocol: &[u8]) -> Vec<u8> {
+pub(crate) fn client_hello(sni: &[u8], protocol: &[u8]) -> Vec<u8> {
     let short = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     let protocol = &protocol[..protocol.len().min(255)];
     let name = short(&[&[0][..], &short(sni)].concat());

