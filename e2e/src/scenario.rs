@@ -220,6 +220,13 @@ impl Scenario {
         self
     }
 
+    /// meshwhy names no cause.
+    #[must_use]
+    pub fn names_nothing(mut self) -> Self {
+        self.diagnosis = None;
+        self
+    }
+
     /// A failure for which no rule is written yet: what the client gets and what Envoy logs is checked, meshwhy's
     /// part is not.
     #[must_use]
