@@ -37,9 +37,10 @@ pub fn minor() -> Result<u32> {
     let found = MINOR.get_or_init(|| {
         let output = Command::new(envoy().map_err(|e| format!("{e:#}"))?).arg("--version").output();
         let text = String::from_utf8_lossy(&output.map_err(|e| e.to_string())?.stdout).into_owned();
-        // envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL
-        let version = text.split('/').nth(1).and_then(|version| version.split('.').nth(1)?.parse().ok());
-        version.ok_or_else(|| format!("Envoy's --version says {text:?}"))
+        // PATH  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL
+        let version = text.split_once("version: ").and_then(|(_, about)| about.split('/').nth(1));
+        let minor = version.and_then(|version| version.split('.').nth(1)?.parse().ok());
+        minor.ok_or_else(|| format!("Envoy's --version says {text:?}"))
     });
     found.clone().map_err(anyhow::Error::msg)
 }

@@ -69,6 +69,7 @@ pub struct Scenario {
     envoy_says: Vec<(&'static str, usize)>,
     bare: bool,
     older: Vec<(u32, fn(Self) -> Self)>,
+    since: u32,
     undecided: bool,
 }
 
@@ -137,6 +138,7 @@ impl Scenario {
             envoy_says: Vec::new(),
             bare: false,
             older: Vec::new(),
+            since: 0,
             undecided: false,
         }
     }
@@ -317,6 +319,18 @@ impl Scenario {
     pub fn before(mut self, minor: u32, differs: fn(Self) -> Self) -> Self {
         self.older.push((minor, differs));
         self
+    }
+
+    /// Older Envoys than 1.N lack what it is configured with.
+    #[must_use]
+    pub fn since(mut self, minor: u32) -> Self {
+        self.since = minor;
+        self
+    }
+
+    /// Whether Envoy 1.`minor` can play it.
+    pub fn plays_on(&self, minor: u32) -> bool {
+        minor >= self.since
     }
 
     /// As it goes on Envoy 1.`minor`.

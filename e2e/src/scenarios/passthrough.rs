@@ -295,11 +295,13 @@ fn blocked() -> Vec<Scenario> {
         )
         .page("Sending HTTPS to an HTTP port")
         .names("tls_on_plaintext_port", "likely")
-        .because(&["sni=httpbin.org", "listener=http"]),
+        .because(&["sni=httpbin.org", "listener=http"])
+        .since(38),
         fails("passthrough/blocked_http10_marked", "the same for HTTP/1.0", marked(), http10())
             .page("Envoy won't connect to my HTTP/1.0 service")
             .names("http10_client", "likely")
-            .because(&["tls_failure=HTTP_REQUEST", "listener=http"]),
+            .because(&["tls_failure=HTTP_REQUEST", "listener=http"])
+            .since(38),
         fails(
             "passthrough/blocked_ssh_marked",
             "the same for another protocol",
@@ -307,7 +309,8 @@ fn blocked() -> Vec<Scenario> {
             Client::Raw("port", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
         )
         .names("not_http_on_http_port", "likely")
-        .because(&["listener=http"]),
+        .because(&["listener=http"])
+        .since(38),
         fails(
             "passthrough/blocked_tls_on_a_shared_port",
             "one service has the port for HTTP, another for HTTPS",
@@ -318,7 +321,8 @@ fn blocked() -> Vec<Scenario> {
             Client::Curl(HTTPS),
         )
         .names("egress_blocked", "possible")
-        .because(&["sni=httpbin.org", "listener=tls"]),
+        .because(&["sni=httpbin.org", "listener=tls"])
+        .since(38),
         fails(
             "passthrough/blocked_by_the_catch_all",
             "a port that no service has",
