@@ -8,7 +8,7 @@ use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{deployment, sandbox, stories};
+use e2e::istio::{deployment, page, sandbox, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -17,8 +17,10 @@ static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
 /// What the stories of the page told, in the order of the tests.
 static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
+type Check = fn(&Rig) -> Result<()>;
+
 /// What is checked of meshwhy's deployment.
-const DEPLOYMENT: &[(&str, fn(&Rig) -> Result<()>)] = &[
+const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/validates", deployment::validates),
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
@@ -58,6 +60,7 @@ fn main() -> Result<()> {
             }));
         }
     }
+    trials.push(Trial::test("the_whole_page_is_played", || Ok(whole_page(&stories::all())?)));
     let expected = stories::all().iter().filter(|s| s.section.is_some() && s.is_broken()).count();
     trials.push(trial(Version::V1_31, "page_table", lacks(&[]), move |_| {
         let played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +115,18 @@ fn trial(
         }
         _ => trial,
     }
+}
+
+/// Every block of YAML on the page is applied by a story, and every section that has one is played broken and fixed.
+fn whole_page(stories: &[Story]) -> Result<()> {
+    let played: BTreeSet<(&str, usize)> = stories.iter().flat_map(Story::page_blocks).collect();
+    for (section, index) in page::yaml_blocks()? {
+        ensure!(played.contains(&(section.as_str(), index)), "nobody plays block {index} of {section:?}");
+        let of_section = || stories.iter().filter(|s| s.section == Some(section.as_str()));
+        ensure!(of_section().any(Story::is_broken), "{section:?} is not played broken");
+        ensure!(of_section().any(|story| !story.is_broken()), "{section:?} is not played fixed");
+    }
+    Ok(())
 }
 
 fn with_rig<T>(version: Version, what: impl FnOnce(&Rig) -> Result<T>) -> Result<T> {

@@ -28,6 +28,23 @@ pub fn blocks(section: &str) -> Result<Vec<String>> {
     Ok(blocks)
 }
 
+/// Every block of YAML: its section and number.
+pub fn yaml_blocks() -> Result<Vec<(String, usize)>> {
+    let mut all = Vec::new();
+    let (mut section, mut number) = (String::new(), 0);
+    for line in page()?.lines() {
+        if line.starts_with('#') {
+            (section, number) = (title(line), 0);
+        } else if let Some(kind) = line.strip_prefix("{{< text ") {
+            if kind.starts_with("yaml") {
+                all.push((section.clone(), number));
+            }
+            number += 1;
+        }
+    }
+    Ok(all)
+}
+
 /// Block number `index` (from 0) of a section.
 pub fn block(section: &str, index: usize) -> Result<String> {
     blocks(section)?.into_iter().nth(index).with_context(|| format!("{section:?} has no block {index}"))

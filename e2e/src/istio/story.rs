@@ -319,6 +319,17 @@ impl Story {
         self.versions
     }
 
+    /// The page's blocks that it applies: section and number.
+    pub fn page_blocks(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.yaml.iter().filter_map(|yaml| match yaml {
+            Yaml::Page(section, index)
+            | Yaml::PageFilled(section, index, _)
+            | Yaml::PagePatch(_, _, section, index)
+            | Yaml::PageSpecPatch(_, _, section, index) => Some((*section, *index)),
+            Yaml::Own(_) => None,
+        })
+    }
+
     /// Whether its configuration is a mistake.
     pub fn is_broken(&self) -> bool {
         self.broken
