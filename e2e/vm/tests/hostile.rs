@@ -51,8 +51,8 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// All that the module ever reads of a stream or connection: no path, no query, no cookie, no token. The host is compared with
-/// the names of TLS, and goes no further.
+/// All that the module ever reads of a stream or connection: no query, no cookie, no token. The host is compared with the names
+/// of TLS; of method, host and path together a hash is kept, to know a request again. None of them goes further.
 const PROPERTIES: &[&str] = &[
     "connection.dns_san_local_certificate",
     "connection.requested_server_name",
@@ -61,11 +61,16 @@ const PROPERTIES: &[&str] = &[
     "connection.transport_failure_reason",
     "meshwhy.cause",
     "meshwhy.first_bytes",
+    "metadata.filter_metadata.istio.mixer.status",
+    "request.duration",
     "request.host",
+    "request.method",
     "request.protocol",
+    "request.url_path",
     "response.code",
     "response.code_details",
     "response.flags",
+    "response.size",
     "upstream.address",
     "upstream.num_endpoints",
     "upstream.request_attempt_count",
@@ -82,16 +87,18 @@ const PROPERTIES: &[&str] = &[
     "xds.virtual_host_name",
 ];
 
-/// `0` is the request's map, `2` the response's. `via` and `server` tell whether another proxy made the answer; the lengths, whether an
+/// `0` is the request's map, `2` the response's headers, `3` its trailers. `via` and `server` tell whether another proxy made the answer; the lengths, whether an
 /// HTTP/1.0 server did.
 const HEADERS: &[&str] = &[
     "0/content-type",
     "2/:status",
     "2/connection",
     "2/content-length",
+    "2/grpc-status",
     "2/server",
     "2/transfer-encoding",
     "2/via",
+    "3/grpc-status",
 ];
 
 /// The beginning of an error page, of the client's bytes and of the upstream's; and the plugin's configuration.
