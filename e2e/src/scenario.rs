@@ -39,6 +39,9 @@ pub struct Diagnosis {
     pub resource: Option<&'static str>,
 }
 
+/// What a scenario expects otherwise.
+type Differs = fn(Scenario) -> Scenario;
+
 /// A scenario.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -68,7 +71,7 @@ pub struct Scenario {
     secret: Option<&'static str>,
     envoy_says: Vec<(&'static str, usize)>,
     bare: bool,
-    older: Vec<(u32, fn(Self) -> Self)>,
+    older: Vec<(u32, Differs)>,
     since: u32,
     undecided: bool,
 }
@@ -316,7 +319,7 @@ impl Scenario {
 
     /// What is different on Envoy 1.N for every N below this one; `docs/envoy-facts.md` says why.
     #[must_use]
-    pub fn before(mut self, minor: u32, differs: fn(Self) -> Self) -> Self {
+    pub fn before(mut self, minor: u32, differs: Differs) -> Self {
         self.older.push((minor, differs));
         self
     }
