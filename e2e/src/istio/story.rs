@@ -39,6 +39,8 @@ pub enum Gets {
     Answers(&'static [&'static str]),
     /// Answers that hold the first text and never the second.
     Only(&'static str, &'static str),
+    /// No answer; what curl makes of that depends on when it learns.
+    NoAnswer,
     /// No answer, and this exit code of curl.
     Nothing(i32),
 }
@@ -438,6 +440,9 @@ impl Story {
                 ensure!(told.seen.text.contains(text), "the client got no {text:?}");
                 ensure!(!told.seen.text.contains(other), "the client got {other:?}");
             }
+            Gets::NoAnswer => {
+                ensure!(told.seen.status.is_none() && told.seen.exit != 0, "the client got an answer");
+            }
             Gets::Nothing(exit) => {
                 ensure!(
                     told.seen.status.is_none() && told.seen.exit == exit,
@@ -550,7 +555,7 @@ impl fmt::Display for Told {
 }
 
 /// meshwhy's counters of every proxy.
-fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
+pub(super) fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
     let mut counters = BTreeMap::new();
     for proxy in rig.proxies() {
         for sample in proxy.meshwhy_samples()? {
@@ -574,12 +579,11 @@ fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
     Ok(counters)
 }
 
-/// How many failures all proxies have counted.
-pub fn failures(rig: &Rig) -> Result<u64> {
-    Ok(counters(rig)?.iter().filter(|(counted, _)| !counted.soft).map(|(_, times)| times).sum())
-}
-
-fn difference(before: &BTreeMap<Counted, u64>, after: &BTreeMap<Counted, u64>) -> BTreeMap<Counted, u64> {
+/// What was counted between two looks.
+pub(super) fn difference(
+    before: &BTreeMap<Counted, u64>,
+    after: &BTreeMap<Counted, u64>,
+) -> BTreeMap<Counted, u64> {
     let since = |(counted, value): (&Counted, &u64)| {
         let more = value - before.get(counted).unwrap_or(&0);
         (more > 0).then(|| (counted.clone(), more))

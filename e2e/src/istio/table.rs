@@ -1,6 +1,6 @@
 //! `docs/page.md`: the page's sections as a table, written by the stories that were played.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -22,8 +22,10 @@ const HEAD: &str = "# Istio's page, played\n\n\
 Every problem of Istio's page [Traffic Management Problems](https://istio.io/latest/docs/ops/common-problems/network-issues/), played with the page's\n\
 own YAML on a real Istio 1.31 (istiod, sidecars and gateway with Envoy 1.40) behind a real Kubernetes API. Written by the test run\n\
 (`MESHWHY_BLESS=1 cargo test -p e2e --test istio`), which compares it ever after.\n\n\
-Read the log of the proxy that says `certain`; where two do, that of the one nearer to the client. *observed* is what meshwhy counts on\n\
-traffic that works (`meshwhy_observations_total`). Fixed as the page says, each of these works and every proxy is silent: that is tested, too.\n";
+Each proxy says what it can know, and none contradicts another. Start with the log of the proxy nearest to the client that has a failure: a sidecar\n\
+on its side, or the gateway. Where that one says `likely`, the next proxy on the way knows more: the server's sidecar for mutual TLS and for\n\
+connections that match no filter chain. *observed* is what meshwhy counts on traffic that works (`meshwhy_observations_total`). Fixed as the\n\
+page says, each of these works and every proxy is silent: that is tested, too.\n";
 
 impl Row {
     /// What a story of the page told; the healthy ones have nothing to tell.
@@ -91,18 +93,22 @@ fn client(told: &Told) -> String {
     }
 }
 
-/// The failures in each proxy's log, or the last line of the one that asked; without what differs from run to run.
+/// The failures in each proxy's log, or all of it where nothing failed; without what differs from run to run.
 fn envoy(told: &Told) -> String {
-    let mut out: Vec<String> = Vec::new();
-    for (pod, lines) in &told.lines {
-        for line in &lines.text {
-            let short = format!("{pod}: `{}`", stable(line));
-            if !out.contains(&short) {
-                out.push(short);
-            }
-        }
-    }
-    if out.is_empty() { "nothing".into() } else { out.join("\n") }
+    let all = || told.lines.iter().flat_map(|(pod, lines)| lines.text.iter().map(move |line| (pod, line)));
+    let any_failed = all().any(|(_, line)| failed(line));
+    let shown = all().filter(|(_, line)| failed(line) || !any_failed);
+    // In an order of their own: of several requests now one comes first, now another.
+    let out: BTreeSet<String> = shown.map(|(pod, line)| format!("{pod}: `{}`", stable(line))).collect();
+    if out.is_empty() { "nothing".into() } else { out.into_iter().collect::<Vec<_>>().join("\n") }
+}
+
+/// Whether the line has an error's status or a flag.
+fn failed(line: &str) -> bool {
+    let after_time = line.split_once("] ").map_or(line, |(_, rest)| rest);
+    let fields = fields(after_time);
+    let code = fields.get(1).and_then(|code| code.parse::<u16>().ok()).unwrap_or_default();
+    code >= 400 || fields.get(2).is_some_and(|flags| flags != "-")
 }
 
 /// Of a line in Istio's default format: the request, code, flags, details, reasons, and the cluster.
@@ -110,7 +116,8 @@ fn stable(line: &str) -> String {
     let after_time = line.split_once("] ").map_or(line, |(_, rest)| rest);
     let fields = fields(after_time);
     let field = |index: usize| fields.get(index).map_or("-", String::as_str);
-    let head: Vec<&str> = (0..6).map(field).collect();
+    let request = without_query(field(0));
+    let head: Vec<&str> = std::iter::once(request.as_str()).chain((1..6).map(field)).collect();
     let (cluster, sni) = (field(15), field(19));
     let mut text = head.join(" ");
     for (name, value) in [("cluster", cluster), ("sni", sni)] {
@@ -119,6 +126,16 @@ fn stable(line: &str) -> String {
         }
     }
     text
+}
+
+/// `"GET /path?query HTTP/1.1"` without the query.
+fn without_query(request: &str) -> String {
+    match (request.find('?'), request.rfind(' ')) {
+        (Some(query), Some(protocol)) if query < protocol => {
+            format!("{}{}", &request[..query], &request[protocol..])
+        }
+        _ => request.to_owned(),
+    }
 }
 
 /// Split at blanks, quoted fields whole.
@@ -151,8 +168,8 @@ fn analyze(told: &Told) -> String {
     if lines.is_empty() { "nothing".into() } else { lines.join("\n") }
 }
 
-/// Said of the rig itself: namespaces without injection (0102), pods that no controller made, EnvoyFilters that rest on others (0151).
-const ALWAYS: &[&str] = &["IST0102", "IST0103", "IST0118", "IST0151"];
+/// Said of the rig itself: namespaces without injection (0102), pods that no controller made, EnvoyFilters (0133, 0151).
+const ALWAYS: &[&str] = &["IST0102", "IST0103", "IST0118", "IST0133", "IST0151"];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! One failure of TLS, as every proxy on its way sees it.
 
-use super::super::story::Gets::{Answer, Nothing, Status};
+use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story};
 use crate::tools::Needed;
 
@@ -46,7 +46,7 @@ fn tls_to_http_port() -> Vec<Story> {
         Story::new("views/tls_to_http_port/strict", "The same, and the service takes only mutual TLS")
             .own(STRICT)
             .curl(&["-k", "https://orders:80/"])
-            .gets(Nothing(56))
+            .gets(NoAnswer)
             .says(tls_to_http("client", "likely").soft())
             .says(Says::new("orders", "client_certificate_missing", "certain").inbound().only_counted()),
         Story::new("views/tls_to_http_port/outside", "The same from a pod without proxy")
