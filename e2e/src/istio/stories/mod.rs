@@ -19,9 +19,33 @@ use super::programs::Version;
 use super::rig::{Plan, Service};
 use super::story::Story;
 
+/// Those that are played on the older Istio as well.
+const OLDER_TOO: &[&str] = &[
+    "healthy/mesh",
+    "https_to_http_port/allow_any",
+    "https_to_http_port/no_interception",
+    "https_to_http_port/fixed/allow_any",
+    "gateway_terminates/tls_routes",
+    "gateway_terminates/fixed",
+    "gateway_passes/http_routes/shared_port",
+    "double_tls/trusted",
+    "double_tls/untrusted",
+    "double_tls/fixed/http_on_80",
+    "reuse/wrong_host",
+    "rejected/nr/gateway_host",
+    "rejected/nc/subset",
+    "rejected/uf/refused",
+    "rejected/uo",
+    "tls_conflict/disable",
+    "tls_conflict/fixed",
+    "tls_conflict/reverse",
+    "gateway_ignores_mesh",
+    "http10/gateway",
+];
+
 /// All stories.
 pub fn all() -> Vec<Story> {
-    [
+    let stories = [
         routes::stories(),
         tls::stories(),
         gateway::stories(),
@@ -34,7 +58,9 @@ pub fn all() -> Vec<Story> {
         limits::stories(),
         http10::stories(),
     ]
-    .concat()
+    .concat();
+    let older = |story: Story| if OLDER_TOO.contains(&story.name) { story.older_too() } else { story };
+    stories.into_iter().map(older).collect()
 }
 
 /// The cluster that they play in.
@@ -135,4 +161,15 @@ fn authorizer(name: &str, service: &str) -> Value {
     json!({ "name": name, "envoyExtAuthzHttp": {
         "service": service, "port": 80, "includeRequestHeadersInCheck": ["x-ext-authz"],
     } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stories_of_the_older_istio_exist() {
+        let played = all().iter().filter(|story| story.versions().len() > 1).count();
+        assert_eq!(played, OLDER_TOO.len());
+    }
 }

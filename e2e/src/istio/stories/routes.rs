@@ -12,8 +12,7 @@ pub fn stories() -> Vec<Story> {
     vec![
         Story::new("healthy/mesh", "A request from sidecar to sidecar")
             .curl(&["http://helloworld/"])
-            .gets(Status(200))
-            .older_too(),
+            .gets(Status(200)),
         page("weights/few", "Ten requests over weights of 90 and 10")
             .own(SUBSETS)
             .own(WEIGHTS)
