@@ -39,6 +39,8 @@ fn obstacle() -> Option<String> {
 
 fn walk() -> Result<()> {
     let links = interfaces()?;
+    // Of one that was killed.
+    let _ = fs::remove_dir_all(root().join("target/istio/demo"));
     let mut demo = Demo(
         Command::new(env!("CARGO_BIN_EXE_demo_istio")).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?,
     );

@@ -21,13 +21,14 @@ const EXAMPLES: &[(&str, &str, usize)] = &[
 
 /// Starts it, says how to use it, and waits for Ctrl-C.
 pub fn run() -> Result<()> {
-    println!("Starting etcd, kube-apiserver, istiod and the pods ...");
-    let version = Version::V1_31;
-    let rig = Rig::start(&stories::plan(version))?;
     let folder = root().join("target/istio/demo");
+    // One that was killed leaves its commands.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
+    println!("Starting etcd, kube-apiserver, istiod and the pods ...");
+    let version = Version::V1_31;
+    let rig = Rig::start(&stories::plan(version))?;
     write_files(&rig, &folder, version)?;
     println!("{}", guide(&rig, &folder));
     let (ended, end) = std::sync::mpsc::channel();
@@ -50,11 +51,13 @@ fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
         fs::write(examples.join(name), page::block(section, *index)?)?;
     }
     let istioctl = Programs::of(version)?.istioctl();
+    let kubectl = tools::program("kubectl", "kubernetes-client")?;
     let config = rig.plane.kubeconfig();
     let environment = format!("env KUBECONFIG={} ", config.display());
     let output = PathBuf::from(sandbox::FOLDER).join(version.id());
     let commands = [
-        ("kubectl", format!("{environment} kubectl \"$@\"")),
+        // By its path: these commands may stand before it in PATH.
+        ("kubectl", format!("{environment} {} \"$@\"", kubectl.display())),
         ("istioctl", format!("{environment} {} \"$@\"", istioctl.display())),
         ("in-pod", "ip netns exec \"$@\"".into()),
         ("pod-log", format!("tail -n \"${{2:-3}}\" {}/\"$1\"/output", output.display())),
@@ -74,9 +77,9 @@ fn write_command(file: &Path, command: &str) -> Result<()> {
     let outside = sandbox::outside().context("not in a sandbox")?;
     let script = format!(
         "#!/bin/sh\n\
-         inside=$(cat /proc/{outside}/task/{outside}/children 2>/dev/null)\n\
+         inside=$(pgrep -P {outside} | head -n 1)\n\
          [ -n \"$inside\" ] || {{ echo 'make demo-istio is not running' >&2; exit 1; }}\n\
-         exec nsenter -t ${{inside% }} -m -n -p -- sh -c 'cd \"$0\" && exec {}' \"$PWD\" \"$@\"\n",
+         exec nsenter -t \"$inside\" -m -n -p -- sh -c 'cd \"$0\" && exec {}' \"$PWD\" \"$@\"\n",
         command.replace('\'', "'\\''")
     );
     fs::write(file, script)?;

@@ -13,6 +13,7 @@ use crate::tools::root;
 pub const PACKAGES: &[crate::tools::Needed] = &[
     ("kubectl", "kubernetes-client"),
     ("ip", "iproute2"),
+    ("pgrep", "procps"),
     ("iptables", "iptables"),
     ("dnsmasq", "dnsmasq-base"),
     ("nginx", "nginx"),

@@ -413,12 +413,16 @@ impl Story {
         let analyze = (self.section.is_some() && self.broken)
             .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], "").map(|(_, said)| said))
             .transpose()?;
-        let deadline = Instant::now() + Duration::from_secs(4);
+        let asked = Instant::now();
+        let deadline = asked + Duration::from_secs(4);
+        // Envoy writes its access log once a second; what is shown to people is complete.
+        let shown = self.section.is_some() && self.broken;
+        let earliest = if shown { asked + Duration::from_millis(1300) } else { asked };
         loop {
             let lines = lines_since(rig, &marks);
             let counted = difference(&before, &counters(rig)?);
-            // Envoy writes its access log once a second.
-            let complete = lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty());
+            let complete =
+                Instant::now() > earliest && lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty());
             let told = Told { seen: seen.clone(), lines, counted, analyze: analyze.clone() };
             if (complete && self.compare(&told).is_ok()) || Instant::now() > deadline {
                 return Ok(told);

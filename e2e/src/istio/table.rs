@@ -168,8 +168,9 @@ fn analyze(told: &Told) -> String {
     if lines.is_empty() { "nothing".into() } else { lines.join("\n") }
 }
 
-/// Said of the rig itself: namespaces without injection (0102), pods that no controller made, EnvoyFilters (0133, 0151).
-const ALWAYS: &[&str] = &["IST0102", "IST0103", "IST0118", "IST0133", "IST0151"];
+/// Said of the rig itself: namespaces without injection (0102), pods that no controller made, EnvoyFilters (0133, 0151), a gateway without
+/// a Service (0162).
+const ALWAYS: &[&str] = &["IST0102", "IST0103", "IST0118", "IST0133", "IST0151", "IST0162"];
 
 #[cfg(test)]
 mod tests {
