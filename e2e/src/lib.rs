@@ -14,6 +14,7 @@ pub mod istio;
 pub mod look_alikes;
 pub mod peers;
 pub mod pki;
+pub mod registry;
 pub mod releases;
 pub mod scenario;
 pub mod scenarios;

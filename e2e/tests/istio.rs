@@ -9,6 +9,7 @@ use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{deployment, page, sandbox, stories};
+use e2e::registry;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -24,6 +25,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/validates", deployment::validates),
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
+    ("deployment/oci", deployment::oci),
     ("deployment/removed", deployment::removed),
 ];
 
@@ -67,7 +69,10 @@ fn main() -> Result<()> {
         ensure!(played.len() == expected, "{} of {expected} stories of the page were played", played.len());
         table::check(&played)
     }));
-    trials.extend(DEPLOYMENT.iter().map(|(name, check)| trial(Version::V1_31, name, lacks(&[]), check)));
+    trials.extend(DEPLOYMENT.iter().map(|(name, check)| {
+        let needs: &[&'static str] = if *name == "deployment/oci" { &[registry::PACKAGE.0] } else { &[] };
+        trial(Version::V1_31, name, lacks(needs), check)
+    }));
     // A rig is started once for all tests of its version.
     trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
     libtest_mimic::run(&arguments, trials).exit();
@@ -80,7 +85,12 @@ const ISTIO: &str = "Istio";
 fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let part = arguments.filter.as_deref().unwrap_or_default();
     let chosen = stories.iter().filter(|s| part.is_empty() || s.name.contains(part) || part.contains(s.name));
-    let needed: BTreeSet<_> = PACKAGES.iter().copied().chain(chosen.flat_map(|s| s.needs.clone())).collect();
+    let needed: BTreeSet<_> = PACKAGES
+        .iter()
+        .copied()
+        .chain([registry::PACKAGE])
+        .chain(chosen.flat_map(|s| s.needs.clone()))
+        .collect();
     let mut missing: BTreeSet<String> = e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks

@@ -1,7 +1,8 @@
-//! `cargo dist`: builds the module that users download, and renders the manifests that load it.
+//! `cargo dist`: builds the module that users download and its image, and renders the manifests that load it.
 
 mod compile;
 mod files;
+mod image;
 mod manifests;
 mod module;
 
@@ -12,10 +13,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::compile::workspace_root;
 use crate::files::{sha256_hex, write_if_changed};
+use crate::image::Origin;
 
 const USAGE: &str = "\
-usage: cargo dist [--max-bytes N]           build dist/meshwhy.wasm and dist/meshwhy.wasm.sha256
-       cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL";
+usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, and its image dist/meshwhy.oci.tar
+       cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
+
+options: --max-bytes N      refuse a larger module
+         --source URL       where the image says that its sources are
+         --revision COMMIT  and their commit";
 
 /// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
 const DEFAULT_MAX_BYTES: usize = 150_000;
@@ -26,6 +32,7 @@ struct Request {
     max_bytes: usize,
     /// Where users will download the module from, when manifests are wanted.
     manifests_for: Option<String>,
+    origin: Origin,
 }
 
 fn main() -> ExitCode {
@@ -57,6 +64,9 @@ fn run(request: &Request) -> Result<()> {
         if changed { "" } else { " (unchanged)" }
     );
     println!("exports: {}", module::KEPT_EXPORTS.join(" "));
+    let image = image::image(&module, &request.origin)?;
+    write_if_changed(&dist.join("meshwhy.oci.tar"), &image.archive)?;
+    println!("dist/meshwhy.oci.tar: image sha256:{}", image.sha256);
     if let Some(url) = &request.manifests_for {
         for name in
             manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), url, &sha256)?
@@ -91,7 +101,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 impl Request {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut request = Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None };
+        let mut request =
+            Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, origin: Origin::default() };
         let mut wants_manifests = false;
         let mut arguments = arguments.iter().map(String::as_str);
         while let Some(argument) = arguments.next() {
@@ -105,6 +116,14 @@ impl Request {
                 "--url" => {
                     let url = arguments.next().context("--url needs a URL")?;
                     request.manifests_for = Some(manifests::checked_url(url)?.to_owned());
+                }
+                "--source" => {
+                    request.origin.source =
+                        Some(arguments.next().context("--source needs a URL")?.to_owned());
+                }
+                "--revision" => {
+                    let revision = arguments.next().context("--revision needs a commit")?;
+                    request.origin.revision = Some(revision.to_owned());
                 }
                 unknown => bail!("unknown argument {unknown:?}\n{USAGE}"),
             }
@@ -128,12 +147,23 @@ mod tests {
 
     #[test]
     fn command_lines() {
-        let plain = Request { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None };
-        assert_eq!(parse("").unwrap(), plain);
-        assert_eq!(parse("--max-bytes 5").unwrap(), Request { max_bytes: 5, ..plain });
+        let plain =
+            || Request { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, origin: Origin::default() };
+        assert_eq!(parse("").unwrap(), plain());
+        assert_eq!(parse("--max-bytes 5").unwrap(), Request { max_bytes: 5, ..plain() });
         let url = "https://example.com/meshwhy.wasm";
         assert_eq!(parse(&format!("manifests --url {url}")).unwrap().manifests_for.as_deref(), Some(url));
-        for wrong in ["--max-bytes", "--max-bytes many", "manifests", "--url https://example.com/a", "push"] {
+        let origin = parse("--revision abc --source https://example.com/m").unwrap().origin;
+        assert_eq!(origin.source.as_deref(), Some("https://example.com/m"));
+        assert_eq!(origin.revision.as_deref(), Some("abc"));
+        for wrong in [
+            "--max-bytes",
+            "--max-bytes many",
+            "manifests",
+            "--url https://example.com/a",
+            "--source",
+            "push",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,10 +6,13 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::manifests;
+use super::netns::HOST;
+use super::pod::Running;
 use super::programs::Version;
 use super::prometheus::Prometheus;
 use super::rig::{MODULE_URL, Rig};
 use super::story::{counters, difference};
+use crate::registry::{self, Registry};
 use crate::tools;
 
 /// The manifests as shipped, as far as this Istio can take them.
@@ -107,6 +110,38 @@ fn check_log(rig: &Rig) -> Result<()> {
     let line: Value = serde_json::from_str(&line).context("the line is no JSON")?;
     ensure!(line["cause"] == "upstream_refused", "{line}");
     ensure!(line["fix"].is_string() && line["evidence"].is_string(), "{line}");
+    Ok(())
+}
+
+/// From a registry, as an image named by its digest: the agent fetches it, and a failure is named.
+pub fn oci(rig: &Rig) -> Result<()> {
+    let registry = Registry::start(&rig.folder().join("registry"), &format!("{HOST}:5000"))?;
+    let digest = registry.push(&registry::built()?, "meshwhy", "test")?;
+    let sha256 = digest.strip_prefix("sha256:").context("no sha256")?;
+    let url = format!("oci://{}/meshwhy:test", registry.address);
+    // The header shows that it is this plugin that answers, not the one it replaces.
+    let plugin = manifests::rendered("wasmplugin-http.yaml", &url, &tools::module()?)?
+        .lines()
+        .map(|line| match line.split_once("sha256:") {
+            Some((before, _)) => format!("{before}sha256: {sha256}\n"),
+            None => format!("{line}\n"),
+        })
+        .collect::<String>()
+        .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
+    rig.apply(&plugin)?;
+    let told = eventually(|| {
+        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", "http://httpbin.org:81/"])?;
+        Ok(seen.text.lines().find_map(|line| Some(line.strip_prefix("x-meshwhy-cause: ")?.trim().to_owned())))
+    });
+    deploy(rig)?;
+    let told =
+        told.with_context(|| rig.pod("client").ok().and_then(Running::troubles).unwrap_or_default())?;
+    ensure!(told == "upstream_refused", "{told}");
+    let fetched = rig
+        .pod("client")?
+        .output()
+        .contains(&format!("fetching image meshwhy from registry {}", registry.address));
+    ensure!(fetched, "the agent fetched no image");
     Ok(())
 }
 
