@@ -9,6 +9,9 @@ MAKEFLAGS += --no-print-directory
 MODULE_URL ?=
 # What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/releases.rs`).
 ENVOY_VERSIONS ?= 1.36 1.37 1.38 1.39 1.40
+# For `make release-check`: the tag to be, and where the image says that its sources are.
+RELEASE ?=
+SOURCE_URL ?=
 # KEEP=1 leaves the demo running.
 KEEP ?=
 # How many callbacks `make fuzz` makes, and the seed that shows a failure again.
@@ -21,10 +24,10 @@ CHAOS_SEED ?= 1
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench dist cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench dist release-check cli docs manifests clean toolchain
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running)
 	$(say) "Demo: a real Envoy with meshwhy (the first run downloads it)"
@@ -77,9 +80,25 @@ bench: dist ## Measure what the filter costs a request
 	$(say) "Benchmark: Envoy with and without meshwhy"
 	cargo run -q -p e2e --bin bench
 
-dist: toolchain ## Build dist/meshwhy.wasm
+dist: toolchain ## Build dist/meshwhy.wasm, its OCI image and bill of materials
 	$(say) "Module"
 	cargo dist
+
+release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.Z, SOURCE_URL=https://HOST/REPOSITORY)
+	$(say) "Version and changelog"
+	@version=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"name":"meshwhy","version":"\([^"]*\)".*/\1/'); echo "$$version"; \
+	if [ -n '$(RELEASE)' ]; then \
+	  [ '$(RELEASE)' = "v$$version" ] || { echo "$(RELEASE) is not v$$version, the version of Cargo.toml" >&2; exit 1; }; \
+	  grep -qF "## [$$version]" CHANGELOG.md || { echo "CHANGELOG.md has no [$$version]" >&2; exit 1; }; \
+	fi
+	$(say) "The same bytes in another folder"
+	cargo test -q -p meshwhy-dist
+	$(say) "Module, image, bill of materials"
+	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $(if $(SOURCE_URL),--source '$(SOURCE_URL)')
+	$(say) "Through a registry and back"
+	cargo test -q -p e2e --test registry
+	$(say) "Checksums"
+	cd dist && sha256sum -c SHA256SUMS
 
 cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwhy, dist/man
 	$(say) "Command-line tool"

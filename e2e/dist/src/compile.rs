@@ -7,7 +7,8 @@ use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What the proxy runs.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What cargo made.
 pub struct Compiled {
@@ -102,7 +103,8 @@ fn rustflags(remaps: &[Remap]) -> String {
     flags.join("\x1f")
 }
 
-fn rustc(root: &Path) -> Command {
+/// The compiler of this workspace.
+pub fn rustc(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.current_dir(root);
     command
@@ -115,7 +117,8 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn output(command: &mut Command) -> Result<String> {
+/// What a command prints.
+pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

@@ -1,10 +1,11 @@
-//! `cargo dist`: builds the module that users download and its image, and renders the manifests that load it.
+//! `cargo dist`: builds what a release has (the module, its image, its bill of materials), and renders the manifests that load it.
 
 mod compile;
 mod files;
 mod image;
 mod manifests;
 mod module;
+mod sbom;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +17,8 @@ use crate::files::{sha256_hex, write_if_changed};
 use crate::image::Origin;
 
 const USAGE: &str = "\
-usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, and its image dist/meshwhy.oci.tar
+usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
+                                            its bill of materials meshwhy.cdx.json, and SHA256SUMS of all
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
 
 options: --max-bytes N      refuse a larger module
@@ -67,6 +69,11 @@ fn run(request: &Request) -> Result<()> {
     let image = image::image(&module, &request.origin)?;
     write_if_changed(&dist.join("meshwhy.oci.tar"), &image.archive)?;
     println!("dist/meshwhy.oci.tar: image sha256:{}", image.sha256);
+    let sbom = sbom::sbom(&root, &sha256)?;
+    write_if_changed(&dist.join("meshwhy.cdx.json"), &sbom)?;
+    let files = [("meshwhy.cdx.json", &sbom), ("meshwhy.oci.tar", &image.archive), ("meshwhy.wasm", &module)];
+    let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
+    write_if_changed(&dist.join("SHA256SUMS"), sums.as_bytes())?;
     if let Some(url) = &request.manifests_for {
         for name in
             manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), url, &sha256)?
