@@ -18,6 +18,9 @@ static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
 /// What the stories of the page told, in the order of the tests.
 static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
+/// The check that needs an image registry.
+const OCI: &str = "deployment/oci";
+
 type Check = fn(&Rig) -> Result<()>;
 
 /// What is checked of meshwhy's deployment.
@@ -25,7 +28,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/validates", deployment::validates),
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
-    ("deployment/oci", deployment::oci),
+    (OCI, deployment::oci),
     ("deployment/removed", deployment::removed),
 ];
 
@@ -70,7 +73,7 @@ fn main() -> Result<()> {
         table::check(&played)
     }));
     trials.extend(DEPLOYMENT.iter().map(|(name, check)| {
-        let needs: &[&'static str] = if *name == "deployment/oci" { &[registry::PACKAGE.0] } else { &[] };
+        let needs: &[&'static str] = if *name == OCI { &[registry::PACKAGE.0] } else { &[] };
         trial(Version::V1_31, name, lacks(needs), check)
     }));
     // A rig is started once for all tests of its version.
@@ -84,13 +87,11 @@ const ISTIO: &str = "Istio";
 /// Programs that the chosen stories need and that can't be had.
 fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let part = arguments.filter.as_deref().unwrap_or_default();
-    let chosen = stories.iter().filter(|s| part.is_empty() || s.name.contains(part) || part.contains(s.name));
-    let needed: BTreeSet<_> = PACKAGES
-        .iter()
-        .copied()
-        .chain([registry::PACKAGE])
-        .chain(chosen.flat_map(|s| s.needs.clone()))
-        .collect();
+    let is_chosen = |name: &str| part.is_empty() || name.contains(part) || part.contains(name);
+    let chosen = stories.iter().filter(|s| is_chosen(s.name));
+    let registry = is_chosen(OCI).then_some(registry::PACKAGE);
+    let needed: BTreeSet<_> =
+        PACKAGES.iter().copied().chain(registry).chain(chosen.flat_map(|s| s.needs.clone())).collect();
     let mut missing: BTreeSet<String> = e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks
