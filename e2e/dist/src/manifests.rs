@@ -91,6 +91,9 @@ spec:
         let mut fetching = 0;
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let text = fs::read_to_string(&path).unwrap();
             let urls = text.matches(&format!(": {PLACEHOLDER_URL}\n")).count();
             let hashes = text.matches(&format!("sha256: \"{PLACEHOLDER_SHA256}\"\n")).count();
