@@ -81,6 +81,7 @@ fn dashboard_queries_are_valid() -> Result<()> {
         .enumerate()
         .map(|(i, query)| {
             let query = query.replace("$__rate_interval", "5m").replace("$__range", "1h");
+            let query = query.replace("$namespace", ".*").replace("$confidence", ".*");
             json!({ "record": format!("dashboard:query:{i}"), "expr": query })
         })
         .collect();
