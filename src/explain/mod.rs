@@ -1,7 +1,7 @@
 //! Access-log lines → [`crate::evidence::Evidence`] → [`Finding`]: what a log lets one know of a failure.
 //!
 //! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
-//! tried (see [`unseen`]), and only what all of them agree on is said.
+//! tried (see `unseen`), and only what all of them agree on is said.
 
 mod broader;
 mod column;
