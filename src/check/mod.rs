@@ -1,7 +1,7 @@
 //! Istio YAML read for the configuration mistakes of Istio's page: those that leave no trace at
 //! any proxy, or look like success.
 //!
-//! Text → [`resource`]s → the [`Mesh`] of typed [`model`]s → [`rules`] → [`Finding`]s.
+//! Text → resources → the [`Mesh`] of typed models → rules → [`Finding`]s.
 
 mod finding;
 mod host;
