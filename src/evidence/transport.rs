@@ -73,7 +73,11 @@ impl TransportFailure {
         if self.is_socket_error() {
             return None;
         }
-        let (_, after) = split_once(&self.0, "OPENSSL_internal:")?;
+        // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose signature is bad).
+        let (_, after) =
+            ["SSL routines:OPENSSL_internal:", "SSL_routines:OPENSSL_internal:", "OPENSSL_internal:"]
+                .iter()
+                .find_map(|before| split_once(&self.0, before))?;
         let word = after.split([':', '|', '}', ' ']).next().unwrap_or_default();
         (!word.is_empty()).then_some(word)
     }
@@ -125,6 +129,10 @@ mod tests {
                 "CERTIFICATE_VERIFY_FAILED",
             ),
             ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST", "HTTP_REQUEST"),
+            (
+                "TLS_error:|436207716:ECDSA routines:OPENSSL_internal:BAD_SIGNATURE|184549382:X.509 certificate routines:OPENSSL_internal:public key routines|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end",
+                "CERTIFICATE_VERIFY_FAILED",
+            ),
         ] {
             let failure = TransportFailure::new(text).unwrap();
             assert!(failure.is_tls(), "{text}");
