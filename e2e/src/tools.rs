@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use libtest_mimic::Trial;
 
 pub use crate::releases::envoy;
 
@@ -76,6 +77,17 @@ fn which(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// A test that counts as skipped, by name, where what it needs can't be had.
+pub fn unless_lacking(trial: Trial, lacks: Option<&str>) -> Trial {
+    match lacks {
+        // In CI nothing may be skipped: there it fails for want of the program.
+        Some(program) if std::env::var("CI").as_deref() != Ok("true") => {
+            trial.with_kind(format!("no {program}")).with_ignored_flag(true)
+        }
+        _ => trial,
+    }
 }
 
 /// Runs a command to its end; what it printed goes into the error.

@@ -69,13 +69,7 @@ fn main() {
 
 fn trial(name: String, scenario: Scenario, lacks: Option<&str>) -> Trial {
     let trial = Trial::test(name, move || scenario.check().map_err(|e| Failed::from(format!("{e:?}"))));
-    match lacks {
-        // In CI nothing may be skipped: there it fails for want of the program.
-        Some(program) if std::env::var("CI").as_deref() != Ok("true") => {
-            trial.with_kind(format!("no {program}")).with_ignored_flag(true)
-        }
-        _ => trial,
-    }
+    e2e::tools::unless_lacking(trial, lacks)
 }
 
 /// Programs that the chosen scenarios need and that can't be had.

@@ -199,12 +199,6 @@ impl Rig {
         self.settle()
     }
 
-    /// Any kubectl command that changes something, then waits until every proxy has it.
-    pub fn change(&self, arguments: &[&str], input: &str) -> Result<()> {
-        self.plane.kubectl(arguments, input)?;
-        self.settle()
-    }
-
     /// Waits until every proxy has acknowledged what the API server holds now. A marker goes in after it: a
     /// proxy that has the marker was pushed everything that was written before.
     pub fn settle(&self) -> Result<()> {
@@ -221,7 +215,7 @@ impl Rig {
         self.plane.kubectl(&["apply", "-f", "-"], &marker.to_string())?;
         let cluster = format!("outbound|15998||{host}");
         let deadline = Instant::now() + Duration::from_secs(30);
-        let mut waiting: Vec<&Running> = self.pods.values().filter(|p| p.pod.has_proxy()).collect();
+        let mut waiting: Vec<&Running> = self.proxies().collect();
         while !waiting.is_empty() {
             waiting.retain(|pod| !pod.admin("/clusters").is_ok_and(|clusters| clusters.contains(&cluster)));
             if Instant::now() > deadline {

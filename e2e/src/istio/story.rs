@@ -337,9 +337,9 @@ impl Story {
         self.broken
     }
 
-    /// The causes it expects.
-    pub fn causes(&self) -> impl Iterator<Item = &'static str> {
-        self.says.iter().map(|says| says.cause)
+    /// Its section of the page, if it plays the mistake: these are shown to people.
+    pub fn broken_section(&self) -> Option<&'static str> {
+        self.section.filter(|_| self.broken)
     }
 
     /// Plays it without judging; the configuration is gone afterwards.
@@ -410,13 +410,13 @@ impl Story {
             seen = Some(pod.exec(command)?);
         }
         let seen = seen.context("the story has no client")?;
-        let analyze = (self.section.is_some() && self.broken)
+        let shown = self.broken_section().is_some();
+        let analyze = shown
             .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], "").map(|(_, said)| said))
             .transpose()?;
         let asked = Instant::now();
         let deadline = asked + Duration::from_secs(4);
         // Envoy writes its access log once a second; what is shown to people is complete.
-        let shown = self.section.is_some() && self.broken;
         let earliest = if shown { asked + Duration::from_millis(1300) } else { asked };
         loop {
             let lines = lines_since(rig, &marks);

@@ -30,7 +30,7 @@ page says, each of these works and every proxy is silent: that is tested, too.\n
 impl Row {
     /// What a story of the page told; the healthy ones have nothing to tell.
     pub fn new(story: &Story, told: &Told) -> Option<Self> {
-        let section = story.section.filter(|_| story.is_broken())?;
+        let section = story.broken_section()?;
         let mut text = format!("| {} | {} |", story.about, cell(&client(told)));
         let _ = write!(text, " {} |", cell(&envoy(told)));
         let _ = write!(text, " {} |", cell(&analyze(told)));
