@@ -117,7 +117,7 @@ fn trial(
     check: impl FnOnce(&Rig) -> Result<()> + Send + 'static,
 ) -> Trial {
     let trial = Trial::test(format!("istio-{}/{name}", version.id()), move || {
-        with_rig(version, check).map_err(|e| Failed::from(format!("{e:?}")))
+        with_rig(version, check).map_err(|e| Failed::from(format!("{e:#}")))
     });
     e2e::tools::unless_lacking(trial, lacks)
 }

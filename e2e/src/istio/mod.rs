@@ -15,6 +15,7 @@ pub mod programs;
 pub mod prometheus;
 pub mod rig;
 pub mod sandbox;
+mod settled;
 pub mod stories;
 pub mod story;
 pub mod table;

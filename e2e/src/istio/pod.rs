@@ -277,6 +277,12 @@ impl Running {
         netns::within(self.pod.name, || Ok(ureq::post(&url).send_empty()?.body_mut().read_to_string()?))
     }
 
+    /// Whether a cluster or listener that it has acknowledged is not in use yet.
+    pub fn is_warming(&self) -> Result<bool> {
+        let stats = self.admin("/stats?filter=warming")?;
+        Ok(stats.lines().any(|line| line.rsplit_once(": ").is_some_and(|(_, count)| count != "0")))
+    }
+
     /// meshwhy's samples, as Prometheus gets them from the agent.
     pub fn meshwhy_samples(&self) -> Result<Vec<Sample>> {
         let samples = parse(&self.get(15020, "/stats/prometheus")?);

@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::control_plane::{ControlPlane, ISTIOD};
@@ -187,82 +186,12 @@ impl Rig {
         self.dns.add(name, &self.pod(pod)?.address)
     }
 
-    /// `kubectl apply`, then waits until every proxy has it.
-    pub fn apply(&self, yaml: &str) -> Result<()> {
-        self.plane.kubectl(&["apply", "-f", "-"], yaml)?;
-        self.settle()
-    }
-
-    /// `kubectl delete`, then waits until every proxy has forgotten it.
-    pub fn delete(&self, yaml: &str) -> Result<()> {
-        self.plane.kubectl(&["delete", "--ignore-not-found", "--wait=false", "-f", "-"], yaml)?;
-        self.settle()
-    }
-
-    /// Waits until every proxy has acknowledged what the API server holds now. A marker goes in after it: a
-    /// proxy that has the marker was pushed everything that was written before.
-    pub fn settle(&self) -> Result<()> {
+    /// A number that no marker had yet.
+    pub(super) fn next_generation(&self) -> u32 {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
-        let host = format!("marker-{generation}.meshwhy.invalid");
-        let marker = json!({
-            "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
-            "metadata": { "name": "meshwhy-marker", "namespace": "istio-system" },
-            "spec": { "hosts": [host], "location": "MESH_EXTERNAL", "resolution": "STATIC",
-                      "ports": [{ "number": 15998, "name": "http", "protocol": "HTTP" }],
-                      "endpoints": [{ "address": "192.0.2.1" }] },
-        });
-        self.plane.kubectl(&["apply", "-f", "-"], &marker.to_string())?;
-        let cluster = format!("outbound|15998||{host}");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let mut waiting: Vec<&Running> = self.proxies().collect();
-        while !waiting.is_empty() {
-            waiting.retain(|pod| !pod.admin("/clusters").is_ok_and(|clusters| clusters.contains(&cluster)));
-            if Instant::now() > deadline {
-                let names: Vec<&str> = waiting.iter().map(|pod| pod.pod.name).collect();
-                bail!("{} did not get the configuration: {}", names.join(", "), self.rejections());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let mut calm = 0;
-        while calm < 2 {
-            let settled = unacknowledged(&self.plane.sync_status()?).is_empty();
-            calm = if settled { calm + 1 } else { 0 };
-            if Instant::now() > deadline {
-                bail!(
-                    "not acknowledged: {}: {}",
-                    unacknowledged(&self.plane.sync_status()?).join(", "),
-                    self.rejections()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(30));
-        }
-        Ok(())
+        generation
     }
-
-    /// What proxies have refused, as they told istiod.
-    fn rejections(&self) -> String {
-        let log = fs::read_to_string(self.folder.join("istiod.log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().filter(|line| line.contains("ACK ERROR")).collect();
-        let Some(last) = lines.last() else { return "no proxy refused anything".into() };
-        // The proxy's own words say more than what it told istiod.
-        let own: Vec<String> = self.proxies().filter_map(|p| p.troubles()).collect();
-        format!("{last}\n{}", own.join("\n"))
-    }
-}
-
-/// Resource types by proxy that were sent and are not acknowledged.
-fn unacknowledged(status: &Value) -> Vec<String> {
-    let mut open = Vec::new();
-    for proxy in status.as_array().into_iter().flatten() {
-        for kind in ["cluster", "listener", "route", "endpoint", "extensionconfig"] {
-            let (sent, acknowledged) = (&proxy[format!("{kind}_sent")], &proxy[format!("{kind}_acked")]);
-            if sent != acknowledged {
-                open.push(format!("{} {kind}", proxy["proxy"].as_str().unwrap_or_default()));
-            }
-        }
-    }
-    open
 }
 
 /// The mesh as meshwhy's own manifest wants it, on top of what many clusters have.

@@ -360,7 +360,13 @@ impl Story {
 
     /// Plays it and compares.
     pub fn check(&self, rig: &Rig) -> Result<Told> {
-        let told = self.play(rig)?;
+        let mut told = self.play(rig)?;
+        // istiod tells nobody when a proxy's old connections and listeners are gone. Only a mistake that nobody felt
+        // is made again: what went wrong or was said without being expected stands.
+        if self.broken && told.counted.is_empty() && self.received(&told).is_err() {
+            eprintln!("{}: the mistake was not in force, and is made again: {told}", self.name);
+            told = self.play(rig)?;
+        }
         self.compare(&told).with_context(|| told.to_string())?;
         Ok(told)
     }
@@ -376,8 +382,7 @@ impl Story {
                 continue;
             };
             self.apply_whole(rig, &mut whole)?;
-            let arguments = ["patch", resource, "-n", namespace, "--type", "merge", "-p", &patch];
-            rig.plane.kubectl(&arguments, "")?;
+            rig.put(&["patch", resource, "-n", namespace, "--type", "merge", "-p", &patch], "")?;
         }
         self.apply_whole(rig, &mut whole)?;
         rig.settle()
@@ -386,7 +391,7 @@ impl Story {
     fn apply_whole(&self, rig: &Rig, whole: &mut Vec<String>) -> Result<()> {
         if !whole.is_empty() {
             let yaml = std::mem::take(whole).join("\n---\n");
-            rig.plane.kubectl(&["apply", "-f", "-"], &yaml).with_context(|| self.name)?;
+            rig.put(&["apply", "-f", "-"], &yaml).with_context(|| self.name)?;
         }
         Ok(())
     }
@@ -432,6 +437,20 @@ impl Story {
     }
 
     fn compare(&self, told: &Told) -> Result<()> {
+        self.received(told)?;
+        let expected: BTreeMap<Counted, &Says> = self.says.iter().map(|s| (s.counted(), s)).collect();
+        for counted in told.counted.keys() {
+            ensure!(expected.contains_key(counted), "nobody was to say: {counted}");
+        }
+        for (counted, says) in expected {
+            ensure!(told.counted.contains_key(&counted), "nobody said: {counted}");
+            says.check_log(told)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the client got what it should.
+    fn received(&self, told: &Told) -> Result<()> {
         match self.gets {
             Gets::Status(status) => ensure!(told.seen.status == Some(status), "the client got no {status}"),
             Gets::Answer(text) => ensure!(told.seen.text.contains(text), "the client got no {text:?}"),
@@ -453,14 +472,6 @@ impl Story {
                     "the client got something else"
                 );
             }
-        }
-        let expected: BTreeMap<Counted, &Says> = self.says.iter().map(|s| (s.counted(), s)).collect();
-        for counted in told.counted.keys() {
-            ensure!(expected.contains_key(counted), "nobody was to say: {counted}");
-        }
-        for (counted, says) in expected {
-            ensure!(told.counted.contains_key(&counted), "nobody said: {counted}");
-            says.check_log(told)?;
         }
         Ok(())
     }
