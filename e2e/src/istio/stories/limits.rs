@@ -22,5 +22,16 @@ pub fn stories() -> Vec<Story> {
             .page(PAGE)
             .curl(AT_ONCE)
             .gets(Only("200 OK", "503")),
+        Story::new("own/file_descriptors/few", "Another service under the same load")
+            .from("few-files")
+            .curl(&[
+                "--parallel",
+                "--parallel-immediate",
+                "--parallel-max",
+                "100",
+                "http://archive:8000/?[1-100]",
+            ])
+            .gets(Answer("503"))
+            .says(Says::new("few-files", "file_descriptors_exhausted", "likely")),
     ]
 }

@@ -108,7 +108,7 @@ pub fn plan(version: Version) -> Plan {
         ],
         services: vec![
             Service::new("helloworld", &[("http", 80, 8080)]),
-            Service::new("orders", &[("http", 80, 8080)]),
+            Service::new("orders", &[("http", 80, 8080), ("redis-cache", 6379, 8080), ("tcp", 9000, 8080)]),
             Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
             Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-older", 86, 8086)]),
             Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
@@ -117,6 +117,7 @@ pub fn plan(version: Version) -> Plan {
             Service::new("nobody", &[("http", 80, 8080)]),
             Service::new("service1", &[("http", 80, 8080)]),
             Service::new("service2", &[("http", 80, 8080)]),
+            Service::new("archive", &[("http", 8000, 8080)]).of("reports"),
         ],
         names: vec![
             ("httpbin.org", "httpbin-org"),

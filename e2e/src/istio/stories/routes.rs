@@ -47,6 +47,24 @@ pub fn stories() -> Vec<Story> {
             .own(BOOKS)
             .curl(&["http://books:85/"])
             .gets(Status(418)),
+        Story::new(
+            "own/port_name/tcp",
+            "Another service, and rules that refuse every request, where its port is named tcp",
+        )
+        .own(NO_ORDERS)
+        .curl(&["http://orders:9000/"])
+        .gets(Status(200))
+        // The server's port is named for HTTP by another service.
+        .says(Says::new("client", "http_treated_as_tcp", "certain").soft()),
+        Story::new("own/port_name/other", "A port named for Redis that speaks HTTP")
+            .own(NO_ORDERS)
+            .curl(&["http://orders:6379/"])
+            .gets(Status(200))
+            .says(Says::new("client", "http_treated_as_tcp", "certain").soft()),
+        Story::new("own/port_name/http", "The same rules at the port that is named for HTTP")
+            .own(NO_ORDERS)
+            .curl(&["http://orders/"])
+            .gets(Status(429)),
         page("propagation", "A VirtualService whose DestinationRule arrives later")
             .own(WEIGHTS)
             .curl(&["http://helloworld/propagation"])
@@ -96,4 +114,14 @@ metadata: {name: books, namespace: default}
 spec:
   hosts: [books]
   http: [{directResponse: {status: 418}}]
+";
+
+/// Rules that can't be missed, for every port.
+const NO_ORDERS: &str = "
+apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata: {name: no-orders, namespace: default}
+spec:
+  hosts: [orders.default.svc.cluster.local]
+  http: [{match: [{uri: {prefix: /}}], directResponse: {status: 429}}]
 ";
