@@ -7,15 +7,17 @@
 
 #![allow(unsafe_code, reason = "exported names")]
 
+use alloc::boxed::Box;
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
-use core::mem::ManuallyDrop;
+use core::panic::PanicInfo;
 
 use hashbrown::HashMap;
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
 use crate::host::raw::Proxy;
+use crate::prelude::*;
 use crate::report::Series;
 
 type Hasher = BuildHasherDefault<crate::hash::Fnv>;
@@ -41,24 +43,33 @@ enum Kind {
     Connection(Box<Connection>),
 }
 
-thread_local! {
-    // Never dropped: a VM ends without asking.
-    static WORKER: ManuallyDrop<RefCell<Worker>> = const {
-        ManuallyDrop::new(RefCell::new(Worker {
-            plugins: Plugins(Vec::new()),
-            streams: HashMap::with_hasher(Hasher::new()),
-            series: Series::new(),
-        }))
-    };
+/// A VM has one thread.
+struct OneThread<T>(RefCell<T>);
+
+// SAFETY: nobody shares it with another thread, for want of any.
+unsafe impl<T> Sync for OneThread<T> {}
+
+static WORKER: OneThread<Worker> = OneThread(RefCell::new(Worker {
+    plugins: Plugins(Vec::new()),
+    streams: HashMap::with_hasher(Hasher::new()),
+    series: Series::new(),
+}));
+
+/// A quarter of the standard library's size, which matters more here than its reserves for large heaps.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// The lints refuse what can panic; should it happen all the same, it ends the VM, and there is nobody to tell.
+#[panic_handler]
+fn on_panic(_: &PanicInfo) -> ! {
+    core::arch::wasm32::unreachable()
 }
 
 /// Runs `work` on the worker's state; nothing, should the host ever call back into a running callback.
 fn with_worker(work: impl FnOnce(&mut Worker)) {
-    WORKER.with(|worker| {
-        if let Ok(mut worker) = worker.try_borrow_mut() {
-            work(&mut worker);
-        }
-    });
+    if let Ok(mut worker) = WORKER.0.try_borrow_mut() {
+        work(&mut worker);
+    }
 }
 
 impl Plugins {

@@ -2,6 +2,9 @@
 //!
 //! Instead of `serde_json`, which made up a quarter of the module; the tests hold it to the same judgement.
 
+use crate::concat::concat;
+use crate::prelude::*;
+
 use core::fmt;
 
 /// A value, as far as a flat configuration cares.
@@ -323,6 +326,11 @@ impl Decimal {
 }
 
 impl SyntaxError {
+    pub(super) fn text(&self) -> String {
+        let (line, column) = (self.line.to_string(), self.column.to_string());
+        concat(&[self.problem, " at line ", &line, " column ", &column])
+    }
+
     fn at(bytes: &[u8], at: usize, problem: &'static str) -> Self {
         let before = bytes.get(..at).unwrap_or(bytes);
         let (mut line, mut column) = (1_usize, 1_usize);
@@ -338,6 +346,6 @@ impl SyntaxError {
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at line {} column {}", self.problem, self.line, self.column)
+        f.write_str(&self.text())
     }
 }

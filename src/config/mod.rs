@@ -4,6 +4,9 @@ mod json;
 #[cfg(test)]
 mod tests;
 
+use crate::concat::concat;
+use crate::prelude::*;
+
 use core::fmt;
 
 pub use json::SyntaxError;
@@ -225,6 +228,12 @@ fn whole_float(float: f64) -> Option<u32> {
     (f64::from(whole) == float).then_some(whole)
 }
 
+/// Beyond 2^53 all are.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact below that")]
+fn is_whole(float: f64) -> bool {
+    float.abs() >= 9_007_199_254_740_992.0 || float as i64 as f64 == float
+}
+
 fn one_of<T>(
     key: &'static str,
     expected: &'static str,
@@ -241,21 +250,30 @@ fn described(value: &Value) -> String {
         Value::Bool(true) => "true".into(),
         Value::Bool(false) => "false".into(),
         Value::Whole(n) => n.to_string(),
-        Value::Negative(n) => n.to_string(),
-        Value::Float(float) => if float.fract() == 0.0 { "a number" } else { "a fraction" }.into(),
-        Value::Text(text) => format!("'{}'", crate::report::clean(text, 64)),
+        Value::Negative(n) => concat(&["-", &n.unsigned_abs().to_string()]),
+        Value::Float(float) => if is_whole(*float) { "a number" } else { "a fraction" }.into(),
+        Value::Text(text) => concat(&["'", &crate::report::clean(text, 64), "'"]),
         Value::List => "a list".into(),
         Value::Object => "an object".into(),
     }
 }
 
+impl ConfigError {
+    /// One line that names the key and what was expected.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Syntax(error) => concat(&["not valid JSON: ", &error.text()]),
+            Self::NotAnObject => concat(&["expected a JSON object with any of the keys ", KEY_LIST]),
+            Self::UnknownKey(key) => concat(&["unknown key `", key, "`: expected one of ", KEY_LIST]),
+            Self::Invalid { key, expected, got } => {
+                concat(&["`", key, "`: expected ", expected, ", got ", got])
+            }
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax(error) => write!(f, "not valid JSON: {error}"),
-            Self::NotAnObject => write!(f, "expected a JSON object with any of the keys {KEY_LIST}"),
-            Self::UnknownKey(key) => write!(f, "unknown key `{key}`: expected one of {KEY_LIST}"),
-            Self::Invalid { key, expected, got } => write!(f, "`{key}`: expected {expected}, got {got}"),
-        }
+        f.write_str(&self.text())
     }
 }

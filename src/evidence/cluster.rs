@@ -1,5 +1,7 @@
 //! Cluster names, as istiod makes them.
 
+use crate::prelude::*;
+
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterName(String);

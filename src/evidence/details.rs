@@ -1,5 +1,7 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
+use crate::prelude::*;
+
 use super::TransportFailure;
 
 /// `%RESPONSE_CODE_DETAILS%`, verbatim.

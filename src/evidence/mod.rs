@@ -24,6 +24,7 @@ pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
 
 use crate::find::holds;
+use crate::prelude::*;
 use crate::wire::FirstBytes;
 
 /// Istio's name for an outbound listener's default chain (1.29 and 1.31; not the catch-all of `virtualOutbound`).

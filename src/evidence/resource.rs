@@ -1,5 +1,8 @@
 //! The Istio resource behind a route or a cluster.
 
+use crate::concat::concat;
+use crate::prelude::*;
+
 use core::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
@@ -44,11 +47,16 @@ impl Resource {
             name: name.to_owned(),
         })
     }
+
+    /// `Kind/namespace/name`.
+    pub fn path(&self) -> String {
+        concat(&[&*self.kind, "/", &self.namespace, "/", &self.name])
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        f.write_str(&self.path())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
+use crate::concat::concat;
 use crate::find::{holds, split_once};
+use crate::prelude::*;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +28,7 @@ impl TransportFailure {
     pub fn new(reason: &str) -> Option<Self> {
         let spaced = match split_once(reason, "connect_error:_") {
             Some((kind, error)) => {
-                format!("{}connect error: {}", kind.replace('_', " "), error.replace('_', " "))
+                concat(&[&*kind.replace('_', " "), "connect error: ", &error.replace('_', " ")])
             }
             None => reason.to_owned(),
         };

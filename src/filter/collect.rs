@@ -3,6 +3,7 @@
 //! Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent
 //! one a tenth of it, so only failures come here.
 
+use crate::concat::concat;
 use crate::diagnosis::is_policys;
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
@@ -10,6 +11,8 @@ use crate::evidence::{
 };
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
+use crate::number;
+use crate::prelude::*;
 use crate::wire::FirstBytes;
 
 /// Where the connection role leaves what it saw, for the HTTP role and the access loggers.
@@ -208,7 +211,7 @@ fn milliseconds(host: &impl Host) -> Option<u64> {
 /// Adds how long the body was to be, and how much of it came.
 fn with_lengths(host: &impl Host, mut answer: Answer) -> Answer {
     let promised = host.header(HeaderMap::Response, "content-length").ok().flatten();
-    answer.promised = promised.and_then(|length| core::str::from_utf8(&length).ok()?.parse().ok());
+    answer.promised = promised.and_then(|length| number::parse(&length));
     answer.passed = number(host, "response\0size");
     answer
 }
@@ -248,7 +251,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
 
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
 fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
-    let marked = |kind: &str| text(host, &format!("filter_state\0meshwhy.listener.{kind}")).is_some();
+    let marked = |kind: &str| text(host, &concat(&["filter_state\0meshwhy.listener.", kind])).is_some();
     if marked("tls") {
         return Some(ListenerKind::Tls);
     }

@@ -6,6 +6,7 @@ use crate::diagnosis::diagnose;
 use crate::evidence::{Answer, Flags, GrpcStatus, Page};
 use crate::find::holds;
 use crate::host::{Buffer, HeaderMap, Host};
+use crate::prelude::*;
 use crate::report::Series;
 
 /// What is kept of one stream until its end: a few bytes.

@@ -13,6 +13,7 @@ pub use http::HttpStream;
 use sampler::Sampler;
 
 use crate::catalogue::Cause;
+use crate::concat::concat;
 use crate::config::{Config, ConfigError, LogMode, Role};
 use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{Direction, Evidence};
@@ -78,8 +79,8 @@ impl Plugin {
         if !self.misplaced {
             self.misplaced = true;
             let line =
-                format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here");
-            host.log(Level::Error, &line);
+                ["meshwhy: `role`: expected \"", role, "\" for ", place, "; this plugin does nothing here"];
+            host.log(Level::Error, &concat(&line));
         }
     }
 
@@ -151,11 +152,12 @@ fn write_state(host: &impl Host, report: &Report) {
 
 /// Leaves `meshwhy_build_info` = 1.
 fn announce(host: &impl Host) {
-    if let Ok(id) = host.define_metric(MetricKind::Gauge, &build_info_name()) {
+    if let Ok(id) = host.define_metric(MetricKind::Gauge, build_info_name()) {
         let _ = host.record(id, 1);
     }
 }
 
 fn refuse(host: &impl Host, error: &ConfigError) {
-    host.log(Level::Error, &format!("meshwhy: configuration refused, nothing will be diagnosed: {error}"));
+    let line = ["meshwhy: configuration refused, nothing will be diagnosed: ", &error.text()];
+    host.log(Level::Error, &concat(&line));
 }

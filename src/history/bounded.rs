@@ -1,5 +1,7 @@
 //! A list that forgets its oldest item rather than grow.
 
+use crate::prelude::*;
+
 /// At most so many items.
 #[derive(Debug)]
 pub(super) struct Bounded<T> {

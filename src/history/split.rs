@@ -1,9 +1,10 @@
 //! How a weighted route's requests were spread.
 
-use core::fmt::Write as _;
-
 use super::{Bounded, hash_of};
+use crate::concat::{concat, join};
 use crate::evidence::Evidence;
+use crate::number;
+use crate::prelude::*;
 
 /// One named route's requests, by cluster.
 #[derive(Debug)]
@@ -45,13 +46,8 @@ pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Op
 }
 
 fn shown(clusters: &[(String, u32)]) -> String {
-    let mut out = String::new();
-    for (cluster, count) in clusters {
-        let comma = if out.is_empty() { "" } else { "," };
-        // Writing to a String can't fail.
-        let _ = write!(out, "{comma}{cluster}:{count}");
-    }
-    out
+    let counts = clusters.iter().map(|(cluster, count)| concat(&[cluster, ":", &number::shown(*count)]));
+    join(&counts.collect::<Vec<_>>(), ",")
 }
 
 /// Whether the fullest share is more than two standard deviations above an even one.

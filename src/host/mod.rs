@@ -5,6 +5,8 @@ pub mod memory;
 #[cfg(target_arch = "wasm32")]
 pub mod raw;
 
+use crate::prelude::*;
+
 /// A status of the proxy-wasm ABI; a number the ABI doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub u32);

@@ -5,8 +5,10 @@
 
 #![allow(unsafe_code, reason = "this is where the host is called")]
 
+use crate::prelude::*;
+
+use alloc::alloc::{Layout, alloc};
 use core::ptr;
-use std::alloc::{Layout, alloc};
 
 use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status};
 

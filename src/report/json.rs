@@ -1,6 +1,7 @@
 //! One flat JSON object, written directly: the strings are clean already, and the order is kept.
 
-use core::fmt::Write as _;
+use crate::number;
+use crate::prelude::*;
 
 /// An object of texts and, behind them, numbers. The texts must be clean (see [`super::clean`]).
 pub(super) fn object<'a>(
@@ -14,8 +15,7 @@ pub(super) fn object<'a>(
         separator = ",";
     }
     for (key, value) in numbers {
-        // Writing to a String can't fail.
-        let _ = write!(out, "{separator}\"{key}\":{value}");
+        out.extend([separator, "\"", key, "\":", &number::shown(*value)]);
         separator = ",";
     }
     out.push('}');

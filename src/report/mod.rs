@@ -10,8 +10,10 @@ pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
 use crate::catalogue::Cause;
+use crate::concat::concat;
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
+use crate::prelude::*;
 
 /// Longest value of any filter-state key but `meshwhy` itself, in bytes.
 pub const LONGEST_VALUE: usize = 512;
@@ -41,7 +43,7 @@ impl Report {
             cause: verdict.cause,
             confidence: verdict.confidence,
             direction: e.direction,
-            resource: verdict.resource.as_ref().map(|r| clean(&r.to_string(), LONGEST_VALUE)),
+            resource: verdict.resource.as_ref().map(|r| clean(&r.path(), LONGEST_VALUE)),
             evidence: evidence(verdict.facts, e),
         }
     }
@@ -87,7 +89,7 @@ fn evidence(facts: &[Fact], e: &Evidence) -> String {
     let mut out = String::new();
     for fact in facts {
         let Some(value) = fact.value(e) else { continue };
-        let pair = format!("{}={}", fact.key(), escape(&value, LONGEST_FACT));
+        let pair = concat(&[fact.key(), "=", &escape(&value, LONGEST_FACT)]);
         let separator = if out.is_empty() { "" } else { "; " };
         let length = out.len().saturating_add(separator.len()).saturating_add(pair.len());
         if length > LONGEST_VALUE {

@@ -5,9 +5,11 @@ use core::hash::BuildHasherDefault;
 use hashbrown::HashMap;
 
 use crate::catalogue::Cause;
+use crate::concat::concat;
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
 use crate::host::{Host, MetricId, MetricKind, Result};
+use crate::prelude::*;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,21 +50,26 @@ const OTHER: &str = "_other";
 impl Labels {
     /// The stat's name, without the prefix `wasmcustom.` that Envoy puts before it.
     pub fn stat_name(&self) -> String {
-        format!(
-            "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
+        concat(&[
+            "cause=.=",
             self.cause.id(),
+            ";.;confidence=.=",
             self.confidence.id(),
+            ";.;side=.=",
             self.cause.side().id(),
+            ";.;direction=.=",
             self.direction.id(),
-            self.resource,
+            ";.;resource=.=",
+            &self.resource,
+            ";.;",
             self.counter.name(),
-        )
+        ])
     }
 }
 
 /// The stat that says which version runs.
-pub fn build_info_name() -> String {
-    format!("version=.={};.;meshwhy_build_info", env!("CARGO_PKG_VERSION"))
+pub const fn build_info_name() -> &'static str {
+    concat!("version=.=", env!("CARGO_PKG_VERSION"), ";.;meshwhy_build_info")
 }
 
 /// The stat that counts failures whose own series was refused.

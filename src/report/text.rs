@@ -1,5 +1,7 @@
 //! Text that can't break out of where it is printed.
 
+use crate::prelude::*;
+
 /// Keeps printable ASCII without `"` and `\`; everything else becomes `?`. At most `longest` bytes.
 pub fn clean(text: &str, longest: usize) -> String {
     text.chars().take(longest).map(|c| if is_plain(c) { c } else { '?' }).collect()

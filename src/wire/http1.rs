@@ -1,6 +1,7 @@
 //! HTTP/1's first lines (RFC 9112, sections 3 and 4).
 
 use super::HttpLine;
+use crate::number;
 
 const METHODS: &[&[u8]] = &[
     b"GET",
@@ -42,7 +43,7 @@ pub(super) fn status_line(line: &[u8]) -> Option<HttpLine> {
     let (first, rest) = split_at_space(line)?;
     let version = version(first)?;
     let digits = rest.get(..3)?;
-    let status = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    let status = number::parse(digits)?;
     Some(HttpLine { version: Some(version), https_url: false, status: Some(status) })
 }
 

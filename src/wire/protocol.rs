@@ -17,7 +17,7 @@ macro_rules! protocols {
 
             /// The protocol of this name.
             pub fn from_id(id: &str) -> Option<Self> {
-                match id { $($id => Some(Self::$variant),)* _ => None }
+                Self::ALL.iter().copied().find(|protocol| protocol.id() == id)
             }
         }
     };

@@ -1,5 +1,9 @@
 //! The form in which one role hands the first bytes to another through the proxy.
 
+use crate::concat::{concat, join};
+use crate::number;
+use crate::prelude::*;
+
 use super::{ClientHello, FirstBytes, HttpLine, Protocol};
 
 impl FirstBytes {
@@ -9,16 +13,16 @@ impl FirstBytes {
         let mut put = |key: &str, value: &str| out.extend([";", key, "=", value]);
         if let Some(hello) = &self.tls {
             put("sni", hello.sni.as_deref().unwrap_or_default());
-            put("alpn", &hello.alpn.join(","));
+            put("alpn", &join(&hello.alpn, ","));
         }
         if let Some(line) = &self.http {
             let (major, minor) = line.version.unwrap_or_default();
-            put("version", &format!("{major}.{minor}"));
+            put("version", &concat(&[&number::shown(major), ".", &number::shown(minor)]));
             if line.https_url {
                 put("https", "1");
             }
             if let Some(status) = line.status {
-                put("status", &status.to_string());
+                put("status", &number::shown(status));
             }
         }
         out
@@ -37,13 +41,16 @@ impl FirstBytes {
                     found.tls.get_or_insert_with(ClientHello::default).alpn = names;
                 }
                 "version" => {
-                    let version =
-                        value.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+                    let version = value.split_once('.').and_then(|(a, b)| {
+                        Some((number::parse(a.as_bytes())?, number::parse(b.as_bytes())?))
+                    });
                     let line = found.http.get_or_insert_with(HttpLine::default);
                     line.version = version.filter(|v| *v != (0, 0));
                 }
                 "https" => found.http.get_or_insert_with(HttpLine::default).https_url = true,
-                "status" => found.http.get_or_insert_with(HttpLine::default).status = value.parse().ok(),
+                "status" => {
+                    found.http.get_or_insert_with(HttpLine::default).status = number::parse(value.as_bytes())
+                }
                 _ => {}
             }
         }

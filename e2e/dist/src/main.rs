@@ -26,7 +26,7 @@ options: --max-bytes N      refuse a larger module
          --revision COMMIT  and their commit";
 
 /// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
-const DEFAULT_MAX_BYTES: usize = 135_000;
+const DEFAULT_MAX_BYTES: usize = 120_000;
 
 /// What was asked for on the command line.
 #[derive(Debug, PartialEq, Eq)]
