@@ -24,7 +24,7 @@ CHAOS_SEED ?= 1
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench dist release-check cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench bench-growth dist release-check cli docs manifests clean toolchain
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ lint: toolchain ## Check formatting, clippy (native and wasm), documentation and
 bench: dist ## Measure what the filter costs a request
 	$(say) "Benchmark: Envoy with and without meshwhy"
 	cargo run -q -p e2e --bin bench
+
+bench-growth: dist ## Measure how that grows with workers, connections, series and header sizes
+	$(say) "Benchmark: growth"
+	cargo run -q -p e2e --bin bench -- growth --rounds 7 --requests 4000
 
 dist: toolchain ## Build dist/meshwhy.wasm, its OCI image and bill of materials
 	$(say) "Module"

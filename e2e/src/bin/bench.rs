@@ -1,39 +1,82 @@
-//! `make bench`: measures, prints the table and writes it into `docs/performance.md`.
+//! `make bench` and `make bench-growth`: measure, print and write into `docs/performance.md`.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::bench::{Effort, run};
+use e2e::bench::{Effort, growth, run};
 use e2e::tools;
 
-const MARK: &str = "<!-- Below this line `make bench` writes. -->";
+const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
+       bench --only LOAD [--against MODULE]      prints only";
 
 fn main() -> Result<()> {
-    let mut effort = Effort { rounds: 15, requests: 6_000 };
+    let mut effort = Effort { rounds: 15, requests: 6_000, failures: 1_000_000, only: None, against: None };
+    let mut grows = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let value = arguments.next().with_context(|| format!("{argument} needs a number"))?;
+        if argument == "growth" {
+            grows = true;
+            continue;
+        }
+        let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--rounds" => effort.rounds = value.parse()?,
             "--requests" => effort.requests = value.parse()?,
-            other => bail!("unknown argument {other}: expected --rounds N or --requests N"),
+            "--failures" => effort.failures = value.parse()?,
+            "--only" => effort.only = Some(value),
+            "--against" => effort.against = Some(value.into()),
+            other => bail!("unknown argument {other}\n{USAGE}"),
         }
     }
-    let table = run(effort)?;
-    println!("{table}");
-    let commit =
-        Command::new("git").current_dir(tools::root()).args(["rev-parse", "--short", "HEAD"]).output()?;
-    let size = std::fs::metadata(tools::module()?)?.len();
-    let head = format!(
-        "Commit {}, Envoy 1.40.0, module {size} bytes, {} rounds of {} requests for each variant, on {} cores.\n",
-        String::from_utf8_lossy(&commit.stdout).trim(),
+    let docs = tools::root().join("docs");
+    if grows {
+        let (table, plot) = growth(&effort)?;
+        std::fs::write(docs.join("performance-growth.svg"), plot)?;
+        return write(&docs.join("performance.md"), "bench-growth", &(conditions(&effort)? + &table));
+    }
+    let table = run(&effort)?;
+    if effort.only.is_some() {
+        println!("{table}");
+        return Ok(());
+    }
+    write(&docs.join("performance.md"), "bench", &(conditions(&effort)? + &table))
+}
+
+/// What was measured, and where.
+fn conditions(effort: &Effort) -> Result<String> {
+    let git = |arguments: &[&str]| -> Result<String> {
+        let output = Command::new("git").current_dir(tools::root()).args(arguments).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let envoy = Command::new(tools::envoy()?).arg("--version").output()?;
+    let envoy = String::from_utf8_lossy(&envoy.stdout).into_owned();
+    // `... version: HASH/1.40.0/Clean/RELEASE/BoringSSL`
+    let envoy = envoy.split('/').find(|part| part.split('.').count() == 3).unwrap_or("of an unknown version");
+    // One-minute average: others' work on this machine shows here.
+    let busy = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(format!(
+        "Commit {}, Envoy {envoy}, module {} bytes, {} rounds of {} requests for each variant, on {} cores with a load of {} at the end.\n",
+        git(&["rev-parse", "--short", "HEAD"])?,
+        std::fs::metadata(tools::module()?)?.len(),
         effort.rounds,
         effort.requests,
         std::thread::available_parallelism()?,
+        busy.split(' ').next().unwrap_or_default(),
+    ))
+}
+
+/// Puts the text between the marks of this name.
+fn write(file: &Path, name: &str, text: &str) -> Result<()> {
+    println!("{text}");
+    let (begin, end) = (
+        format!("<!-- `make {name}` writes from here -->"),
+        format!("<!-- `make {name}` writes to here -->"),
     );
-    let file = tools::root().join("docs/performance.md");
-    let text = std::fs::read_to_string(&file).context("docs/performance.md")?;
-    let (intro, _) = text.split_once(MARK).context("docs/performance.md lost its mark")?;
-    std::fs::write(&file, format!("{intro}{MARK}\n\n{head}{table}"))?;
+    let old = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let missing = || format!("{} lost the marks of {name}", file.display());
+    let (before, rest) = old.split_once(&begin).with_context(missing)?;
+    let (_, after) = rest.split_once(&end).with_context(missing)?;
+    std::fs::write(file, format!("{before}{begin}\n\n{text}\n{end}{after}"))?;
     Ok(())
 }

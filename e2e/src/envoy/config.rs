@@ -136,6 +136,13 @@ impl Proxy {
         }
     }
 
+    /// With another listener.
+    #[must_use]
+    pub fn and(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
     /// Whether all roles are there, as recommended.
     pub fn has_all_roles(&self) -> bool {
         self.roles == Roles::all()

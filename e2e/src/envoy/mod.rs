@@ -31,11 +31,20 @@ pub struct Envoy {
 impl Envoy {
     /// Starts it with this bootstrap and waits until it is ready. `{folder}` in the bootstrap is its own folder.
     pub fn start(bootstrap: &Value) -> Result<Self> {
-        Self::start_with(bootstrap, &[])
+        Self::launch(bootstrap, &[], 1)
+    }
+
+    /// The same with this many worker threads.
+    pub fn start_workers(bootstrap: &Value, workers: usize) -> Result<Self> {
+        Self::launch(bootstrap, &[], workers)
     }
 
     /// The same under a shell's limits (`ulimit` arguments).
     pub fn start_with(bootstrap: &Value, ulimit: &[&str]) -> Result<Self> {
+        Self::launch(bootstrap, ulimit, 1)
+    }
+
+    fn launch(bootstrap: &Value, ulimit: &[&str], workers: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("meshwhy-envoy-").tempdir()?;
         let text = bootstrap.to_string().replace("{folder}", &folder.path().display().to_string());
         let (config, admin_file) = (folder.path().join("envoy.json"), folder.path().join("admin"));
@@ -52,7 +61,8 @@ impl Envoy {
                 .arg(tools::envoy()?)
                 .arg("-c")
                 .arg(&config)
-                .args(["--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", "1"])
+                .args(["--use-dynamic-base-id", "--disable-hot-restart"])
+                .args(["--concurrency", &workers.to_string()])
                 // Access logs are read as soon as they are written.
                 .args([
                     "--file-flush-interval-msec",

@@ -1,0 +1,109 @@
+//! What is asked, and what the workers' CPU time was for it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::envoy::Envoy;
+use crate::tools;
+
+/// A kind of traffic.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    /// Where.
+    pub(super) listener: &'static str,
+    pub(super) tls: bool,
+    pub(super) http2: bool,
+    /// One request on each connection.
+    pub(super) reconnects: bool,
+    /// So many of a hundred requests fail.
+    pub(super) failing: usize,
+}
+
+const PROXIED: Load =
+    Load { name: "", listener: "proxied", tls: false, http2: false, reconnects: false, failing: 0 };
+
+pub(super) const SUCCESS: Load = Load { name: "proxied HTTP/1.1, success", ..PROXIED };
+
+pub(super) const LOADS: &[Load] = &[
+    SUCCESS,
+    Load { name: "direct response, success", listener: "direct", ..PROXIED },
+    Load { name: "proxied HTTP/2, success", http2: true, ..PROXIED },
+    Load { name: "proxied HTTP/1.1 over TLS, success", listener: "tls", tls: true, ..PROXIED },
+    Load { name: "proxied HTTP/1.1, a connection for each request, success", reconnects: true, ..PROXIED },
+    Load {
+        name: "TCP, a connection for each request, success",
+        listener: "tcp",
+        reconnects: true,
+        ..PROXIED
+    },
+    Load { name: "proxied HTTP/1.1, 1 % failures", failing: 1, ..PROXIED },
+    Load { name: "proxied HTTP/1.1, 10 % failures", failing: 10, ..PROXIED },
+    Load { name: "proxied HTTP/1.1, all failures", failing: 100, ..PROXIED },
+];
+
+/// What fails, in turn: no route, nobody listens, no endpoint, the application's own error.
+const FAILURES: [&str; 4] = ["/nowhere", "/refused", "/empty", "/error"];
+
+impl Load {
+    /// Microseconds of the workers' CPU for a request.
+    pub(super) fn play(&self, envoy: &Envoy, requests: usize) -> Result<f64> {
+        let port = envoy.port(self.listener)?;
+        let scheme = if self.tls { "https" } else { "http" };
+        let mut failures = FAILURES.iter().cycle();
+        let mut urls = String::new();
+        for index in 0..400_usize {
+            // Spread evenly: 10 of 100 is every tenth.
+            let fails = index * self.failing / 100 != (index + 1) * self.failing / 100;
+            let path = failures.next().filter(|_| fails).unwrap_or(&"/ok");
+            let _ = writeln!(urls, "{scheme}://127.0.0.1:{port}{path}");
+        }
+        let clients = if self.reconnects { requests } else { 4 };
+        let mut arguments = vec!["-c".to_owned(), clients.to_string()];
+        if !self.http2 {
+            arguments.push("--h1".into());
+        }
+        cpu_of(envoy, requests, || h2load(&urls, requests, &arguments).map(drop))
+    }
+}
+
+/// Runs `work` of so many requests; microseconds of the workers' CPU for each.
+pub(super) fn cpu_of(envoy: &Envoy, requests: usize, work: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let before = workers_cpu(envoy.pid())?;
+    work()?;
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    Ok((workers_cpu(envoy.pid())? - before) as f64 / requests as f64 / 1_000.0)
+}
+
+/// Plays these URLs in turn; what h2load printed.
+pub(super) fn h2load(urls: &str, requests: usize, arguments: &[String]) -> Result<String> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), urls)?;
+    let output = Command::new(tools::program("h2load", "nghttp2-client")?)
+        .args(["-t", "1", "-n", &requests.to_string(), "-i"])
+        .arg(file.path())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let done = format!(" {requests} done");
+    ensure!(text.contains(&done) && text.contains(" 0 errored"), "h2load did not finish: {text}");
+    Ok(text)
+}
+
+/// Nanoseconds that the worker threads have run.
+fn workers_cpu(pid: u32) -> Result<u64> {
+    let mut sum = None;
+    for task in std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
+        let task = task?.path();
+        if std::fs::read_to_string(task.join("comm"))?.starts_with("wrk:worker_") {
+            let stat = std::fs::read_to_string(task.join("schedstat"))?;
+            let ran: u64 = stat.split(' ').next().and_then(|n| n.parse().ok()).context("schedstat")?;
+            sum = Some(sum.unwrap_or(0) + ran);
+        }
+    }
+    sum.with_context(|| format!("Envoy {pid} has no worker thread"))
+}

@@ -1,0 +1,92 @@
+//! What the filter costs: CPU time of Envoy's worker thread per request, variants side by side in one run.
+//!
+//! CPU time rather than wall time, because the machine has other things to do; rounds of all variants
+//! interleaved, because its clock speed drifts; medians, because some rounds are hit anyway.
+
+mod growth;
+mod load;
+mod memory;
+mod plot;
+mod saturation;
+mod table;
+mod variants;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+pub use growth::growth;
+use load::{LOADS, Load};
+use table::Row;
+use variants::Variant;
+
+use crate::peers::Server;
+use crate::pki::Pki;
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub struct Effort {
+    /// Rounds; each plays every variant once, in rotating order.
+    pub rounds: usize,
+    /// Requests a round and variant.
+    pub requests: usize,
+    /// Failures after which memory must not have grown.
+    pub failures: usize,
+    /// Only the loads whose names hold this, and neither saturation nor memory.
+    pub only: Option<String>,
+    /// Another build of the module, for comparison: its `http` role.
+    pub against: Option<PathBuf>,
+}
+
+/// The server behind the proxy.
+fn backend() -> Server {
+    Server::Nginx(
+        "listen 127.0.0.1:{port}; keepalive_requests 1000000; client_header_buffer_size 64k; \
+         large_client_header_buffers 4 128k; location / { return 200 ok; } location /error { return 500; }",
+    )
+}
+
+/// Measures and returns the tables in Markdown.
+pub fn run(effort: &Effort) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    Pki::create(folder.path())?;
+    let backend = backend().start(folder.path(), folder.path())?;
+    let variants = variants::all(folder.path(), &backend, effort.against.as_deref())?;
+    let mut rows: Vec<Row> = Vec::new();
+    let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
+    for load in LOADS.iter().filter(wanted) {
+        eprintln!("{}", load.name);
+        rows.extend(measure(load, &variants, effort)?);
+    }
+    let mut out = table::costs(&rows);
+    if effort.only.is_some() {
+        return Ok(out);
+    }
+    out += &saturation::measure(&variants, effort)?;
+    drop(variants);
+    out += &memory::measure(folder.path(), &backend, effort)?;
+    Ok(out)
+}
+
+/// Plays a load in rounds; one row for each variant.
+fn measure(load: &Load, variants: &[Variant], effort: &Effort) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = variants.iter().map(|variant| Row::new(load.name, variant.name)).collect();
+    // Connections cost more than requests on one.
+    let requests = if load.reconnects { effort.requests.div_ceil(4) } else { effort.requests };
+    for variant in variants {
+        load.play(&variant.envoy, requests)?;
+    }
+    for round in 0..effort.rounds {
+        eprint!("\r  round {}/{}", round + 1, effort.rounds);
+        let mut costs = vec![0.0; variants.len()];
+        for step in 0..variants.len() {
+            let index = (round + step) % variants.len();
+            costs[index] = load.play(&variants[index].envoy, requests)?;
+        }
+        for (row, cost) in rows.iter_mut().zip(&costs) {
+            row.add(*cost, costs[0]);
+        }
+    }
+    eprintln!();
+    Ok(rows)
+}

@@ -1,0 +1,64 @@
+//! Throughput and the slowest requests while the worker thread has all it can do.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result};
+
+use super::Effort;
+use super::load::{SUCCESS, h2load};
+use super::table::median;
+use super::variants::Variant;
+use crate::envoy::Envoy;
+
+/// Requests a second and the 99th percentile in milliseconds of each round.
+#[derive(Default)]
+struct Seen {
+    rates: Vec<f64>,
+    slowest: Vec<f64>,
+}
+
+/// One table: successful requests from 16 connections.
+pub(super) fn measure(variants: &[Variant], effort: &Effort) -> Result<String> {
+    eprintln!("saturation");
+    let mut all: Vec<Seen> = variants.iter().map(|_| Seen::default()).collect();
+    for round in 0..effort.rounds {
+        for step in 0..variants.len() {
+            let index = (round + step) % variants.len();
+            let (rate, slowest) = saturate(&variants[index].envoy, effort.requests)?;
+            all[index].rates.push(rate);
+            all[index].slowest.push(slowest);
+        }
+    }
+    let mut out = String::from(
+        "\n### Saturation: proxied HTTP/1.1, success, 16 connections\n\n\
+         | variant | requests a second | of no filter | 99th percentile |\n|---|---|---|---|\n",
+    );
+    for (variant, seen) in variants.iter().zip(&all) {
+        let shares: Vec<f64> = seen.rates.iter().zip(&all[0].rates).map(|(rate, base)| rate / base).collect();
+        let _ = writeln!(
+            out,
+            "| {} | {:.0} | {:.1} % | {:.2} ms |",
+            variant.name,
+            median(&seen.rates),
+            median(&shares) * 100.0,
+            median(&seen.slowest),
+        );
+    }
+    Ok(out)
+}
+
+fn saturate(envoy: &Envoy, requests: usize) -> Result<(f64, f64)> {
+    let log = tempfile::NamedTempFile::new()?;
+    let url = format!("http://127.0.0.1:{}/ok\n", envoy.port(SUCCESS.listener)?);
+    let arguments = ["--h1", "-c", "16", "--log-file", &log.path().display().to_string()].map(str::to_owned);
+    let text = h2load(&url, requests, &arguments)?;
+    let (before, _) = text.split_once(" req/s").context("h2load's req/s")?;
+    let rate = before.rsplit(' ').next().and_then(|rate| rate.parse().ok()).context("h2load's req/s")?;
+    // Start, status and microseconds of each request.
+    let lines = std::fs::read_to_string(log.path())?;
+    let mut times: Vec<f64> =
+        lines.lines().filter_map(|line| line.rsplit('\t').next()?.parse().ok()).collect();
+    times.sort_by(f64::total_cmp);
+    let slowest = times.get(times.len() * 99 / 100).context("h2load's log")?;
+    Ok((rate, slowest / 1_000.0))
+}
