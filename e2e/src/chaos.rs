@@ -1,6 +1,5 @@
 //! Garbage at every kind of listener of one real Envoy: the VM lives on, and healthy requests are served.
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -47,8 +46,7 @@ struct Stage {
 /// Plays all of it: so many connections of garbage, and ClientHellos, floods and half-open connections besides.
 pub fn play(connections: u64, seed: u64) -> Result<()> {
     let mut stage = Stage::set_up(seed)?;
-    let before = stage.vms()?;
-    ensure!(before.values().all(|value| *value >= 0.0) && !before.is_empty(), "no statistics of the VM");
+    let before = stage.envoy.vms()?;
     stage.is_healthy()?;
     stage.cut_hellos().context("ClientHellos cut short")?;
     stage.header_floods().context("header floods")?;
@@ -62,7 +60,7 @@ pub fn play(connections: u64, seed: u64) -> Result<()> {
     }
     drop(held);
     stage.is_healthy()?;
-    let after = stage.vms()?;
+    let after = stage.envoy.vms()?;
     ensure!(before == after, "the VM was made anew: {before:?}, and then {after:?}");
     stage.envoy.check_health()
 }
@@ -111,20 +109,6 @@ impl Stage {
             ensure!(served, "{listener} answers a healthy request with {text:?}");
         }
         self.envoy.check_health()
-    }
-
-    /// The VM's gauges and counters that move only when one is made or lost.
-    fn vms(&self) -> Result<BTreeMap<String, f64>> {
-        let samples = crate::envoy::parse(&self.envoy.admin("/stats/prometheus")?);
-        let about = |name: &str| {
-            name.contains("wasm")
-                && (name.contains("runtime") || name.contains("reload") || name.contains("vm_"))
-        };
-        Ok(samples
-            .into_iter()
-            .filter(|s| about(&s.name))
-            .map(|s| (format!("{} {:?}", s.name, s.labels), s.value))
-            .collect())
     }
 
     fn cut_hellos(&self) -> Result<()> {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use h2::client::SendRequest;
 use h2::{Reason, client};
 use http::Request;
 use tokio::net::TcpStream;
@@ -11,38 +13,60 @@ use tokio::time::{sleep, timeout};
 
 use crate::client::Seen;
 
+/// A message of no bytes in gRPC's framing.
+const EMPTY_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
+
+/// Messages of a stream, after the first.
+const MESSAGES: usize = 4;
+
 /// How it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// A unary gRPC call, to its end: the text is its status, as `grpc-status: N`.
     Grpc,
+    /// A gRPC call with several messages, each sent when the one before it has come back.
+    GrpcStream,
     /// A request that it takes back with this RST_STREAM, after a while without an answer.
     Reset(Reason),
 }
 
 /// Asks through this port.
 pub fn ask(port: u16, how: Ask) -> Result<Seen> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { timeout(Duration::from_secs(15), talk(port, how)).await? })
+    let seen = ask_at_once(port, &format!("127.0.0.1:{port}"), "/package.Service/Method", how, 1)?;
+    seen.into_iter().next().context("no answer")
 }
 
-async fn talk(port: u16, how: Ask) -> Result<Seen> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let (sender, connection) = client::handshake(stream).await?;
-    tokio::spawn(async move {
-        // The request's own error says more.
-        let _ = connection.await;
-    });
-    let request = Request::post(format!("http://127.0.0.1:{port}/package.Service/Method"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())?;
+/// Asks this host for this path so many times at once, on one connection.
+pub fn ask_at_once(port: u16, host: &str, path: &str, how: Ask, times: usize) -> Result<Vec<Seen>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let all = async {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let (sender, connection) = client::handshake(stream).await?;
+        tokio::spawn(async move {
+            // The request's own error says more.
+            let _ = connection.await;
+        });
+        let url = format!("http://{host}{path}");
+        let calls: Vec<_> =
+            (0..times).map(|_| tokio::spawn(talk(sender.clone(), url.clone(), how))).collect();
+        let mut seen = Vec::new();
+        for call in calls {
+            seen.push(call.await??);
+        }
+        Ok(seen)
+    };
+    runtime.block_on(async { timeout(Duration::from_secs(15), all).await? })
+}
+
+async fn talk(sender: SendRequest<Bytes>, url: String, how: Ask) -> Result<Seen> {
+    let request =
+        Request::post(url).header("content-type", "application/grpc").header("te", "trailers").body(())?;
     let mut sender = sender.ready().await?;
-    let (response, mut body) = sender.send_request(request, false)?;
-    body.send_data(bytes::Bytes::from_static(&[0; 5]), matches!(how, Ask::Grpc))?;
+    let (response, mut sending) = sender.send_request(request, false)?;
+    sending.send_data(EMPTY_MESSAGE, matches!(how, Ask::Grpc))?;
     if let Ask::Reset(reason) = how {
         sleep(Duration::from_millis(200)).await;
-        body.send_reset(reason);
+        sending.send_reset(reason);
         sleep(Duration::from_millis(100)).await;
         return Ok(Seen { status: None, exit: 0, text: format!("reset: {reason}") });
     }
@@ -51,9 +75,16 @@ async fn talk(port: u16, how: Ask) -> Result<Seen> {
         Err(error) => return Ok(Seen { status: None, exit: 1, text: error.to_string() }),
     };
     let mut text = String::new();
+    let mut messages = if how == Ask::GrpcStream { MESSAGES } else { 0 };
     while let Some(part) = body.data().await {
         match part {
-            Ok(part) => body.flow_control().release_capacity(part.len())?,
+            Ok(part) => {
+                body.flow_control().release_capacity(part.len())?;
+                if messages > 0 {
+                    messages -= 1;
+                    sending.send_data(EMPTY_MESSAGE, messages == 0)?;
+                }
+            }
             Err(error) => {
                 text = error.to_string();
                 break;

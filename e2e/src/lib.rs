@@ -19,4 +19,5 @@ pub mod releases;
 pub mod scenario;
 pub mod scenarios;
 pub mod sinks;
+pub mod soak;
 pub mod tools;

@@ -146,9 +146,7 @@ fn tcp_flags(flags: Flags) -> Flags {
 }
 
 fn http_failed(e: &Evidence) -> bool {
-    // A websocket whose end is a close by either peer is flagged UC or DC, although nothing is wrong (1.40).
-    let ends = Flags::UPSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_CONNECTION_TERMINATION);
-    if e.code == Some(101) && e.flags.0 & !(ends.0 | Flags::HARMLESS.0) == 0 {
+    if e.is_ended_tunnel() {
         return false;
     }
     // External authorization sends browsers to a login like that (1.40: UAEX, too).

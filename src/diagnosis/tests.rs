@@ -89,6 +89,7 @@ fn nothing_failed() {
         (200, "RFCF", "response_from_cache_filter"),
         (101, "UC", "via_upstream"),
         (101, "DC", "downstream_remote_disconnect"),
+        (101, "DR", "http2.remote_reset"),
         (404, "-", "direct_response"),
         (0, "-", ""),
         (503, "-", "direct_response"),
@@ -100,6 +101,24 @@ fn nothing_failed() {
     let tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
     let listener = Evidence { layer: Layer::Listener, ..Evidence::default() };
     assert_eq!((named(&tcp), named(&listener)), (None, None));
+}
+
+#[test]
+fn either_side_may_end_a_tunnel() {
+    for (code, flags, details, fails) in [
+        (200, "DC", "downstream_remote_disconnect", false),
+        (200, "DR", "http2.remote_reset", false),
+        (200, "UC", "via_upstream", false),
+        (200, "UR", "upstream_reset_after_response_started{remote_reset}", true),
+        (503, "UF", "upstream_reset_before_response_started{remote_connection_failure}", true),
+        (0, "DC", "downstream_remote_disconnect", true),
+    ] {
+        let mut e = stream(code, flags, details);
+        e.downstream.tunnel = Some(true);
+        assert_eq!(named(&e).is_some(), fails, "{code} {flags} {details}");
+        e.downstream.tunnel = Some(false);
+        assert!(named(&e).is_some(), "{code} {flags} {details}: no tunnel");
+    }
 }
 
 #[test]
@@ -361,13 +380,14 @@ prop_compose! {
         tls_version in words(&["TLSv1.3"]),
         protocol in words(&["HTTP/1.1", "HTTP/2"]),
         grpc in any::<Option<bool>>(),
+        tunnel in any::<Option<bool>>(),
         transport_failure in failure(),
         sni_is_authority in any::<Option<bool>>(),
         certificate_covers_authority in any::<Option<bool>>(),
         listener in optional(&[ListenerKind::Http, ListenerKind::Tls]),
     ) -> crate::evidence::Downstream {
         crate::evidence::Downstream {
-            first_bytes, sni, tls_version, protocol, grpc, transport_failure, sni_is_authority,
+            first_bytes, sni, tls_version, protocol, grpc, tunnel, transport_failure, sni_is_authority,
             certificate_covers_authority, listener,
         }
     }
@@ -430,7 +450,7 @@ proptest! {
     fn every_failure_has_one_verdict(e in evidence()) {
         let verdict = diagnose(&e);
         prop_assert_eq!(&diagnose(&e), &verdict);
-        if e.layer == Layer::Http && e.flags.any_failure() && e.code != Some(101) {
+        if e.layer == Layer::Http && e.flags.any_failure() && !e.is_ended_tunnel() {
             prop_assert!(verdict.is_some());
         }
     }

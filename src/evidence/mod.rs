@@ -63,6 +63,26 @@ pub struct Evidence {
     pub mixer: Option<MixerStatus>,
 }
 
+impl Evidence {
+    /// Whether an accepted request ended in a way that a tunnel may end, too: either side closed it.
+    pub fn ended_like_a_tunnel(&self) -> bool {
+        let other = self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0);
+        self.code.is_some_and(|code| (200..300).contains(&code)) && self.flags.has(TUNNELS_END) && other == 0
+    }
+
+    /// Whether this is a tunnel, by CONNECT or an upgrade, that ended as tunnels do (1.40).
+    pub fn is_ended_tunnel(&self) -> bool {
+        let other = self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0);
+        let upgraded = self.code == Some(101) && other == 0;
+        upgraded || (self.downstream.tunnel == Some(true) && self.ended_like_a_tunnel())
+    }
+}
+
+/// What flags a tunnel's end when nothing is wrong (1.40): a close by either side, or the client's RST_STREAM.
+const TUNNELS_END: Flags = Flags::UPSTREAM_CONNECTION_TERMINATION
+    .and(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
+    .and(Flags::DOWNSTREAM_REMOTE_RESET);
+
 /// From where the evidence was taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Layer {
@@ -113,6 +133,8 @@ pub struct Downstream {
     pub transport_failure: Option<TransportFailure>,
     /// Whether the request is gRPC; asked for only where the upstream broke the protocol.
     pub grpc: Option<bool>,
+    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this.
+    pub tunnel: Option<bool>,
     /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
     pub sni_is_authority: Option<bool>,
     /// Whether this proxy's certificate covers the host of the request's `:authority`.

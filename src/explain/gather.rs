@@ -34,6 +34,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
             protocol: text(Column::Protocol),
             transport_failure: line.get(Column::DownstreamFailure).and_then(TransportFailure::new),
             grpc: line.get(Column::ContentType).map(|kind| kind.starts_with("application/grpc")),
+            tunnel: line.get(Column::Method).map(|method| method == "CONNECT"),
             sni_is_authority: sni_is_authority(line),
             ..Downstream::default()
         },

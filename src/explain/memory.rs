@@ -46,13 +46,14 @@ fn key(line: &Line<'_>, keys: &RandomState) -> u64 {
         match column {
             Column::Time
             | Column::Path
-            | Column::Method
             | Column::RequestId
             | Column::UpstreamHost
             | Column::UpstreamLocal
             | Column::LocalAddress
             | Column::RemoteAddress
             | Column::Attempts => {}
+            // A tunnel may end as it likes; all others are alike.
+            Column::Method => (value == Some("CONNECT")).hash(&mut hasher),
             // Only compared with the server name.
             Column::Authority if line.get(Column::Sni).is_none() => {}
             _ => value.hash(&mut hasher),

@@ -220,6 +220,9 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
             add("%REQUESTED_SERVER_NAME%", vec![Box::new(|e| e.downstream.sni = Some("a".into()))]);
         }
     }
+    if e.downstream.tunnel.is_none() && e.ended_like_a_tunnel() {
+        add("%REQ(:METHOD)%", vec![Box::new(|e| e.downstream.tunnel = Some(true))]);
+    }
     if lacks(Column::DownstreamTls) && e.downstream.tls_version.is_none() {
         let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
         add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);

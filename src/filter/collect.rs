@@ -120,7 +120,7 @@ pub(super) fn http(
         grpc: flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host)),
         ..downstream(host)
     };
-    Evidence {
+    let mut e = Evidence {
         layer: Layer::Http,
         code,
         flags,
@@ -133,7 +133,11 @@ pub(super) fn http(
         mixer: text(host, "metadata\0filter_metadata\0istio.mixer\0status")
             .and_then(|status| MixerStatus::new(&status)),
         ..Evidence::default()
+    };
+    if e.ended_like_a_tunnel() {
+        e.downstream.tunnel = Some(text(host, "request\0method").as_deref() == Some("CONNECT"));
     }
+    e
 }
 
 /// What a stream that succeeded shows: only what is asked of such.

@@ -148,6 +148,18 @@ impl Envoy {
         Ok(samples.into_iter().filter(|s| s.name.starts_with("meshwhy_")).collect())
     }
 
+    /// The VM's gauges and counters that move only when one is made or lost.
+    pub fn vms(&self) -> Result<BTreeMap<String, f64>> {
+        let about = |name: &str| {
+            name.contains("wasm")
+                && (name.contains("runtime") || name.contains("reload") || name.contains("vm_"))
+        };
+        let samples = parse(&self.admin("/stats/prometheus")?).into_iter().filter(|s| about(&s.name));
+        let vms: BTreeMap<_, _> = samples.map(|s| (format!("{} {:?}", s.name, s.labels), s.value)).collect();
+        ensure!(!vms.is_empty() && vms.values().all(|value| *value >= 0.0), "no statistics of the VM");
+        Ok(vms)
+    }
+
     /// Envoy's own log; a scenario's filter must not have crashed in it.
     pub fn own_log(&self) -> String {
         std::fs::read_to_string(self.path("envoy.log")).unwrap_or_default()

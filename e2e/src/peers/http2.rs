@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use anyhow::Result;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::runtime::Builder;
 
@@ -20,6 +20,8 @@ pub enum Http2 {
     Grpc(&'static str),
     /// A gRPC answer with this message, and status 0.
     GrpcSays(&'static [u8]),
+    /// A gRPC stream: sends back whatever comes, then status 0.
+    GrpcEchoes,
     /// A gRPC error as servers send it: the status in the headers, and no body.
     GrpcRefuses(&'static str),
     /// RST_STREAM instead of an answer.
@@ -81,6 +83,11 @@ fn answer(
             let trailers = [("grpc-status".parse()?, HeaderValue::from_static("0"))];
             body.send_trailers(HeaderMap::from_iter(trailers))?;
         }
+        Http2::GrpcEchoes => {
+            let answer = respond.send_response(headers.body(())?, false)?;
+            // A client that leaves is a scenario's own.
+            tokio::spawn(async move { drop(echo(request.into_body(), answer).await) });
+        }
         Http2::GrpcRefuses(status) => {
             respond.send_response(headers.header("grpc-status", status).body(())?, true)?;
         }
@@ -97,4 +104,15 @@ fn answer(
         Http2::GoesAway(_) | Http2::NeverAnswers => return Ok(Some((request, respond))),
     }
     Ok(None)
+}
+
+async fn echo(mut request: RecvStream, mut answer: SendStream<bytes::Bytes>) -> Result<()> {
+    while let Some(part) = request.data().await {
+        let part = part?;
+        request.flow_control().release_capacity(part.len())?;
+        answer.send_data(part, false)?;
+    }
+    let trailers = [("grpc-status".parse()?, HeaderValue::from_static("0"))];
+    answer.send_trailers(HeaderMap::from_iter(trailers))?;
+    Ok(())
 }

@@ -255,7 +255,7 @@ fn connections() -> Vec<Scenario> {
 }
 
 /// Connects, says a word, hears it, and resets.
-fn reset_at_once(places: &Places) -> Result<Seen> {
+pub fn reset_at_once(places: &Places) -> Result<Seen> {
     let mut stream = TcpStream::connect(("127.0.0.1", places.listener("tcp")?))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(b"ping")?;

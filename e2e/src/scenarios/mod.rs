@@ -3,7 +3,7 @@
 mod answer;
 mod client_bytes;
 mod downstream_tls;
-mod healthy;
+pub mod healthy;
 mod limits;
 mod passthrough;
 mod policy;
