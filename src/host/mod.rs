@@ -22,6 +22,8 @@ impl Status {
     pub const SERIALIZATION_FAILURE: Self = Self(3);
     /// There is nothing (yet) in what was asked for.
     pub const EMPTY: Self = Self(7);
+    /// The host can't, or this VM may not.
+    pub const INTERNAL_FAILURE: Self = Self(10);
 }
 
 /// A call's result.

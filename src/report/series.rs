@@ -8,7 +8,7 @@ use crate::catalogue::Cause;
 use crate::concat::concat;
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
-use crate::host::{Host, MetricId, MetricKind, Result};
+use crate::host::{Host, MetricId, MetricKind, Result, Status};
 use crate::prelude::*;
 
 /// What is counted.
@@ -85,12 +85,13 @@ type Hasher = BuildHasherDefault<crate::hash::Fnv>;
 pub struct Series {
     ids: HashMap<Labels, MetricId, Hasher>,
     dropped: Option<MetricId>,
+    refused: bool,
 }
 
 impl Series {
     /// None yet.
     pub const fn new() -> Self {
-        Self { ids: HashMap::with_hasher(Hasher::new()), dropped: None }
+        Self { ids: HashMap::with_hasher(Hasher::new()), dropped: None, refused: false }
     }
 
     /// Adds one; beyond `max` label sets the resource becomes `_other`.
@@ -98,13 +99,16 @@ impl Series {
     /// # Errors
     /// The host's status, when it refuses the metric.
     pub fn count(&mut self, host: &impl Host, mut labels: Labels, max: u32) -> Result<()> {
+        if self.refused {
+            return Ok(());
+        }
         let known = self.ids.contains_key(&labels);
         let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
         if !known && full && !labels.resource.is_empty() {
             OTHER.clone_into(&mut labels.resource);
             let dropped = match self.dropped {
                 Some(id) => id,
-                None => host.define_metric(MetricKind::Counter, dropped_name())?,
+                None => self.define(host, dropped_name())?,
             };
             self.dropped = Some(dropped);
             host.increment(dropped, 1)?;
@@ -112,12 +116,20 @@ impl Series {
         let id = match self.ids.get(&labels) {
             Some(id) => *id,
             None => {
-                let id = host.define_metric(MetricKind::Counter, &labels.stat_name())?;
+                let id = self.define(host, &labels.stat_name())?;
                 self.ids.insert(labels, id);
                 id
             }
         };
         host.increment(id, 1)
+    }
+
+    /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`), and writes an error for every
+    /// attempt: the first is the last.
+    fn define(&mut self, host: &impl Host, name: &str) -> Result<MetricId> {
+        let id = host.define_metric(MetricKind::Counter, name);
+        self.refused = id == Err(Status::INTERNAL_FAILURE);
+        id
     }
 }
 
@@ -134,6 +146,16 @@ mod tests {
             direction: Direction::Outbound,
             resource: resource.to_owned(),
         }
+    }
+
+    #[test]
+    fn where_no_metrics_are_allowed_it_asks_once() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        host.fail_with(Some(Status::INTERNAL_FAILURE));
+        assert!(series.count(&host, labels(""), 4).is_err());
+        host.take_calls();
+        assert!(series.count(&host, labels("VirtualService/ns/x"), 4).is_ok());
+        assert_eq!(host.take_calls().other, 0);
     }
 
     #[test]
