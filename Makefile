@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # Where users will download the module from, for `make manifests`.
 MODULE_URL ?=
+# The namespace of its overlay one-namespace.
+NAMESPACE ?=
 # What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/releases.rs`).
 ENVOY_VERSIONS ?= 1.36 1.37 1.38 1.39 1.40
 # For `make release-check`: the tag to be, and where the image says that its sources are.
@@ -115,12 +117,12 @@ docs: toolchain ## Write docs/causes.md and docs/look-alikes.md anew
 	MESHWHY_BLESS=1 cargo test -p meshwhy --lib catalogue -- --quiet
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
-manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm)
+manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, NAMESPACE=...)
 	@if [ -z '$(MODULE_URL)' ]; then \
 	  echo 'Say where the module will be: make manifests MODULE_URL=https://HOST/meshwhy.wasm' >&2; exit 2; \
 	fi
 	$(say) "Module and manifests"
-	cargo dist manifests --url '$(MODULE_URL)'
+	cargo dist manifests --url '$(MODULE_URL)' $(if $(NAMESPACE),--namespace '$(NAMESPACE)')
 
 clean: ## Remove what was built
 	cargo clean

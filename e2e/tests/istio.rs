@@ -8,7 +8,7 @@ use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{deployment, page, sandbox, stories};
+use e2e::istio::{deployment, overlays, page, sandbox, stories};
 use e2e::registry;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -18,8 +18,10 @@ static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
 /// What the stories of the page told, in the order of the tests.
 static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
-/// The check that needs an image registry.
+/// The checks that need an image registry.
 const OCI: &str = "deployment/oci";
+
+const OCI_OVERLAY: &str = "deployment/overlay/from_image";
 
 type Check = fn(&Rig) -> Result<()>;
 
@@ -29,6 +31,12 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
     (OCI, deployment::oci),
+    ("deployment/overlay/mesh_wide", overlays::mesh_wide),
+    ("deployment/overlay/gateways_only", overlays::gateways_only),
+    ("deployment/overlay/one_namespace", overlays::one_namespace),
+    ("deployment/overlay/log_only", overlays::log_only),
+    ("deployment/overlay/access_logger_only", overlays::access_logger_only),
+    (OCI_OVERLAY, overlays::from_image),
     ("deployment/removed", deployment::removed),
 ];
 
@@ -73,7 +81,8 @@ fn main() -> Result<()> {
         table::check(&played)
     }));
     trials.extend(DEPLOYMENT.iter().map(|(name, check)| {
-        let needs: &[&'static str] = if *name == OCI { &[registry::PACKAGE.0] } else { &[] };
+        let needs: &[&'static str] =
+            if [OCI, OCI_OVERLAY].contains(name) { &[registry::PACKAGE.0] } else { &[] };
         trial(Version::V1_31, name, lacks(needs), check)
     }));
     // A rig is started once for all tests of its version.
@@ -89,7 +98,7 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let part = arguments.filter.as_deref().unwrap_or_default();
     let is_chosen = |name: &str| part.is_empty() || name.contains(part) || part.contains(name);
     let chosen = stories.iter().filter(|s| is_chosen(s.name));
-    let registry = is_chosen(OCI).then_some(registry::PACKAGE);
+    let registry = (is_chosen(OCI) || is_chosen(OCI_OVERLAY)).then_some(registry::PACKAGE);
     let needed: BTreeSet<_> =
         PACKAGES.iter().copied().chain(registry).chain(chosen.flat_map(|s| s.needs.clone())).collect();
     let mut missing: BTreeSet<String> = e2e::tools::install(needed).into_iter().map(str::to_owned).collect();

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::compile::workspace_root;
 use crate::files::{sha256_hex, write_if_changed};
 use crate::image::Origin;
+use crate::manifests::Place;
 
 const USAGE: &str = "\
 usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
@@ -23,7 +24,8 @@ usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256
 
 options: --max-bytes N      refuse a larger module
          --source URL       where the image says that its sources are
-         --revision COMMIT  and their commit";
+         --revision COMMIT  and their commit
+         --namespace NAME   what overlays/one-namespace is for";
 
 /// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
 const DEFAULT_MAX_BYTES: usize = 120_000;
@@ -33,7 +35,7 @@ const DEFAULT_MAX_BYTES: usize = 120_000;
 struct Request {
     max_bytes: usize,
     /// Where users will download the module from, when manifests are wanted.
-    manifests_for: Option<String>,
+    manifests_for: Option<Place>,
     origin: Origin,
 }
 
@@ -74,9 +76,9 @@ fn run(request: &Request) -> Result<()> {
     let files = [("meshwhy.cdx.json", &sbom), ("meshwhy.oci.tar", &image.archive), ("meshwhy.wasm", &module)];
     let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
     write_if_changed(&dist.join("SHA256SUMS"), sums.as_bytes())?;
-    if let Some(url) = &request.manifests_for {
+    if let Some(place) = &request.manifests_for {
         for name in
-            manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), url, &sha256)?
+            manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), place, &sha256)?
         {
             println!("dist/envoyfilter/{name}");
         }
@@ -111,6 +113,7 @@ impl Request {
         let mut request =
             Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, origin: Origin::default() };
         let mut wants_manifests = false;
+        let (mut url, mut namespace) = (None, None);
         let mut arguments = arguments.iter().map(String::as_str);
         while let Some(argument) = arguments.next() {
             match argument {
@@ -121,8 +124,12 @@ impl Request {
                         value.parse().with_context(|| format!("--max-bytes: {value:?} is no number"))?;
                 }
                 "--url" => {
-                    let url = arguments.next().context("--url needs a URL")?;
-                    request.manifests_for = Some(manifests::checked_url(url)?.to_owned());
+                    let value = arguments.next().context("--url needs a URL")?;
+                    url = Some(manifests::checked_url(value)?.to_owned());
+                }
+                "--namespace" => {
+                    let value = arguments.next().context("--namespace needs a name")?;
+                    namespace = Some(manifests::checked_namespace(value)?.to_owned());
                 }
                 "--source" => {
                     request.origin.source =
@@ -135,10 +142,9 @@ impl Request {
                 unknown => bail!("unknown argument {unknown:?}\n{USAGE}"),
             }
         }
-        ensure!(
-            wants_manifests == request.manifests_for.is_some(),
-            "manifests and --url go together\n{USAGE}"
-        );
+        ensure!(wants_manifests == url.is_some(), "manifests and --url go together\n{USAGE}");
+        ensure!(url.is_some() || namespace.is_none(), "--namespace is for manifests\n{USAGE}");
+        request.manifests_for = url.map(|url| Place { url, namespace });
         Ok(request)
     }
 }
@@ -159,7 +165,12 @@ mod tests {
         assert_eq!(parse("").unwrap(), plain());
         assert_eq!(parse("--max-bytes 5").unwrap(), Request { max_bytes: 5, ..plain() });
         let url = "https://example.com/meshwhy.wasm";
-        assert_eq!(parse(&format!("manifests --url {url}")).unwrap().manifests_for.as_deref(), Some(url));
+        let place = |namespace: Option<&str>| {
+            Some(Place { url: url.into(), namespace: namespace.map(str::to_owned) })
+        };
+        assert_eq!(parse(&format!("manifests --url {url}")).unwrap().manifests_for, place(None));
+        let shop = parse(&format!("manifests --namespace shop --url {url}")).unwrap();
+        assert_eq!(shop.manifests_for, place(Some("shop")));
         let origin = parse("--revision abc --source https://example.com/m").unwrap().origin;
         assert_eq!(origin.source.as_deref(), Some("https://example.com/m"));
         assert_eq!(origin.revision.as_deref(), Some("abc"));
@@ -169,6 +180,7 @@ mod tests {
             "manifests",
             "--url https://example.com/a",
             "--source",
+            "--namespace shop",
             "push",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -11,6 +11,23 @@ use crate::files::write_if_changed;
 const PLACEHOLDER_URL: &str = "https://example.com/REPLACE-ME/meshwhy.wasm";
 const PLACEHOLDER_SHA256: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// What the overlay for one namespace has.
+const PLACEHOLDER_NAMESPACE: &str = "\nnamespace: default\n";
+
+/// The name, if a namespace can have it.
+pub fn checked_namespace(name: &str) -> Result<&str> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ensure!(
+        !name.is_empty()
+            && name.len() < 64
+            && !name.starts_with('-')
+            && !name.ends_with('-')
+            && name.bytes().all(fits),
+        "{name:?} is no name of a namespace"
+    );
+    Ok(name)
+}
+
 /// The URL, if Istio would take it and it can't break the YAML it goes into.
 pub fn checked_url(url: &str) -> Result<&str> {
     let scheme = ["https://", "http://", "oci://"].into_iter().find(|scheme| url.starts_with(scheme));
@@ -25,28 +42,55 @@ pub fn checked_url(url: &str) -> Result<&str> {
     Ok(url)
 }
 
-/// Renders each YAML file of one folder into another; tells their names.
-pub fn render_folder(from: &Path, to: &Path, url: &str, sha256: &str) -> Result<Vec<String>> {
+/// What the manifests are rendered for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Where the module is downloaded from.
+    pub url: String,
+    /// The namespace of the overlay for one.
+    pub namespace: Option<String>,
+}
+
+/// Renders each YAML file of one folder into another; tells their names. `base` and the overlays are folders in it; what is in
+/// `monitoring` knows nothing of the module.
+pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.ends_with(".yaml") {
-            continue;
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "monitoring" {
+            let below = render_folder(&path, &to.join(&name), place, sha256)?;
+            names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
+        } else if name.ends_with(".yaml") {
+            let text = fs::read_to_string(&path).with_context(|| format!("read {name}"))?;
+            let rendered = render(&text, &place.url, sha256);
+            let rendered = match &place.namespace {
+                Some(namespace) => {
+                    rendered.replace(PLACEHOLDER_NAMESPACE, &format!("\nnamespace: {namespace}\n"))
+                }
+                None => rendered,
+            };
+            write_if_changed(&to.join(&name), rendered.as_bytes())?;
+            names.push(name);
         }
-        let text = fs::read_to_string(from.join(&name)).with_context(|| format!("read {name}"))?;
-        write_if_changed(&to.join(&name), render(&text, url, sha256).as_bytes())?;
-        names.push(name);
     }
     names.sort();
     Ok(names)
 }
 
 fn render(manifest: &str, url: &str, sha256: &str) -> String {
+    // An image's sha256 is that of its manifest, not of the module in it. For none a WasmPlugin has no line; in Envoy's own
+    // configuration it can't be missing, and Istio's agent takes this word.
+    let is_image = url.starts_with("oci://");
+    let is_plugin = manifest.contains("\nkind: WasmPlugin\n");
     manifest
         .lines()
-        // An image's sha256 is that of its manifest, not of the module in it.
-        .filter(|line| !(url.starts_with("oci://") && line.trim_start().starts_with("sha256:")))
-        .map(|line| line.replace(PLACEHOLDER_URL, url).replace(PLACEHOLDER_SHA256, sha256) + "\n")
+        .filter(|line| !(is_image && is_plugin && line.trim_start().starts_with("sha256:")))
+        .map(|line| match is_image {
+            true => line.replace(&format!("\"{PLACEHOLDER_SHA256}\""), "nil"),
+            false => line.replace(PLACEHOLDER_SHA256, sha256),
+        })
+        .map(|line| line.replace(PLACEHOLDER_URL, url) + "\n")
         .collect()
 }
 
@@ -55,6 +99,8 @@ mod tests {
     use super::*;
 
     const MANIFEST: &str = "\
+kind: Any
+kind: WasmPlugin
 spec:
   url: https://example.com/REPLACE-ME/meshwhy.wasm
   sha256: \"0000000000000000000000000000000000000000000000000000000000000000\"
@@ -64,13 +110,18 @@ spec:
     #[test]
     fn address_and_hash_are_filled_in() {
         let rendered = render(MANIFEST, "http://10.0.0.1:8000/m.wasm", "abc");
+        let rendered = rendered.strip_prefix("kind: Any\nkind: WasmPlugin\n").unwrap();
         assert_eq!(rendered, "spec:\n  url: http://10.0.0.1:8000/m.wasm\n  sha256: \"abc\"\n  type: HTTP\n");
     }
 
     #[test]
     fn an_image_has_a_hash_of_its_own() {
         let rendered = render(MANIFEST, "oci://registry.example/meshwhy:0.1.0", "abc");
+        let rendered = rendered.strip_prefix("kind: Any\nkind: WasmPlugin\n").unwrap();
         assert_eq!(rendered, "spec:\n  url: oci://registry.example/meshwhy:0.1.0\n  type: HTTP\n");
+        let filter =
+            render(&MANIFEST.replace("WasmPlugin", "EnvoyFilter"), "oci://registry.example/m:1", "abc");
+        assert!(filter.contains("\n  sha256: nil\n"), "{filter}");
     }
 
     #[test]
@@ -86,25 +137,50 @@ spec:
     }
 
     #[test]
+    fn only_names_that_kubernetes_takes() {
+        assert_eq!(checked_namespace("shop-1").unwrap(), "shop-1");
+        for name in ["", "-a", "a-", "A", "a b", "a: b", "a\n"] {
+            assert!(checked_namespace(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_namespace_is_filled_in_where_one_is_asked_for() {
+        let folder = std::env::temp_dir().join(format!("meshwhy-manifests-{}", std::process::id()));
+        let place = Place { url: "https://a/b.wasm".into(), namespace: Some("shop".into()) };
+        let from = crate::workspace_root().unwrap().join("envoyfilter");
+        let names = render_folder(&from, &folder, &place, "abc").unwrap();
+        assert!(names.contains(&"base/kustomization.yaml".to_owned()), "{names:?}");
+        let read = |name: &str| fs::read_to_string(folder.join("overlays").join(name)).unwrap();
+        assert!(read("one-namespace/kustomization.yaml").contains("\nnamespace: shop\n"));
+        assert!(!read("gateways-only/kustomization.yaml").contains("shop"));
+        assert!(read("log-only/envoyfilter.yaml").contains("uri: https://a/b.wasm\n"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn checked_in_manifests_have_the_placeholders_wherever_a_module_is_fetched() {
         let folder = crate::workspace_root().unwrap().join("envoyfilter");
+        let overlays = fs::read_dir(folder.join("overlays")).unwrap().map(|entry| entry.unwrap().path());
         let mut fetching = 0;
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                continue;
+        for folder in overlays.chain([folder.clone(), folder.join("base")]) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    continue;
+                }
+                let text = fs::read_to_string(&path).unwrap();
+                let urls = text.matches(&format!(": {PLACEHOLDER_URL}\n")).count();
+                let hashes = text.matches(&format!("sha256: \"{PLACEHOLDER_SHA256}\"\n")).count();
+                assert_eq!(
+                    (urls, hashes),
+                    if text.contains("sha256:") { (1, 1) } else { (0, 0) },
+                    "{}",
+                    path.display()
+                );
+                fetching += urls;
             }
-            let text = fs::read_to_string(&path).unwrap();
-            let urls = text.matches(&format!(": {PLACEHOLDER_URL}\n")).count();
-            let hashes = text.matches(&format!("sha256: \"{PLACEHOLDER_SHA256}\"\n")).count();
-            assert_eq!(
-                (urls, hashes),
-                if text.contains("sha256:") { (1, 1) } else { (0, 0) },
-                "{}",
-                path.display()
-            );
-            fetching += urls;
         }
-        assert_eq!(fetching, 3);
+        assert_eq!(fetching, 4);
     }
 }

@@ -1,5 +1,6 @@
 //! meshwhy on the rig, as users deploy, scrape and remove it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -35,7 +36,7 @@ pub fn deploy(rig: &Rig) -> Result<()> {
 }
 
 /// The built-in provider `envoy` is Istio's default log.
-const BOTH_LOGS: &str = "
+pub(super) const BOTH_LOGS: &str = "
 apiVersion: telemetry.istio.io/v1
 kind: Telemetry
 metadata: {name: both-logs, namespace: default}
@@ -51,7 +52,11 @@ spec:
 
 /// `istioctl validate` accepts every manifest.
 pub fn validates(rig: &Rig) -> Result<()> {
-    let (content, said) = rig.plane.istioctl(&["validate", "-f", "-"], &shipped(rig.version)?)?;
+    valid(rig, &shipped(rig.version)?)
+}
+
+pub(super) fn valid(rig: &Rig, yaml: &str) -> Result<()> {
+    let (content, said) = rig.plane.istioctl(&["validate", "-f", "-"], yaml)?;
     ensure!(content, "{said}");
     // That EnvoyFilter is to be used with care is what it says of each one.
     let others =
@@ -121,12 +126,7 @@ pub fn oci(rig: &Rig) -> Result<()> {
     let url = format!("oci://{}/meshwhy:test", registry.address);
     // The header shows that it is this plugin that answers, not the one it replaces.
     let plugin = manifests::rendered("wasmplugin-http.yaml", &url, &tools::module()?)?
-        .lines()
-        .map(|line| match line.split_once("sha256:") {
-            Some((before, _)) => format!("{before}sha256: {sha256}\n"),
-            None => format!("{line}\n"),
-        })
-        .collect::<String>()
+        .replace(&format!("  url: {url}\n"), &format!("  url: {url}\n  sha256: {sha256}\n"))
         .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
     rig.apply(&plugin)?;
     let told = eventually(|| {
@@ -160,23 +160,32 @@ pub fn removed(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-fn nothing_left(rig: &Rig) -> Result<()> {
+/// No proxy has anything of it any more, and a failure is counted nowhere.
+pub(super) fn nothing_left(rig: &Rig) -> Result<()> {
     // Connections of earlier stories end with the configuration that they began with, and are counted.
     std::thread::sleep(Duration::from_secs(3));
     let before = counters(rig)?;
     for proxy in rig.proxies() {
-        let config: Value = serde_json::from_str(&proxy.admin("/config_dump")?)?;
-        let config = in_force(&config).to_string();
-        for left in ["filters.http.wasm", "filters.network.wasm", "access_loggers.wasm", "meshwhy.listener"] {
-            let near = config.find(left).map(|at| &config[at.saturating_sub(300)..at]);
-            ensure!(near.is_none(), "{} still has {left}: {}", proxy.pod.name, near.unwrap_or_default());
-        }
+        let parts = parts_in(proxy)?;
+        ensure!(parts.is_empty(), "{} still has {parts:?}", proxy.pod.name);
     }
     fail(rig, "client")?;
     let counted = difference(&before, &counters(rig)?);
     ensure!(counted.is_empty(), "still counted: {counted:?}");
     Ok(())
 }
+
+/// What of meshwhy is in a proxy's configuration.
+pub(super) fn parts_in(proxy: &Running) -> Result<BTreeSet<&'static str>> {
+    const PARTS: [&str; 4] = [HTTP_FILTER, NETWORK_FILTER, ACCESS_LOGGER, "meshwhy.listener"];
+    let config: Value = serde_json::from_str(&proxy.admin("/config_dump")?)?;
+    let config = in_force(&config).to_string();
+    Ok(PARTS.into_iter().filter(|part| config.contains(part)).collect())
+}
+
+pub(super) const HTTP_FILTER: &str = "filters.http.wasm";
+pub(super) const NETWORK_FILTER: &str = "filters.network.wasm";
+pub(super) const ACCESS_LOGGER: &str = "access_loggers.wasm";
 
 /// Without the listeners that were replaced, and the plugins that these hold: they drain for 45 s.
 fn in_force(config: &Value) -> Value {
@@ -192,7 +201,7 @@ fn in_force(config: &Value) -> Value {
     }
 }
 
-fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub(super) fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         if let Some(done) = what()? {

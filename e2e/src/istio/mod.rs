@@ -8,6 +8,7 @@ pub mod dns;
 pub mod kube_proxy;
 pub mod manifests;
 pub mod netns;
+pub mod overlays;
 pub mod page;
 pub mod pki;
 pub mod pod;

@@ -144,9 +144,9 @@ pub struct Story {
 /// A counter's labels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
-    pod: String,
+    pub(super) pod: String,
     soft: bool,
-    cause: String,
+    pub(super) cause: String,
     confidence: String,
     direction: String,
     resource: String,

@@ -1,0 +1,85 @@
+//! The overlays of `envoyfilter/`, rendered by kubectl: what each consists of. What they do is told on the rig (`e2e/src/istio/overlays.rs`).
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::istio::manifests::{self, OVERLAYS};
+use e2e::tools::{self, Needed};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+const KUBECTL: Needed = ("kubectl", "kubernetes-client");
+const URL: &str = "https://files.test/meshwhy.wasm";
+
+/// Each overlay's namespace and resources.
+const EXPECTED: &[(&str, &str, &[&str])] = &[
+    (
+        "mesh-wide",
+        "istio-system",
+        &[
+            "EnvoyFilter/meshwhy-passthrough",
+            "Telemetry/meshwhy",
+            "WasmPlugin/meshwhy-connection",
+            "WasmPlugin/meshwhy-http",
+        ],
+    ),
+    (
+        "gateways-only",
+        "istio-system",
+        &["Telemetry/meshwhy", "WasmPlugin/meshwhy-connection", "WasmPlugin/meshwhy-http"],
+    ),
+    (
+        "one-namespace",
+        "default",
+        &[
+            "EnvoyFilter/meshwhy-passthrough",
+            "Telemetry/meshwhy",
+            "WasmPlugin/meshwhy-connection",
+            "WasmPlugin/meshwhy-http",
+        ],
+    ),
+    ("log-only", "istio-system", &["EnvoyFilter/meshwhy-log-only", "Telemetry/meshwhy"]),
+    (
+        "access-logger-only",
+        "istio-system",
+        &["EnvoyFilter/meshwhy-access-log", "EnvoyFilter/meshwhy-access-log-http"],
+    ),
+];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let missing = if arguments.list { BTreeSet::new() } else { tools::install([KUBECTL]) };
+    let lacks = (!missing.is_empty()).then_some(KUBECTL.0);
+    let trials = EXPECTED.iter().map(|(name, namespace, resources)| {
+        let check = move || check(name, namespace, resources).map_err(|e| Failed::from(format!("{e:#}")));
+        tools::unless_lacking(Trial::test(format!("overlay/{name}"), check), lacks)
+    });
+    let all = Trial::test("every_overlay_is_looked_at", || {
+        let looked_at: Vec<&str> = EXPECTED.iter().map(|(name, ..)| *name).collect();
+        if looked_at == OVERLAYS { Ok(()) } else { Err(Failed::from(format!("{OVERLAYS:?}"))) }
+    });
+    libtest_mimic::run(&arguments, trials.chain([all]).collect()).exit();
+}
+
+fn check(name: &str, namespace: &str, expected: &[&str]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let module = folder.path().join("module");
+    std::fs::write(&module, "a module")?;
+    let overlay = manifests::overlay(name, URL, &module, folder.path())?;
+    let output =
+        Command::new(tools::program(KUBECTL.0, KUBECTL.1)?).arg("kustomize").arg(overlay).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rendered = String::from_utf8(output.stdout)?;
+    ensure!(!rendered.contains("REPLACE-ME") && !rendered.contains("0000000000"), "{rendered}");
+    let mut resources = BTreeSet::new();
+    for document in rendered.split("\n---\n") {
+        let resource: Value = serde_norway::from_str(document)?;
+        let metadata = &resource["metadata"];
+        ensure!(metadata["namespace"] == namespace, "{metadata}");
+        let kind = resource["kind"].as_str().context("no kind")?;
+        resources.insert(format!("{kind}/{}", metadata["name"].as_str().context("no name")?));
+    }
+    ensure!(resources.iter().eq(expected), "{resources:?}");
+    Ok(())
+}
