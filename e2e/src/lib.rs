@@ -3,6 +3,7 @@
 //! A [`scenario::Scenario`] is data: the configuration, who serves, who asks, and the triple that is
 //! expected: what the client got, what the access log says, what the counters say.
 
+pub mod access_logs;
 pub mod agreement;
 pub mod bench;
 pub mod chaos;

@@ -8,7 +8,7 @@ use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{deployment, overlays, page, sandbox, stories};
+use e2e::istio::{access_logs, deployment, overlays, page, sandbox, stories};
 use e2e::registry;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -31,6 +31,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
     (OCI, deployment::oci),
+    ("deployment/access_logs", access_logs::check),
     ("deployment/overlay/mesh_wide", overlays::mesh_wide),
     ("deployment/overlay/gateways_only", overlays::gateways_only),
     ("deployment/overlay/one_namespace", overlays::one_namespace),

@@ -4,6 +4,15 @@ use super::Format;
 
 /// The newest first: a line that fits one of them fits no other, for they differ in the number of columns behind the flags.
 const TEXTS: &[&str] = &[
+    // `meshwhy-text` of `envoyfilter/mesh-config.yaml`.
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
+     %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
+     %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
+     \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
+     %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
+     %ROUTE_NAME% %FILTER_STATE(wasm.meshwhy.cause:PLAIN)% %FILTER_STATE(wasm.meshwhy.confidence:PLAIN)% \
+     %FILTER_STATE(wasm.meshwhy.side:PLAIN)% %FILTER_STATE(wasm.meshwhy.resource:PLAIN)% \
+     \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\"",
     // Istio 1.9 and later (`EnvoyTextLogFormat`).
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \

@@ -68,6 +68,15 @@ fn filled(file: &Path, url: &str, module: &Path) -> Result<String> {
         .collect())
 }
 
+/// `telemetry.yaml` with the filter that it has as a comment.
+pub fn diagnosed_only() -> Result<Value> {
+    let text = fs::read_to_string(shipped().join("base/telemetry.yaml"))?;
+    let (before, filter) =
+        text.split_once("      # filter:").context("telemetry.yaml has no filter to uncomment")?;
+    let filter = filter.replace("      # ", "      ");
+    Ok(serde_norway::from_str(&format!("{before}      filter:{filter}"))?)
+}
+
 /// The `meshConfig` of `mesh-config.yaml`, as Helm would pass it on.
 pub fn mesh_config() -> Result<Value> {
     let text = fs::read_to_string(root().join("envoyfilter/mesh-config.yaml"))?;

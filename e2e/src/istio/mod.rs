@@ -1,6 +1,7 @@
 //! A real Istio on one machine: a Kubernetes API server, istiod, and pods as network namespaces with
 //! interception, sidecars and gateways, all inside [`sandbox`]es that leave nothing behind.
 
+pub mod access_logs;
 pub mod control_plane;
 pub mod demo;
 pub mod deployment;

@@ -1,7 +1,7 @@
 //! Hand-made servers, for misbehaviour that no real server shows on demand.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub enum Habit {
 /// A running one; ends when dropped.
 #[derive(Debug)]
 pub struct Misbehaving {
-    port: u16,
+    address: SocketAddr,
     ended: Arc<AtomicBool>,
     _held: Option<(TcpListener, Vec<TcpStream>)>,
 }
@@ -65,8 +65,16 @@ impl Misbehaving {
 
     /// Starts one that does this with every connection, each in a thread of its own.
     pub fn serving(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let (port, ended) = (listener.local_addr()?.port(), Arc::new(AtomicBool::new(false)));
+        Self::serving_at(SocketAddr::from(([127, 0, 0, 1], 0)), serve)
+    }
+
+    /// The same at this address.
+    pub fn serving_at(
+        address: SocketAddr,
+        serve: impl Fn(TcpStream) + Clone + Send + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let (address, ended) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
         let stop = Arc::clone(&ended);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -77,7 +85,7 @@ impl Misbehaving {
                 std::thread::spawn(move || serve(stream));
             }
         });
-        Ok(Self { port, ended, _held: None })
+        Ok(Self { address, ended, _held: None })
     }
 
     fn with_full_queue() -> Result<Self> {
@@ -87,16 +95,12 @@ impl Misbehaving {
         rustix::net::listen(&listener, 0)?;
         let quickly = Duration::from_millis(100);
         let held: Vec<_> = (0..4).map_while(|_| TcpStream::connect_timeout(&address, quickly).ok()).collect();
-        Ok(Self {
-            port: address.port(),
-            ended: Arc::new(AtomicBool::new(false)),
-            _held: Some((listener, held)),
-        })
+        Ok(Self { address, ended: Arc::new(AtomicBool::new(false)), _held: Some((listener, held)) })
     }
 
     /// Where it listens.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 }
 
@@ -104,8 +108,7 @@ impl Drop for Misbehaving {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         // Wakes the accepting thread.
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
-        let _ = TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(50));
     }
 }
 

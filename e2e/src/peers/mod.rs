@@ -1,6 +1,7 @@
 //! Servers around the proxy: real ones, and hand-made ones for what no real server does.
 
 mod http2;
+pub mod log_receiver;
 mod misbehaving;
 pub mod process;
 mod ratelimit;
