@@ -50,9 +50,8 @@ pub fn check(rig: &Rig) -> Result<()> {
         .apply(&services)
         .and_then(|()| rig.apply(&telemetry.to_string()))
         .and_then(|()| told_by_each(rig, &receiver));
-    rig.delete(&services)?;
-    deployment::deploy(rig)?;
-    told
+    let restored = rig.delete(&services).and_then(|()| deployment::deploy(rig));
+    told.and(restored)
 }
 
 fn told_by_each(rig: &Rig, receiver: &LogReceiver) -> Result<()> {

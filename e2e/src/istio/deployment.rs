@@ -160,18 +160,23 @@ pub fn removed(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-/// No proxy has anything of it any more, and a failure is counted nowhere.
-pub(super) fn nothing_left(rig: &Rig) -> Result<()> {
+fn nothing_left(rig: &Rig) -> Result<()> {
     // Connections of earlier stories end with the configuration that they began with, and are counted.
     std::thread::sleep(Duration::from_secs(3));
     let before = counters(rig)?;
+    no_parts_left(rig)?;
+    fail(rig, "client")?;
+    let counted = difference(&before, &counters(rig)?);
+    ensure!(counted.is_empty(), "still counted: {counted:?}");
+    Ok(())
+}
+
+/// No proxy has anything of it any more.
+pub(super) fn no_parts_left(rig: &Rig) -> Result<()> {
     for proxy in rig.proxies() {
         let parts = parts_in(proxy)?;
         ensure!(parts.is_empty(), "{} still has {parts:?}", proxy.pod.name);
     }
-    fail(rig, "client")?;
-    let counted = difference(&before, &counters(rig)?);
-    ensure!(counted.is_empty(), "still counted: {counted:?}");
     Ok(())
 }
 

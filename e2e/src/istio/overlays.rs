@@ -1,7 +1,7 @@
 //! The overlays of `envoyfilter/`: each applied, told apart by which proxies have what and say what, and removed without a trace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,7 +11,7 @@ use super::manifests;
 use super::netns::HOST;
 use super::pod::Running;
 use super::rig::{MODULE_URL, Rig};
-use super::story::{counters, difference};
+use super::story::{Counted, counters, difference};
 use crate::registry::{self, Registry};
 use crate::tools;
 
@@ -125,29 +125,51 @@ fn check_from(rig: &Rig, name: &str, url: &str, expected: Effect) -> Result<()> 
     let removed = rig
         .plane
         .kubectl(&["delete", "--ignore-not-found", "--wait=false", "-k", path(&folder)?], "")
-        .and_then(|_| rig.delete(GATEWAY))
-        .and_then(|()| deployment::nothing_left(rig));
-    deployment::deploy(rig)?;
+        .and_then(|_| rig.settle())
+        .and_then(|()| nothing_left(rig));
+    let restored = rig.delete(GATEWAY).and_then(|()| deployment::deploy(rig));
     let effect = played?;
     removed.context("after kubectl delete -k")?;
+    restored?;
     ensure!(effect == expected, "{effect:#?}\nexpected: {expected:#?}");
     Ok(())
 }
 
-fn path(folder: &PathBuf) -> Result<&str> {
+fn path(folder: &Path) -> Result<&str> {
     folder.to_str().context("a path that is no text")
 }
 
-fn play(rig: &Rig, folder: &PathBuf, expected: &Effect) -> Result<Effect> {
+/// Asks for what is broken, at the client's sidecar and at the gateway.
+fn ask(rig: &Rig) -> Result<()> {
+    for (pod, url) in [("client", "http://legacy:81/"), ("outside", "http://httpbin.example.com/")] {
+        let seen = rig.pod(pod)?.exec(&["curl", "-si", "-m", "5", url])?;
+        ensure!(seen.status == Some(503), "{pod} got {seen:?}");
+    }
+    Ok(())
+}
+
+fn nothing_left(rig: &Rig) -> Result<()> {
+    deployment::no_parts_left(rig)?;
+    let before = counters(rig)?;
+    ask(rig)?;
+    let counted = counted_since(rig, &before)?;
+    ensure!(counted.is_empty(), "still counted: {counted:?}");
+    Ok(())
+}
+
+/// Where the cause was counted; what connections of earlier stories end as is not looked at.
+fn counted_since(rig: &Rig, before: &BTreeMap<Counted, u64>) -> Result<Pods> {
+    let new = difference(before, &counters(rig)?);
+    Ok(new.into_keys().filter(|counted| counted.cause == CAUSE).map(|counted| counted.pod).collect())
+}
+
+fn play(rig: &Rig, folder: &Path, expected: &Effect) -> Result<Effect> {
     rig.plane.kubectl(&["apply", "-k", path(folder)?], "")?;
     rig.apply(GATEWAY)?;
     let before = counters(rig)?;
     let marks: BTreeMap<String, usize> =
         rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), proxy.output().len())).collect();
-    for (pod, url) in [("client", "http://legacy:81/"), ("outside", "http://httpbin.example.com/")] {
-        let seen = rig.pod(pod)?.exec(&["curl", "-si", "-m", "5", url])?;
-        ensure!(seen.status == Some(503), "{pod} got {seen:?}");
-    }
+    ask(rig)?;
     let logged = || -> Pods {
         let told = |proxy: &&Running| {
             let output = proxy.output();
@@ -157,10 +179,7 @@ fn play(rig: &Rig, folder: &PathBuf, expected: &Effect) -> Result<Effect> {
         };
         rig.proxies().filter(told).map(|proxy| proxy.pod.name.to_owned()).collect()
     };
-    let counted = || -> Result<Pods> {
-        let new = difference(&before, &counters(rig)?);
-        Ok(new.into_keys().filter(|counted| counted.cause == CAUSE).map(|counted| counted.pod).collect())
-    };
+    let counted = || counted_since(rig, &before);
     // What is missing is compared below.
     let _ = eventually(|| Ok((logged() == expected.logged && counted()? == expected.counted).then_some(())));
     // Envoy writes its access log once a second: who speaks out of turn has done so by then.
