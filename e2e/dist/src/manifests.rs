@@ -96,6 +96,8 @@ fn render(manifest: &str, url: &str, sha256: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const MANIFEST: &str = "\
@@ -182,5 +184,24 @@ spec:
             }
         }
         assert_eq!(fetching, 4);
+    }
+
+    #[test]
+    fn log_only_keeps_metrics_from_the_module_and_nothing_else() {
+        let root = crate::workspace_root().unwrap();
+        let overlay =
+            fs::read_to_string(root.join("envoyfilter/overlays/log-only/envoyfilter.yaml")).unwrap();
+        let allowed: BTreeSet<&str> = overlay
+            .lines()
+            .filter_map(|line| line.trim().strip_suffix(": {}"))
+            .filter(|name| *name != "ads")
+            .collect();
+        let host = fs::read_to_string(root.join("src/host/raw.rs")).unwrap();
+        let (_, calls) = host.split_once("unsafe extern \"C\" {").unwrap();
+        let (calls, _) = calls.split_once("\n}").unwrap();
+        let calls = calls.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split('(').next());
+        let calls = calls.filter(|name| !name.ends_with("_metric"));
+        let callbacks = crate::module::KEPT_EXPORTS.into_iter().filter(|name| name.starts_with("proxy_on_"));
+        assert_eq!(allowed, calls.chain(callbacks).collect());
     }
 }
