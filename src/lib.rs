@@ -30,4 +30,6 @@ mod prelude;
 pub mod report;
 #[cfg(target_arch = "wasm32")]
 mod shell;
+#[cfg(any(target_arch = "wasm32", test))]
+mod streams;
 pub mod wire;

@@ -9,23 +9,19 @@
 
 use alloc::boxed::Box;
 use core::cell::RefCell;
-use core::hash::BuildHasherDefault;
 use core::panic::PanicInfo;
-
-use hashbrown::HashMap;
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
 use crate::host::raw::Proxy;
 use crate::prelude::*;
 use crate::report::Series;
-
-type Hasher = BuildHasherDefault<crate::hash::Fnv>;
+use crate::streams::Streams;
 
 /// What one VM (one worker thread) holds.
 struct Worker {
     plugins: Plugins,
-    streams: HashMap<u32, Stream, Hasher>,
+    streams: Streams<Stream>,
     series: Series,
 }
 
@@ -51,7 +47,7 @@ unsafe impl<T> Sync for OneThread<T> {}
 
 static WORKER: OneThread<Worker> = OneThread(RefCell::new(Worker {
     plugins: Plugins(Vec::new()),
-    streams: HashMap::with_hasher(Hasher::new()),
+    streams: Streams::new(),
     series: Series::new(),
 }));
 
@@ -89,7 +85,7 @@ impl Plugins {
 
 impl Worker {
     fn stream(&mut self, context: u32) -> Option<(&mut Kind, &mut Plugin, &mut Series)> {
-        let stream = self.streams.get_mut(&context)?;
+        let stream = self.streams.get_mut(context)?;
         let plugin = self.plugins.get_mut(stream.plugin)?;
         Some((&mut stream.kind, plugin, &mut self.series))
     }
@@ -106,7 +102,7 @@ impl Worker {
 
     /// The plugin is looked up for errors only: nearly all responses are none.
     fn on_response_headers(&mut self, context: u32, end_of_stream: bool) {
-        let Some(stream) = self.streams.get_mut(&context) else { return };
+        let Some(stream) = self.streams.get_mut(context) else { return };
         let plugin = stream.plugin;
         match &mut stream.kind {
             Kind::Http(http) => {
@@ -125,13 +121,13 @@ impl Worker {
     }
 
     fn on_response_body(&mut self, context: u32, end_of_stream: bool) {
-        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(&context) {
+        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(context) {
             http.on_response_body(&Proxy, end_of_stream);
         }
     }
 
     fn on_log(&mut self, context: u32) {
-        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get(&context)
+        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(context)
             && http.passed_whole()
         {
             return;
@@ -223,7 +219,7 @@ pub extern "C" fn proxy_on_log(context: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_delete(context: u32) {
     with_worker(|worker| {
-        if worker.streams.remove(&context).is_none() {
+        if !worker.streams.remove(context) {
             worker.plugins.remove(context);
         }
     });
