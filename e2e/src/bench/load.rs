@@ -45,6 +45,9 @@ pub(super) const LOADS: &[Load] = &[
     Load { name: "proxied HTTP/1.1, all failures", failing: 100, ..PROXIED },
 ];
 
+/// New connections at the same time; the server behind takes 256.
+const AT_ONCE: usize = 50;
+
 /// What fails, in turn: no route, nobody listens, no endpoint, the application's own error.
 const FAILURES: [&str; 4] = ["/nowhere", "/refused", "/empty", "/error"];
 
@@ -61,12 +64,19 @@ impl Load {
             let path = failures.next().filter(|_| fails).unwrap_or(&"/ok");
             let _ = writeln!(urls, "{scheme}://127.0.0.1:{port}{path}");
         }
-        let clients = if self.reconnects { requests } else { 4 };
-        let mut arguments = vec!["-c".to_owned(), clients.to_string()];
-        if !self.http2 {
-            arguments.push("--h1".into());
+        let play = |requests: usize| {
+            let clients = if self.reconnects { requests } else { 4 };
+            let mut arguments = vec!["-c".to_owned(), clients.to_string()];
+            if !self.http2 {
+                arguments.push("--h1".into());
+            }
+            h2load(&urls, requests, &arguments).map(drop)
+        };
+        if !self.reconnects {
+            return cpu_of(envoy, requests, || play(requests));
         }
-        cpu_of(envoy, requests, || h2load(&urls, requests, &arguments).map(drop))
+        let batches = requests.div_ceil(AT_ONCE);
+        cpu_of(envoy, batches * AT_ONCE, || (0..batches).try_for_each(|_| play(AT_ONCE)))
     }
 }
 

@@ -56,7 +56,10 @@ pub fn run(effort: &Effort) -> Result<String> {
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
     for load in LOADS.iter().filter(wanted) {
         eprintln!("{}", load.name);
-        rows.extend(measure(load, &variants, effort)?);
+        let measured = measure(load, &variants, effort)?;
+        // It takes long: what is known is not lost with what fails later.
+        eprintln!("{}", table::costs(&measured));
+        rows.extend(measured);
     }
     let mut out = table::costs(&rows);
     if effort.only.is_some() {
