@@ -56,7 +56,7 @@ pub fn check_silence(log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same cause at most as sure, or a more general one less sure, or nothing.
+/// What agrees, or nothing.
 fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
     let finding = match reading {
         Reading::Failed(_, finding) => finding,
@@ -64,24 +64,22 @@ fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
         other => bail!("not read: {other:?}"),
     };
     let Some(told) = told else { bail!("the filter said nothing, the tool says {}", said(finding)) };
-    let agrees = if finding.cause == told.cause {
-        finding.confidence <= told.confidence
-    } else {
-        let listed = finding.alternatives.is_empty() || finding.alternatives.contains(&told.cause);
-        let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
-        is_broader(finding.cause, told.cause) && listed && !surer
-    };
-    ensure!(
-        agrees,
-        "the filter said {} {}, the tool says {}",
-        told.cause.id(),
-        told.confidence.id(),
-        said(finding)
-    );
+    ensure!(agrees(finding, told), "the filter said {told:?}, the tool says {}", said(finding));
     Ok(())
 }
 
-fn said(finding: &Finding) -> String {
+/// The same cause at most as sure, or a more general one less sure.
+pub fn agrees(finding: &Finding, told: Told) -> bool {
+    if finding.cause == told.cause {
+        return finding.confidence <= told.confidence;
+    }
+    let listed = finding.alternatives.is_empty() || finding.alternatives.contains(&told.cause);
+    let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
+    is_broader(finding.cause, told.cause) && listed && !surer
+}
+
+/// A finding in a few words.
+pub fn said(finding: &Finding) -> String {
     let others: Vec<&str> = finding.alternatives.iter().map(|cause| cause.id()).collect();
     format!("{} {}, or {others:?}", finding.cause.id(), finding.confidence.id())
 }

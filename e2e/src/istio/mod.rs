@@ -6,6 +6,7 @@ pub mod control_plane;
 pub mod demo;
 pub mod deployment;
 pub mod dns;
+pub mod explained;
 pub mod kube_proxy;
 pub mod manifests;
 pub mod netns;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::page;
 use super::programs::Version;
 use super::rig::Rig;
+use super::{explained, page};
 use crate::client::Seen;
 use crate::tools::Needed;
 
@@ -145,9 +145,9 @@ pub struct Story {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
     pub(super) pod: String,
-    soft: bool,
+    pub(super) soft: bool,
     pub(super) cause: String,
-    confidence: String,
+    pub(super) confidence: String,
     direction: String,
     resource: String,
 }
@@ -367,7 +367,7 @@ impl Story {
             eprintln!("{}: the mistake was not in force, and is made again: {told}", self.name);
             told = self.play(rig)?;
         }
-        self.compare(&told).with_context(|| told.to_string())?;
+        self.compare(&told).and_then(|()| explained::check(&told)).with_context(|| told.to_string())?;
         Ok(told)
     }
 
@@ -426,8 +426,9 @@ impl Story {
         loop {
             let lines = lines_since(rig, &marks);
             let counted = difference(&before, &counters(rig)?);
-            let complete =
-                Instant::now() > earliest && lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty());
+            let complete = Instant::now() > earliest
+                && lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty())
+                && lines.values().all(explained::is_whole);
             let told = Told { seen: seen.clone(), lines, counted, analyze: analyze.clone() };
             if (complete && self.compare(&told).is_ok()) || Instant::now() > deadline {
                 return Ok(told);

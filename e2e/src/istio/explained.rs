@@ -1,0 +1,65 @@
+//! `meshwhy explain` on the default access logs of a story: it agrees with what the filter said there, or says less.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result, ensure};
+use meshwhy::explain::{Column, Finding, Line, Reader, Reading};
+
+use super::story::{Lines, Told};
+use crate::agreement;
+
+/// What Istio's default log and meshwhy's show of the same stream or connection alike.
+type Key = Vec<String>;
+
+/// Compares every line of every proxy.
+pub fn check(told: &Told) -> Result<()> {
+    for (pod, lines) in &told.lines {
+        let counted = told.counted.keys().filter(|counted| counted.pod == *pod && !counted.soft);
+        let counted: Vec<_> = counted.filter_map(|c| agreement::Told::new(&c.cause, &c.confidence)).collect();
+        check_pod(lines, &counted).with_context(|| pod.clone())?;
+    }
+    Ok(())
+}
+
+/// Whether each stream has its lines in both logs by now.
+pub fn is_whole(lines: &Lines) -> bool {
+    lines.text.len() >= lines.json.len()
+}
+
+fn check_pod(lines: &Lines, counted: &[agreement::Told]) -> Result<()> {
+    let reader = Reader::new(Vec::new());
+    let mut told: HashMap<Key, Vec<agreement::Told>> = HashMap::new();
+    for json in &lines.json {
+        if let (Some(line), Some(verdict)) = (of_line(&reader, &json.to_string())?.0, agreement::told(json)) {
+            told.entry(key(&line)).or_default().push(verdict);
+        }
+    }
+    // What stands in no access log, an access logger said.
+    let logged: Vec<_> = told.values().flatten().copied().collect();
+    let elsewhere: Vec<_> = counted.iter().filter(|verdict| !logged.contains(verdict)).copied().collect();
+    for text in &lines.text {
+        let (Some(line), Some(finding)) = of_line(&reader, text)? else { continue };
+        let verdicts = told.get(&key(&line)).unwrap_or(&elsewhere);
+        ensure!(
+            verdicts.iter().any(|verdict| agreement::agrees(&finding, *verdict)),
+            "explain: the filter said {verdicts:?}, the tool says {} of {text}",
+            agreement::said(&finding)
+        );
+    }
+    Ok(())
+}
+
+fn of_line(reader: &Reader, text: &str) -> Result<(Option<Line<'static>>, Option<Finding>)> {
+    match reader.read_all(text.as_bytes()) {
+        Reading::Failed(line, finding) => Ok((Some(*line), Some(*finding))),
+        Reading::Fine(line) => Ok((line.map(|line| *line), None)),
+        other => anyhow::bail!("explain: {other:?} {text}"),
+    }
+}
+
+fn key(line: &Line<'_>) -> Key {
+    [Column::Time, Column::RequestId, Column::RemoteAddress, Column::Code, Column::Flags, Column::Details]
+        .iter()
+        .map(|column| line.get(*column).unwrap_or_default().to_owned())
+        .collect()
+}
