@@ -27,7 +27,10 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
         ],
         // It was blocked, perhaps because it didn't fit what was declared.
         Cause::EgressBlocked => &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort, Cause::Http10Client],
-        Cause::UpstreamReset => &[Cause::DestinationRuleTlsConflict, Cause::DoubleTls],
+        // Perhaps because of what it was sent.
+        Cause::UpstreamReset => {
+            &[Cause::DestinationRuleTlsConflict, Cause::DoubleTls, Cause::TlsOnPlaintextPort]
+        }
         Cause::UpstreamProtocolError => &[Cause::Http10Upstream, Cause::Http2ToHttp1Upstream],
         Cause::UpstreamTlsFailed => &[
             Cause::UpstreamExpectsTls,

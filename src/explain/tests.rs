@@ -79,6 +79,8 @@ fn what_the_log_cannot_show_lowers_the_confidence() {
         ),
         (r#"504 UT response_timeout - "-""#, "upstream_timeout", "certain"),
         (r#"500 - via_upstream - "-""#, "application_error", "likely"),
+        // Perhaps another proxy's words.
+        (r#"503 - via_upstream - "-""#, "application_error", "possible"),
         (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "certain"),
         (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),
     ] {
@@ -91,6 +93,14 @@ fn without_first_bytes_a_codec_error_is_only_that() {
     let line = r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 400 DPE http1.codec_error - "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#;
     let (_, finding) = failed(line);
     assert_eq!((finding.cause, finding.confidence), (Cause::InvalidHttpRequest, Confidence::Possible));
+    assert!(finding.alternatives.contains(&Cause::TlsOnPlaintextPort));
+}
+
+#[test]
+fn who_is_reset_on_the_default_chain_may_have_sent_tls_to_an_http_port() {
+    let line = r#"[2026-11-21T11:32:40.230Z] "- - -" 0 UR - - "-" 517 0 3 - "-" "-" "-" "-" "10.96.0.12:80" PassthroughCluster 10.89.0.11:60114 10.96.0.12:80 10.89.0.11:60100 orders -"#;
+    let (_, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamReset, Confidence::Possible));
     assert!(finding.alternatives.contains(&Cause::TlsOnPlaintextPort));
 }
 

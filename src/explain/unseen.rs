@@ -5,7 +5,8 @@ use super::{Column, Finding, Line, Source, gather, is_broader};
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict, diagnose};
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, TransportFailure,
+    ClusterName, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Page,
+    TransportFailure,
 };
 use crate::report::Report;
 use crate::wire::{FirstBytes, Protocol};
@@ -230,6 +231,10 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
     if matches!(e.details.name(), "route_not_found" | "direct_response" | "") {
         no_route(e, line, add);
     }
+    // Whether the error page is another proxy's is in no log.
+    if e.details.via_upstream() && matches!(e.code, Some(502 | 503)) {
+        add("meshwhy's http role", vec![Box::new(|e| e.answer.page = Some(Page::ProxyReply))]);
+    }
     // A body that broke off: whether it was shorter than its length said is in no log.
     if e.details.name() == "upstream_reset_after_response_started" || e.details.is_empty() {
         let cut_short: Change = Box::new(|e| (e.answer.promised, e.answer.passed) = (Some(2), Some(1)));
@@ -264,8 +269,9 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
         let denied = "rbac_access_denied_matched_policy[none]";
         add("%CONNECTION_TERMINATION_DETAILS%", vec![Box::new(move |e| e.termination = Some(denied.into()))]);
     }
-    let black_hole = e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole());
-    if black_hole && (lacks(Column::FilterChain) || e.filter_chain.as_deref() == Some(FALL_THROUGH)) {
+    // Istio's default chain leads to either.
+    let undeclared = e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole() || c.is_passthrough());
+    if undeclared && (lacks(Column::FilterChain) || e.filter_chain.as_deref() == Some(FALL_THROUGH)) {
         add("%FILTER_CHAIN_NAME%", fell_through(lacks(Column::DownstreamFailure)));
     }
     if lacks(Column::Cluster) {
