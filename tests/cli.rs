@@ -180,6 +180,78 @@ fn bytes_that_are_no_text_in_a_header_do_no_harm() {
 }
 
 #[test]
+fn a_line_that_is_no_log_is_shown_without_its_query() {
+    let output = fed(&["explain"], b"GET /a?token=SECRET HTTP/1.1 \"/b?x=SECRET\" 200\r\n");
+    assert!(err(&output).contains("standard input:1: GET /a HTTP/1.1 '/b' 200\n"), "{}", err(&output));
+}
+
+#[test]
+fn nobody_may_be_listening() {
+    for (arguments, code) in [
+        (&["explain", "istio.log", "no-such-file"][..], 2),
+        (&["explain", "istio.log"], 1),
+        (&["correlate", "gateway.log", "reviews.log"], 1),
+        (&["check", "no-such-file"], 2),
+    ] {
+        // A pipe that nobody reads any more.
+        let mut child = meshwhy(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    for arguments in [
+        &["explain", "istio.log"][..],
+        &["explain", "--summary", "istio.log"],
+        &["correlate", "gateway.log", "reviews.log"],
+        &["causes"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = meshwhy(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} {}", err(&output));
+        assert!(err(&output).contains("No space left"), "{arguments:?} {}", err(&output));
+    }
+}
+
+#[test]
+fn proxies_that_cannot_be_read_do_not_keep_the_others_from_being_joined() {
+    let output = run(&["correlate", ".", "no-such-file", "gateway.log", "reviews.log"]);
+    let says = err(&output);
+    assert!(says.contains("is a directory") && says.contains("no-such-file"), "{says}");
+    assert!(out(&output).contains("here it began"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_file_that_disappears_while_it_is_followed_may_come_back() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-gone-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, told) = (folder.join("access.log"), folder.join("told"));
+    let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
+        .stdout(std::fs::File::create(&told).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    for count in 1..=2 {
+        std::fs::write(&log, format!("{TIMEOUT}\n")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+            assert!(Instant::now() < deadline, "not {count} failures");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::remove_file(&log).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_pipe_that_stays_open_is_told_line_by_line() {
     let mut child =
         meshwhy(&["explain", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -17,7 +17,7 @@ macro_rules! columns {
 
             /// The column that logs in JSON have under this key: Istio's default, ours, and Envoy's operators in lower case.
             pub(super) fn of_key(key: &str) -> Option<Self> {
-                match key { $($($key)|* => Some(Self::$variant),)* _ => None }
+                match key { $($($key => Some(Self::$variant),)*)* _ => None }
             }
         }
     };
@@ -78,6 +78,15 @@ columns! {
         ["DOWNSTREAM_TLS_VERSION" "CEL(CONNECTION.TLS_VERSION)"] ["downstream_tls_version"],
     UpstreamTls "TLS version towards the upstream."
         ["UPSTREAM_TLS_VERSION" "CEL(UPSTREAM.TLS_VERSION)"] ["upstream_tls_version"],
+    GrpcStatus "gRPC's status, which Envoy makes up where there is none."
+        ["GRPC_STATUS" "GRPC_STATUS_NUMBER" "GRPC_STATUS(CAMEL_STRING)" "GRPC_STATUS(SNAKE_STRING)" "GRPC_STATUS(NUMBER)"]
+        ["grpc_status" "grpc_status_number"],
+    GrpcTrailer "gRPC's status in the answer's trailers."
+        ["TRAILER(GRPC-STATUS)"] [],
+    GrpcHeader "gRPC's status in the answer's headers."
+        ["RESP(GRPC-STATUS)"] [],
+    Duration "How long it lived, in milliseconds."
+        ["DURATION"] ["duration"],
     Attempts "Number of attempts."
         ["UPSTREAM_REQUEST_ATTEMPT_COUNT"] ["upstream_request_attempt_count"],
     Endpoints "Number of the cluster's endpoints."
@@ -111,7 +120,9 @@ impl Column {
                 Self::Flags | Self::FlagsLong => {
                     value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
                 }
-                Self::Attempts | Self::Endpoints => value.bytes().all(|b| b.is_ascii_digit()),
+                Self::Attempts | Self::Endpoints | Self::Duration => {
+                    value.bytes().all(|b| b.is_ascii_digit())
+                }
                 // Names that users give, but hardly with quotes: these tell where a header's value ends.
                 Self::Cluster | Self::Route | Self::Sni => !value.contains('"'),
                 Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {

@@ -96,7 +96,7 @@ impl Format {
         ))
     }
 
-    fn has(&self, column: Column) -> bool {
+    pub(super) fn has(&self, column: Column) -> bool {
         match self {
             Self::Text(text) => text.values.iter().any(|piece| piece.column == Some(column)),
             Self::Json(keys) => keys.iter().any(|(_, c)| *c == column),

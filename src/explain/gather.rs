@@ -1,10 +1,10 @@
 //! A line's columns → [`Evidence`]: what is shown, and nothing else.
 
-use super::{Column, Line};
+use super::{Column, Line, grpc};
 use crate::diagnosis::is_policys;
 use crate::evidence::{
-    ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route, TransportFailure,
-    Upstream, covers, host_of,
+    Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
+    TransportFailure, Upstream, covers, host_of,
 };
 
 /// Stands for a flag that this version doesn't know.
@@ -58,7 +58,9 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
             address: host,
             ..Upstream::default()
         },
-        mixer: line.get(Column::Mixer).and_then(MixerStatus::new),
+        answer: Answer { grpc_status: grpc::status(line), ..Answer::default() },
+        // In JSON it has quotes of its own.
+        mixer: line.get(Column::Mixer).and_then(|status| MixerStatus::new(status.trim_matches('"'))),
         details,
         ..Evidence::default()
     }
@@ -67,6 +69,12 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
 /// Whether the codec had put a request together.
 pub(super) fn has_request(line: &Line<'_>) -> bool {
     line.get(Column::Method).is_some()
+}
+
+/// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
+pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
+    const SHORT: u64 = 1_000;
+    Some(line.get(Column::Duration)?.parse::<u64>().ok()? < SHORT)
 }
 
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.

@@ -38,6 +38,8 @@ pub(super) fn is_fine(bytes: &[u8]) -> bool {
         && has(b"\"response_code_details\":\"via_upstream\"")
         && !has(b"\"cause\":\"")
         && !has(b"\"meshwhy\":")
+        && !has(b"\"grpc_status\":")
+        && !has(b"\"grpc_status_number\":")
 }
 
 struct Columns<F> {

@@ -49,6 +49,7 @@ impl<'a> Line<'a> {
         // A policy's refusal on TCP shows in the termination details alone.
         flags
             && self.get(Column::Termination).is_none()
+            && !super::grpc::failed(self)
             && match self.get(Column::Details) {
                 Some(details) => details == "via_upstream" && self.code().is_some_and(|code| code < 500),
                 None => {

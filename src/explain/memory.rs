@@ -54,6 +54,8 @@ fn key(line: &Line<'_>, keys: &RandomState) -> u64 {
             | Column::Attempts => {}
             // A tunnel may end as it likes; all others are alike.
             Column::Method => (value == Some("CONNECT")).hash(&mut hasher),
+            // Only whether it was long.
+            Column::Duration => super::gather::is_short(line).hash(&mut hasher),
             // Only compared with the server name.
             Column::Authority if line.get(Column::Sni).is_none() => {}
             _ => value.hash(&mut hasher),

@@ -10,6 +10,7 @@ mod finding;
 mod format;
 mod formats;
 mod gather;
+mod grpc;
 mod json;
 mod line;
 mod memory;

@@ -7,6 +7,8 @@ use super::{Column, Finding, Format, Line, formats, gather, json, own, prefix, u
 pub struct Reader {
     given: Vec<Format>,
     known: Vec<Format>,
+    /// Whether JSON may be looked at by its usual keys alone.
+    usual_json: bool,
 }
 
 /// What a line is.
@@ -27,7 +29,9 @@ pub enum Reading {
 impl Reader {
     /// Knows Envoy's and Istio's defaults and these formats.
     pub fn new(given: Vec<Format>) -> Self {
-        Self { given, known: formats::known() }
+        let grpc = [Column::GrpcStatus, Column::GrpcTrailer, Column::GrpcHeader];
+        let usual_json = !given.iter().any(|format| grpc.iter().any(|column| format.has(*column)));
+        Self { given, known: formats::known(), usual_json }
     }
 
     /// Says what a line is, and why its request failed.
@@ -45,7 +49,7 @@ impl Reader {
         if bytes.is_empty() {
             return Reading::Blank;
         }
-        if !keep && bytes.first() == Some(&b'{') && json::is_fine(bytes) {
+        if !keep && self.usual_json && bytes.first() == Some(&b'{') && json::is_fine(bytes) {
             return Reading::Fine(None);
         }
         // A header may hold any bytes; what is wrong with them is nobody's business here.

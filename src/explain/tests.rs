@@ -89,6 +89,92 @@ fn what_the_log_cannot_show_lowers_the_confidence() {
 }
 
 #[test]
+fn grpcs_own_status_counts_as_the_servers_error() {
+    let format = |operators: &str| {
+        let format = format!(
+            "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON% {operators}"
+        );
+        Reader::new(vec![Format::parse(&format).unwrap()])
+    };
+    for (operators, written, failed) in [
+        ("%GRPC_STATUS%", "Unavailable", true),
+        ("%GRPC_STATUS(SNAKE_STRING)%", "DEADLINE_EXCEEDED", true),
+        ("%GRPC_STATUS(NUMBER)%", "13", true),
+        ("%GRPC_STATUS_NUMBER%", "0", false),
+        ("%GRPC_STATUS%", "NotFound", false),
+        // What Envoy makes of a 200 without one.
+        ("%GRPC_STATUS%", "Unknown", false),
+        ("%RESP(GRPC-STATUS)% %TRAILER(GRPC-STATUS)%", "- 2", true),
+        ("%RESP(GRPC-STATUS)% %TRAILER(GRPC-STATUS)%", "14 -", true),
+        ("%GRPC_STATUS%", "-", false),
+    ] {
+        let line = format!("200 - via_upstream - {written}");
+        match format(operators).read(line.as_bytes()) {
+            Reading::Failed(_, finding) if failed => {
+                assert_eq!(
+                    (finding.cause, finding.confidence),
+                    (Cause::ApplicationError, Confidence::Likely)
+                );
+                assert!(finding.evidence.contains("grpc_status="), "{}", finding.evidence);
+            }
+            Reading::Fine(_) if !failed => {}
+            other => panic!("{line}: {other:?}"),
+        }
+        // Of other statuses Envoy makes others up.
+        let line = line.replace("200", "404");
+        let found = format(operators).read(line.as_bytes());
+        let sure = written.contains(' ');
+        assert!(sure || matches!(found, Reading::Fine(_)), "{line}: {found:?}");
+    }
+    let json = r#"{"response_code":200,"response_flags":"-","response_code_details":"via_upstream","grpc_status":"Internal","upstream_host":"10.0.0.1:80"}"#;
+    assert_eq!(named(json).0, "application_error");
+    assert!(matches!(READER.read(json.replace("Internal", "OK").as_bytes()), Reading::Fine(_)));
+    let own = r#"{"k":200,"f":"-","d":"via_upstream","g":"Internal"}"#;
+    let keys =
+        r#"{"k":"%RESPONSE_CODE%","f":"%RESPONSE_FLAGS%","d":"%RESPONSE_CODE_DETAILS%","g":"%GRPC_STATUS%"}"#;
+    let reader = Reader::new(vec![Format::parse(keys).unwrap()]);
+    assert!(matches!(reader.read(own.as_bytes()), Reading::Failed(..)));
+}
+
+#[test]
+fn what_people_logged_with_older_versions() {
+    // Facts from istio/istio#17140, #15861, #30594; #33281, #42822; envoyproxy/envoy#18964; istio/istio#19056.
+    for (line, may_be) in [
+        (
+            r#"[2019-09-17T11:11:11.939Z] "GET /a HTTP/1.1" 404 NR 0 0 0 - "10.0.0.2" "curl" "id" "a:80" "-" - - 10.0.0.1:80 10.0.0.2:5"#,
+            "route_no_match",
+        ),
+        (
+            r#"[2021-02-03T20:14:37.105Z] "- - HTTP/1.1" 400 DPE "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:5 -"#,
+            "invalid_http_request",
+        ),
+        (
+            r#"{"response_code":0,"upstream_cluster":null,"response_flags":"UH","response_code_details":null,"method":null,"upstream_host":null,"connection_termination_details":null,"upstream_transport_failure_reason":null,"requested_server_name":null}"#,
+            "egress_blocked",
+        ),
+        (
+            r#"[2023-01-17T07:31:09.559Z] "- - -" 0 UF,URX - - "-" 0 0 0 - "-" "-" "-" "-" "10.0.0.1:443" InboundPassthroughClusterIpv4 - 10.0.0.1:443 10.0.0.2:5 a.example -"#,
+            "upstream_refused",
+        ),
+        (
+            r#"[2021-11-10T17:49:25.117Z] "GET / HTTP/1.1" 401 - 0 46 2 - "-" "curl/7.78.0" "id" "example.com:8443" "-""#,
+            "ext_authz_denied",
+        ),
+        (
+            r#"{"response_code":"503","response_flags":"UAEX","method":"POST","istio_policy_status":"\"UNAVAILABLE:no healthy upstream\""}"#,
+            "mixer_unavailable",
+        ),
+    ] {
+        let (_, finding) = failed(line);
+        assert_ne!(finding.confidence, Confidence::Certain, "{line}");
+        let all = finding.causes().iter().chain(&finding.alternatives);
+        assert!(all.map(|cause| cause.id()).any(|id| id == may_be), "{line}: {finding:?}");
+    }
+    let fine = r#"[2019-07-25T13:03:51.144Z] "POST /a HTTP/2" 200 - "-" 2515 12 13 12 "-" "grpc" "id" "a:1" "10.0.0.3:1" outbound|1||a - 10.0.0.1:1 10.0.0.2:5 -"#;
+    assert!(matches!(read(fine), Reading::Fine(_)));
+}
+
+#[test]
 fn without_first_bytes_a_codec_error_is_only_that() {
     let line = r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 400 DPE http1.codec_error - "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#;
     let (_, finding) = failed(line);

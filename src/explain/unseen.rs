@@ -274,9 +274,16 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
     if undeclared && (lacks(Column::FilterChain) || e.filter_chain.as_deref() == Some(FALL_THROUGH)) {
         add("%FILTER_CHAIN_NAME%", fell_through(lacks(Column::DownstreamFailure)));
     }
-    if lacks(Column::Cluster) {
+    // Older versions take the cluster's name from the endpoint, and have none without.
+    if e.upstream.cluster.is_none() {
         let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
         add("%UPSTREAM_CLUSTER%", vec![hole]);
+    }
+    // Older versions write no reason for TCP: a time-out is one of many, and not where it was quick.
+    let unexplained =
+        e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none();
+    if unexplained && !lacks(Column::UpstreamFailure) && gather::is_short(line) != Some(false) {
+        add("a newer Envoy", failures());
     }
     // A TCP proxy reads nothing from the client before the upstream is connected (1.40).
     if !e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE) {
@@ -374,6 +381,10 @@ fn details(e: &Evidence) -> Vec<Change> {
         (0, "DR", "http2.remote_reset"),
         (400, "DPE", "http1.codec_error"),
         (401, "", "jwt_authn_access_denied{Jwt_is_missing}"),
+        // Versions up to 1.20 forgot the flag (envoyproxy/envoy#18964); the service chooses the status.
+        (401, "", "ext_authz_denied"),
+        (401, "UAEX", "ext_authz_denied"),
+        (403, "", "ext_authz_denied"),
         (403, "", "rbac_access_denied_matched_policy[none]"),
         (403, "", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
         (403, "", "http1.https_url_on_plaintext_connection"),

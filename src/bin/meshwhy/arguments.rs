@@ -1,6 +1,6 @@
 //! What can be asked for on the command line.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -165,8 +165,10 @@ fn one_or_part_of_an_id(text: &str) -> Result<String, String> {
 }
 
 /// Prints the completions.
-pub fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Arguments::command(), "meshwhy", &mut io::stdout());
+pub fn completions(shell: Shell) -> io::Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "meshwhy", &mut text);
+    io::stdout().write_all(&text)
 }
 
 /// Writes the manual pages, one for each command.

@@ -67,14 +67,11 @@ impl FailOn {
 fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
     for unreadable in &checked.unreadable {
         let error = &unreadable.error;
-        anstream::eprintln!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
+        complain!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
     }
     for origin in &checked.redefined {
         let place = format!("{}:{}", origin.file, origin.line);
-        anstream::eprintln!(
-            "{place}: {} is defined more than once; this definition was checked",
-            origin.id()
-        );
+        complain!("{place}: {} is defined more than once; this definition was checked", origin.id());
     }
     let mut out = anstream::stdout().lock();
     for finding in &checked.findings {
@@ -148,7 +145,7 @@ impl Input {
         match text {
             Ok(text) => self.sources.push(Source { name, text }),
             Err(error) => {
-                anstream::eprintln!("{name}: {error}");
+                complain!("{name}: {error}");
                 self.failed = true;
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use meshwhy::explain::{Column, Hop, Joined, Line, Part, Reader, Reading, join};
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         Some(id) => {
             ids.insert(id.clone());
         }
-        None => each_line(&inputs, |_, bytes| match reader.read(bytes) {
+        None => drop(each_line(&inputs, |_, bytes| match reader.read(bytes) {
             Reading::Failed(line, _) => {
                 let Some(id) = line.get(Column::RequestId) else { return };
                 if ids.len() < MOST_REQUESTS || ids.contains(id) {
@@ -42,10 +42,10 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             }
             Reading::Unreadable => unreadable += 1,
             _ => {}
-        })?,
+        })),
     }
     let mut requests: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
-    each_line(&inputs, |input, bytes| {
+    let broken = each_line(&inputs, |input, bytes| {
         let (line, finding) = match reader.read_all(bytes) {
             Reading::Failed(line, finding) => (line, Some(*finding)),
             Reading::Fine(Some(line)) => (line, None),
@@ -57,32 +57,41 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             let proxy = line.proxy.clone().unwrap_or_else(|| file_stem(input));
             hops.push(Hop { proxy, line: *line, finding });
         }
-    })?;
+    });
     let joined: Vec<(String, Joined)> =
         requests.into_iter().filter_map(|(id, hops)| Some((id, join(hops)?))).collect();
+    broken.iter().for_each(|error| complain!("meshwhy: {error}"));
     print(&joined, options.json)?;
-    anstream::eprintln!("meshwhy: {} requests failed somewhere", joined.len());
+    complain!("meshwhy: {} requests failed somewhere", joined.len());
     if left_out > 0 {
-        anstream::eprintln!("meshwhy: {left_out} more failures than {MOST_REQUESTS} requests were left out");
+        complain!("meshwhy: {left_out} more failures than {MOST_REQUESTS} requests were left out");
     }
     if unreadable > 0 {
-        anstream::eprintln!("meshwhy: {unreadable} lines could not be read; `meshwhy explain` names them");
+        complain!("meshwhy: {unreadable} lines could not be read; `meshwhy explain` names them");
     }
-    Ok(if joined.is_empty() { Outcome::Nothing } else { Outcome::Failures })
+    Ok(match (broken.is_empty(), joined.is_empty()) {
+        (false, _) => Outcome::Unreadable,
+        (true, true) => Outcome::Nothing,
+        (true, false) => Outcome::Failures,
+    })
 }
 
-fn each_line(inputs: &[Input], mut see: impl FnMut(&Input, &[u8])) -> anyhow::Result<()> {
+/// Shows each line of every input; returns what could not be read to its end.
+fn each_line(inputs: &[Input], mut see: impl FnMut(&Input, &[u8])) -> Vec<String> {
+    let mut broken = Vec::new();
     for input in inputs {
         let mut chunks = Chunks::new(0);
         let mut give = |chunk: crate::chunks::Chunk| {
             lines(&chunk.bytes).for_each(|line| see(input, line));
             true
         };
-        let mut stream = input.open(&std::sync::Arc::default()).with_context(|| input.name())?;
-        chunks.read(&mut stream, false, &mut give).with_context(|| input.name())?;
+        let result = input
+            .open(&std::sync::Arc::default())
+            .and_then(|mut stream| chunks.read(&mut stream, false, &mut give));
         chunks.finish(&mut give);
+        broken.extend(result.err().map(|error| format!("{}: {error}", input.name())));
     }
-    Ok(())
+    broken
 }
 
 /// `reviews.log.gz` → `reviews`.

@@ -60,7 +60,7 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
         stop_on_interrupt(&control)?;
     }
     if inputs == [Input::Stdin] && std::io::stdin().is_terminal() {
-        anstream::eprintln!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
+        complain!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
     }
     let shows_progress = style != Style::Text || !std::io::stdout().is_terminal();
     let mut progress = Progress::new(&inputs, &control.taken, shows_progress && !options.follow);
@@ -179,7 +179,7 @@ impl Counts {
         let room = NAMED.saturating_sub(self.named.len());
         self.named.extend(other.named.into_iter().take(room));
         // At once: with `--follow` there is no end to wait for.
-        other.broken.iter().for_each(|error| anstream::eprintln!("meshwhy: {error}"));
+        other.broken.iter().for_each(|error| complain!("meshwhy: {error}"));
         self.broken.extend(other.broken);
     }
 
@@ -188,15 +188,15 @@ impl Counts {
         if style == Style::Quiet {
             return;
         }
-        anstream::eprintln!("meshwhy: {} of {} requests failed", self.failures, self.requests);
+        complain!("meshwhy: {} of {} requests failed", self.failures, self.requests);
         if self.proxy_log > 0 {
-            anstream::eprintln!("meshwhy: {} other lines of the proxy's log passed over", self.proxy_log);
+            complain!("meshwhy: {} other lines of the proxy's log passed over", self.proxy_log);
         }
         if self.unreadable > 0 {
-            anstream::eprintln!("meshwhy: {} lines could not be read (--format?):", self.unreadable);
-            self.named.iter().for_each(|line| anstream::eprintln!("  {line}"));
+            complain!("meshwhy: {} lines could not be read (--format?):", self.unreadable);
+            self.named.iter().for_each(|line| complain!("  {line}"));
             if self.unreadable > self.named.len() as u64 {
-                anstream::eprintln!("  ...");
+                complain!("  ...");
             }
         }
     }

@@ -5,6 +5,14 @@
     reason = "counts of lines and bytes, which fit; and no worker thread to take down"
 )]
 
+/// Says it on standard error; where nobody can hear it, that is no reason to stop.
+macro_rules! complain {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($words)*);
+    }};
+}
+
 mod arguments;
 mod causes;
 mod check;
@@ -59,7 +67,7 @@ fn main() -> ExitCode {
         // Whoever reads has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("meshwhy: {error:#}");
+            complain!("meshwhy: {error:#}");
             Outcome::Unreadable.into()
         }
     }
@@ -71,7 +79,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Correlate(options) => return correlate::run(&options),
         Command::Check(options) => return check::run(&options),
         Command::Causes { id } => causes::run(id)?,
-        Command::Completions { shell } => arguments::completions(shell),
+        Command::Completions { shell } => arguments::completions(shell)?,
         Command::Man { folder } => arguments::man_pages(&folder)?,
     }
     Ok(Outcome::Nothing)

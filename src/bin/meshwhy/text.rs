@@ -32,13 +32,23 @@ pub fn request(line: &Line<'_>) -> String {
     }
 }
 
-/// The beginning of a line that could not be read.
+/// The beginning of a line that could not be read, without what may be a query.
 pub fn excerpt(bytes: &[u8]) -> String {
     const LENGTH: usize = 80;
     let text = String::from_utf8_lossy(bytes.get(..4 * LENGTH).unwrap_or(bytes));
-    let mut out = clean(&text.replace('"', "'"), LENGTH);
+    let mut out = clean(&without_queries(text.trim_end()).replace('"', "'"), LENGTH);
     if text.chars().count() > LENGTH {
         out.push_str("...");
     }
     out
+}
+
+/// Each word up to its question mark.
+fn without_queries(text: &str) -> String {
+    let mut in_query = false;
+    let shown = text.chars().filter(|c| {
+        in_query = *c == '?' || (in_query && !c.is_whitespace() && *c != '"');
+        !in_query
+    });
+    shown.collect()
 }
