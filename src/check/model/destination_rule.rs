@@ -88,13 +88,13 @@ impl DestinationRule {
     }
 
     /// The `tls` block that holds for a port, in a subset or without one.
-    pub fn tls(&self, subset: Option<&Subset>, port: u16) -> Option<Tls> {
+    pub fn tls<'rule>(&'rule self, subset: Option<&'rule Subset>, port: u16) -> Option<&'rule Tls> {
         let general = self.policy.tls(port);
         let Some(subset) = subset else { return general };
         // What a subset says of the port replaces all; what it says in general only where it does.
         match subset.policy.port(port) {
             Some(tls) => tls,
-            None => subset.policy.tls.or(general),
+            None => subset.policy.tls.as_ref().or(general),
         }
     }
 
@@ -113,13 +113,13 @@ impl Policy {
         Self { tls: Tls::new(node), ports: node.list("portLevelSettings").iter().filter_map(port).collect() }
     }
 
-    fn port(&self, port: u16) -> Option<Option<Tls>> {
-        self.ports.iter().find(|(number, _)| *number == port).map(|(_, tls)| *tls)
+    fn port(&self, port: u16) -> Option<Option<&Tls>> {
+        self.ports.iter().find(|(number, _)| *number == port).map(|(_, tls)| tls.as_ref())
     }
 
     /// A port's own settings replace the general ones, TLS included.
-    fn tls(&self, port: u16) -> Option<Tls> {
-        self.port(port).unwrap_or(self.tls)
+    fn tls(&self, port: u16) -> Option<&Tls> {
+        self.port(port).unwrap_or(self.tls.as_ref())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::catalogue::Cause;
 use crate::check::finding::Finding;
 use crate::check::host::overlap;
 use crate::check::mesh::Mesh;
-use crate::check::model::{Gateway, HttpRoute, Reads, Server, VirtualService, applies};
+use crate::check::model::{Gateway, Host, HttpRoute, Reads, Server, VirtualService, applies};
 use crate::diagnosis::Confidence::{self, Certain, Likely};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -13,7 +13,7 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     for gateway in &mesh.gateways {
         let door =
             Door { mesh, gateway, name: format!("{}/{}", gateway.origin.namespace, gateway.origin.name) };
-        findings.extend(mesh.bound_to(gateway).filter_map(|service| door.mismatch(service)));
+        findings.extend(mesh.bound_to(gateway).flat_map(|service| door.mismatches(service)));
     }
     findings
 }
@@ -27,27 +27,32 @@ struct Door<'mesh> {
 
 impl Door<'_> {
     /// Only `tls` routes where TLS is terminated, or only `http` routes where it is not.
-    fn mismatch(&self, service: &VirtualService) -> Option<Finding> {
+    fn mismatches(&self, service: &VirtualService) -> Vec<Finding> {
         let servers = || self.gateway.servers.iter().filter(|server| takes(server, service));
         let effective = servers().any(|server| self.uses(server, service));
-        let server = servers().find(|server| {
-            let wrong = match server.reads {
-                Reads::Http => server.terminates && !service.tls.is_empty() && service.http.is_empty(),
-                Reads::Tls => self.sends_http(server, service) && service.tls.is_empty(),
-                Reads::Tcp => server.terminates && !service.tls.is_empty() && service.tcp.is_empty(),
-                Reads::Nothing => false,
-            };
-            wrong && !(effective && self.is_served(server))
-        })?;
         // What works at another door is perhaps only meant for that one.
         let elsewhere = effective || service.gateways.len() > 1;
         let confidence = if elsewhere { Likely } else { Certain };
-        let finding = match server.reads {
-            Reads::Tls => self.http_behind_passthrough(server, service, confidence),
-            Reads::Tcp => self.tls_behind_tcp(server, service, confidence),
-            Reads::Http | Reads::Nothing => self.tls_behind_termination(server, service, confidence),
-        };
-        Some(finding.with(&self.gateway.origin))
+        let wrong = servers().filter(|server| !(effective && self.is_served(server)));
+        let finding = |server| self.mismatch(server, service, confidence);
+        wrong.filter_map(finding).map(|finding| finding.with(&self.gateway.origin)).collect()
+    }
+
+    fn mismatch(&self, server: &Server, service: &VirtualService, confidence: Confidence) -> Option<Finding> {
+        let (http, tls) = (self.sends_http(server, service), !service.tls.is_empty());
+        match server.reads {
+            Reads::Http if server.terminates && tls && service.http.is_empty() => {
+                Some(self.tls_behind_termination(server, service, confidence))
+            }
+            Reads::Tls if http && !tls => Some(self.http_behind_passthrough(server, service, confidence)),
+            Reads::Tcp if server.terminates && tls && service.tcp.is_empty() => {
+                Some(self.tls_behind_tcp(server, service, confidence))
+            }
+            Reads::Tcp if server.terminates && http && service.tcp.is_empty() => {
+                Some(self.http_behind_tcp(server, service, confidence))
+            }
+            _ => None,
+        }
     }
 
     fn tls_behind_termination(
@@ -56,7 +61,7 @@ impl Door<'_> {
         service: &VirtualService,
         confidence: Confidence,
     ) -> Finding {
-        let hosts = host_names(service);
+        let hosts = host_names(server, service);
         let port = server.port;
         let dead = format!(
             "{} terminates TLS on port {port} (mode {}), so the `tls` routes are never looked at",
@@ -65,7 +70,7 @@ impl Door<'_> {
         );
         let others = || self.mesh.bound_to(self.gateway).filter(|other| self.uses(server, other));
         let covered = others().any(|other| {
-            service.hosts.iter().any(|host| other.hosts.iter().any(|own| overlap(&own.full, &host.full)))
+            taken(server, service).any(|host| other.hosts.iter().any(|own| overlap(&own.full, &host.full)))
         });
         let (cause, confidence, what) = if covered {
             let what = format!("{dead}; another VirtualService with `http` routes answers for {hosts}.");
@@ -88,11 +93,32 @@ impl Door<'_> {
             self.gateway.origin.id(),
             server.port,
             server.mode,
-            host_names(service),
+            host_names(server, service),
         );
         let fix = "Give the VirtualService `tcp` routes instead of `tls`; or set the Gateway's tls mode to PASSTHROUGH if the \
                    backend is to get the TLS untouched.";
         let line = service.block_lines.tls;
+        Finding::new(Cause::NoFilterChainForSni, confidence, &service.origin, line, what, fix.to_owned())
+    }
+
+    /// Protocol TLS rather than HTTPS: Istio 1.31 makes no listener where no `tcp` route is bound.
+    fn http_behind_tcp(&self, server: &Server, service: &VirtualService, confidence: Confidence) -> Finding {
+        let consequence = if self.is_served(server) {
+            "connections for them are closed without an answer"
+        } else {
+            "with no `tcp` route for the port Istio makes no listener, and connections are refused"
+        };
+        let what = format!(
+            "{} terminates TLS on port {} as protocol TLS (mode {}), behind which only `tcp` routes are looked at, never the \
+             `http` routes for {}: {consequence}.",
+            self.gateway.origin.id(),
+            server.port,
+            server.mode,
+            host_names(server, service),
+        );
+        let fix = "Set the server's `protocol` to HTTPS in the Gateway and keep the `http` routes; or give the VirtualService \
+                   `tcp` routes if the decrypted bytes are to be passed on as they are.";
+        let line = service.block_lines.http;
         Finding::new(Cause::NoFilterChainForSni, confidence, &service.origin, line, what, fix.to_owned())
     }
 
@@ -111,12 +137,12 @@ impl Door<'_> {
             "{} passes TLS through on port {} (mode PASSTHROUGH), so the `http` routes for {} are never looked at: {consequence}.",
             self.gateway.origin.id(),
             server.port,
-            host_names(service),
+            host_names(server, service),
         );
         let fix = format!(
             "Give the VirtualService `tls` routes that match `sniHosts` ({}); or terminate TLS at the Gateway (mode SIMPLE \
              with a credentialName) and keep the `http` routes.",
-            host_names(service),
+            host_names(server, service),
         );
         Finding::new(
             Cause::NoFilterChainForSni,
@@ -154,9 +180,14 @@ impl Door<'_> {
 }
 
 fn takes(server: &Server, service: &VirtualService) -> bool {
-    service.hosts.iter().any(|host| serves(server, &service.origin.namespace, host))
+    taken(server, service).next().is_some()
 }
 
-fn host_names(service: &VirtualService) -> String {
-    service.hosts.iter().map(|host| host.written.as_str()).collect::<Vec<_>>().join(", ")
+/// The hosts of a VirtualService that a server has.
+fn taken<'mesh>(server: &'mesh Server, service: &'mesh VirtualService) -> impl Iterator<Item = &'mesh Host> {
+    service.hosts.iter().filter(|host| serves(server, &service.origin.namespace, host))
+}
+
+fn host_names(server: &Server, service: &VirtualService) -> String {
+    taken(server, service).map(|host| host.written.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -4,58 +4,69 @@ use crate::catalogue::Cause;
 use crate::check::finding::Finding;
 use crate::check::mesh::{Backend, Enforced, Mesh};
 use crate::check::model::{
-    DestinationRule, Injection, MtlsMode, Port, Protocol, Service, ServiceKind, Subset, Tls, TlsMode,
+    DestinationRule, Injection, MtlsMode, PeerAuthentication, Port, Protocol, Service, ServiceKind, Subset,
+    Tls, TlsMode,
 };
 use crate::diagnosis::Confidence::{self, Certain, Likely};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut conflicts: Vec<Conflict<'_>> = Vec::new();
     for service in mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes) {
         for rule in mesh.rules_for(service) {
             for subset in std::iter::once(None).chain(rule.subsets.iter().map(Some)) {
-                let Some(finding) = conflict(mesh, service, rule, subset) else { continue };
-                // A subset that repeats what the rule says in general is the same mistake.
-                if !findings.iter().any(|known| {
-                    known.cause == finding.cause
-                        && known.origin == finding.origin
-                        && known.line == finding.line
-                }) {
-                    findings.push(finding);
+                for port in service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {
+                    let Some(conflict) = conflict(mesh, service, rule, subset, port) else { continue };
+                    // A subset that repeats what the rule says in general is the same mistake.
+                    if conflicts.iter().any(|known| known.is_of(&conflict) && known.has(port)) {
+                        continue;
+                    }
+                    match conflicts
+                        .iter_mut()
+                        .find(|known| known.is_of(&conflict) && known.is_like(&conflict))
+                    {
+                        Some(known) => known.ports.push(port),
+                        None => conflicts.push(conflict),
+                    }
                 }
             }
         }
     }
-    findings
+    conflicts.iter().map(Conflict::finding).collect()
 }
 
-/// The first port that client and server don't agree on.
-fn conflict(
-    mesh: &Mesh,
-    service: &Service,
-    rule: &DestinationRule,
-    subset: Option<&Subset>,
-) -> Option<Finding> {
-    let backends = mesh.backends(service, subset.map(|subset| &subset.labels));
-    let tcp = |port: &&Port| port.protocol != Protocol::Udp;
-    service.ports.iter().filter(tcp).find_map(|port| {
-        let tls = rule.tls(subset, port.number);
-        // All pods behind the port must be alike, or only some requests fail.
-        let mut confidence = Certain;
-        let mut enforced = None;
-        for backend in &backends {
-            let policy = mesh.enforced(backend, port)?;
-            if enforced.is_some_and(|known: Enforced<'_>| known.mode != policy.mode) {
-                return None;
-            }
-            confidence = confidence.min(certainty(mesh, backend, &policy)?);
-            enforced = Some(policy);
+/// Whether client and server don't agree on a port.
+fn conflict<'mesh>(
+    mesh: &'mesh Mesh,
+    service: &'mesh Service,
+    rule: &'mesh DestinationRule,
+    subset: Option<&'mesh Subset>,
+    port: &'mesh Port,
+) -> Option<Conflict<'mesh>> {
+    // All pods behind the port must be alike, or only some requests fail.
+    let mut confidence = Certain;
+    let mut enforced = None;
+    for backend in &mesh.backends(service, subset.map(|subset| &subset.labels)) {
+        let policy = mesh.enforced(backend, port)?;
+        if enforced.is_some_and(|known: Enforced<'_>| known.mode != policy.mode) {
+            return None;
         }
-        if mesh.is_merged(rule) || rule.for_some_clients {
-            confidence = confidence.min(Likely);
-        }
-        let conflict = Conflict { mesh, service, rule, subset, port, enforced: enforced? };
-        conflict.finding(tls, confidence)
-    })
+        confidence = confidence.min(certainty(mesh, backend, &policy)?);
+        enforced = Some(policy);
+    }
+    if mesh.is_merged(rule) || rule.for_some_clients {
+        confidence = confidence.min(Likely);
+    }
+    let Enforced { mode, policy, .. } = enforced?;
+    let tls = rule.tls(subset, port.number);
+    let confidence = match (tls.map(|tls| tls.mode), mode) {
+        (Some(TlsMode::Disable), MtlsMode::Strict) => confidence,
+        (None, MtlsMode::Strict) if !mesh.config.auto_mtls => confidence.min(Likely),
+        // A server that isn't HTTP may speak TLS with the mesh's certificates itself.
+        (Some(TlsMode::IstioMutual), MtlsMode::Disable) if port.protocol == Protocol::Http => confidence,
+        (Some(TlsMode::IstioMutual), MtlsMode::Disable) => confidence.min(Likely),
+        _ => return None,
+    };
+    Some(Conflict { mesh, service, rule, subset, ports: vec![port], tls, mode, policy, confidence })
 }
 
 /// How sure it is that the pods' sidecar applies the policy; `None` if there is no sidecar.
@@ -70,77 +81,106 @@ fn certainty(mesh: &Mesh, backend: &Backend<'_>, policy: &Enforced<'_>) -> Optio
     }
 }
 
+/// Ports of a service on which one `tls` block doesn't go with one policy.
 struct Conflict<'mesh> {
     mesh: &'mesh Mesh,
     service: &'mesh Service,
     rule: &'mesh DestinationRule,
     subset: Option<&'mesh Subset>,
-    port: &'mesh Port,
-    enforced: Enforced<'mesh>,
+    ports: Vec<&'mesh Port>,
+    tls: Option<&'mesh Tls>,
+    mode: MtlsMode,
+    policy: &'mesh PeerAuthentication,
+    confidence: Confidence,
 }
 
 impl Conflict<'_> {
-    fn finding(&self, tls: Option<Tls>, confidence: Confidence) -> Option<Finding> {
-        match (tls, self.enforced.mode) {
-            (Some(tls), MtlsMode::Strict) if tls.mode == TlsMode::Disable => {
-                let why = if tls.explicit {
-                    "says `mode: DISABLE`"
-                } else {
-                    "has a `tls` block without `mode`, which means DISABLE,"
-                };
-                Some(self.plaintext(tls.line, confidence, why))
-            }
-            (None, MtlsMode::Strict) if !self.mesh.config.auto_mtls => {
+    /// Whether another comes from the same block, for the same pods or for some of them.
+    fn is_of(&self, other: &Self) -> bool {
+        let block = |tls: Option<&Tls>| tls.map(std::ptr::from_ref);
+        let pods = |subset: Option<&Subset>| subset.map(std::ptr::from_ref);
+        std::ptr::eq(self.service, other.service)
+            && std::ptr::eq(self.rule, other.rule)
+            && std::ptr::eq(self.policy, other.policy)
+            && block(self.tls) == block(other.tls)
+            && (self.subset.is_none() || pods(self.subset) == pods(other.subset))
+    }
+
+    fn has(&self, port: &Port) -> bool {
+        self.ports.iter().any(|own| own.number == port.number)
+    }
+
+    /// Whether one finding does for both.
+    fn is_like(&self, other: &Self) -> bool {
+        self.confidence == other.confidence && self.subset.is_some() == other.subset.is_some()
+    }
+
+    fn finding(&self) -> Finding {
+        match self.tls {
+            Some(tls) if self.mode == MtlsMode::Disable => self.mutual_tls(tls.line),
+            Some(tls) if tls.explicit => self.plaintext(tls.line, "says `mode: DISABLE`"),
+            Some(tls) => self.plaintext(tls.line, "has a `tls` block without `mode`, which means DISABLE,"),
+            None => {
                 let why = "has no `tls` block, and automatic mutual TLS is off in this mesh,";
-                Some(self.plaintext(self.rule.origin.line, confidence.min(Likely), why))
+                self.plaintext(self.rule.origin.line, why)
             }
-            (Some(tls), MtlsMode::Disable) if tls.mode == TlsMode::IstioMutual => {
-                // A server that isn't HTTP may speak TLS with the mesh's certificates itself.
-                let http = self.port.protocol == Protocol::Http;
-                Some(self.tls(tls.line, if http { confidence } else { confidence.min(Likely) }))
-            }
-            _ => None,
         }
     }
 
-    fn plaintext(&self, line: usize, confidence: Confidence, why: &str) -> Finding {
+    fn plaintext(&self, line: usize, why: &str) -> Finding {
         let what = format!(
-            "The rule{} {why} so proxies send plain text to {} port {}, where {} accepts only mutual TLS (STRICT): requests \
-             get 503 (UC).",
+            "The rule{} {why} so proxies send plain text to {}, where {} accepts only mutual TLS (STRICT): {}.",
             self.subset_name(),
-            self.service.name(),
-            self.port.number,
-            self.enforced.policy.origin.id(),
+            self.place(),
+            self.policy.origin.id(),
+            self.consequence("UC"),
         );
         let fix = if self.mesh.config.auto_mtls {
             "Remove the `tls` block (automatic mutual TLS then picks the right mode), or set `mode: ISTIO_MUTUAL`."
         } else {
             "Set `trafficPolicy.tls.mode: ISTIO_MUTUAL`."
         };
-        self.at(Cause::DestinationRuleTlsConflict, line, confidence, what, fix)
+        self.at(Cause::DestinationRuleTlsConflict, line, what, fix)
     }
 
-    fn tls(&self, line: usize, confidence: Confidence) -> Finding {
+    fn mutual_tls(&self, line: usize) -> Finding {
         let what = format!(
-            "The rule{} says `mode: ISTIO_MUTUAL`, so proxies send mutual TLS to {} port {}, where {} turns it off (DISABLE): \
-             requests get 503 (UF, WRONG_VERSION_NUMBER).",
+            "The rule{} says `mode: ISTIO_MUTUAL`, so proxies send mutual TLS to {}, where {} turns it off (DISABLE): {}.",
             self.subset_name(),
-            self.service.name(),
-            self.port.number,
-            self.enforced.policy.origin.id(),
+            self.place(),
+            self.policy.origin.id(),
+            self.consequence("UF, WRONG_VERSION_NUMBER"),
         );
         let fix = "Remove the `tls` block (automatic mutual TLS then picks the right mode), or let the PeerAuthentication be \
                    PERMISSIVE or STRICT.";
-        self.at(Cause::UpstreamSpeaksPlaintext, line, confidence, what, fix)
+        self.at(Cause::UpstreamSpeaksPlaintext, line, what, fix)
     }
 
-    fn at(&self, cause: Cause, line: usize, confidence: Confidence, what: String, fix: &str) -> Finding {
-        Finding::new(cause, confidence, &self.rule.origin, line, what, fix.to_owned())
-            .with(&self.enforced.policy.origin)
+    fn at(&self, cause: Cause, line: usize, what: String, fix: &str) -> Finding {
+        Finding::new(cause, self.confidence, &self.rule.origin, line, what, fix.to_owned())
+            .with(&self.policy.origin)
             .with(&self.service.origin)
     }
 
     fn subset_name(&self) -> String {
         self.subset.map(|subset| format!(" (subset {})", subset.name)).unwrap_or_default()
+    }
+
+    fn place(&self) -> String {
+        let numbers = self.ports.iter().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+        format!("{} port{} {numbers}", self.service.name(), if self.ports.len() == 1 { "" } else { "s" })
+    }
+
+    /// What the client gets, by what the ports are handled as.
+    fn consequence(&self, flags: &str) -> String {
+        let all = |http: bool| self.ports.iter().all(|port| (port.protocol == Protocol::Http) == http);
+        let sniffed = self.ports.iter().any(|port| port.protocol == Protocol::Automatic);
+        if all(true) {
+            format!("requests get 503 ({flags})")
+        } else if all(false) && !sniffed {
+            "connections are closed without an answer".to_owned()
+        } else {
+            format!("HTTP requests get 503 ({flags}), other connections are closed without an answer")
+        }
     }
 }

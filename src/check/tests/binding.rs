@@ -1,6 +1,6 @@
 //! VirtualServices and the Gateways they are bound to.
 
-use super::{all, found, gateway, https, resource};
+use super::{all, checked, found, gateway, https, resource};
 
 const TLS: &str = "tls:\n- match: [{sniHosts: [a.com]}]\n  route: [{destination: {host: a}}]";
 const HTTP: &str = "http:\n- route: [{destination: {host: a}}]";
@@ -66,6 +66,39 @@ fn routes_of_the_right_kind() {
     let server = "- {port: {number: 443, name: tls, protocol: TLS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}";
     assert!(bound(server, "tcp:\n- route: [{destination: {host: a}}]").is_empty());
     assert_eq!(bound(server, TLS), ["no_filter_chain_for_sni certain VirtualService/default/vs"]);
+}
+
+#[test]
+fn http_routes_behind_termination_as_tls() {
+    let expected = ["no_filter_chain_for_sni certain VirtualService/default/vs"];
+    for mode in ["SIMPLE", "MUTUAL"] {
+        let server = https(mode, "'*'").replace("protocol: HTTPS", "protocol: TLS");
+        assert_eq!(bound(&server, HTTP), expected, "{mode}");
+        assert!(bound(&server, &format!("{HTTP}\ntcp:\n- route: [{{destination: {{host: a}}}}]")).is_empty());
+        assert!(bound(&server.replace("protocol: TLS", "protocol: HTTPS"), HTTP).is_empty());
+        // Meant for another port; or the TCP is another VirtualService's.
+        let both = all_servers(&[PLAIN, &server]);
+        assert!(bound(&both, "http:\n- match: [{port: 80}]\n  route: [{destination: {host: a}}]").is_empty());
+        assert_eq!(bound(&both, HTTP), ["no_filter_chain_for_sni likely VirtualService/default/vs"]);
+        let tcp = virtual_service("tcp", "a.com", "gw", "tcp:\n- route: [{destination: {host: a}}]");
+        let http = virtual_service("vs", "a.com", "gw", HTTP);
+        assert!(found(&all(&[&gateway("default", "gw", &both), &http, &tcp])).is_empty());
+    }
+}
+
+#[test]
+fn each_port_with_its_own_hosts() {
+    let tls = https("SIMPLE", "b.com").replace("443", "444").replace("protocol: HTTPS", "protocol: TLS");
+    let gateway = gateway("default", "gw", &all_servers(&[&https("PASSTHROUGH", "a.com"), &tls]));
+    let text = all(&[&gateway, &virtual_service("vs", "a.com, b.com", "gw", HTTP)]);
+    let named = checked(&text, false).findings;
+    assert_eq!(found(&text), ["no_filter_chain_for_sni certain VirtualService/default/vs"; 2]);
+    for (finding, [port, own, other]) in
+        named.iter().zip([["port 443", "a.com", "b.com"], ["port 444", "b.com", "a.com"]])
+    {
+        assert!(finding.what.contains(port) && finding.what.contains(own), "{finding:?}");
+        assert!(!finding.what.contains(other) && !finding.fix.contains(other), "{finding:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! DestinationRules against PeerAuthentications.
 
-use super::{all, dump, found, resource};
+use super::{all, checked, dump, found, resource};
 
 const CONFLICT: &str = "destination_rule_tls_conflict likely DestinationRule/default/rule";
 const CERTAIN: &str = "destination_rule_tls_conflict certain DestinationRule/default/rule";
@@ -165,4 +165,94 @@ fn mutual_tls_to_plain_text() {
     let port =
         policy("default", &format!("{SELECTED}\n{STRICT}\nportLevelMtls: {{8080: {{mode: DISABLE}}}}"));
     assert_eq!(web(&[&port], "tls: {mode: ISTIO_MUTUAL}"), expected);
+}
+
+/// Line and text of each finding.
+fn texts(text: &str) -> Vec<(usize, String)> {
+    checked(text, false).findings.into_iter().map(|finding| (finding.line, finding.what)).collect()
+}
+
+#[test]
+fn every_port_is_named() {
+    let ports = [("http-a", 7000), ("tcp-b", 7003), ("tcp-c", 7005), ("web", 7008)];
+    let ports = ports.map(|(name, port)| format!("{{name: {name}, port: {port}, targetPort: {port}}}"));
+    let settings = |settings: &[(u16, &str)]| {
+        let setting = |(port, mode)| format!("\n  - {{port: {{number: {port}}}, tls: {{mode: {mode}}}}}");
+        let settings: String = settings.iter().copied().map(setting).collect();
+        let spec = format!("host: web\ntrafficPolicy:\n  portLevelSettings:{settings}");
+        resource("DestinationRule", "default", "rule", &spec)
+    };
+    let strict = policy(
+        "default",
+        &format!(
+            "{SELECTED}\n{STRICT}\nportLevelMtls: {{7005: {{mode: DISABLE}}, 7008: {{mode: PERMISSIVE}}}}"
+        ),
+    );
+    let service = service(&ports.join(", "));
+    let blocks = [(7000, "DISABLE"), (7003, "DISABLE"), (7005, "ISTIO_MUTUAL"), (7008, "DISABLE")];
+    let text = all(&[&settings(&blocks), &service, &strict]);
+    assert_eq!(
+        found(&text),
+        [CONFLICT, CONFLICT, "upstream_speaks_plaintext likely DestinationRule/default/rule"]
+    );
+    for (index, (line, what)) in texts(&text).iter().enumerate() {
+        assert_eq!(*line, 8 + index, "{what}");
+        assert!(what.contains(&format!(" port {},", blocks[index].0)), "{what}");
+    }
+    // Blocks on one line are still different mistakes; one block for several ports is one.
+    let (one_line, general) = (
+        rule("portLevelSettings: [{port: {number: 7000}, tls: {}}, {port: {number: 7003}, tls: {}}]"),
+        rule(DISABLE),
+    );
+    assert_eq!(found(&all(&[&one_line, &service, &strict])), [CONFLICT, CONFLICT]);
+    let named = texts(&all(&[&general, &service, &strict]));
+    assert!(named.len() == 1 && named[0].1.contains(" ports 7000, 7003,"), "{named:?}");
+}
+
+#[test]
+fn every_service_and_subset_is_named() {
+    let strict = policy("istio-system", STRICT);
+    let web = service("{port: 80, name: http}");
+    let other = web.replace("web", "other");
+    let wildcard = rule(DISABLE).replace("host: web", "host: '*.default.svc.cluster.local'");
+    assert_eq!(found(&all(&[&web, &other, &wildcard, &strict])), [CONFLICT, CONFLICT]);
+    let subset =
+        |name: &str| format!("{{name: {name}, labels: {{version: {name}}}, trafficPolicy: {{{DISABLE}}}}}");
+    let spec = format!("host: web\nsubsets: [{}, {}]", subset("v1"), subset("v2"));
+    let named = texts(&all(&[&web, &resource("DestinationRule", "default", "rule", &spec), &strict]));
+    assert_eq!(named.len(), 2);
+    assert!(named[0].1.contains("(subset v1)") && named[1].1.contains("(subset v2)"), "{named:?}");
+}
+
+#[test]
+fn ports_that_are_less_sure_are_named_apart() {
+    let disable = policy("default", "mtls: {mode: DISABLE}");
+    let ports = "{port: 80, name: http}, {port: 81, name: tcp}, {port: 82, name: tcp-b}";
+    let subset = "{name: v1, labels: {version: v1}}";
+    let spec = format!("host: web\ntrafficPolicy: {{tls: {{mode: ISTIO_MUTUAL}}}}\nsubsets: [{subset}]");
+    let rule = resource("DestinationRule", "default", "rule", &spec);
+    let pods = pods(", sidecar.istio.io/inject: 'true'");
+    let selected = disable.replace("mtls:", "selector: {matchLabels: {app: web}}\n  mtls:");
+    assert_eq!(
+        found(&all(&[&service(ports), &rule, &selected, &pods])),
+        [
+            "upstream_speaks_plaintext certain DestinationRule/default/rule",
+            "upstream_speaks_plaintext likely DestinationRule/default/rule"
+        ]
+    );
+}
+
+#[test]
+fn what_the_client_gets() {
+    let strict = policy("istio-system", STRICT);
+    for (ports, says) in [
+        ("{port: 80, name: http}", ": requests get 503 (UC)."),
+        ("{port: 80, name: tcp}", ": connections are closed without an answer."),
+        ("{port: 80, name: https}", ": connections are closed without an answer."),
+        ("{port: 80, name: web}", ": HTTP requests get 503 (UC), other connections are closed"),
+        ("{port: 80, name: http}, {port: 90, name: tcp}", ": HTTP requests get 503 (UC), other connections"),
+    ] {
+        let named = texts(&all(&[&service(ports), &rule(DISABLE), &strict]));
+        assert!(named.len() == 1 && named[0].1.contains(says), "{ports}: {named:?}");
+    }
 }
