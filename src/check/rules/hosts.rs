@@ -28,9 +28,9 @@ fn hosts_outside(mesh: &Mesh, service: &VirtualService) -> Vec<Finding> {
         return Vec::new();
     }
     let confidence = if all && !service.in_mesh() { Certain } else { Likely };
-    let only_tls = servers().all(|server| server.reads == Reads::Tls);
-    let (cause, consequence) = if only_tls {
-        (Cause::NoFilterChainForSni, "connections for it are closed without an answer")
+    // Without a server for HTTP nothing answers: there is a filter chain or there is none.
+    let (cause, consequence) = if servers().all(|server| server.reads != Reads::Http) {
+        (Cause::NoFilterChainForSni, "connections for it are closed without an answer, or refused,")
     } else {
         (Cause::RouteHostUnknown, "requests for it get 404")
     };

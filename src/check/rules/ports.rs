@@ -10,6 +10,8 @@ use crate::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 /// What clients use TLS on, by custom.
 const TLS_PORTS: [u16; 4] = [443, 6443, 8443, 9443];
+/// What servers take plain HTTP on, by custom.
+const HTTP_PORTS: [u16; 2] = [80, 8080];
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -60,17 +62,20 @@ fn https_as_http(mesh: &Mesh, service: &Service, port: &Port) -> Option<Finding>
 /// How much a port's number, name and target look like TLS.
 fn suspicion(service: &Service, port: &Port) -> Option<Confidence> {
     let named = port.name == "https" || port.name.starts_with("https-");
-    let kept = match &port.target {
-        Target::Number(number) => *number == port.number || TLS_PORTS.contains(number),
-        Target::Name(name) => name.starts_with("https") || name.starts_with("tls"),
+    let (kept, plain) = match &port.target {
+        Target::Number(number) => {
+            (*number == port.number || TLS_PORTS.contains(number), HTTP_PORTS.contains(number))
+        }
+        Target::Name(name) => (name.starts_with("https") || name.starts_with("tls"), true),
     };
     match service.kind {
         ServiceKind::Entry if named => Some(Likely),
-        ServiceKind::Entry if port.number == 443 && kept => Some(Likely),
+        // Wherever the server listens, clients send https:// to 443.
+        ServiceKind::Entry if port.number == 443 && (kept || !plain) => Some(Likely),
         // A load balancer in front has taken the TLS off already.
         ServiceKind::Kubernetes if service.load_balanced => None,
         ServiceKind::Kubernetes if port.number == 443 && kept => Some(Likely),
-        ServiceKind::Kubernetes if named => Some(Possible),
+        ServiceKind::Kubernetes if named || (port.number == 443 && !plain) => Some(Possible),
         _ if TLS_PORTS.contains(&port.number) && kept => Some(Possible),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! Rules for the mesh that a gateway's destination passes by.
 
-use super::{all, found, resource};
+use super::{all, checked, found, found_in_all, gateway, https, resource};
 
 const HOST: &str = "helloworld.default.svc.cluster.local";
 
@@ -65,4 +65,53 @@ fn two_halves_of_a_path_through_an_egress_gateway() {
     let text = [("to-gateway", to_gateway), ("onwards", onwards)]
         .map(|(name, spec)| resource("VirtualService", "default", name, spec));
     assert!(found(&all(&[&text[0], &text[1]])).is_empty());
+}
+
+const PLAIN: &str = "- {port: {number: 8090, name: http, protocol: HTTP}, hosts: [myapp.com]}";
+
+#[test]
+fn only_where_a_gateway_has_the_host_and_the_routes() {
+    let rules = all(&[
+        &outside("myapp.com", "host: helloworld"),
+        &inside("route: [{destination: {host: helloworld, subset: v1}}]"),
+    ]);
+    let here = "gateway_ignores_mesh_routes likely VirtualService/default/myapp";
+    let at = |servers: &str| found(&all(&[&rules, &gateway("default", "gw", servers)]));
+    assert_eq!(at(PLAIN), [here]);
+    assert_eq!(at(&https("SIMPLE", "'*.com'")), [here]);
+    assert_eq!(
+        at(&https("SIMPLE", "other.com")),
+        ["route_host_unknown certain VirtualService/default/myapp"]
+    );
+    let unread = ["no_filter_chain_for_sni certain VirtualService/default/myapp"];
+    assert_eq!(at(&https("PASSTHROUGH", "'*'")), unread);
+    assert_eq!(at(&https("SIMPLE", "'*'").replace("protocol: HTTPS", "protocol: TLS")), unread);
+    assert!(at(&PLAIN.replace("]}", "], tls: {httpsRedirect: true}}")).is_empty());
+    // A port that the Gateway doesn't have.
+    let typo = rules.replacen("- route", "- match: [{port: 8091}]\n    route", 1);
+    assert!(found(&all(&[&typo, &gateway("default", "gw", PLAIN)])).is_empty());
+}
+
+#[test]
+fn not_behind_a_gateway_that_does_not_exist() {
+    let rules = all(&[
+        &outside("myapp.com", "host: helloworld"),
+        &inside("route: [{destination: {host: helloworld, subset: v1}}]"),
+    ]);
+    let unbound = "route_host_unknown likely VirtualService/default/myapp";
+    assert_eq!(found(&all(&[&rules, &gateway("istio-system", "gw", PLAIN)])), [unbound]);
+    assert!(found_in_all(&rules).iter().all(|line| !line.starts_with("gateway_")));
+}
+
+#[test]
+fn only_the_hosts_that_get_there_are_named() {
+    let text = all(&[
+        &outside("lost.org, myapp.com", "host: helloworld"),
+        &inside("route: [{destination: {host: helloworld, subset: v1}}]"),
+        &gateway("default", "gw", PLAIN),
+    ]);
+    let checked = checked(&text, false);
+    let mut findings = checked.findings.iter();
+    let finding = findings.find(|one| one.cause.id() == "gateway_ignores_mesh_routes").unwrap();
+    assert!(finding.what.contains(" for myapp.com go to "), "{finding:?}");
 }

@@ -37,6 +37,7 @@ fn https_declared_as_http() {
     for port in [
         "{number: 443, name: http, protocol: HTTP}",
         "{number: 443, name: x, protocol: grpc}",
+        "{number: 443, name: http, protocol: HTTP, targetPort: 9102}",
         "{number: 1234, name: https, protocol: HTTP}",
     ] {
         assert_eq!(found(&entry(port)), expected, "{port}");
@@ -49,6 +50,10 @@ fn https_declared_as_http() {
     ] {
         assert_eq!(found(&service(port)), expected, "{port}");
     }
+    assert_eq!(
+        found(&service("{port: 443, name: http, targetPort: 9102}")),
+        ["tls_on_plaintext_port possible Service/default/web"]
+    );
     assert_eq!(
         found(&entry("{number: 8443, name: http, protocol: HTTP}")),
         ["tls_on_plaintext_port possible ServiceEntry/default/httpbin"]
@@ -64,6 +69,7 @@ fn https_declared_as_such_or_not_at_all() {
         "{number: 80, name: http, protocol: HTTP}",
         "{number: 80, name: http, protocol: HTTP, targetPort: 443}",
         "{number: 443, name: http, protocol: HTTP, targetPort: 80}",
+        "{number: 8443, name: http, protocol: HTTP, targetPort: 9102}",
     ] {
         assert!(found(&entry(port)).is_empty(), "{port}");
     }
@@ -72,6 +78,7 @@ fn https_declared_as_such_or_not_at_all() {
         "{port: 443, name: web}",
         "{port: 443, name: https}",
         "{port: 443, name: http, targetPort: 8080}",
+        "{port: 443, name: http, targetPort: web}",
         "{port: 443, name: http, protocol: UDP}",
     ] {
         assert!(found(&service(port)).is_empty(), "{port}");
@@ -87,6 +94,9 @@ fn http_on_443_with_tls_origination_is_the_remedy_of_double_tls() {
     assert!(found(&all(&[&http, &originates(SIMPLE)])).is_empty());
     let port = "portLevelSettings: [{port: {number: 443}, tls: {mode: MUTUAL}}]";
     assert!(found(&all(&[&http, &originates(port)])).is_empty());
+    let target = entry("{number: 443, name: http, protocol: HTTP, targetPort: 9102}");
+    assert!(found(&all(&[&target, &originates(SIMPLE)])).is_empty());
+    assert!(found(&all(&[&target, &routes("httpbin.org", "host: httpbin.org")])).is_empty());
     // For another port, or mesh TLS: no origination here.
     let other = "portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]";
     assert_eq!(found(&all(&[&http, &originates(other)])).len(), 1);

@@ -1,6 +1,6 @@
 //! Names of what doesn't exist.
 
-use super::{all, dump, found, found_in_all, gateway, https, resource};
+use super::{all, checked, dump, found, found_in_all, gateway, https, resource};
 
 const MISSING: &str = "cluster_missing certain VirtualService/default/vs";
 const PERHAPS: &str = "cluster_missing likely VirtualService/default/vs";
@@ -98,4 +98,16 @@ fn several_definitions_of_one_resource_settle_nothing() {
     // The last one counts; the same twice is one.
     assert!(found(&all(&[&wrong, &to("host: reviews"), &service("default")])).is_empty());
     assert_eq!(found(&all(&[&wrong, &wrong, &service("default")])), [MISSING]);
+}
+
+#[test]
+fn what_the_client_gets() {
+    let tcp = to("host: reviews, port: {number: 81}").replace("http:", "tcp:");
+    for (route, says) in [
+        (to("host: reviews, port: {number: 81}"), ": requests get 503 (NC)."),
+        (tcp, ": connections are closed without an answer."),
+    ] {
+        let found = checked(&all(&[&route, &service("default")]), false).findings;
+        assert!(found[0].what.ends_with(says), "{found:?}");
+    }
 }
