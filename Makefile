@@ -23,10 +23,14 @@ FUZZ_SECONDS ?= 60
 # The same for `make chaos`.
 CHAOS_CONNECTIONS ?= 50000
 CHAOS_SEED ?= 1
+# What `make soak` plays: so many healthy requests, then so many minutes with failures; 0 leaves a part out. Requests a second.
+SOAK_REQUESTS ?= 200000
+SOAK_MINUTES ?= 30
+SOAK_RATE ?= 500
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos lint bench bench-growth dist release-check cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth dist release-check cli docs manifests clean toolchain
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +68,10 @@ fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEE
 chaos: dist ## Garbage at a real Envoy for minutes (CHAOS_CONNECTIONS, CHAOS_SEED)
 	$(say) "Garbage at every kind of listener"
 	MESHWHY_CHAOS_CONNECTIONS=$(CHAOS_CONNECTIONS) MESHWHY_CHAOS_SEED=$(CHAOS_SEED) cargo test -q -p e2e --test hostile garbage
+
+soak: dist ## Everything meshes carry, for long: no false alarm, exact counts, flat memory (SOAK_REQUESTS, SOAK_MINUTES, SOAK_RATE)
+	$(say) "Soak: a real Envoy with all of meshwhy"
+	@cargo run -q -p e2e --bin soak -- --requests $(SOAK_REQUESTS) --minutes $(SOAK_MINUTES) --rate $(SOAK_RATE)
 
 lint: toolchain ## Check formatting, clippy (native and wasm), documentation and dependencies
 	$(say) "Formatting"

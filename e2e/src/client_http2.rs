@@ -26,6 +26,8 @@ pub enum Ask {
     Grpc,
     /// A gRPC call with several messages, each sent when the one before it has come back.
     GrpcStream,
+    /// A tunnel by CONNECT, ended with this RST_STREAM once what it sent has come back.
+    Tunnel(Reason),
     /// A request that it takes back with this RST_STREAM, after a while without an answer.
     Reset(Reason),
 }
@@ -59,6 +61,9 @@ pub fn ask_at_once(port: u16, host: &str, path: &str, how: Ask, times: usize) ->
 }
 
 async fn talk(sender: SendRequest<Bytes>, url: String, how: Ask) -> Result<Seen> {
+    if let Ask::Tunnel(reason) = how {
+        return tunnel(sender, reason).await;
+    }
     let request =
         Request::post(url).header("content-type", "application/grpc").header("te", "trailers").body(())?;
     let mut sender = sender.ready().await?;
@@ -98,4 +103,20 @@ async fn talk(sender: SendRequest<Bytes>, url: String, how: Ask) -> Result<Seen>
         text = format!("grpc-status: {status}");
     }
     Ok(Seen { status: Some(head.status.as_u16()), exit: 0, text })
+}
+
+async fn tunnel(sender: SendRequest<Bytes>, reason: Reason) -> Result<Seen> {
+    let request = Request::connect("a.example:80").body(())?;
+    let (response, mut sending) = sender.ready().await?.send_request(request, false)?;
+    sending.send_data(Bytes::from_static(b"hello"), false)?;
+    let (head, mut body) = response.await?.into_parts();
+    let echo = body.data().await.context("nothing came back")??;
+    sending.send_reset(reason);
+    // A reset is on its way only when the connection has been looked after once more.
+    sleep(Duration::from_millis(100)).await;
+    Ok(Seen {
+        status: Some(head.status.as_u16()),
+        exit: 0,
+        text: String::from_utf8_lossy(&echo).into_owned(),
+    })
 }

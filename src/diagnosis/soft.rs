@@ -49,7 +49,9 @@ fn http10_upstream(e: &Evidence) -> Option<Verdict> {
     let old = e.answer.unframed == Some(true)
         && e.details.via_upstream()
         && http1
-        && e.downstream.grpc != Some(true);
+        && e.downstream.grpc != Some(true)
+        // What comes through a tunnel has no frame.
+        && e.downstream.tunnel != Some(true);
     old.then(|| Verdict::possible(Cause::Http10Upstream, FACTS)).flatten()
 }
 

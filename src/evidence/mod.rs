@@ -133,7 +133,8 @@ pub struct Downstream {
     pub transport_failure: Option<TransportFailure>,
     /// Whether the request is gRPC; asked for only where the upstream broke the protocol.
     pub grpc: Option<bool>,
-    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this.
+    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this, and where the
+    /// answer is of no stated length.
     pub tunnel: Option<bool>,
     /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
     pub sni_is_authority: Option<bool>,

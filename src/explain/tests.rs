@@ -205,6 +205,13 @@ fn a_column_more_and_the_cause_is_known() {
 }
 
 #[test]
+fn the_end_of_a_tunnel_is_told_from_a_client_that_left() {
+    let line = istio(r#"200 DC downstream_remote_disconnect - "-""#);
+    assert_eq!(failed(&line).1.cause, Cause::ClientDisconnected);
+    assert!(matches!(read(&line.replace("GET", "CONNECT")), Reading::Fine(_)));
+}
+
+#[test]
 fn nothing_failed() {
     for what in [
         r#"200 - via_upstream - "-""#,
@@ -212,6 +219,7 @@ fn nothing_failed() {
         r#"200 DI via_upstream - "-""#,
         r#"404 - direct_response - "-""#,
         r#"101 UC via_upstream - "-""#,
+        r#"101 DR http2.remote_reset - "-""#,
     ] {
         assert!(matches!(read(&istio(what)), Reading::Fine(_)), "{what}");
     }

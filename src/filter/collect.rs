@@ -135,7 +135,7 @@ pub(super) fn http(
         ..Evidence::default()
     };
     if e.ended_like_a_tunnel() {
-        e.downstream.tunnel = Some(text(host, "request\0method").as_deref() == Some("CONNECT"));
+        e.downstream.tunnel = Some(is_connect(host));
     }
     e
 }
@@ -166,6 +166,7 @@ pub(super) fn success(
         downstream: Downstream {
             protocol: if unframed { text(host, PROTOCOL) } else { None },
             grpc: unframed.then(|| is_grpc(host)),
+            tunnel: unframed.then(|| is_connect(host)),
             ..Downstream::default()
         },
         route: route(host),
@@ -223,6 +224,10 @@ fn with_lengths(host: &impl Host, mut answer: Answer) -> Answer {
 fn is_grpc(host: &impl Host) -> bool {
     let kind = host.header(HeaderMap::Request, "content-type").ok().flatten();
     kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+}
+
+fn is_connect(host: &impl Host) -> bool {
+    text(host, "request\0method").as_deref() == Some("CONNECT")
 }
 
 /// Whether a policy ended this connection: a network filter leaves that in the termination details, which healthy

@@ -144,6 +144,43 @@ fn a_connection_that_is_looked_at_reads_the_answer_too() {
     assert_eq!(host.state_keys(), ["meshwhy.first_bytes"]);
 }
 
+/// A stream that was accepted, and that the client ended.
+fn left(method: &str) -> MemoryHost {
+    MemoryHost::new()
+        .with_header(HeaderMap::Response, ":status", "200")
+        .with_number("response.flags", Flags::DOWNSTREAM_CONNECTION_TERMINATION.0)
+        .with_number("response.code", 200)
+        .with_property("response.code_details", "downstream_remote_disconnect")
+        .with_property("request.method", method)
+        .with_property("xds.cluster_name", "backend")
+}
+
+#[test]
+fn the_end_of_a_tunnel_is_no_failure() {
+    for (method, failures) in [("CONNECT", 0), ("GET", 1)] {
+        let (host, mut series) = (left(method), Series::default());
+        let (mut http, mut logger) = (plugin("{}"), plugin(r#"{"role":"access_log"}"#));
+        let mut stream = HttpStream::default();
+        stream.on_response_headers(&host, false);
+        stream.on_log(&host, &mut http, &mut series);
+        assert_eq!(counted(&host).len(), failures, "{method}");
+        let (host, mut series) = (left(method), Series::default());
+        logger.on_access_log(&host, &mut series);
+        assert_eq!(counted(&host).len(), failures, "{method} at the access logger");
+    }
+}
+
+#[test]
+fn an_answer_of_no_stated_length_is_not_odd_in_a_tunnel() {
+    for (method, observed) in [("CONNECT", 0), ("GET", 1)] {
+        let host =
+            success().with_property("request.method", method).with_property("request.protocol", "HTTP/1.1");
+        let mut plugin = plugin(r#"{"observe_every":1}"#);
+        looked_at(&host, &mut plugin, &mut Series::default());
+        assert_eq!(counted(&host).len(), observed, "{method}");
+    }
+}
+
 #[test]
 fn a_response_that_is_cut_off_is_looked_at() {
     let details = "upstream_reset_after_response_started{connection_termination}";

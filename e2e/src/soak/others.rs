@@ -24,6 +24,7 @@ pub const HEALTHY: &[Act] = &[
     websocket_closed_by_server,
     websocket_closed_by_client,
     websocket_left,
+    tunnel_left_by_server,
     pipelined,
     not_ascii,
     idle_then_reset,
@@ -88,6 +89,18 @@ fn websocket_closed_by_client(places: &Places) -> Result<Tally> {
 
 fn websocket_left(places: &Places) -> Result<Tally> {
     websocket(places, "ws-client", Closes::ClientAbruptly)
+}
+
+/// CONNECT to a server that hangs up first.
+fn tunnel_left_by_server(places: &Places) -> Result<Tally> {
+    let mut stream = connect(places, "connect")?;
+    stream.write_all(b"CONNECT parting.test:80 HTTP/1.1\r\nHost: parting.test:80\r\n\r\n")?;
+    stream.write_all(b"bye")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let good = answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hello");
+    ensure!(good, "the tunnel says {answer:?}");
+    Ok(Tally::healthy(1, 1))
 }
 
 /// Reads until so many answers with this status have come.
