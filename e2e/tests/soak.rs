@@ -12,10 +12,10 @@ fn play(failing: bool, requests: u64) {
 
 #[test]
 fn healthy_traffic_leaves_no_trace() {
-    play(false, 3_000);
+    play(false, 1_600);
 }
 
 #[test]
 fn failures_are_counted_exactly() {
-    play(true, 3_000);
+    play(true, 1_600);
 }

@@ -260,18 +260,20 @@ fn proxy() -> Proxy {
         "require_client_certificate": true,
         "common_tls_context": {"validation_context": {"trusted_ca": {"filename": "{pki}/ca.pem"}}},
     });
-    let connect = json!([vhost(
-        "connect",
-        &["*"],
-        vec![json!({
+    let tunnel = |cluster: &str| {
+        json!({
             "match": {"connect_matcher": {}},
             "route": {
-                "cluster": "web",
+                "cluster": cluster,
                 "timeout": "0s",
                 "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}],
             },
-        })]
-    )]);
+        })
+    };
+    let connect = json!([
+        vhost("parting", &["parting.*"], vec![tunnel("parting")]),
+        vhost("connect", &["*"], vec![tunnel("web")]),
+    ]);
     Proxy::new(
         [
             http("http"),
