@@ -8,6 +8,7 @@ mod ratelimit;
 mod real;
 pub mod websocket;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -54,6 +55,7 @@ pub struct Running {
     _processes: Vec<Process>,
     _made: Option<Misbehaving>,
     _envoy: Option<Envoy>,
+    _reserved: Option<OwnedFd>,
 }
 
 impl Server {
@@ -87,13 +89,20 @@ impl Server {
 
     /// Starts it; its files lie in `folder`, the certificates in `pki`.
     pub fn start(&self, folder: &Path, pki: &Path) -> Result<Running> {
-        let run_all = |port, processes| Running { port, _processes: processes, _made: None, _envoy: None };
+        let run_all = |port, processes| Running {
+            port,
+            _processes: processes,
+            _made: None,
+            _envoy: None,
+            _reserved: None,
+        };
         let run = |port, process| run_all(port, vec![process]);
         let made = |made: Misbehaving| Running {
             port: made.port(),
             _processes: Vec::new(),
             _made: Some(made),
             _envoy: None,
+            _reserved: None,
         };
         match self {
             Self::Envoy(bootstrap) => {
@@ -101,12 +110,21 @@ impl Server {
                     text.replace("{pki}", &pki.display().to_string())
                 }))?;
                 let port = *envoy.ports().values().next().context("this Envoy has no listener")?;
-                Ok(Running { port, _processes: Vec::new(), _made: None, _envoy: Some(envoy) })
+                Ok(Running {
+                    port,
+                    _processes: Vec::new(),
+                    _made: None,
+                    _envoy: Some(envoy),
+                    _reserved: None,
+                })
             }
             Self::Made(habit) => Misbehaving::start(*habit).map(made),
             Self::Http2(habit) => http2::start(*habit).map(made),
             Self::WebSocket(closes) => websocket::start(*closes).map(made),
-            Self::Nobody => Ok(run_all(process::free_port(), Vec::new())),
+            Self::Nobody => {
+                let (port, reserved) = process::reserved_port()?;
+                Ok(Running { _reserved: Some(reserved), ..run_all(port, Vec::new()) })
+            }
             Self::RateLimit(limits) => ratelimit::start(folder, limits).map(|(port, p)| run_all(port, p)),
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),

@@ -1,6 +1,7 @@
 //! A child process that never outlives the test.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -89,4 +90,13 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// A port at which nobody listens, and nobody can as long as this is held.
+pub fn reserved_port() -> Result<(u16, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&held, &SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let address = SocketAddr::try_from(getsockname(&held)?)?;
+    Ok((address.port(), held))
 }
