@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::monitoring::clock::Clock;
+use e2e::monitoring::links::{self, DOCS};
+use e2e::monitoring::{self, dashboard, items, walk};
 use e2e::tools::{self, root};
+use e2e::{exposition, flood};
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::Cause;
 use serde_json::{Value, json};
-
-const DOCS: &str = "https://example.com/REPLACE-ME/docs/";
 
 const OPERATOR: &str = "\
 # For the Prometheus Operator. Generated from rules.yaml: MESHWHY_BLESS=1 cargo test -p e2e --test metrics
@@ -23,13 +25,23 @@ metadata:
 spec:
 ";
 
+/// Hosts that nobody knows, and as many hostile names of resources.
+const RESOURCES: usize = 10_000;
+
+/// Failures of one cause as fast as they go.
+const FLOOD: usize = 50_000;
+
 fn main() {
     let arguments = Arguments::from_args();
-    let missing = if arguments.list { BTreeSet::new() } else { tools::install([("promtool", "prometheus")]) };
+    let missing = if arguments.list {
+        BTreeSet::new()
+    } else {
+        tools::install([("promtool", "prometheus"), ("prometheus", "prometheus")])
+    };
     let lacks = (!missing.is_empty()).then_some("promtool");
     let promtool =
         |name: &str, check: fn() -> Result<()>| e2e::tools::unless_lacking(trial(name, check), lacks);
-    let trials = vec![
+    let mut trials = vec![
         promtool("rules_are_valid", rules_are_valid),
         promtool("alerts_fire_and_do_not", alerts_fire_and_do_not),
         promtool("dashboard_queries_are_valid", dashboard_queries_are_valid),
@@ -37,7 +49,18 @@ fn main() {
         trial("every_alert_is_tested_and_explained", every_alert_is_tested_and_explained),
         trial("runbooks_exist", runbooks_exist),
         trial("causes_exist", causes_exist),
+        trial("dashboard_is_whole", dashboard::check),
+        trial("alerts_are_all_walked", walk::is_whole),
+        promtool("from_failure_to_dashboard_alert_and_manual", walk::walk),
+        trial("series_are_bounded", || flood::series(RESOURCES)),
+        trial("log_is_bounded", log_is_bounded),
     ];
+    trials.extend(exposition::ROLES.iter().map(|role| {
+        let trial = Trial::test(format!("exposition/{role}"), move || {
+            exposition::check(role).map_err(|error| Failed::from(format!("{error:#}")))
+        });
+        e2e::tools::unless_lacking(trial, lacks)
+    }));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -71,17 +94,14 @@ fn alerts_fire_and_do_not() -> Result<()> {
 
 /// Each as a recording rule: promtool 2.42 has no check for an expression alone.
 fn dashboard_queries_are_valid() -> Result<()> {
-    let queries = dashboard_queries()?;
-    ensure!(queries.len() >= 8, "the dashboard has only {} queries", queries.len());
+    let dashboard = dashboard::dashboard()?;
+    let panels = items(&dashboard["panels"]).flat_map(dashboard::targets);
+    let queries = panels.chain(dashboard::annotations(&dashboard)).map(|target| target.filled(Clock(1)));
     let rules: Vec<Value> = queries
-        .iter()
         .enumerate()
-        .map(|(i, query)| {
-            let query = query.replace("$__rate_interval", "5m").replace("$__range", "1h");
-            let query = query.replace("$namespace", ".*").replace("$confidence", ".*");
-            json!({ "record": format!("dashboard:query:{i}"), "expr": query })
-        })
+        .map(|(i, query)| json!({ "record": format!("dashboard:query:{i}"), "expr": query }))
         .collect();
+    ensure!(rules.len() >= 8, "the dashboard has only {} queries", rules.len());
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("queries.json");
     fs::write(&file, json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string())?;
@@ -130,15 +150,11 @@ fn every_alert_is_tested_and_explained() -> Result<()> {
 fn runbooks_exist() -> Result<()> {
     for alert in alerts()? {
         let url = alert["annotations"]["runbook_url"].as_str().unwrap_or_default();
-        let place = url.strip_prefix(DOCS).with_context(|| format!("{url:?} is not below {DOCS}"))?;
-        let (file, anchor) = place.split_once('#').with_context(|| format!("{url} has no anchor"))?;
-        let anchors = anchors(&read(&root().join("docs").join(file))?);
-        if anchor == "{{ $labels.cause }}" {
-            let lacking: Vec<_> =
-                Cause::ALL.iter().map(|c| c.id()).filter(|id| !anchors.contains(*id)).collect();
-            ensure!(lacking.is_empty(), "{file} has no section for {lacking:?}");
-        } else {
-            ensure!(anchors.contains(anchor), "{file} has no section {anchor}");
+        match url.strip_suffix("{{ $labels.cause }}") {
+            Some(page) => Cause::ALL
+                .iter()
+                .try_for_each(|cause| links::explains(&format!("{page}{}", cause.id()), DOCS, cause.id()))?,
+            None => drop(links::section(url, DOCS)?),
         }
     }
     Ok(())
@@ -158,30 +174,14 @@ fn causes_exist() -> Result<()> {
     Ok(())
 }
 
+/// `make flood` waits for the minute in which the log says how much was left out.
+fn log_is_bounded() -> Result<()> {
+    flood::log(FLOOD, std::env::var_os("MESHWHY_FLOOD").is_some())
+}
+
 fn alerts() -> Result<Vec<Value>> {
-    let rules: Value = serde_norway::from_str(&read(&folder().join("rules.yaml"))?)?;
-    let alerts: Vec<Value> = items(&rules["groups"])
-        .flat_map(|group| items(&group["rules"]))
-        .filter(|rule| rule["alert"].is_string())
-        .cloned()
-        .collect();
+    let alerts: Vec<Value> =
+        monitoring::rules()?.into_iter().filter(|rule| rule["alert"].is_string()).collect();
     ensure!(!alerts.is_empty(), "no alerts");
     Ok(alerts)
-}
-
-fn dashboard_queries() -> Result<Vec<String>> {
-    let dashboard: Value = serde_json::from_str(&read(&folder().join("dashboard.json"))?)?;
-    let panels = items(&dashboard["panels"]).flat_map(|panel| items(&panel["targets"]));
-    let annotations = items(&dashboard["annotations"]["list"]);
-    Ok(panels.chain(annotations).filter_map(|t| t["expr"].as_str()).map(str::to_owned).collect())
-}
-
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// The headings of a page as GitHub's anchors; all of them are plain words.
-fn anchors(markdown: &str) -> BTreeSet<String> {
-    let headings = markdown.lines().filter(|line| line.starts_with('#'));
-    headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")).collect()
 }

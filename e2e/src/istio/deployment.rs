@@ -1,18 +1,21 @@
 //! meshwhy on the rig, as users deploy, scrape and remove it.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::manifests;
 use super::netns::HOST;
 use super::pod::Running;
 use super::programs::Version;
-use super::prometheus::Prometheus;
 use super::rig::{MODULE_URL, Rig};
+use super::scrape;
 use super::story::{counters, difference};
+use crate::monitoring::{self, clock::Clock};
+use crate::prometheus::Prometheus;
 use crate::registry::{self, Registry};
 use crate::tools;
 
@@ -70,6 +73,9 @@ fn fail(rig: &Rig, pod: &str) -> Result<()> {
     rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", "http://httpbin.org:81/"]).map(drop)
 }
 
+/// Five minutes take ten seconds: Prometheus scrapes once a second.
+const CLOCK: Clock = Clock(30);
+
 /// Prometheus has the labels, from pods with `extraStatTags` and from those that nobody restarted.
 pub fn scraped(rig: &Rig) -> Result<()> {
     let pods = ["client", "not-restarted"];
@@ -78,7 +84,11 @@ pub fn scraped(rig: &Rig) -> Result<()> {
     }
     let proxies: Result<Vec<(&str, &str)>> =
         pods.iter().map(|pod| Ok((*pod, rig.pod(pod)?.address.as_str()))).collect();
-    let prometheus = Prometheus::start(rig.folder(), &proxies?)?;
+    let mut config = scrape::config_for(&proxies?)?;
+    let rules = rig.folder().join("rules.json");
+    fs::write(&rules, CLOCK.rules(&monitoring::read("rules.yaml")?)?.to_string())?;
+    config["rule_files"] = json!([rules]);
+    let prometheus = Prometheus::start(rig.folder(), &format!("{HOST}:9090"), &config)?;
     let query = r#"meshwhy_failures_total{cause="upstream_refused",confidence="certain",side="upstream",direction="outbound",resource=""}"#;
     let seen = eventually(|| {
         let series = prometheus.query(query)?;
@@ -92,7 +102,28 @@ pub fn scraped(rig: &Rig) -> Result<()> {
     ensure!(info.len() == pods.len(), "{info:?}");
     let others = prometheus.query(r#"{__name__=~".+___.+"}"#)?;
     ensure!(others.is_empty(), "{others:?}");
-    Ok(())
+    alerted(rig, &prometheus)
+}
+
+/// The shipped rules on what was scraped: an alert fires for the namespace, and knows what istiod sent.
+fn alerted(rig: &Rig, prometheus: &Prometheus) -> Result<()> {
+    let updates = prometheus.query("namespace_pod:envoy_config_updates:increase15m")?;
+    ensure!(updates.len() == 2, "{updates:?}");
+    let proxies = prometheus.query("namespace:meshwhy_proxies:count{namespace=\"default\"} == 2")?;
+    ensure!(proxies.len() == 1, "meshwhy is not at two proxies");
+    eventually(|| {
+        fail(rig, "client")?;
+        let firing = prometheus.firing()?;
+        let fires = |alert: &&Value| {
+            let labels = &alert["labels"];
+            labels["alertname"] == "MeshwhyCauseAboveRate" && labels["cause"] == "upstream_refused"
+        };
+        Ok(firing.iter().find(fires).map(|alert| alert["labels"]["namespace"] == "default"))
+    })
+    .and_then(|right| {
+        ensure!(right, "the alert is of another namespace");
+        Ok(())
+    })
 }
 
 /// The access log's format as shipped names the cause, and only JSON lines are written.
