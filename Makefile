@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 MODULE_URL ?=
 # The namespace of its overlay one-namespace.
 NAMESPACE ?=
+# Where they can read docs/: alerts and dashboard link there.
+DOCS_URL ?=
 # What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/releases.rs`).
 ENVOY_VERSIONS ?= 1.36 1.37 1.38 1.39 1.40
 # For `make release-check`: the tag to be, and where the image says that its sources are.
@@ -30,7 +32,7 @@ SOAK_RATE ?= 500
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth dist release-check cli docs manifests clean toolchain
+.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +44,14 @@ demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leav
 demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl pointed at it
 	$(say) "Demo: a real Istio (the first run builds it from its Go modules, about 12 minutes)"
 	@cargo run -q -p e2e --bin demo_istio
+
+demo-metrics: dist ## Failures, a real Prometheus, alerts that fire and their links (Ctrl-C ends it)
+	$(say) "Demo: metrics, dashboard and alerts"
+	@cargo run -q -p e2e --bin demo_metrics
+
+dashboard: dist ## Draw docs/dashboard.png anew
+	$(say) "Writing docs/dashboard.png"
+	@cargo run -q -p e2e --bin demo_metrics -- --picture docs/dashboard.png
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
@@ -72,6 +82,10 @@ chaos: dist ## Garbage at a real Envoy for minutes (CHAOS_CONNECTIONS, CHAOS_SEE
 soak: dist ## Everything meshes carry, for long: no false alarm, exact counts, flat memory (SOAK_REQUESTS, SOAK_MINUTES, SOAK_RATE)
 	$(say) "Soak: a real Envoy with all of meshwhy"
 	@cargo run -q -p e2e --bin soak -- --requests $(SOAK_REQUESTS) --minutes $(SOAK_MINUTES) --rate $(SOAK_RATE)
+
+flood: dist ## Failures by the ten thousand, and the minute after them: the log says what it left out
+	$(say) "A flood of failures"
+	MESHWHY_FLOOD=1 cargo test -q -p e2e --test metrics -- bounded
 
 lint: toolchain ## Check formatting, clippy (native and wasm), documentation and dependencies
 	$(say) "Formatting"
@@ -125,12 +139,12 @@ docs: toolchain ## Write docs/causes.md and docs/look-alikes.md anew
 	MESHWHY_BLESS=1 cargo test -p meshwhy --lib catalogue -- --quiet
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
-manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, NAMESPACE=...)
+manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, DOCS_URL=https://HOST/docs, NAMESPACE=...)
 	@if [ -z '$(MODULE_URL)' ]; then \
 	  echo 'Say where the module will be: make manifests MODULE_URL=https://HOST/meshwhy.wasm' >&2; exit 2; \
 	fi
 	$(say) "Module and manifests"
-	cargo dist manifests --url '$(MODULE_URL)' $(if $(NAMESPACE),--namespace '$(NAMESPACE)')
+	cargo dist manifests --url '$(MODULE_URL)' $(if $(NAMESPACE),--namespace '$(NAMESPACE)') $(if $(DOCS_URL),--docs '$(DOCS_URL)')
 
 clean: ## Remove what was built
 	cargo clean

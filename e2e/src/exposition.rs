@@ -22,6 +22,9 @@ use crate::tools::{self, root};
 /// The roles, in the order of the documentation.
 pub const ROLES: &[&str] = &["http", "connection", "access_log"];
 
+/// HTTP to it on a TCP proxy's chain is a soft cause.
+const SERVICE: &str = "outbound|9000||web.shop.svc.cluster.local";
+
 /// Listener, and what is sent to it.
 type Asked = (&'static str, Vec<u8>);
 
@@ -112,8 +115,8 @@ fn stage(role: &str) -> Result<(Proxy, Vec<Asked>)> {
         ),
         "connection" => (
             Proxy::new(
-                [Listener::tcp("web", "web"), Listener::tcp("refused", "nobody").direction("OUTBOUND")],
-                [cluster("web", "web"), cluster("nobody", "nobody")],
+                [Listener::tcp("web", SERVICE), Listener::tcp("refused", "nobody").direction("OUTBOUND")],
+                [cluster(SERVICE, "web"), cluster("nobody", "nobody")],
             )
             .roles(Roles { connection: config(json!({})), ..Roles::default() }),
             vec![("web", get("a", "/")), ("refused", b"hello".to_vec()), ("refused", b"again".to_vec())],

@@ -23,6 +23,7 @@ usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
 
 options: --max-bytes N      refuse a larger module
+         --docs URL         where docs/ can be read: alerts and dashboard link there
          --source URL       where the image says that its sources are
          --revision COMMIT  and their commit
          --namespace NAME   what overlays/one-namespace is for";
@@ -36,6 +37,8 @@ struct Request {
     max_bytes: usize,
     /// Where users will download the module from, when manifests are wanted.
     manifests_for: Option<Place>,
+    /// Where `docs/` can be read.
+    docs: Option<String>,
     origin: Origin,
 }
 
@@ -82,6 +85,15 @@ fn run(request: &Request) -> Result<()> {
         {
             println!("dist/envoyfilter/{name}");
         }
+        let (from, to) = (root.join("envoyfilter/monitoring"), dist.join("envoyfilter/monitoring"));
+        for name in manifests::render_monitoring(&from, &to, request.docs.as_deref())? {
+            println!("dist/envoyfilter/monitoring/{name}");
+        }
+        if request.docs.is_none() {
+            println!(
+                "note: links in monitoring/ still say REPLACE-ME; --docs URL (make: DOCS_URL) fills them in"
+            );
+        }
     }
     Ok(())
 }
@@ -111,7 +123,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 impl Request {
     fn parse(arguments: &[String]) -> Result<Self> {
         let mut request =
-            Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, origin: Origin::default() };
+            Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, docs: None, origin: Origin::default() };
         let mut wants_manifests = false;
         let (mut url, mut namespace) = (None, None);
         let mut arguments = arguments.iter().map(String::as_str);
@@ -131,6 +143,10 @@ impl Request {
                     let value = arguments.next().context("--namespace needs a name")?;
                     namespace = Some(manifests::checked_namespace(value)?.to_owned());
                 }
+                "--docs" => {
+                    let url = arguments.next().context("--docs needs a URL")?;
+                    request.docs = Some(manifests::checked_docs(url)?.to_owned());
+                }
                 "--source" => {
                     request.origin.source =
                         Some(arguments.next().context("--source needs a URL")?.to_owned());
@@ -145,6 +161,7 @@ impl Request {
         ensure!(wants_manifests == url.is_some(), "manifests and --url go together\n{USAGE}");
         ensure!(url.is_some() || namespace.is_none(), "--namespace is for manifests\n{USAGE}");
         request.manifests_for = url.map(|url| Place { url, namespace });
+        ensure!(wants_manifests || request.docs.is_none(), "--docs is for manifests\n{USAGE}");
         Ok(request)
     }
 }
@@ -160,8 +177,12 @@ mod tests {
 
     #[test]
     fn command_lines() {
-        let plain =
-            || Request { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, origin: Origin::default() };
+        let plain = || Request {
+            max_bytes: DEFAULT_MAX_BYTES,
+            manifests_for: None,
+            docs: None,
+            origin: Origin::default(),
+        };
         assert_eq!(parse("").unwrap(), plain());
         assert_eq!(parse("--max-bytes 5").unwrap(), Request { max_bytes: 5, ..plain() });
         let url = "https://example.com/meshwhy.wasm";
@@ -171,6 +192,8 @@ mod tests {
         assert_eq!(parse(&format!("manifests --url {url}")).unwrap().manifests_for, place(None));
         let shop = parse(&format!("manifests --namespace shop --url {url}")).unwrap();
         assert_eq!(shop.manifests_for, place(Some("shop")));
+        let docs = parse(&format!("manifests --url {url} --docs https://example.com/docs/")).unwrap().docs;
+        assert_eq!(docs.as_deref(), Some("https://example.com/docs"));
         let origin = parse("--revision abc --source https://example.com/m").unwrap().origin;
         assert_eq!(origin.source.as_deref(), Some("https://example.com/m"));
         assert_eq!(origin.revision.as_deref(), Some("abc"));
@@ -181,6 +204,7 @@ mod tests {
             "--url https://example.com/a",
             "--source",
             "--namespace shop",
+            "--docs https://example.com/docs",
             "push",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -28,6 +28,26 @@ pub fn checked_namespace(name: &str) -> Result<&str> {
     Ok(name)
 }
 
+/// What rules and dashboard have where the address of `docs/` belongs.
+const PLACEHOLDER_DOCS: &str = "https://example.com/REPLACE-ME/docs";
+
+/// The address of `docs/`, without a slash at its end, if it can't break the YAML and JSON that it goes into.
+pub fn checked_docs(url: &str) -> Result<&str> {
+    ensure!(!url.starts_with("oci://"), "{url:?} is no address of a page");
+    Ok(checked_url(url)?.trim_end_matches('/'))
+}
+
+/// Copies rules and dashboard; their links lead to `docs`, if it is known.
+pub fn render_monitoring(from: &Path, to: &Path, docs: Option<&str>) -> Result<Vec<String>> {
+    let names = ["rules.yaml", "prometheusrule.yaml", "dashboard.json"];
+    for name in names {
+        let text = fs::read_to_string(from.join(name)).with_context(|| format!("read {name}"))?;
+        let text = text.replace(PLACEHOLDER_DOCS, docs.unwrap_or(PLACEHOLDER_DOCS));
+        write_if_changed(&to.join(name), text.as_bytes())?;
+    }
+    Ok(names.map(str::to_owned).to_vec())
+}
+
 /// The URL, if Istio would take it and it can't break the YAML it goes into.
 pub fn checked_url(url: &str) -> Result<&str> {
     let scheme = ["https://", "http://", "oci://"].into_iter().find(|scheme| url.starts_with(scheme));
@@ -124,6 +144,22 @@ spec:
         let filter =
             render(&MANIFEST.replace("WasmPlugin", "EnvoyFilter"), "oci://registry.example/m:1", "abc");
         assert!(filter.contains("\n  sha256: nil\n"), "{filter}");
+    }
+
+    #[test]
+    fn links_in_rules_and_dashboard_lead_where_docs_are() {
+        let from = crate::workspace_root().unwrap().join("envoyfilter/monitoring");
+        let to = std::env::temp_dir().join(format!("meshwhy-monitoring-{}", std::process::id()));
+        let docs = checked_docs("https://git.example.com/meshwhy/blob/main/docs/").unwrap();
+        for name in render_monitoring(&from, &to, Some(docs)).unwrap() {
+            let text = fs::read_to_string(to.join(&name)).unwrap();
+            assert!(!text.contains("REPLACE-ME"), "{name} still has a placeholder");
+            assert!(text.contains("https://git.example.com/meshwhy/blob/main/docs/causes.md#"), "{name}");
+        }
+        render_monitoring(&from, &to, None).unwrap();
+        assert!(fs::read_to_string(to.join("rules.yaml")).unwrap().contains(PLACEHOLDER_DOCS));
+        fs::remove_dir_all(to).unwrap();
+        assert!(checked_docs("oci://a/b").is_err() && checked_docs("docs").is_err());
     }
 
     #[test]

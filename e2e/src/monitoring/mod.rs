@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod dashboard;
 pub mod links;
+pub mod picture;
 pub mod stage;
+mod svg;
 pub mod walk;
 
 use std::fs;

@@ -28,6 +28,9 @@ use crate::tools;
 /// Where the alerts' links lead on this stage, as `make manifests DOCS_URL=...` would have it.
 pub const DOCS_URL: &str = "https://docs.example.com/meshwhy";
 
+/// HTTP to it on a TCP proxy's chain is a soft cause.
+const SERVICE: &str = "outbound|9000||web.shop.svc.cluster.local";
+
 /// Three proxies (`shop/cart`, `shop/legacy` without meshwhy, `search/search` with room for one series), their
 /// clients, and Prometheus.
 pub struct Stage {
@@ -120,7 +123,7 @@ fn cart() -> Proxy {
     ]);
     let source = |file: &str| json!({ "path_config_source": { "path": format!("{{config}}/{file}") }, "resource_api_version": "V3" });
     let role = |role: &str| Some(json!({ "role": role, "observe_every": 1 }));
-    Proxy::new([Listener::http("http", routes), Listener::tcp("tcp", "echo")], [cluster("echo", "cart")])
+    Proxy::new([Listener::http("http", routes), Listener::tcp("tcp", SERVICE)], [cluster(SERVICE, "cart")])
         .patch(json!({ "dynamic_resources": { "cds_config": source("cds.json"), "lds_config": source("lds.json") } }))
         .roles(Roles { http: role("http"), connection: role("connection"), ..Roles::all() })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy, Roles, loopback};
+use crate::envoy::config::{Listener, Proxy, loopback};
 use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, originate_tls, route, vhost, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
@@ -458,10 +458,6 @@ fn others() -> Vec<Scenario> {
         );
         Proxy::new([listener], [cluster("backend", "backend")])
     };
-    let with_header = |mut roles: Roles| {
-        roles.http = Some(json!({"role": "http", "response_header": "x-meshwhy-cause"}));
-        roles
-    };
     vec![
         Scenario::new("answer/unclassified", "a filter that meshwhy doesn't know answered", with_lua())
             .server("backend", PLAIN)
@@ -484,30 +480,5 @@ fn others() -> Vec<Scenario> {
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
         .names("unclassified", "possible"),
-        Scenario::new("answer/header_for_the_client", "asked for, Envoy's own error carries the cause", {
-            let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
-            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
-                .roles(with_header(Roles::all()))
-        })
-        .server("backend", PLAIN)
-        .client(Client::Program(
-            "curl",
-            "curl",
-            &["-si", "-H", "Host: known.example", "-X", "GET", "http://127.0.0.1:{listener:http}/"],
-            "",
-        ))
-        .gets(200)
-        .logs(Log::Http, &[("code", "200")]),
-        Scenario::new("answer/header_for_the_client_on_failure", "an unknown host", {
-            let routes = json!([vhost("known", &["known.example"], vec![route("/", "backend")])]);
-            Proxy::new([Listener::http("http", routes)], [cluster("backend", "backend")])
-                .roles(with_header(Roles::all()))
-        })
-        .server("backend", PLAIN)
-        .client(Client::Program("curl", "curl", &["-si", "http://127.0.0.1:{listener:http}/"], ""))
-        .gets(404)
-        .says("x-meshwhy-cause: route_host_unknown")
-        .logs(Log::Http, &[("code", "404")])
-        .names("route_host_unknown", "likely"),
     ]
 }

@@ -8,6 +8,7 @@ mod limits;
 mod passthrough;
 mod policy;
 mod reaching;
+mod response_header;
 mod routes;
 mod soft;
 mod upstream_tls;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
         passthrough::table(),
         soft::table(),
         healthy::table(),
+        response_header::table(),
     ]
     .into_iter()
     .flatten()

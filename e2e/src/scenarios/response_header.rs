@@ -1,0 +1,167 @@
+//! `response_header`: who gets it, and what is in it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use meshwhy::catalogue::Cause;
+use serde_json::json;
+
+use crate::client::{Client, Places, Seen, status_in};
+use crate::envoy::config::{Listener, Proxy, Roles};
+use crate::envoy::parts::{cluster, http2, istio_config, route, vhost, with};
+use crate::peers::{Habit, Http2, Server};
+use crate::scenario::{Log, Scenario};
+
+const NAME: &str = "x-meshwhy-cause";
+
+/// `known.example` only, by a VirtualService with a timeout.
+fn proxy() -> Proxy {
+    let timed = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
+    let routes = vec![with(timed, istio_config("virtual-service", "default", "reviews"))];
+    Proxy::new(
+        [Listener::http("http", json!([vhost("known", &["known.example"], routes)]))],
+        [cluster("backend", "backend")],
+    )
+}
+
+fn asked_for() -> Roles {
+    let role = |role: &str| Some(json!({"role": role, "response_header": NAME}));
+    Roles {
+        http: role("http"),
+        connection: role("connection"),
+        access_log: role("access_log"),
+        ..Roles::all()
+    }
+}
+
+pub(super) fn table() -> Vec<Scenario> {
+    [off(), own_errors(), not_own()].into_iter().flatten().collect()
+}
+
+fn off() -> Vec<Scenario> {
+    vec![
+        Scenario::new("header/off", "not asked for, Envoy's own error carries nothing", proxy())
+            .server("backend", Server::Nobody)
+            .client(Client::Custom(|places| silent(places, "known.example")))
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("flags", "UF")])
+            .names("upstream_refused", "certain"),
+    ]
+}
+
+fn own_errors() -> Vec<Scenario> {
+    vec![
+        Scenario::new("header/unknown_host", "asked for, Envoy's own error carries the cause", proxy())
+            .with_roles(asked_for())
+            .server("backend", Server::Nobody)
+            .client(Client::Custom(|places| only_the_cause(places, "unknown.example")))
+            .says("x-meshwhy-cause: route_host_unknown\r\n")
+            .gets(404)
+            .logs(Log::Http, &[("code", "404"), ("flags", "NR")])
+            .names("route_host_unknown", "likely"),
+        Scenario::new("header/resource", "the id alone, where meshwhy knows resource and evidence", proxy())
+            .with_roles(asked_for())
+            .server("backend", Server::Made(Habit::NeverAnswer))
+            .client(Client::Custom(|places| only_the_cause(places, "known.example")))
+            .says("x-meshwhy-cause: upstream_timeout\r\n")
+            .gets(504)
+            .logs(Log::Http, &[("code", "504"), ("flags", "UT")])
+            .names("upstream_timeout", "certain")
+            .blames("VirtualService/default/reviews"),
+        Scenario::new("header/grpc", "Envoy's 504 for a gRPC call is HTTP 200", {
+            let route = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
+            let listener = Listener::http("http", json!([vhost("all", &["*"], vec![route])]));
+            Proxy::new([listener], [with(cluster("backend", "backend"), http2())])
+        })
+        .with_roles(asked_for())
+        .server("backend", Server::Http2(Http2::NeverAnswers))
+        .client(Client::Program(
+            "curl",
+            "curl",
+            &[
+                "-si",
+                "--http2-prior-knowledge",
+                "-H",
+                "content-type: application/grpc",
+                "-X",
+                "POST",
+                "http://127.0.0.1:{listener:http}/package.Service/Method",
+            ],
+            "",
+        ))
+        .gets(200)
+        .says("x-meshwhy-cause: upstream_timeout")
+        .logs(Log::Http, &[("code", "200"), ("flags", "UT")])
+        .names("upstream_timeout", "certain"),
+    ]
+}
+
+/// What the application answered stays as it is, whatever meshwhy says of it.
+fn not_own() -> Vec<Scenario> {
+    let answered = |name, about, answer, status| {
+        Scenario::new(name, about, proxy())
+            .with_roles(asked_for())
+            .server("backend", Server::Made(Habit::Answer(answer)))
+            .client(Client::Custom(|places| silent(places, "known.example")))
+            .gets(status)
+            .logs(Log::Http, &[("details", "via_upstream")])
+    };
+    vec![
+        answered("header/success", "a healthy answer", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200),
+        answered(
+            "header/not_found",
+            "the application's own 404",
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            404,
+        ),
+        answered(
+            "header/application_error",
+            "the application's own 500",
+            b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
+            500,
+        )
+        .names("application_error", "certain"),
+        answered(
+            "header/another_proxys_error",
+            "an error of a proxy behind this one, in Envoy's words",
+            b"HTTP/1.1 503 Service Unavailable\r\nserver: envoy\r\ncontent-length: 72\r\n\r\nupstream connect error or disconnect/reset before headers. reset reason: ",
+            503,
+        )
+        .undecided(),
+    ]
+}
+
+/// The answer carries no header of meshwhy's.
+fn silent(places: &Places, host: &str) -> Result<Seen> {
+    let seen = ask(places, host)?;
+    ensure!(!seen.text.to_lowercase().contains("meshwhy"), "told the client: {}", seen.text);
+    Ok(seen)
+}
+
+/// The answer carries at most one header of meshwhy's, and nothing else that meshwhy knows.
+fn only_the_cause(places: &Places, host: &str) -> Result<Seen> {
+    let seen = ask(places, host)?;
+    let values: Vec<&str> =
+        seen.text.lines().filter_map(|line| line.strip_prefix("x-meshwhy-cause: ")).collect();
+    ensure!(seen.text.matches("meshwhy").count() == values.len() && values.len() <= 1, "{}", seen.text);
+    let fixes: Vec<&str> = values.iter().filter_map(|id| Some(Cause::from_id(id)?.fix())).collect();
+    ensure!(fixes.len() == values.len(), "{values:?} is no cause");
+    for secret in
+        ["VirtualService", "reviews", "certain", "likely", "details=", "cluster="].into_iter().chain(fixes)
+    {
+        ensure!(!seen.text.contains(secret), "{secret:?} is told the client: {}", seen.text);
+    }
+    Ok(seen)
+}
+
+fn ask(places: &Places, host: &str) -> Result<Seen> {
+    let mut stream = TcpStream::connect(("127.0.0.1", places.listener("http")?))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    Ok(Seen { status: status_in(&text), exit: 0, text })
+}
