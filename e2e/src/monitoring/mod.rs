@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod dashboard;
+mod failing;
 pub mod links;
 pub mod picture;
 pub mod stage;

@@ -15,15 +15,15 @@ use super::stage::{DOCS_URL, Stage};
 use super::svg;
 use crate::tools;
 
-/// Grafana's grid: 24 columns; rows of 30 pixels with gaps.
-const COLUMN: u64 = 50;
-const ROW: u64 = 34;
+/// Grafana's grid: 24 columns; rows of 30 pixels.
+const COLUMN: u64 = 42;
+const ROW: u64 = 30;
 
 const STYLE: &str = "\
 body { font: 12px sans-serif; background: #f4f5f5; color: #24292e; margin: 0; }
 .panel { position: absolute; background: #fff; border: 1px solid #d8d9da; border-radius: 3px; box-sizing: border-box; padding: 6px 10px; overflow: hidden; }
 h1 { font-size: 13px; font-weight: 600; margin: 0 0 4px; }
-.stat { font-size: 30px; font-weight: 600; color: #1f60c4; margin-top: 8px; }
+.stat { font-size: 28px; font-weight: 600; color: #1f60c4; } .stat small { font-size: 13px; color: #666; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: 2px 8px; border-bottom: 1px solid #eee; }
 a { color: #1f60c4; text-decoration: none; } .legend span { display: inline-block; margin-right: 12px; }
 .legend b { display: inline-block; width: 12px; height: 4px; margin-right: 4px; vertical-align: middle; }
@@ -96,7 +96,8 @@ fn inside(stage: &Stage, panel: &Value, alerts: &[f64], size: (u64, u64)) -> Res
             for target in targets(panel) {
                 for series in ask(&target)? {
                     let last = points(&series).last().map_or(0.0, |(_, value)| *value);
-                    words.push(format!("{} {}", amount(last, unit), escape(&target.named(&series)?)));
+                    let name = escape(&target.named(&series)?);
+                    words.push(format!("{} <small>{name}</small>", amount(last, unit)));
                 }
             }
             Ok(format!("<div class=stat>{}</div>", words.join("<br>")))

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::clock::Clock;
 use super::links::DOCS;
-use super::read;
+use super::{failing, read};
 use crate::client::Places;
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles, loopback};
@@ -64,20 +64,21 @@ impl Stage {
         put(folder.path(), "lds.json", &json!({ "resources": [] }))?;
         put(folder.path(), "cds.json", &clusters(&places, &["cart", "payment"])?)?;
         let module = tools::module()?.display().to_string();
+        let trapping = folder.path().join("trapping.wasm");
+        fs::write(&trapping, failing::module())?;
         let start = |proxy: Proxy| {
             let bootstrap = places.fill(&proxy.bootstrap(&module).to_string());
             Envoy::start(&serde_json::from_str(&bootstrap)?)
         };
         let proxies = vec![
             ("shop", "cart", start(cart())?),
-            ("shop", "legacy", start(cart().roles(Roles::none()))?),
+            ("shop", "legacy", start(legacy(&trapping.display().to_string()))?),
             ("search", "search", start(search())?),
         ];
         let clients = Clients::start(&proxies)?;
         std::thread::sleep(Duration::from_millis(800));
-        let began = now();
         let prometheus = prometheus(folder.path(), clock, &proxies)?;
-        Ok(Self { prometheus, clock, proxies, began, places, clients, folder, _servers: servers })
+        Ok(Self { prometheus, clock, proxies, began: now(), places, clients, folder, _servers: servers })
     }
 
     /// From the first look until now, in seconds.
@@ -96,6 +97,12 @@ impl Stage {
         });
         put(self.folder.path(), "lds.json", &json!({ "resources": [listener] }))?;
         put(self.folder.path(), "cds.json", &clusters(&self.places, &["payment"])?)
+    }
+
+    /// `shop/legacy` gets a request; its VM fails at the first, and at the next it is not to be started again.
+    pub fn trap(&self) -> Result<()> {
+        let (.., legacy) = self.proxies.iter().find(|(_, pod, _)| *pod == "legacy").context("no such pod")?;
+        exchange(legacy.port("http")?, b"GET / HTTP/1.1\r\nHost: legacy\r\nConnection: close\r\n\r\n")
     }
 
     /// No more requests; Prometheus has seen the last of them when this returns.
@@ -126,6 +133,22 @@ fn cart() -> Proxy {
     Proxy::new([Listener::http("http", routes), Listener::tcp("tcp", SERVICE)], [cluster(SERVICE, "cart")])
         .patch(json!({ "dynamic_resources": { "cds_config": source("cds.json"), "lds_config": source("lds.json") } }))
         .roles(Roles { http: role("http"), connection: role("connection"), ..Roles::all() })
+}
+
+/// Without meshwhy: what stands in its place fails at the first request. It has Istio's name for the filter.
+fn legacy(module: &str) -> Proxy {
+    let name = "istio-system.meshwhy-http";
+    let filter = json!({ "name": name, "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        "config": {
+            "name": name,
+            "failure_policy": "FAIL_RELOAD",
+            "reload_config": { "backoff": { "base_interval": "0.1s", "max_interval": "0.2s" } },
+            "vm_config": { "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } },
+        },
+    } });
+    let hosts = json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]);
+    Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], []).roles(Roles::none())
 }
 
 /// More resources than it may tell apart.

@@ -40,7 +40,7 @@ pub(super) fn stacked(
     }
     let highest = floor.iter().copied().fold(0.0, f64::max).max(0.1) * 1.1;
     let x = |time: f64| left + (time - start) / (end - start) * plot_width;
-    let y = |value: f64| 4.0 + plot_height - value / highest * plot_height;
+    let y = |value: f64| 9.0 + (plot_height - 5.0) * (1.0 - value / highest);
     let mut out = format!("<svg width={width} height={}>", height - 20);
     for part in 0..=4 {
         let value = highest * f64::from(part) / 4.0;
@@ -73,7 +73,7 @@ pub(super) fn stacked(
     for time in alerts.iter().filter(|time| **time > start) {
         let _ = write!(
             out,
-            "<line x1={0:.1} x2={0:.1} y1=4 y2={1:.1} stroke='#c4162a' stroke-dasharray='3 3'/>",
+            "<line x1={0:.1} x2={0:.1} y1=9 y2={1:.1} stroke='#c4162a' stroke-dasharray='3 3'/>",
             x(*time),
             y(0.0)
         );
