@@ -59,8 +59,8 @@ pub fn walk() -> Result<()> {
     dashboard::fills(&stage.prometheus, stage.clock, stage.range())?;
     stage.quiet();
     agrees_with_envoy(&stage)?;
-    let with_meshwhy = stage.proxies.iter_mut().filter(|(_, pod, _)| *pod != "legacy");
-    with_meshwhy.map(|(.., envoy)| envoy.check_health()).collect()
+    let mut with_meshwhy = stage.proxies.iter_mut().filter(|(_, pod, _)| *pod != "legacy");
+    with_meshwhy.try_for_each(|(.., envoy)| envoy.check_health())
 }
 
 /// Notes what fires now.
