@@ -2,14 +2,27 @@
 //!
 //! `make fuzz` feeds them from libFuzzer; `make test` from the corpus and its neighbours (`e2e/vm/tests/corpus.rs`).
 
+use std::io::{self, Read, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use meshwhy::config::{Config, ConfigError};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
+use meshwhy::explain::{Format, Hop, Part, Reader, Reading, join};
 use meshwhy::filter::{Connection, HttpStream, Plugin};
 use meshwhy::host::memory::MemoryHost;
 use meshwhy::host::{Buffer, HeaderMap};
 use meshwhy::report::{Counter, LONGEST_VALUE, Report, Series};
 use meshwhy::wire::{FirstBytes, Sniffer};
+
+// The command-line tool's own files, which the library doesn't have.
+#[allow(dead_code)]
+#[path = "../../src/bin/meshwhy/chunks.rs"]
+mod chunks;
+#[allow(dead_code)]
+#[path = "../../src/bin/meshwhy/input.rs"]
+mod input;
 
 /// Takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);
@@ -20,6 +33,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("details", details),
     ("properties", properties),
     ("configuration", configuration),
+    ("access_log", access_log),
+    ("log_files", log_files),
 ];
 
 /// The same answer however the reads are split, and one that survives its way through the proxy.
@@ -132,6 +147,95 @@ pub fn configuration(bytes: &[u8]) {
     if let Err(error) = ours {
         let line = error.to_string();
         assert!(is_plain(&line) && line.len() < 400, "{line:?}");
+    }
+}
+
+/// A format string, then lines: read alone and beside others, the same each time, in that format and in the known ones.
+pub fn access_log(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let given = lines.next().map(String::from_utf8_lossy).unwrap_or_default();
+    let format = Format::parse(&given);
+    format.as_ref().err().inspect(|error| assert!(!error.to_string().is_empty()));
+    let known = std::iter::once(Reader::new(Vec::new()));
+    let readers: Vec<Reader> = known.chain(format.ok().map(|format| Reader::new(vec![format]))).collect();
+    let mut hops = Vec::new();
+    for (number, line) in lines.take(64).enumerate() {
+        for reader in &readers {
+            let (short, whole) = (reader.read(line), reader.read_all(line));
+            match (&short, &whole) {
+                (Reading::Fine(_), Reading::Fine(_)) => {}
+                _ => assert_eq!(short, whole, "{:?}", String::from_utf8_lossy(line)),
+            }
+            let (line, finding) = match whole {
+                Reading::Failed(line, finding) => (line, Some(*finding)),
+                Reading::Fine(Some(line)) => (line, None),
+                _ => continue,
+            };
+            if let Some(finding) = &finding {
+                assert_eq!(finding.causes().len() == 1, finding.fix().is_some());
+            }
+            hops.push(Hop { proxy: format!("{}", number % 3), line: *line, finding });
+        }
+    }
+    let failed = hops.iter().any(|hop| hop.finding.is_some());
+    let count = hops.len();
+    let joined = join(hops);
+    // Failures that all follow from one another have no beginning.
+    assert!(failed || joined.is_none());
+    if let Some(joined) = joined {
+        assert_eq!(joined.hops.len(), count);
+        let roots = joined.hops.iter().filter(|(_, part)| *part == Part::Root).count();
+        assert_eq!(roots, 1);
+    }
+}
+
+/// A log as files and pipes bring it: split anywhere, plain or packed, the same lines with the same numbers.
+pub fn log_files(bytes: &[u8]) {
+    let Some((split, bytes)) = bytes.split_first() else { return };
+    // What claims to be gzip may break off anywhere, but is read like anything else.
+    let plain = lines(Pieces { bytes: bytes.to_vec(), at: 0, most: usize::from(*split).max(1) });
+    let is_gzip = bytes.starts_with(&[0x1f, 0x8b]);
+    assert!(is_gzip || plain == bytes, "lines got lost");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).and_then(|()| packed.try_finish()).expect("memory takes everything");
+    let packed = packed.finish().expect("it is finished");
+    assert_eq!(lines(Pieces { bytes: packed, at: 0, most: usize::from(*split).max(1) }), bytes);
+}
+
+/// All lines of a stream, put together again.
+fn lines(stream: Pieces) -> Vec<u8> {
+    let (mut all, mut line) = (Vec::new(), 1);
+    let mut give = |chunk: chunks::Chunk| {
+        if !chunk.bytes.is_empty() {
+            assert_eq!(chunk.first_line, line);
+        }
+        line += chunk.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        all.extend(chunk.bytes);
+        true
+    };
+    let mut chunks = chunks::Chunks::new(0);
+    if let Ok(mut stream) = input::unpacked(stream) {
+        // Broken gzip data: what came before was read.
+        let _ = chunks.read(&mut stream, false, &mut give);
+    }
+    chunks.finish(&mut give);
+    all
+}
+
+/// Brings so many bytes at a time.
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    most: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.bytes[self.at..];
+        let size = rest.len().min(self.most).min(buffer.len());
+        buffer[..size].copy_from_slice(&rest[..size]);
+        self.at += size;
+        Ok(size)
     }
 }
 

@@ -62,7 +62,7 @@ impl Input {
 }
 
 /// Unpacks what begins like gzip.
-fn unpacked(mut stream: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+pub fn unpacked(mut stream: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     let mut head = Vec::new();
     // One read may bring one byte; a pipe's first bytes may be a while.
     stream.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
