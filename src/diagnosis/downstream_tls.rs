@@ -13,13 +13,15 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.details.name() == "filter_chain_not_found" {
         return no_chain(e);
     }
-    handshake(e.downstream.transport_failure.as_ref()?)
+    // A note is no failure: it is there on plaintext that works, too.
+    handshake(e.downstream.transport_failure.as_ref().filter(|reason| !reason.is_inspectors_note())?)
 }
 
 /// The handshake on a chain that terminates TLS.
 fn handshake(failure: &TransportFailure) -> Option<Verdict> {
     match failure.tls_reason().unwrap_or_default() {
-        "HTTP_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
+        // The second is CONNECT, as to a proxy.
+        "HTTP_REQUEST" | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
         // Bytes that are no TLS record: plaintext of some protocol, most likely.
         "WRONG_VERSION_NUMBER" => Verdict::likely(Cause::PlaintextOnTlsPort, FAILURE),
         "PEER_DID_NOT_RETURN_A_CERTIFICATE" => Verdict::certain(Cause::ClientCertificateMissing, FAILURE),
@@ -32,7 +34,8 @@ fn handshake(failure: &TransportFailure) -> Option<Verdict> {
 fn no_chain(e: &Evidence) -> Option<Verdict> {
     // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS, or there is no
     // inspector and the chains differ in something else.
-    let Some(note) = &e.downstream.transport_failure else {
+    let noted = e.downstream.transport_failure.as_ref().filter(|reason| reason.is_inspectors_note());
+    let Some(note) = noted else {
         return match (&e.downstream.sni, e.direction) {
             // A sidecar's inbound chains match no server names: under PERMISSIVE those of a port for HTTP take plaintext and
             // Istio's own mutual TLS, so this is an application's TLS. Under STRICT it gets into a handshake.
@@ -45,7 +48,12 @@ fn no_chain(e: &Evidence) -> Option<Verdict> {
             (None, _) => Verdict::possible(Cause::NoFilterChainForSni, FAILURE),
         };
     };
-    let plain_http = note.tls_reason() == Some("HTTP_REQUEST");
+    let plain_http = match note.tls_reason() {
+        Some("HTTP_REQUEST" | "HTTPS_PROXY_REQUEST") => true,
+        Some("WRONG_VERSION_NUMBER") => false,
+        // A TLS record, but no ClientHello that can be read: its server name is none, or it is broken (1.40).
+        _ => return Verdict::likely(Cause::DownstreamTlsFailed, FAILURE),
+    };
     match (e.direction, plain_http) {
         // At a sidecar's inbound listener that is STRICT mutual TLS.
         (Direction::Inbound, true) => Verdict::likely(Cause::PlaintextToStrictMtls, FAILURE),

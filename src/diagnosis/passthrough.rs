@@ -59,7 +59,7 @@ pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
         Some(Some("HTTP_REQUEST")) if e.downstream.listener.is_none() => {
             Verdict::possible(Cause::Http10Client, FACTS)
         }
-        Some(Some(_)) if marked => Verdict::likely(Cause::NotHttpOnHttpPort, FACTS),
+        Some(Some("WRONG_VERSION_NUMBER")) if marked => Verdict::likely(Cause::NotHttpOnHttpPort, FACTS),
         // A host that isn't declared, or bytes that don't fit the declaration: both end here, and look alike.
         _ => Verdict::possible(Cause::EgressBlocked, FACTS),
     }

@@ -198,6 +198,27 @@ fn no_filter_chain_without_a_word_of_the_inspector() {
 }
 
 #[test]
+fn an_inspectors_note_tells_plaintext_from_a_broken_client_hello() {
+    let noted = |word: &str, direction| {
+        let details = Details::new("filter_chain_not_found");
+        let mut e = Evidence { layer: Layer::Listener, details, direction, ..Evidence::default() };
+        let note = format!("TLS_error|error:10000095:SSL_routines:OPENSSL_internal:{word}:TLS_error_end");
+        e.downstream.transport_failure = TransportFailure::new(&note);
+        named(&e)
+    };
+    let (gateway, inbound) = (Direction::Gateway, Direction::Inbound);
+    assert_eq!(noted("HTTP_REQUEST", gateway), Some(("plaintext_on_tls_port", "certain")));
+    assert_eq!(noted("HTTPS_PROXY_REQUEST", gateway), Some(("plaintext_on_tls_port", "certain")));
+    assert_eq!(noted("WRONG_VERSION_NUMBER", gateway), Some(("plaintext_on_tls_port", "likely")));
+    assert_eq!(noted("HTTP_REQUEST", inbound), Some(("plaintext_to_strict_mtls", "likely")));
+    assert_eq!(noted("WRONG_VERSION_NUMBER", inbound), Some(("plaintext_to_strict_mtls", "possible")));
+    for broken in ["ERROR_PARSING_EXTENSION", "CLIENTHELLO_PARSE_FAILED", "SSLV3_ALERT_HANDSHAKE_FAILURE"] {
+        assert_eq!(noted(broken, gateway), Some(("downstream_tls_failed", "likely")));
+        assert_eq!(noted(broken, inbound), Some(("downstream_tls_failed", "likely")));
+    }
+}
+
+#[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
     let id = "rbac_access_denied_matched_policy[ns[prod]-policy[deny-all]-rule[0]]";
     let verdict = diagnose(&stream(403, "-", id)).unwrap();

@@ -320,8 +320,7 @@ fn mtls(takes: bool) -> Change {
 /// What may have come to Istio's default chain before the black hole took it; with the inspector's notes, if the log
 /// doesn't show them.
 fn fell_through(notes: bool) -> Vec<Change> {
-    let words: &[Option<&str>] =
-        if notes { &[None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER")] } else { &[None] };
+    let words: &[Option<&str>] = if notes { NOTES } else { &[None] };
     let mut all: Vec<Change> = Vec::new();
     for listener in [None, Some(ListenerKind::Http)] {
         for word in words.iter().copied() {
@@ -338,6 +337,10 @@ fn fell_through(notes: bool) -> Vec<Change> {
     all
 }
 
+/// Nothing, plain HTTP, other plaintext, a broken ClientHello.
+const NOTES: &[Option<&str>] =
+    &[None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER"), Some("CLIENTHELLO_PARSE_FAILED")];
+
 fn inspectors_note(word: &str) -> Option<TransportFailure> {
     TransportFailure::new(&format!("TLS_error|error:1:SSL routines:OPENSSL_internal:{word}"))
 }
@@ -346,7 +349,7 @@ fn inspectors_note(word: &str) -> Option<TransportFailure> {
 fn listener_notes() -> Vec<Change> {
     let mut all: Vec<Change> = Vec::new();
     for direction in [Direction::Inbound, Direction::Outbound] {
-        for word in [None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER")] {
+        for word in NOTES.iter().copied() {
             all.push(Box::new(move |e| {
                 e.direction = direction;
                 e.downstream.transport_failure = word.and_then(inspectors_note);

@@ -153,6 +153,25 @@ fn plaintext() -> Vec<Scenario> {
             "likely",
             "TLS_error:|268435703*",
         ),
+        at_listener(
+            Scenario::new(
+                "client_bytes/connect_to_https_port",
+                "CONNECT, as to a proxy, to the same",
+                tls_port(),
+            )
+            .client(Client::Raw("http", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n")),
+            "certain",
+            "TLS_error:|268435611*",
+        ),
+        Scenario::new(
+            "client_bytes/broken_hello_to_sni_chains",
+            "a ClientHello that breaks off: TLS all the same",
+            sni_chains(),
+        )
+        .client(Client::Raw("http", b"\x16\x03\x01\0\x14\x01\0\0\x10\x03\x03ClientHelloEnd"))
+        .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
+        .names("downstream_tls_failed", "likely")
+        .because(&["CLIENTHELLO_PARSE_FAILED"]),
         Scenario::new(
             "client_bytes/http_to_sni_chains",
             "plain HTTP to a gateway whose chains ask for server names",
