@@ -24,6 +24,7 @@ const EVIL: &[u8] = b"evil\";.;cause=.=x;.;\\\r\n{\"a\":\"b\"}%0a%22; cause=x\x1
 /// The causes that these inputs lead to: without them nothing was tested.
 const TOLD: &[&str] = &[
     "client_certificate_rejected",
+    "downstream_tls_failed",
     "invalid_http_request",
     "no_filter_chain_for_sni",
     "plaintext_on_tls_port",
@@ -32,6 +33,20 @@ const TOLD: &[&str] = &[
     "upstream_certificate_rejected",
     "upstream_protocol_error",
 ];
+
+/// The upstreams that answer requests.
+const BEHIND: &[&str] = &["status-line", "header", "page", "grpc", "certificate"];
+
+/// What of the inputs must be told somewhere, encoded, lest nothing is tested: of SNI, ALPN, the first bytes, the upstream's certificate
+/// and its page.
+const REACHED: &[&str] = &["sni=evil", "alpn=evil", "CERTIFICATE_VERIFY_FAILED", "protocol_error"];
+
+/// In hosts, paths, queries, cookies, credentials and the upstream's messages: told nowhere.
+const SECRET: &str = "secretmark";
+
+/// The longest line of the proxy's own log and the longest label.
+const LONGEST_LINE: usize = 2048;
+const LONGEST_LABEL: usize = 256;
 
 /// Plays all of it on one proxy, and looks at every sink.
 pub fn check() -> Result<()> {
@@ -58,6 +73,11 @@ pub fn check() -> Result<()> {
     json_logs(&envoy, &mut told)?;
     own_log(&envoy, &mut told)?;
     labels(&envoy, &mut told)?;
+    let everything = [envoy.own_log(), envoy.admin("/stats?filter=meshwhy")?, evidence(&envoy)?].concat();
+    ensure!(!everything.contains(SECRET), "{SECRET} is told: {everything}");
+    for part in REACHED {
+        ensure!(everything.contains(part), "{part} did not come through: {everything}");
+    }
     for cause in TOLD {
         ensure!(told.contains(*cause), "{cause} was not provoked: {told:?}");
     }
@@ -70,10 +90,13 @@ fn servers_behind() -> Vec<(&'static str, Server)> {
         b"HTTP/1.1 503 x\r\nserver: envoy\";.;\xff\\\r\nvia: \"\\;=\r\ncontent-length: 0\r\n\r\n";
     const PAGE: &[u8] =
         b"HTTP/1.1 400 x\r\ncontent-length: 65\r\n\r\nThe plain HTTP request was sent to HTTPS port\";.;cause=.=x\\\r\n\xff\0\x1b";
+    const GRPC: &[u8] =
+        b"HTTP/1.1 200 x\r\ncontent-type: application/grpc\r\ngrpc-status: 13\";.;cause=.=x\r\ngrpc-message: secretmark\r\ncontent-length: 0\r\n\r\n";
     vec![
         ("status-line", Server::Made(Habit::Answer(STATUS_LINE))),
         ("header", Server::Made(Habit::Answer(HEADER))),
         ("page", Server::Made(Habit::Answer(PAGE))),
+        ("grpc", Server::Made(Habit::Answer(GRPC))),
         ("greeting", Server::Made(Habit::Answer(EVIL))),
         (
             "certificate",
@@ -86,7 +109,7 @@ fn servers_behind() -> Vec<(&'static str, Server)> {
 
 fn proxy() -> Proxy {
     let to = |name: &str| route(&format!("/{name}"), name);
-    let routes = ["status-line", "header", "page", "certificate"].map(to).to_vec();
+    let routes: Vec<Value> = BEHIND.iter().copied().map(to).collect();
     let trust_nobody = with(
         originate_tls(trusting("ca")),
         json!({"transport_socket": {"typed_config": {"common_tls_context": {"validation_context": {
@@ -96,6 +119,7 @@ fn proxy() -> Proxy {
         "require_client_certificate": true,
         "common_tls_context": {"validation_context": {"trusted_ca": {"filename": "{pki}/other-ca.pem"}}},
     });
+    let known = json!([vhost("known", &["known.example"], routes)]);
     let own = json!([vhost("any", &["*"], vec![direct("/", 200, "ok")])]);
     let role = |role: &str| {
         Some(json!({"role": role, "log": "all", "observe_every": 1, "response_header": "x-meshwhy-cause"}))
@@ -110,9 +134,8 @@ fn proxy() -> Proxy {
     ]});
     Proxy::new(
         [
-            Listener::http("http", json!([vhost("known", &["known.example"], routes)]))
-                .tls_inspector()
-                .filter(text),
+            Listener::http("http", known.clone()).tls_inspector().filter(text.clone()),
+            Listener::http("plain", known).filter(text),
             Listener::http("mtls", own.clone()).tls_with("server", requiring),
             Listener::http("sni", own)
                 .tls("server")
@@ -124,6 +147,7 @@ fn proxy() -> Proxy {
             cluster("status-line", "status-line"),
             cluster("header", "header"),
             cluster("page", "page"),
+            cluster("grpc", "grpc"),
             cluster("greeting", "greeting"),
             with(cluster("certificate", "certificate"), trust_nobody),
         ],
@@ -138,7 +162,7 @@ fn proxy() -> Proxy {
 
 /// Each value within quotes; the object last.
 const TEXT_FORMAT: &str = "\"%FILTER_STATE(wasm.meshwhy.cause:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \
-    \"%FILTER_STATE(wasm.meshwhy.resource:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\" %FILTER_STATE(wasm.meshwhy:PLAIN)%\n";
+    \"%FILTER_STATE(wasm.meshwhy.resource:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.first_bytes:PLAIN)%\" %FILTER_STATE(wasm.meshwhy:PLAIN)%\n";
 
 /// Sends everything; what came back.
 fn play(envoy: &Envoy, places: &Places) -> Result<Vec<Vec<u8>>> {
@@ -148,7 +172,9 @@ fn play(envoy: &Envoy, places: &Places) -> Result<Vec<Vec<u8>>> {
     let long = EVIL.repeat(20);
     let printable: Vec<u8> = EVIL.iter().copied().filter(|b| matches!(b, b'!'..=b'~')).collect();
     let mut inputs = vec![
-        ("http", request(b"/", b"unknown;cause=x.example")),
+        ("http", request(b"/", b"secretmark;cause=x.example")),
+        ("http", request(b"/?secretmark=1", b"unknown.example")),
+        ("http", b"GET /secretmark HTTP/1.0\r\nHost: secretmark\r\nCookie: secretmark\r\nAuthorization: secretmark\r\n\r\n".to_vec()),
         ("http", request(b"/", b"a%0a%22.example")),
         ("http", request(b"/", EVIL)),
         ("http", request(&[b"/", &printable[..]].concat(), b"unknown.example")),
@@ -156,14 +182,17 @@ fn play(envoy: &Envoy, places: &Places) -> Result<Vec<Vec<u8>>> {
         ("http", EVIL.to_vec()),
         ("http", [EVIL, b"\r\n\r\n"].concat()),
         ("tcp", EVIL.to_vec()),
+        ("sni", request(&printable, b"known.example")),
+        ("mtls", request(&printable, b"known.example")),
+        ("mtls", EVIL.to_vec()),
     ];
-    for name in ["status-line", "header", "page", "certificate"] {
+    for name in BEHIND {
         inputs.push(("http", request(format!("/{name}").as_bytes(), b"known.example")));
     }
     for (sni, protocol) in
         [(EVIL, &b"h2"[..]), (b"a.example", EVIL), (&long[..255], &long[..255]), (&long, EVIL)]
     {
-        for listener in ["http", "sni", "mtls", "tcp"] {
+        for listener in ["http", "plain", "sni", "mtls", "tcp"] {
             inputs.push((listener, client_hello(sni, protocol)));
         }
     }
@@ -226,12 +255,22 @@ fn text_log(envoy: &Envoy) -> Result<()> {
     ensure!(lines == streams.len(), "{lines} lines for {} streams", streams.len());
     for line in str::from_utf8(&text).context("the text log is no text")?.lines() {
         plain(line)?;
-        let parts: Vec<&str> = line.splitn(9, '"').collect();
-        ensure!(parts.len() == 9 && parts[2] == " " && parts[4] == " " && parts[6] == " ", "{line}");
-        let object = parts[8].trim();
+        let parts: Vec<&str> = line.splitn(11, '"').collect();
+        ensure!(parts.iter().take(10).all(|part| part.len() <= LONGEST_VALUE), "{line}");
+        ensure!(parts.len() == 11 && (2..9).step_by(2).all(|at| parts[at] == " "), "{line}");
+        let object = parts[10].trim();
         ensure!(object == "-" || serde_json::from_str::<Value>(object)?.is_object(), "{line}");
     }
     Ok(())
+}
+
+/// All that filter state says in the logs.
+fn evidence(envoy: &Envoy) -> Result<String> {
+    let text = std::fs::read_to_string(envoy.path("sinks.txt"))?;
+    let lines = ["http.log", "tcp.log", "listener.log"].map(|log| envoy.log(log));
+    let lines = lines.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    let told = lines.iter().flat_map(|line| ["meshwhy", "evidence"].map(|key| line[key].to_string()));
+    Ok(told.chain([text]).collect())
 }
 
 fn json_logs(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
@@ -263,6 +302,7 @@ fn own_log(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
     ensure!(lines.len() >= TOLD.len(), "{} lines", lines.len());
     for line in lines {
         plain(line)?;
+        ensure!(line.len() <= LONGEST_LINE, "{line}");
         let object: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
         told.insert(known_cause(object["cause"].as_str().unwrap_or_default())?);
         let evidence = object["evidence"].as_str().unwrap_or_default();
@@ -285,6 +325,7 @@ fn labels(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
         ensure!(names == ["cause", "confidence", "direction", "resource", "side"], "{sample:?}");
         told.insert(known_cause(&sample.labels["cause"])?);
         sample.labels.values().try_for_each(|value| plain(value))?;
+        ensure!(sample.labels.values().all(|value| value.len() <= LONGEST_LABEL), "{sample:?}");
     }
     Ok(())
 }
