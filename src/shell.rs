@@ -165,7 +165,8 @@ pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
         let kind = match plugin.role() {
             Role::Http => Kind::Http(HttpStream::new(plugin.samples_next())),
             Role::Connection => Kind::Connection(Box::new(Connection::new(plugin.samples_next()))),
-            Role::AccessLog => return,
+            // An access logger never has a stream's context.
+            Role::AccessLog => return plugin.complain_of_place(&Proxy, "a filter", "http\" or \"connection"),
         };
         worker.streams.insert(context, Stream { plugin: parent, kind });
     });

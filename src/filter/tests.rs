@@ -21,19 +21,24 @@ fn success() -> MemoryHost {
 }
 
 /// A request to a port at which nobody listens, at a sidecar, with Istio's names.
+const KNOWN_OF_A_REFUSAL: &[(&str, &str)] = &[
+    (
+        "response.code_details",
+        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+    ),
+    ("upstream.transport_failure_reason", "delayed connect error: 111"),
+    ("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local"),
+    ("xds.node.id", "sidecar~10.0.0.1~app.default~default.svc.cluster.local"),
+    ("xds.listener_direction", "\x02\0\0\0\0\0\0\0"),
+    ("upstream.address", "10.0.0.2:9080"),
+];
+
 fn refused() -> MemoryHost {
-    let details =
-        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
-    MemoryHost::new()
+    let host = MemoryHost::new()
         .with_header(HeaderMap::Response, ":status", "503")
         .with_number("response.flags", UF)
-        .with_number("response.code", 503)
-        .with_property("response.code_details", details)
-        .with_property("upstream.transport_failure_reason", "delayed connect error: 111")
-        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
-        .with_property("xds.node.id", "sidecar~10.0.0.1~app.default~default.svc.cluster.local")
-        .with_number("xds.listener_direction", 2)
-        .with_property("upstream.address", "10.0.0.2:9080")
+        .with_number("response.code", 503);
+    KNOWN_OF_A_REFUSAL.iter().fold(host, |host, (path, value)| host.with_property(path, value))
 }
 
 fn missing_cluster() -> MemoryHost {
@@ -266,6 +271,37 @@ fn a_failure_is_told_on_every_channel() {
     let [(Level::Warn, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["cause"], &line["direction"]), (&"cluster_missing".into(), &"gateway".into()));
+}
+
+/// Envoy before 1.32 keeps no filter state that is written when a stream is logged.
+#[test]
+fn where_filter_state_cannot_be_written_the_counter_and_the_log_line_tell() {
+    let (host, mut series) = (missing_cluster(), Series::default());
+    host.read_only();
+    http(&host, &mut plugin(r#"{"log":"all","response_header":"x-meshwhy-cause"}"#), &mut series);
+    assert!(host.state_keys().is_empty());
+    let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
+    assert!(name.contains("cause=.=cluster_missing;.;"), "{name}");
+    let [(Level::Warn, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["cause"], "cluster_missing");
+    assert_eq!(line["evidence"], "details=cluster_not_found; virtual_host=reviews:80");
+}
+
+/// Each attribute is missing in some version, or somewhere in a stream's life.
+#[test]
+fn without_any_one_attribute_a_failure_is_still_a_failure() {
+    for (at, missing) in KNOWN_OF_A_REFUSAL.iter().enumerate() {
+        let others = KNOWN_OF_A_REFUSAL.iter().enumerate().filter(|(other, _)| *other != at);
+        let host = MemoryHost::new()
+            .with_header(HeaderMap::Response, ":status", "503")
+            .with_number("response.flags", UF)
+            .with_number("response.code", 503);
+        let host = others.fold(host, |host, (_, (path, value))| host.with_property(path, value));
+        let mut series = Series::default();
+        http(&host, &mut plugin(""), &mut series);
+        assert_eq!(counted(&host).len(), 1, "without {missing:?}");
+    }
 }
 
 #[test]
