@@ -8,7 +8,7 @@ use e2e::istio::programs::{PACKAGES, Programs, Version};
 use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, overlays, page, sandbox, stories};
+use e2e::istio::{access_logs, deployment, fail_policy, overlays, page, sandbox, stories};
 use e2e::registry;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -38,6 +38,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/overlay/log_only", overlays::log_only),
     ("deployment/overlay/access_logger_only", overlays::access_logger_only),
     (OCI_OVERLAY, overlays::from_image),
+    ("deployment/fail_policy", fail_policy::check),
     ("deployment/removed", deployment::removed),
 ];
 

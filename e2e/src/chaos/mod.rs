@@ -1,20 +1,42 @@
-//! Garbage at every kind of listener of one real Envoy: the VM lives on, and healthy requests are served.
+//! Garbage at every kind of listener of one real Envoy, dying upstreams, and configuration that changes: the VM lives on, healthy
+//! requests are served as before, and failures are named.
 
+mod changes;
+mod load;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Places, status_in};
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster};
+use crate::envoy::discovery::Discovery;
+use crate::envoy::parts::{all_to, cluster, originate_tls, trusting, with};
 use crate::peers::{Habit, Running, Server};
 use crate::pki::Pki;
 use crate::sinks::client_hello;
 use crate::tools;
+use changes::{Changes, PAUSE, Ports};
+use load::{Load, Pace, Record};
+
+/// How much of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Connections of garbage.
+    pub connections: u64,
+    /// How often ClientHellos are cut and headers are flooded.
+    pub rounds: u32,
+    /// Changes of each kind of configuration.
+    pub changes: u32,
+    /// How long nothing goes on before each kind of chaos.
+    pub quiet: Duration,
+}
 
 /// Every kind: plaintext HTTP, HTTP behind a TLS inspector, terminated TLS, a server name that must fit, TCP.
 const LISTENERS: &[&str] = &["http", "inspected", "tls", "sni", "tcp"];
@@ -39,30 +61,109 @@ const BEGINNINGS: &[&[u8]] = &[
 struct Stage {
     envoy: Envoy,
     random: Random,
+    changes: Changes,
     _servers: Vec<Running>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
-/// Plays all of it: so many connections of garbage, and ClientHellos, floods and half-open connections besides.
-pub fn play(connections: u64, seed: u64) -> Result<()> {
+/// Plays all of it under a load of healthy requests and known failures; returns how fast the healthy ones were.
+pub fn play(effort: Effort, seed: u64) -> Result<String> {
     let mut stage = Stage::set_up(seed)?;
     let before = stage.envoy.vms()?;
     stage.is_healthy()?;
-    stage.cut_hellos().context("ClientHellos cut short")?;
-    stage.header_floods().context("header floods")?;
-    let held = stage.half_open().context("half-open connections")?;
-    for number in 0..connections {
-        let (listener, bytes) = stage.garbage();
-        stage.send(listener, &bytes, Duration::from_millis(2))?;
-        if number % 1_000 == 999 {
-            stage.is_healthy().with_context(|| format!("seed {seed}, after {number} connections"))?;
-        }
-    }
+    let mut load = Load::start(stage.changes.front);
+    let mut held = Vec::new();
+    let quiet = |load: &mut Load| {
+        load.enter(load::QUIET);
+        std::thread::sleep(effort.quiet);
+    };
+    let mut phase =
+        |name: &'static str, stage: &mut Stage, what: &mut dyn FnMut(&mut Stage) -> Result<()>| {
+            quiet(&mut load);
+            load.enter(name);
+            what(stage).with_context(|| format!("{name}, seed {seed}"))?;
+            stage.is_healthy().with_context(|| format!("after {name}, seed {seed}"))
+        };
+    phase("ClientHellos cut short", &mut stage, &mut |stage| {
+        (0..effort.rounds).try_for_each(|_| stage.cut_hellos())
+    })?;
+    phase("header floods", &mut stage, &mut |stage| {
+        (0..effort.rounds).try_for_each(|_| stage.header_floods())
+    })?;
+    phase("half-open connections", &mut stage, &mut |stage| {
+        held = stage.half_open()?;
+        std::thread::sleep(effort.quiet);
+        Ok(())
+    })?;
+    phase("garbage", &mut stage, &mut |stage| stage.all_garbage(effort.connections))?;
     drop(held);
-    stage.is_healthy()?;
-    let after = stage.envoy.vms()?;
-    ensure!(before == after, "the VM was made anew: {before:?}, and then {after:?}");
-    stage.envoy.check_health()
+    let same = stage.envoy.vms()?;
+    ensure!(before == same, "the VM was made anew: {before:?}, and then {same:?}");
+    let kinds: [(&str, fn(&mut Stage) -> Result<()>); 4] = [
+        ("plugin changed (ECDS)", |stage| stage.changes.plugin()),
+        ("listeners changed (LDS)", |stage| stage.changes.listeners()),
+        ("a listener removed and added", |stage| stage.changes.removed()),
+        ("certificate changed (SDS)", |stage| {
+            stage.changes.certificate(&stage.folder.path().display().to_string())
+        }),
+    ];
+    for (name, change) in kinds {
+        let times = if name.contains("removed") { effort.changes.div_ceil(4) } else { effort.changes };
+        phase(name, &mut stage, &mut |stage| {
+            (0..times).try_for_each(|_| {
+                std::thread::sleep(PAUSE);
+                change(stage)
+            })
+        })?;
+    }
+    let (paces, record) = load.finish()?;
+    stage.took_the_changes(effort.changes)?;
+    stage.named(&record)?;
+    let reloads: Vec<String> = stage
+        .envoy
+        .vms()?
+        .into_iter()
+        .filter(|(name, value)| name.contains("reload") && *value > 0.0)
+        .map(|(name, _)| name)
+        .collect();
+    ensure!(reloads.is_empty(), "VMs were made anew: {reloads:?}");
+    stage.envoy.check_health()?;
+    fast_enough(&paces)?;
+    Ok(table(&paces, &record))
+}
+
+/// Other work takes time from a proxy, too: only what is slow for anybody counts.
+fn fast_enough(paces: &[Pace]) -> Result<()> {
+    let quiet = paces.first().context("no phases")?;
+    for pace in paces {
+        let median = pace.median < Duration::from_millis(30) || pace.median < quiet.median * 8;
+        let p99 = pace.p99 < Duration::from_millis(300) || pace.p99 < quiet.p99 * 8;
+        // Of a few requests the slowest says nothing.
+        ensure!(
+            pace.requests < 50 || (median && p99),
+            "healthy requests were slow: {pace:?}, and quiet {quiet:?}"
+        );
+    }
+    Ok(())
+}
+
+fn table(paces: &[Pace], record: &Record) -> String {
+    let quiet = paces[0];
+    let ratio = |time: Duration, base: Duration| time.as_secs_f64() / base.as_secs_f64().max(1e-6);
+    let mut text = format!(
+        "{:30} {:>8} {:>10} {:>7} {:>10} {:>7}\n",
+        "while", "requests", "median", "ratio", "p99", "ratio"
+    );
+    for pace in paces {
+        let (median, p99) = (ratio(pace.median, quiet.median), ratio(pace.p99, quiet.p99));
+        let _ = writeln!(
+            text,
+            "{:30} {:>8} {:>10.2?} {median:>7.2} {:>10.2?} {p99:>7.2}",
+            pace.name, pace.requests, pace.median, pace.p99
+        );
+    }
+    let _ = writeln!(text, "failures sent, and all of them named: {:?}", record.failures);
+    text
 }
 
 impl Stage {
@@ -72,16 +173,35 @@ impl Stage {
         let mut places = Places { values: vec![("{pki}".into(), folder.path().display().to_string())] };
         let mut servers = Vec::new();
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-        for (name, habit) in [("web", Habit::AnswerAndKeep(answer)), ("echo", Habit::Echo)] {
+        let servers_behind = [
+            ("web", Server::Made(Habit::AnswerAndKeep(answer))),
+            ("echo", Server::Made(Habit::Echo)),
+            (
+                "ok",
+                Server::Made(Habit::Answer(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
+                )),
+            ),
+            ("dies", Server::Made(Habit::Answer(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"))),
+            ("refused", Server::Nobody),
+        ];
+        for (name, server) in servers_behind {
             let own = folder.path().join(name);
             std::fs::create_dir(&own)?;
-            let running = Server::Made(habit).start(&own, folder.path())?;
+            let running = server.start(&own, folder.path())?;
             places.values.push((format!("{{server:{name}}}"), running.port.to_string()));
             servers.push(running);
         }
-        let bootstrap = proxy().bootstrap(&tools::module()?.display().to_string()).to_string();
-        let envoy = Envoy::start(&serde_json::from_str(&places.fill(&bootstrap))?)?;
-        Ok(Self { envoy, random: Random(seed), _servers: servers, _folder: folder })
+        let (ports, discovery) = (Ports::pick(), Discovery::new(folder.path()));
+        places.values.push(("{server:tls}".into(), ports.tls().to_string()));
+        let bootstrap =
+            proxy(ports, &discovery).bootstrap(&tools::module()?.display().to_string()).to_string();
+        // The paths of logs are filled in where listeners are written.
+        let log = folder.path().display().to_string();
+        let mut bootstrap: Value = serde_json::from_str(&places.fill(&bootstrap).replace("{folder}", &log))?;
+        let changes = Changes::begin(discovery, ports, &mut bootstrap, &log)?;
+        let envoy = Envoy::start(&bootstrap)?;
+        Ok(Self { envoy, random: Random(seed), changes, _servers: servers, folder })
     }
 
     /// Sends, waits that long for an answer, and leaves. That the proxy hangs up is its right.
@@ -109,6 +229,58 @@ impl Stage {
             ensure!(served, "{listener} answers a healthy request with {text:?}");
         }
         self.envoy.check_health()
+    }
+
+    /// Envoy saw the files change, and refused nothing. Some changes it may have seen as one.
+    fn took_the_changes(&self, changes: u32) -> Result<()> {
+        let stats = self.envoy.admin("/stats")?;
+        let value = |part: &str| {
+            let lines = stats
+                .lines()
+                .filter_map(|line| line.split_once(": "))
+                .filter(|(name, _)| name.contains(part));
+            lines.filter_map(|(_, value)| value.parse::<u64>().ok()).sum::<u64>()
+        };
+        for (what, refused) in [
+            ("lds.update_success", "lds.update_rejected"),
+            ("config_reload", "config_fail"),
+            ("sds.certificate.update_success", "sds.certificate.update_rejected"),
+        ] {
+            ensure!(value(what) >= u64::from(changes / 2), "{what} is {}", value(what));
+            ensure!(value(refused) == 0, "{refused} is {}", value(refused));
+        }
+        Ok(())
+    }
+
+    /// Every failure that was sent is counted once under its cause. Garbage may add to what upstreams do.
+    fn named(&self, record: &Record) -> Result<()> {
+        let mut counted: BTreeMap<String, f64> = BTreeMap::new();
+        for sample in self.envoy.meshwhy_samples()?.into_iter().filter(|s| s.name == "meshwhy_failures_total")
+        {
+            *counted.entry(sample.labels.get("cause").cloned().unwrap_or_default()).or_default() +=
+                sample.value;
+        }
+        for (cause, sent) in &record.failures {
+            let (counted, sent) = (counted.get(*cause).copied().unwrap_or_default(), *sent as f64);
+            let fits = if *cause == "upstream_closed_connection" {
+                counted >= sent
+            } else {
+                (counted - sent).abs() < 0.5
+            };
+            ensure!(fits, "{cause}: {sent} sent, {counted} counted");
+        }
+        Ok(())
+    }
+
+    fn all_garbage(&mut self, connections: u64) -> Result<()> {
+        for number in 0..connections {
+            let (listener, bytes) = self.garbage();
+            self.send(listener, &bytes, Duration::from_millis(2))?;
+            if number % 1_000 == 999 {
+                self.is_healthy().with_context(|| format!("after {number} connections"))?;
+            }
+        }
+        Ok(())
     }
 
     fn cut_hellos(&self) -> Result<()> {
@@ -171,24 +343,34 @@ impl Stage {
     }
 }
 
-fn proxy() -> Proxy {
+fn proxy(ports: Ports, discovery: &Discovery) -> Proxy {
     let role = |role: &str| {
         Some(
             json!({"role": role, "log": "limited", "observe_every": 1, "response_header": "x-meshwhy-cause"}),
         )
     };
+    let attacked = [
+        Listener::http("http", all_to("web")),
+        Listener::http("inspected", all_to("web")).tls_inspector(),
+        Listener::http("tls", all_to("web")).tls("server"),
+        Listener::http("sni", all_to("web"))
+            .tls("server")
+            .tls_inspector()
+            .chain(json!({"filter_chain_match": {"server_names": ["known.example"]}})),
+        Listener::tcp("tcp", "echo"),
+    ];
+    let clusters = ["web", "echo", "ok", "dies", "refused"].map(|name| cluster(name, name));
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    // A handshake for each request.
+    let once = json!({"typed_extension_protocol_options": {options: {
+        "@type": format!("type.googleapis.com/{options}"),
+        "explicit_http_config": {"http_protocol_options": {}},
+        "common_http_protocol_options": {"max_requests_per_connection": 1},
+    }}});
+    let tls = with(with(cluster("tls", "tls"), originate_tls(trusting("ca"))), once);
     Proxy::new(
-        [
-            Listener::http("http", all_to("web")),
-            Listener::http("inspected", all_to("web")).tls_inspector(),
-            Listener::http("tls", all_to("web")).tls("server"),
-            Listener::http("sni", all_to("web"))
-                .tls("server")
-                .tls_inspector()
-                .chain(json!({"filter_chain_match": {"server_names": ["known.example"]}})),
-            Listener::tcp("tcp", "echo"),
-        ],
-        [cluster("web", "web"), cluster("echo", "echo")],
+        attacked.into_iter().chain(ports.listeners(discovery)).collect::<Vec<_>>(),
+        clusters.into_iter().chain([tls]).collect::<Vec<_>>(),
     )
     // A VM that traps would take traffic along: nothing may go unseen.
     .roles(Roles {

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod config_log;
+pub mod discovery;
 mod metrics;
 pub mod parts;
 

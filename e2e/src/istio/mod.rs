@@ -7,6 +7,7 @@ pub mod demo;
 pub mod deployment;
 pub mod dns;
 pub mod explained;
+pub mod fail_policy;
 pub mod kube_proxy;
 pub mod manifests;
 pub mod netns;
