@@ -192,14 +192,16 @@ pub fn access_log(bytes: &[u8]) {
 /// A log as files and pipes bring it: split anywhere, plain or packed, the same lines with the same numbers.
 pub fn log_files(bytes: &[u8]) {
     let Some((split, bytes)) = bytes.split_first() else { return };
+    // Each read costs a megabyte's clearing: not too many.
+    let most = 32 + 8 * usize::from(*split);
     // What claims to be gzip may break off anywhere, but is read like anything else.
-    let plain = lines(Pieces { bytes: bytes.to_vec(), at: 0, most: usize::from(*split).max(1) });
+    let plain = lines(Pieces { bytes: bytes.to_vec(), at: 0, most });
     let is_gzip = bytes.starts_with(&[0x1f, 0x8b]);
     assert!(is_gzip || plain == bytes, "lines got lost");
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(bytes).and_then(|()| packed.try_finish()).expect("memory takes everything");
     let packed = packed.finish().expect("it is finished");
-    assert_eq!(lines(Pieces { bytes: packed, at: 0, most: usize::from(*split).max(1) }), bytes);
+    assert_eq!(lines(Pieces { bytes: packed, at: 0, most }), bytes);
 }
 
 /// All lines of a stream, put together again.

@@ -81,6 +81,7 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
         |name: &'static str, stage: &mut Stage, what: &mut dyn FnMut(&mut Stage) -> Result<()>| {
             quiet(&mut load);
             load.enter(name);
+            println!("{name}");
             what(stage).with_context(|| format!("{name}, seed {seed}"))?;
             stage.is_healthy().with_context(|| format!("after {name}, seed {seed}"))
         };
@@ -183,7 +184,6 @@ impl Stage {
                 )),
             ),
             ("dies", Server::Made(Habit::Answer(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"))),
-            ("refused", Server::Nobody),
         ];
         for (name, server) in servers_behind {
             let own = folder.path().join(name);
@@ -193,6 +193,8 @@ impl Stage {
             servers.push(running);
         }
         let (ports, discovery) = (Ports::pick(), Discovery::new(folder.path()));
+        // Nobody will listen there while this goes on for minutes.
+        places.values.push(("{server:refused}".into(), "1".into()));
         places.values.push(("{server:tls}".into(), ports.tls().to_string()));
         let bootstrap =
             proxy(ports, &discovery).bootstrap(&tools::module()?.display().to_string()).to_string();
