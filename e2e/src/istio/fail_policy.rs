@@ -49,7 +49,13 @@ const CASES: &[Case] = &[
     },
     Case { about: "answers 404", plug: Plug::Http, file: "nowhere.wasm", hash: false, says: "404" },
     Case { about: "answers 404", plug: Plug::Network, file: "nowhere.wasm", hash: false, says: "404" },
-    Case { about: "has another `sha256`", plug: Plug::Http, file: "meshwhy.wasm", hash: true, says: "checksum" },
+    Case {
+        about: "has another `sha256`",
+        plug: Plug::Http,
+        file: "meshwhy.wasm",
+        hash: true,
+        says: "checksum",
+    },
     Case {
         about: "is cut off",
         plug: Plug::Http,
