@@ -135,7 +135,7 @@ impl Cause {
                 "Give the client a valid certificate from a CA this proxy trusts, or add its CA to the gateway's secret."
             }
             Self::DownstreamTlsFailed => {
-                "Make client and proxy agree on TLS version, cipher and trusted certificate: the evidence holds the error."
+                "Make client and proxy agree on TLS version, cipher and trusted certificate, or create the missing secret: the evidence holds the error."
             }
             Self::PlaintextToStrictMtls => {
                 "Give the client a sidecar, or set the server's PeerAuthentication to PERMISSIVE until it has one."
@@ -235,7 +235,7 @@ impl Cause {
                 "Add an ALLOW rule for this caller, or narrow the DENY rule that the evidence names."
             }
             Self::JwtRejected => {
-                "Send a valid, unexpired token with an issuer and audience that the RequestAuthentication accepts."
+                "Send a valid, unexpired token with an issuer and audience that the RequestAuthentication accepts, or make its jwksUri reachable."
             }
             Self::ExtAuthzDenied => {
                 "Send what the external authorization service asks for, or change its decision there."

@@ -17,7 +17,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 fn tcp_reset(e: &Evidence) -> Option<Verdict> {
     e.flags.has(Flags::UPSTREAM_REMOTE_RESET).then_some(())?;
     // Without a word, where an HTTP port's chain didn't take the bytes: the server didn't either.
-    let refused = e.upstream.first_bytes.is_none() && e.client_spoke_tls() == Some(true);
+    let refused = e.client_spoke_tls() == Some(true);
     if let Some(verdict) = super::passthrough::by_bytes(e).filter(|_| refused) {
         return Some(verdict);
     }

@@ -11,7 +11,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     }
     match e.details.name() {
         // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
-        "low_version" => Verdict::certain(Cause::Http10Client, &[Fact::Details, Fact::RequestVersion]),
+        "low_version" => {
+            const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
+            let first = e.downstream.first_bytes.as_ref().and_then(|first| first.http);
+            // It is also what is said of versions that don't exist.
+            let unknown = first.and_then(|line| line.version).is_some_and(|version| version > (1, 1));
+            Verdict::certain(if unknown { Cause::InvalidHttpRequest } else { Cause::Http10Client }, FACTS)
+        }
         "http1.https_url_on_plaintext_connection" => {
             Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
         }
@@ -36,7 +42,7 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
     const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::RequestVersion, Fact::Sni];
     // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
     if e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
-        return Verdict::certain(Cause::TlsOnPlaintextPort, BYTES);
+        return tls(e, BYTES);
     }
     if let Some(verdict) = not_http(e) {
         return Some(verdict);
@@ -60,7 +66,7 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
         // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client, unless the outer one
         // is the mesh's own.
         Protocol::TlsClientHello if wrapped => Verdict::certain(Cause::DoubleTls, BYTES),
-        Protocol::TlsClientHello => Verdict::certain(Cause::TlsOnPlaintextPort, BYTES),
+        Protocol::TlsClientHello => tls(e, BYTES),
         _ if is_old_or_partial_tls(first) && wrapped => Verdict::likely(Cause::DoubleTls, BYTES),
         _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
         Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
@@ -69,6 +75,16 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
         }
         _ => None,
     }
+}
+
+/// TLS where plaintext is due. A server name of Istio's mutual TLS says that no client chose HTTPS: a DestinationRule asks
+/// for what this workload's PeerAuthentication turns off.
+fn tls(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+    let hello = e.downstream.first_bytes.as_ref().and_then(|first| first.tls.as_ref());
+    let sni = hello.and_then(|hello| hello.sni.as_deref()).or(e.downstream.sni.as_deref());
+    let is_meshs = sni.is_some_and(|sni| sni.starts_with("outbound_."));
+    let how_sure = if is_meshs { Verdict::likely } else { Verdict::certain };
+    how_sure(Cause::TlsOnPlaintextPort, facts)
 }
 
 fn is_old_or_partial_tls(first: &FirstBytes) -> bool {
@@ -85,6 +101,7 @@ fn is_protocol_error(name: &str) -> bool {
         "missing_path_rejected",
         "path_normalization_failed",
         "request_headers_failed_strict_check",
+        "upgrade_failed",
     ];
     // The client's own reset is no protocol error.
     let reset = matches!(

@@ -32,7 +32,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let request_seen = e.upstream.cluster.is_some()
         || e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
     let sure = e.layer == Layer::Http && (cause != Cause::ClientDisconnected || request_seen);
-    if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) }
+    let unseen = cause == Cause::ClientDisconnected && e.code.is_none() && e.downstream.first_bytes.is_none();
+    match (sure, unseen) {
+        (true, _) => Verdict::certain(cause, FACTS),
+        (false, false) => Verdict::likely(cause, FACTS),
+        // Bytes of another protocol end like that, too.
+        (false, true) => Verdict::possible(cause, FACTS),
+    }
 }
 
 fn by_flag(flags: Flags) -> Option<Cause> {

@@ -127,7 +127,7 @@ fn failed(e: &Evidence) -> bool {
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
         // So does a refusal, but for the termination details.
         Layer::Tcp => {
-            tcp_flags(e.flags).any_failure()
+            tcp_flags(e).any_failure()
                 || upstream_tls::looks_like_double_tls(e)
                 || e.termination.as_deref().is_some_and(is_policys)
         }
@@ -139,10 +139,12 @@ fn failed(e: &Evidence) -> bool {
     }
 }
 
-/// A client may end a TCP connection as it likes: load balancers' health checks do it with a reset.
-fn tcp_flags(flags: Flags) -> Flags {
+/// Either side may end a TCP connection as it likes: load balancers' health checks do it with a reset, and so do some
+/// servers that have said what they had to.
+fn tcp_flags(e: &Evidence) -> Flags {
     let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_REMOTE_RESET);
-    Flags(flags.0 & !by_client.0)
+    let by_server = if e.upstream.first_bytes.is_some() { Flags::UPSTREAM_REMOTE_RESET } else { Flags(0) };
+    Flags(e.flags.0 & !by_client.and(by_server).0)
 }
 
 fn http_failed(e: &Evidence) -> bool {

@@ -6,7 +6,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, ListenerKind};
+use crate::evidence::{ConnectError, Evidence, Fact, ListenerKind, TransportFailure};
 use crate::wire::Protocol;
 
 /// What the bytes were, for a connection that got through. The destination may be a host that nobody declared, on
@@ -34,9 +34,7 @@ pub(super) fn by_bytes(e: &Evidence) -> Option<Verdict> {
             is_http_listener(e).then(|| Verdict::likely(Cause::TlsOnPlaintextPort, FACTS)).flatten()
         }
         // HTTP/1.1 and HTTP/2 would have matched an HTTP listener's chain.
-        Protocol::Http1 if first.http.and_then(|line| line.version) == Some((1, 0)) => {
-            Verdict::likely(Cause::Http10Client, FACTS)
-        }
+        Protocol::Http1 if e.client_speaks_http10() => Verdict::likely(Cause::Http10Client, FACTS),
         other if is_another_protocol(other) && e.downstream.listener != Some(ListenerKind::Tls) => {
             Verdict::likely(Cause::NotHttpOnHttpPort, FACTS)
         }
@@ -62,6 +60,38 @@ pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
         Some(Some("WRONG_VERSION_NUMBER")) if marked => Verdict::likely(Cause::NotHttpOnHttpPort, FACTS),
         // A host that isn't declared, or bytes that don't fit the declaration: both end here, and look alike.
         _ => Verdict::possible(Cause::EgressBlocked, FACTS),
+    }
+}
+
+/// The same where nobody was reached. A ServiceEntry's own addresses are in no network but the mesh's: what its port
+/// doesn't take goes there by itself. So may the host be, wherever it is: no certainty.
+pub(super) fn unreached(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[
+        Fact::FilterChain,
+        Fact::ConnectError,
+        Fact::Sni,
+        Fact::DownstreamFailure,
+        Fact::Listener,
+        Fact::Cluster,
+        Fact::Endpoint,
+    ];
+    let error = e.upstream.transport_failure.as_ref().and_then(TransportFailure::connect_error);
+    let cause = match error {
+        Some(ConnectError::Unreachable) => Cause::UpstreamUnreachable,
+        Some(ConnectError::TimedOut) => Cause::UpstreamConnectTimeout,
+        None if e.upstream.transport_failure.is_none() => Cause::UpstreamConnectTimeout,
+        _ => return None,
+    };
+    e.fell_through().then_some(())?;
+    // The chains may be for other server names.
+    let for_http = e.downstream.listener != Some(ListenerKind::Tls);
+    let note = e.downstream.transport_failure.as_ref().and_then(|note| note.tls_reason());
+    match (e.downstream.sni.is_some(), note) {
+        (true, _) if for_http => Verdict::possible(Cause::TlsOnPlaintextPort, FACTS),
+        (false, Some("HTTP_REQUEST")) if for_http => Verdict::possible(Cause::Http10Client, FACTS),
+        (false, Some(_)) if for_http => Verdict::possible(Cause::NotHttpOnHttpPort, FACTS),
+        _ if error.is_some() => Verdict::likely(cause, FACTS),
+        _ => Verdict::possible(cause, FACTS),
     }
 }
 

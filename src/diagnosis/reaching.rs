@@ -1,6 +1,6 @@
 //! Reaching the upstream: endpoints, sockets, names, limits.
 
-use super::Verdict;
+use super::{Verdict, passthrough};
 use crate::catalogue::Cause;
 use crate::evidence::{ConnectError, Evidence, Fact, Flags, Layer, TransportFailure};
 
@@ -35,12 +35,15 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
 /// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's
 /// subset may select none of many: the attributes can't tell, so neither is certain.
 fn endpoints(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints];
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
     let named = e.details.name() == "no_healthy_upstream";
     (named || e.flags.has(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
     match e.upstream.endpoints {
         Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
         Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS),
+        // One that has failed may be ejected, or gone since.
+        None if e.past.endpoint_failed => Verdict::possible(Cause::NoHealthyEndpoints, FACTS),
         None => Verdict::possible(Cause::NoEndpoints, FACTS),
     }
 }
@@ -65,6 +68,9 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         return Verdict::likely(Cause::UpstreamConnectTimeout, FACTS);
     }
     failed.then_some(())?;
+    if let Some(verdict) = passthrough::unreached(e) {
+        return Some(verdict);
+    }
     match failure.and_then(TransportFailure::connect_error) {
         Some(ConnectError::Refused) => Verdict::certain(Cause::UpstreamRefused, SOCKET),
         Some(ConnectError::Unreachable) => Verdict::certain(Cause::UpstreamUnreachable, SOCKET),

@@ -25,6 +25,10 @@ fn treated_as_tcp(e: &Evidence) -> Option<Verdict> {
     let http = e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
     let service = e.upstream.cluster.as_ref().is_some_and(|c| c.is_service());
     (e.layer == Layer::Tcp && http && service).then_some(())?;
+    // Istio's inbound detection passes it over (1.31), and a port that is named for HTTP would refuse it.
+    if e.direction == Direction::Inbound && e.client_speaks_http10() {
+        return Verdict::likely(Cause::Http10Client, FACTS);
+    }
     Verdict::certain(Cause::HttpTreatedAsTcp, FACTS)
 }
 

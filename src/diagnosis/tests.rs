@@ -67,6 +67,8 @@ fn causes_that_the_details_name_alone() {
 #[test]
 fn a_client_that_left_may_have_spoken_something_else() {
     let mut e = stream(0, "DC", "downstream_remote_disconnect");
+    assert_eq!(named(&e), Some(("client_disconnected", "possible")));
+    e.downstream.first_bytes = first(Protocol::Text);
     assert_eq!(named(&e), Some(("client_disconnected", "likely")));
     e.downstream.first_bytes = first(Protocol::Http1);
     assert_eq!(named(&e), Some(("client_disconnected", "certain")));
@@ -292,7 +294,7 @@ fn an_upstream_that_resets_tls_refused_it_only_before_there_was_a_connection() {
 #[test]
 fn tls_in_the_meshs_own_tls_is_no_double_tls() {
     for (sni, bytes, verdict) in [
-        ("outbound_.80_._.orders.default", Protocol::TlsClientHello, ("tls_on_plaintext_port", "certain")),
+        ("outbound_.80_._.orders.default", Protocol::TlsClientHello, ("tls_on_plaintext_port", "likely")),
         ("cart.shop.test", Protocol::TlsClientHello, ("double_tls", "certain")),
         ("cart.shop.test", Protocol::TlsOther, ("double_tls", "likely")),
     ] {
@@ -314,7 +316,53 @@ fn tls_that_fell_through_and_was_reset_without_a_word() {
     e.downstream.first_bytes = first(Protocol::TlsClientHello);
     assert_eq!(named(&e), Some(("tls_on_plaintext_port", "likely")));
     e.upstream.first_bytes = first(Protocol::TlsServerHello);
-    assert_eq!(named(&e), Some(("upstream_reset", "possible")));
+    assert_eq!(named(&e), None, "some servers end every conversation so");
+}
+
+#[test]
+fn what_only_the_proxy_has_an_address_for_is_no_ones_network_failure() {
+    let tcp = |flags| Evidence { layer: Layer::Tcp, flags: Flags::from_short(flags), ..Evidence::default() };
+    let mut e = tcp("UF,URX");
+    e.direction = Direction::Outbound;
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    e.upstream.transport_failure = TransportFailure::new("delayed connect error: Network is unreachable");
+    assert_eq!(named(&e), Some(("upstream_unreachable", "certain")));
+    e.filter_chain = Some("PassthroughFilterChain".into());
+    assert_eq!(named(&e), Some(("upstream_unreachable", "likely")));
+    e.downstream.sni = Some("vip.depot.test".into());
+    assert_eq!(named(&e), Some(("tls_on_plaintext_port", "possible")));
+    e.downstream.listener = Some(ListenerKind::Tls);
+    assert_eq!(named(&e), Some(("upstream_unreachable", "likely")));
+}
+
+#[test]
+fn no_endpoint_is_left_or_all_are_ejected() {
+    let mut e = stream(503, "UH", "no_healthy_upstream");
+    assert_eq!(named(&e), Some(("no_endpoints", "possible")));
+    e.past.endpoint_failed = true;
+    assert_eq!(named(&e), Some(("no_healthy_endpoints", "possible")));
+    e.upstream.endpoints = Some(0);
+    assert_eq!(named(&e), Some(("no_endpoints", "likely")));
+}
+
+#[test]
+fn an_endpoint_that_took_plaintext_takes_more_than_mutual_tls() {
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.takes_istio_mtls = Some(true);
+    assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "likely")));
+    e.past.took_plaintext = true;
+    assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "possible")));
+}
+
+#[test]
+fn a_version_that_nobody_knows_is_no_http10() {
+    for (version, cause) in [("HTTP/1.0", "http10_client"), ("HTTP/1.2", "invalid_http_request")] {
+        let mut e = stream(426, "DPE", "low_version");
+        let mut sniffer = crate::wire::Sniffer::client();
+        sniffer.push(format!("GET / {version}\r\n\r\n").as_bytes());
+        e.downstream.first_bytes = sniffer.seen().cloned();
+        assert_eq!(named(&e), Some((cause, "certain")), "{version}");
+    }
 }
 
 /// Fields that can be missing: each clears one. Not the TLS versions: Envoy has them exactly where TLS was agreed, so

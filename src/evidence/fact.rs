@@ -51,6 +51,8 @@ pub enum Fact {
     EndpointMtls,
     /// Whether the endpoint took Istio's mutual TLS from this proxy earlier.
     EndpointTookMtls,
+    /// An endpoint of the same cluster has failed before.
+    EndpointFailed,
     /// TLS version agreed with the upstream.
     UpstreamTls,
     /// BoringSSL's reason word towards the upstream.
@@ -120,6 +122,7 @@ impl Fact {
             Self::Endpoint => "endpoint",
             Self::EndpointMtls => "endpoint_takes_istio_mtls",
             Self::EndpointTookMtls => "endpoint_took_istio_mtls",
+            Self::EndpointFailed => "endpoint_failed",
             Self::UpstreamTls => "upstream_tls",
             Self::UpstreamTlsReason => "upstream_tls_reason",
             Self::ConnectError => "connect_error",
@@ -169,6 +172,7 @@ impl Fact {
             Self::Endpoints => up.endpoints.map(number::shown),
             Self::Endpoint => text(&up.address),
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
+            Self::EndpointFailed => e.past.endpoint_failed.then(|| "true".to_owned()),
             Self::EndpointMtls => up.takes_istio_mtls.map(|b| b.to_string()),
             Self::UpstreamTls => text(&up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),

@@ -232,6 +232,10 @@ pub struct Past {
     pub failed_for: Option<u64>,
     /// This endpoint has taken Istio's mutual TLS from this proxy.
     pub took_mtls: bool,
+    /// This endpoint has answered this proxy in plaintext.
+    pub took_plaintext: bool,
+    /// An endpoint of this cluster has failed.
+    pub endpoint_failed: bool,
 }
 
 /// Error pages that name a TLS mistake.
@@ -300,6 +304,12 @@ impl Evidence {
     /// don't match.
     pub fn fell_through(&self) -> bool {
         self.direction == Direction::Outbound && self.filter_chain.as_deref() == Some(FALL_THROUGH)
+    }
+
+    /// Whether the first request line says HTTP/1.0.
+    pub fn client_speaks_http10(&self) -> bool {
+        let line = self.downstream.first_bytes.as_ref().and_then(|first| first.http);
+        line.and_then(|line| line.version) == Some((1, 0))
     }
 
     /// Whether the upstream's reason, wherever Envoy put it, says that TLS failed.

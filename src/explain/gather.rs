@@ -46,7 +46,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         upstream: Upstream {
             cluster: line.get(Column::Cluster).and_then(ClusterName::new),
             resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),
-            endpoints: line.get(Column::Endpoints).and_then(|n| n.parse().ok()),
+            endpoints: endpoints(line),
             tls_version: text(Column::UpstreamTls),
             takes_istio_mtls: (line.shows(Column::TlsMode) && host.is_some())
                 .then(|| line.get(Column::TlsMode) == Some("istio")),
@@ -64,6 +64,12 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         details,
         ..Evidence::default()
     }
+}
+
+/// Istio's proxies keep no gauges of clusters, and say 0 whatever is there (1.31).
+fn endpoints(line: &Line<'_>) -> Option<u64> {
+    let istios = line.get(Column::Cluster).and_then(ClusterName::new).is_some_and(|c| c.is_service());
+    line.get(Column::Endpoints).and_then(|n| n.parse().ok()).filter(|count| *count > 0 || !istios)
 }
 
 /// Whether the codec had put a request together.

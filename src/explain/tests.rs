@@ -202,6 +202,15 @@ fn a_column_more_and_the_cause_is_known() {
         };
         assert_eq!((finding.cause, finding.confidence), (cause, Confidence::Likely));
     }
+    // Istio's proxies always say 0.
+    let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_CLUSTER% %CEL(upstream.num_endpoints)%";
+    let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+    let Reading::Failed(_, finding) =
+        reader.read(b"503 UH no_healthy_upstream outbound|80||reviews.default.svc.cluster.local 0")
+    else {
+        panic!("not failed");
+    };
+    assert_eq!((finding.cause, finding.confidence), (Cause::Unclassified, Confidence::Possible));
 }
 
 #[test]

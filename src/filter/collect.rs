@@ -154,8 +154,9 @@ pub(super) fn success(
         && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
     let unframed = answer.unframed == Some(true);
     // Nobody takes mutual TLS from an inbound listener.
-    let tls_version = if direction == Direction::Inbound { None } else { upstream_tls(host) };
-    let takes_istio_mtls = tls_version.as_ref().map(|_| takes_istio_mtls(host));
+    let outbound = direction != Direction::Inbound;
+    let tls_version = if outbound { upstream_tls(host) } else { None };
+    let takes_istio_mtls = outbound.then(|| takes_istio_mtls(host));
     let known_by_address = unframed || takes_istio_mtls == Some(true);
     Evidence {
         layer: Layer::Http,
@@ -327,18 +328,27 @@ fn takes_istio_mtls(host: &impl Host) -> bool {
     text(host, mode).as_deref() == Some("istio")
 }
 
+/// How many endpoints the cluster has. Envoy reads the gauge `membership_total`, and Istio's proxies keep no gauges of
+/// clusters (1.31): 0 is what they always say. It is true all the same where no DestinationRule is there to have
+/// endpoints ejected: what isn't ready is no endpoint in Istio.
+fn endpoints(host: &impl Host, rule: Option<&Resource>) -> Option<u64> {
+    let is_istio = || text(host, "xds\0node\0metadata\0ISTIO_VERSION").is_some();
+    number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || rule.is_none() || !is_istio())
+}
+
 fn upstream(host: &impl Host, details: &Details) -> Upstream {
     let Some(cluster) = cluster(host) else {
         // Without a cluster there is nothing behind it to ask for.
         return Upstream { transport_failure: details.transport_failure(), ..Upstream::default() };
     };
     let address = text(host, ADDRESS);
+    let resource = resource(host, DESTINATION_RULE);
     Upstream {
         cluster: Some(cluster),
-        resource: resource(host, DESTINATION_RULE),
         takes_istio_mtls: address.as_ref().map(|_| takes_istio_mtls(host)),
         address,
-        endpoints: number(host, "upstream\0num_endpoints"),
+        endpoints: endpoints(host, resource.as_ref()),
+        resource,
         tls_version: upstream_tls(host),
         transport_failure: text(host, UPSTREAM_FAILURE)
             .and_then(|reason| TransportFailure::new(&reason))

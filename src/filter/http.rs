@@ -177,7 +177,8 @@ fn may_end_by_itself(cause: Cause) -> bool {
 /// Whether the body's end is neither told by a length nor by chunks, nor announced by `connection: close`, which
 /// HTTP/1.1 servers owe (RFC 9112, section 9.6).
 fn is_unframed(host: &impl Host) -> bool {
-    const FRAMES: &[&str] = &["content-length", "transfer-encoding", "connection"];
+    // A body that a proxy's filter has compressed lost its length on the way.
+    const FRAMES: &[&str] = &["content-length", "transfer-encoding", "connection", "content-encoding"];
     FRAMES.iter().all(|name| host.header(HeaderMap::Response, name).is_ok_and(|value| value.is_none()))
 }
 

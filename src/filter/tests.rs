@@ -127,8 +127,8 @@ fn what_a_look_costs() {
     looked_at(&host, &mut plugin, &mut series);
     host.take_calls();
     looked_at(&host, &mut plugin, &mut series);
-    // Status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService.
-    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 3, other: 1 });
+    // Whether the endpoint takes mutual TLS, and status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService.
+    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 4, other: 1 });
 }
 
 #[test]
@@ -509,6 +509,7 @@ const PATHS: &[&str] = &[
     "xds.virtual_host_name",
     "xds.filter_chain_name",
     "xds.node.id",
+    "xds.node.metadata.ISTIO_VERSION",
     "xds.listener_direction",
     "xds.route_metadata.filter_metadata.istio.config",
     "xds.cluster_metadata.filter_metadata.istio.config",

@@ -27,6 +27,8 @@ pub struct History {
     versions: Bounded<services::Versions>,
     splits: Bounded<split::Split>,
     mutual: Bounded<u64>,
+    plain: Bounded<u64>,
+    failed: Bounded<u64>,
     recoveries: Recoveries,
 }
 
@@ -39,6 +41,8 @@ impl History {
             versions: Bounded::new(MOST),
             splits: Bounded::new(MOST),
             mutual: Bounded::new(MOST),
+            plain: Bounded::new(MOST),
+            failed: Bounded::new(MOST),
             recoveries: Recoveries::new(),
         }
     }
@@ -61,16 +65,29 @@ impl History {
     pub fn failure(&mut self, e: &Evidence) -> Past {
         let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
         let took_mtls = known.is_some_and(|known| self.mutual.items().contains(&known));
-        Past { took_mtls, ..Past::default() }
+        let took_plaintext = known.is_some_and(|known| self.plain.items().contains(&known));
+        Past { took_mtls, took_plaintext, endpoint_failed: self.failed_before(e), ..Past::default() }
     }
 
-    /// Endpoints with which Istio's mutual TLS was agreed.
+    /// Whether an endpoint of the cluster has failed before; remembers it, if one did now.
+    fn failed_before(&mut self, e: &Evidence) -> bool {
+        let Some(cluster) = &e.upstream.cluster else { return false };
+        let cluster = hash_of(&[cluster.as_str()]);
+        let known = self.failed.items().contains(&cluster);
+        if !known && e.upstream.address.is_some() {
+            self.failed.push(cluster);
+        }
+        known
+    }
+
+    /// Endpoints with which Istio's mutual TLS was agreed, and those that could have it and answered without.
     fn remember_mutual(&mut self, e: &Evidence) {
-        let agreed = e.upstream.tls_version.is_some() && e.upstream.takes_istio_mtls == Some(true);
-        let Some(address) = e.upstream.address.as_ref().filter(|_| agreed) else { return };
+        let able = e.upstream.takes_istio_mtls == Some(true);
+        let Some(address) = e.upstream.address.as_ref().filter(|_| able) else { return };
         let endpoint = hash_of(&[address]);
-        if !self.mutual.items().contains(&endpoint) {
-            self.mutual.push(endpoint);
+        let endpoints = if e.upstream.tls_version.is_some() { &mut self.mutual } else { &mut self.plain };
+        if !endpoints.items().contains(&endpoint) {
+            endpoints.push(endpoint);
         }
     }
 

@@ -89,7 +89,7 @@ spec:
 pub(super) static EXT_AUTHZ_DENIED: Entry = Entry {
     title: "The external authorization service denied the request",
     happened: "An AuthorizationPolicy with action CUSTOM sent the request to an external service \
-        (OPA, oauth2-proxy, ...), and that said no. A redirect to a login page counts as a no.",
+        (OPA, oauth2-proxy, ...), and that said no. A redirect, to a login page for example, is no failure.",
     looks_like: "`403`, or whatever the service chose (`401`, `302`), `UAEX`, `ext_authz_denied`.",
     confirm: r#"kubectl get authorizationpolicy -A -o yaml | grep -n 'action: CUSTOM' -A3
 kubectl get configmap istio -n istio-system -o yaml | grep -A12 extensionProviders

@@ -1,6 +1,6 @@
 //! The page's section "Gateway to virtual service TLS mismatch".
 
-use super::super::story::Gets::{Answer, Nothing, Status};
+use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 
 const TERMINATES: &str = "Gateway with TLS termination";
@@ -119,6 +119,21 @@ fn own() -> Vec<Story> {
                 .gateway()
                 .because(&["virtual_host=blackhole:8443"]),
         ),
+        Story::new("own/gateway_terminates/no_secret", "A gateway whose credentialName names no secret")
+            .own(SHOP_WITHOUT_SECRET)
+            .own(SHOP_HTTP_ROUTES)
+            .from("outside")
+            // The listener waits for the secret first.
+            .curl(&[
+                "--retry",
+                "25",
+                "--retry-connrefused",
+                "--retry-delay",
+                "1",
+                "https://cart.shop.test:8443/",
+            ])
+            .gets(NoAnswer)
+            .says(Says::new("ingress", "downstream_tls_failed", "certain").gateway().only_counted()),
         Story::new("own/gateway_terminates/healthy", "The same gateway with HTTP routes to the mesh")
             .own(SHOP_SIMPLE)
             .own(SHOP_HTTP_ROUTES)
@@ -186,6 +201,18 @@ spec:
   - hosts: ['*.shop.test']
     port: {number: 8443, name: https-shop, protocol: HTTPS}
     tls: {mode: SIMPLE, credentialName: shop-tls}
+";
+
+const SHOP_WITHOUT_SECRET: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - hosts: ['*.shop.test']
+    port: {number: 8443, name: https-shop, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: shop-tls-old}
 ";
 
 const SHOP_TLS_ROUTES: &str = "

@@ -76,6 +76,20 @@ pub fn stories() -> Vec<Story> {
             .own(WILDCARD)
             .curl(&["http://books:85/"])
             .gets(Status(200)),
+        Story::new(
+            "own/tls_conflict/disabled_at_the_server",
+            "A rule asks for mutual TLS where the server's policy has turned it off",
+        )
+        .own(DISABLED_ORDERS)
+        .own(MUTUAL_ORDERS)
+        .curl(&["http://orders/"])
+        .gets(Status(503))
+        .says(Says::new("client", "upstream_speaks_plaintext", "certain"))
+        .says(
+            Says::new("orders", "tls_on_plaintext_port", "likely")
+                .inbound()
+                .because(&["sni=outbound_.80_._.orders"]),
+        ),
         Story::new("tls_conflict/no_proxy/fixed", "A client without a sidecar, and PERMISSIVE")
             .from("outside")
             .curl(&["http://helloworld-v1.pods:8080/"])
@@ -124,4 +138,18 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: no-tls, namespace: default}
 spec: {host: '*.default.svc.cluster.local', trafficPolicy: {tls: {mode: DISABLE}}}
+";
+
+const DISABLED_ORDERS: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: orders-in-plaintext, namespace: default}
+spec: {selector: {matchLabels: {app: orders}}, mtls: {mode: DISABLE}}
+";
+
+const MUTUAL_ORDERS: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders-mutual, namespace: default}
+spec: {host: orders, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
 ";

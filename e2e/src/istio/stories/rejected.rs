@@ -137,6 +137,15 @@ const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 fn external_authorization() -> Vec<Story> {
     let page = |name, about| Story::new(name, about).page(PAGE);
     vec![
+        Story::new("own/ejected", "The only endpoint failed once and is ejected by outlier detection")
+            .own(EJECTS)
+            .curl(&["http://reports/error"])
+            .run(UNTIL_DRAINED)
+            .curl(&["http://reports/"])
+            .gets(Status(503))
+            .says(Says::new("client", "application_error", "likely"))
+            .says(Says::new("reports", "application_error", "certain").inbound())
+            .says(Says::new("client", "no_healthy_endpoints", "possible").because(&["endpoint_failed=true"])),
         page("rejected/uaex", "An external authorizer says no")
             .own(CUSTOM_AUTHORIZATION)
             .run(UNTIL_DRAINED)
@@ -308,4 +317,15 @@ spec:
   action: CUSTOM
   provider: {name: authorizer-gone}
   rules: [{}]
+";
+
+/// For longer than the story, but not for much longer.
+const EJECTS: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: impatient, namespace: default}
+spec:
+  host: reports
+  trafficPolicy:
+    outlierDetection: {consecutive5xxErrors: 1, interval: 0.5s, baseEjectionTime: 10s, maxEjectionPercent: 100}
 ";

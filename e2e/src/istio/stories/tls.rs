@@ -1,6 +1,6 @@
 //! The page's section "Sending HTTPS to an HTTP port", wherever that port is.
 
-use super::super::story::Gets::{Answer, Nothing, Status};
+use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 use crate::tools::Needed;
 
@@ -117,6 +117,17 @@ fn other_bytes() -> Vec<Story> {
     };
     let not_http = |pod, confidence| Says::new(pod, "not_http_on_http_port", confidence);
     vec![
+        Story::new(
+            "own/tls/address_of_the_mesh_alone",
+            "HTTPS to a port declared HTTP, at an address that exists in Envoy only",
+        )
+        .own(DEPOT)
+        .curl(&["https://web.depot.test/", "--resolve", "web.depot.test:443:240.240.7.7"])
+        .gets(NoAnswer)
+        .says(
+            Says::new("client", "tls_on_plaintext_port", "possible")
+                .because(&["sni=web.depot.test", "connect_error=unreachable"]),
+        ),
         Story::new("not_tls/gateway/redis", "A Redis client at a gateway's HTTP port")
             .own(SHOP_HTTP)
             .from("outside")
@@ -192,4 +203,16 @@ spec:
   hosts: ['*.shop.test']
   gateways: [shop]
   http: [{route: [{destination: {host: helloworld, port: {number: 80}}}]}]
+";
+
+const DEPOT: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: depot, namespace: default}
+spec:
+  hosts: [web.depot.test]
+  addresses: [240.240.7.7]
+  ports: [{number: 443, name: http, protocol: HTTP, targetPort: 8080}]
+  resolution: STATIC
+  endpoints: [{address: 10.89.0.20}]
 ";
