@@ -149,7 +149,7 @@ fn outcomes(rig: &Rig, case: &Case) -> Result<BTreeMap<&'static str, String>> {
         })
         .with_context(|| format!("{pod} has no {name}"))?;
         if case.refused() {
-            return Ok(format!("refused; {} as before", ask(rig, pod)?));
+            return Ok(format!("{} (the plugin is refused)", ask(rig, pod)?));
         }
         // A listener that was replaced still finishes what it began.
         let mut last = ask(rig, pod)?;
