@@ -196,8 +196,9 @@ pub(super) static NO_FILTER_CHAIN_FOR_SNI: Entry = Entry {
         IP address and sends no SNI.",
     looks_like: "The client: `unexpected eof`, `SSL_ERROR_SYSCALL` or a reset, before any \
         certificate. The log: `\"- - -\" 0 NR filter_chain_not_found` with the SNI. Note: a \
-        PASSTHROUGH server with no `tls` route at all makes no listener, so the connection is \
-        refused and no proxy logs anything.",
+        PASSTHROUGH server with no `tls` route at all makes no listener, nor does one that \
+        terminates protocol TLS (not HTTPS) with no `tcp` route: the connection is refused and no \
+        proxy logs anything.",
     confirm: r#"# Which names does the port serve?
 istioctl proxy-config listeners GATEWAY_POD.istio-system --port 443
 # A name that is served, and the one that is not:
