@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, MixerStatus, Resource};
+use crate::evidence::{Direction, Evidence, Fact, Flags, Layer, MixerStatus, Resource};
 use crate::find::split_once;
 
 const RBAC: &str = "rbac_access_denied_matched_policy";
@@ -31,8 +31,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     }
     let cause = match e.details.name() {
         RBAC => {
-            let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, FACTS)?;
-            return Some(denied.blaming(&e.details.inner().and_then(policy)));
+            let name = e.details.inner().and_then(policy);
+            // No AuthorizationPolicy is for outbound traffic; Istio's agent puts a filter that denies all in the place of a
+            // WasmPlugin that it can't fetch (1.31).
+            let stray = e.details.inner() == Some("none") && e.direction == Direction::Outbound;
+            let how_sure = if stray { Verdict::possible } else { Verdict::certain };
+            return Some(how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name));
         }
         "jwt_authn_access_denied" => Cause::JwtRejected,
         "ext_authz_denied" => Cause::ExtAuthzDenied,

@@ -605,3 +605,11 @@ fn forgetting_never_turns_a_doubt_into_certainty() {
         }
     }
 }
+
+#[test]
+fn no_authorization_policy_is_for_outbound_traffic() {
+    let mut e = stream(403, "-", "rbac_access_denied_matched_policy[none]");
+    assert_eq!(named(&e), Some(("authorization_policy_denied", "certain")));
+    e.direction = Direction::Outbound;
+    assert_eq!(named(&e), Some(("authorization_policy_denied", "possible")));
+}

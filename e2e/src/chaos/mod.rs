@@ -25,6 +25,9 @@ use crate::tools;
 use changes::{Changes, PAUSE, Ports};
 use load::{Load, Pace, Record};
 
+/// One change of configuration under load.
+type Change = fn(&mut Stage) -> Result<()>;
+
 /// How much of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
@@ -100,7 +103,7 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
     drop(held);
     let same = stage.envoy.vms()?;
     ensure!(before == same, "the VM was made anew: {before:?}, and then {same:?}");
-    let kinds: [(&str, fn(&mut Stage) -> Result<()>); 4] = [
+    let kinds: [(&str, Change); 4] = [
         ("plugin changed (ECDS)", |stage| stage.changes.plugin()),
         ("listeners changed (LDS)", |stage| stage.changes.listeners()),
         ("a listener removed and added", |stage| stage.changes.removed()),
