@@ -19,7 +19,7 @@ pub struct Watched {
     pub buffers: BTreeSet<u32>,
     /// Filter state written.
     pub state: BTreeSet<String>,
-    /// Values of the `cause` label.
+    /// Causes told.
     pub causes: BTreeSet<String>,
     broken: Option<String>,
 }
@@ -199,6 +199,10 @@ impl Hostile {
             }
             Call::SetProperty { key, value } => {
                 watched.state.insert(text(key));
+                // Not the counters: once the proxy has refused one for good, no other is asked for.
+                if *key == b"meshwhy.cause" {
+                    watched.causes.insert(text(value));
+                }
                 let whole = *key == b"meshwhy";
                 plain(value)
                     && value.len() <= if whole { LONGEST_STATE } else { 512 }
@@ -209,8 +213,6 @@ impl Hostile {
             }
             Call::DefineMetric { name, .. } => {
                 let name = text(name);
-                let cause = name.strip_prefix("cause=.=").and_then(|rest| rest.split(";.;").next());
-                watched.causes.extend(cause.map(str::to_owned));
                 plain(name.as_bytes()) && !name.contains('"') && name.len() <= LONGEST_STAT
             }
             Call::Log { level, message } => {

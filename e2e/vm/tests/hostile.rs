@@ -81,6 +81,7 @@ const PROPERTIES: &[&str] = &[
     "xds.filter_chain_name",
     "xds.listener_direction",
     "xds.node.id",
+    "xds.node.metadata.ISTIO_VERSION",
     "xds.route_metadata.filter_metadata.istio.config",
     "xds.route_name",
     "xds.upstream_host_metadata.filter_metadata.envoy.transport_socket_match.tlsMode",
