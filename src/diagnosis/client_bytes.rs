@@ -101,7 +101,6 @@ fn is_protocol_error(name: &str) -> bool {
         "missing_path_rejected",
         "path_normalization_failed",
         "request_headers_failed_strict_check",
-        "upgrade_failed",
     ];
     // The client's own reset is no protocol error.
     let reset = matches!(

@@ -54,7 +54,7 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::Split => e.past.split = None,
         Fact::FailedFor => e.past.failed_for = None,
         Fact::EndpointTookMtls => e.past.took_mtls = false,
-        Fact::EndpointFailed => e.past.endpoint_failed = false,
+        Fact::EndpointFailed => e.past.endpoint_failed = None,
     }
 }
 

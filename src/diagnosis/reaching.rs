@@ -39,11 +39,14 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
     let named = e.details.name() == "no_healthy_upstream";
     (named || e.flags.has(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
+    let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     match e.upstream.endpoints {
         Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
         Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS),
-        // One that has failed may be ejected, or gone since.
-        None if e.past.endpoint_failed => Verdict::possible(Cause::NoHealthyEndpoints, FACTS),
+        // One that has failed may be ejected, or gone since. In Istio nothing else makes endpoints unhealthy; another
+        // worker may have seen the failures.
+        None if e.past.endpoint_failed == Some(true) => Verdict::possible(Cause::NoHealthyEndpoints, FACTS),
+        None if istios && e.past.endpoint_failed.is_some() => Verdict::likely(Cause::NoEndpoints, FACTS),
         None => Verdict::possible(Cause::NoEndpoints, FACTS),
     }
 }

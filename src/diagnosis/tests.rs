@@ -339,7 +339,11 @@ fn what_only_the_proxy_has_an_address_for_is_no_ones_network_failure() {
 fn no_endpoint_is_left_or_all_are_ejected() {
     let mut e = stream(503, "UH", "no_healthy_upstream");
     assert_eq!(named(&e), Some(("no_endpoints", "possible")));
-    e.past.endpoint_failed = true;
+    e.past.endpoint_failed = Some(false);
+    assert_eq!(named(&e), Some(("no_endpoints", "possible")));
+    e.upstream.cluster = ClusterName::new("outbound|80|v9|reviews.default.svc.cluster.local");
+    assert_eq!(named(&e), Some(("no_endpoints", "likely")));
+    e.past.endpoint_failed = Some(true);
     assert_eq!(named(&e), Some(("no_healthy_endpoints", "possible")));
     e.upstream.endpoints = Some(0);
     assert_eq!(named(&e), Some(("no_endpoints", "likely")));

@@ -13,16 +13,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     Some(if is_the_rules_doing(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
 }
 
-/// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, on the names and
-/// authorities to accept and the certificate to show, but not on the upstream's versions and ciphers.
+/// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, but not
+/// what certificates, versions and ciphers the upstream has.
 fn is_the_rules_doing(cause: Cause, e: &Evidence) -> bool {
     match cause {
         Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
-        // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule. Elsewhere only a rule
-        // makes this proxy speak TLS: with which certificates, names and authorities is in it, too.
-        Cause::UpstreamSpeaksPlaintext
-        | Cause::UpstreamCertificateRejected
-        | Cause::UpstreamRequiresClientCertificate => e.upstream.takes_istio_mtls == Some(false),
+        // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule.
+        Cause::UpstreamSpeaksPlaintext => e.upstream.takes_istio_mtls == Some(false),
         _ => false,
     }
 }

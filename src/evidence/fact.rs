@@ -172,7 +172,7 @@ impl Fact {
             Self::Endpoints => up.endpoints.map(number::shown),
             Self::Endpoint => text(&up.address),
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
-            Self::EndpointFailed => e.past.endpoint_failed.then(|| "true".to_owned()),
+            Self::EndpointFailed => e.past.endpoint_failed.map(|b| b.to_string()),
             Self::EndpointMtls => up.takes_istio_mtls.map(|b| b.to_string()),
             Self::UpstreamTls => text(&up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),

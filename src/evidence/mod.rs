@@ -234,8 +234,8 @@ pub struct Past {
     pub took_mtls: bool,
     /// This endpoint has answered this proxy in plaintext.
     pub took_plaintext: bool,
-    /// An endpoint of this cluster has failed.
-    pub endpoint_failed: bool,
+    /// Whether an endpoint of this cluster has failed, as far as is remembered.
+    pub endpoint_failed: Option<bool>,
 }
 
 /// Error pages that name a TLS mistake.

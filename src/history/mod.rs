@@ -66,7 +66,7 @@ impl History {
         let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
         let took_mtls = known.is_some_and(|known| self.mutual.items().contains(&known));
         let took_plaintext = known.is_some_and(|known| self.plain.items().contains(&known));
-        Past { took_mtls, took_plaintext, endpoint_failed: self.failed_before(e), ..Past::default() }
+        Past { took_mtls, took_plaintext, endpoint_failed: Some(self.failed_before(e)), ..Past::default() }
     }
 
     /// Whether an endpoint of the cluster has failed before; remembers it, if one did now.

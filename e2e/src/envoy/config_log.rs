@@ -35,7 +35,8 @@ pub const RICH: &str = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%
     '%CEL(xds.virtual_host_name)%' '%FILTER_CHAIN_NAME%' %DOWNSTREAM_TLS_VERSION% %UPSTREAM_TLS_VERSION% \
     %UPSTREAM_REQUEST_ATTEMPT_COUNT% %CEL(upstream.num_endpoints)% \
     %METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode)% '%METADATA(ROUTE:istio:config)%' \
-    '%METADATA(CLUSTER:istio:config)%' '%REQ(CONTENT-TYPE)%'\n";
+    '%METADATA(CLUSTER:istio:config)%' '%REQ(CONTENT-TYPE)%' '%GRPC_STATUS%' \
+    '%TRAILER(GRPC-STATUS)%' '%RESP(GRPC-STATUS)%'\n";
 
 /// Istio's own access logs, which know nothing of meshwhy: the default format in text (`NAME.txt`), and in JSON
 /// (`NAME.json`); and the rich one (`NAME.rich`).

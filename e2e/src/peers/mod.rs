@@ -45,6 +45,8 @@ pub enum Server {
     WebSocket(websocket::Closes),
     /// A port at which nobody listens.
     Nobody,
+    /// A port at which something else will listen.
+    Spare,
 }
 
 /// A server that runs.
@@ -83,7 +85,12 @@ impl Server {
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
             Self::RateLimit(_) => Some(("redis-server", "redis-server")),
-            Self::Envoy(_) | Self::Made(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Nobody => None,
+            Self::Envoy(_)
+            | Self::Made(_)
+            | Self::Http2(_)
+            | Self::WebSocket(_)
+            | Self::Nobody
+            | Self::Spare => None,
         }
     }
 
@@ -125,6 +132,7 @@ impl Server {
                 let (port, reserved) = process::reserved_port()?;
                 Ok(Running { _reserved: Some(reserved), ..run_all(port, Vec::new()) })
             }
+            Self::Spare => Ok(run_all(process::free_port(), Vec::new())),
             Self::RateLimit(limits) => ratelimit::start(folder, limits).map(|(port, p)| run_all(port, p)),
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),

@@ -362,7 +362,7 @@ fn errors() -> Vec<Scenario> {
                 [cluster("backend", "inner")],
             )
         })
-        .server("inner", Server::Nobody)
+        .server("inner", Server::Spare)
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("details", "via_upstream")])

@@ -199,8 +199,8 @@ pub(super) static INVALID_HTTP_REQUEST: Entry = Entry {
         may work without a sidecar.",
     looks_like: "`400`, `431`, `501` or `403` with `DPE`, `IH` or `-`. The details name it: \
         `http1.headers_too_large`, `http1.invalid_characters`, `http1.invalid_transfer_encoding`, \
-        `missing_host_header`, `upgrade_failed`, `http2.violation.of.messaging.rule`, ...",
-    confirm: r#"kubectl logs POD -n NAMESPACE -c istio-proxy | grep ' DPE \|missing_host_header\|upgrade_failed'
+        `missing_host_header`, `http2.violation.of.messaging.rule`, ...",
+    confirm: r#"kubectl logs POD -n NAMESPACE -c istio-proxy | grep ' DPE \|missing_host_header'
 # Which header does the codec object to? (back to warning afterwards)
 istioctl proxy-config log POD.NAMESPACE --level http:debug,http2:debug"#,
     fix: "For large headers (cookies, tokens) that are legitimate, raise the limit at the proxies \

@@ -79,7 +79,6 @@ fn own() -> Vec<Story> {
             .gets(super::super::story::Gets::Status(503))
             .says(
                 Says::new("client", "upstream_certificate_rejected", "certain")
-                    .blames("DestinationRule/default/originate")
                     .because(&["upstream_tls_reason=CERTIFICATE_VERIFY_FAILED"]),
             ),
     ]
