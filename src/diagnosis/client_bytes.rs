@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer};
+use crate::evidence::{Evidence, Fact, Flags, Layer, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -13,9 +13,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
         "low_version" => {
             const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
-            let first = e.downstream.first_bytes.as_ref().and_then(|first| first.http);
+            let version = e.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version);
             // It is also what is said of versions that don't exist.
-            let unknown = first.and_then(|line| line.version).is_some_and(|version| version > (1, 1));
+            let unknown = version.is_some_and(|version| version > (1, 1));
             Verdict::certain(if unknown { Cause::InvalidHttpRequest } else { Cause::Http10Client }, FACTS)
         }
         "http1.https_url_on_plaintext_connection" => {
@@ -82,7 +82,7 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
 fn tls(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     let hello = e.downstream.first_bytes.as_ref().and_then(|first| first.tls.as_ref());
     let sni = hello.and_then(|hello| hello.sni.as_deref()).or(e.downstream.sni.as_deref());
-    let is_meshs = sni.is_some_and(|sni| sni.starts_with("outbound_."));
+    let is_meshs = sni.is_some_and(is_mesh_name);
     let how_sure = if is_meshs { Verdict::likely } else { Verdict::certain };
     how_sure(Cause::TlsOnPlaintextPort, facts)
 }

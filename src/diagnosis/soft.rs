@@ -3,6 +3,7 @@
 use super::{Rule, Verdict, passthrough};
 use crate::catalogue::Cause;
 use crate::evidence::{Direction, Evidence, Fact, Layer};
+use crate::wire::FirstBytes;
 
 /// All are asked.
 pub(super) const RULES: &[Rule] =
@@ -37,7 +38,7 @@ fn treated_as_tcp(e: &Evidence) -> Option<Verdict> {
 fn http10_upstream(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Tcp {
         const FACTS: &[Fact] = &[Fact::AnswerVersion, Fact::RequestVersion, Fact::Cluster, Fact::Endpoint];
-        let version = |first: &Option<crate::wire::FirstBytes>| first.as_ref()?.http?.version;
+        let version = |first: &Option<FirstBytes>| first.as_ref().and_then(FirstBytes::http_version);
         let asked = version(&e.downstream.first_bytes);
         // Asked in HTTP/1.0, many servers answer in it.
         let old = asked == Some((1, 1)) && version(&e.upstream.first_bytes) == Some((1, 0));

@@ -19,7 +19,7 @@ pub use fact::Fact;
 pub use flags::Flags;
 pub use grpc::GrpcStatus;
 pub use mixer::MixerStatus;
-pub use names::{covers, host_of};
+pub use names::{covers, host_of, is_mesh_name};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
 
@@ -66,15 +66,18 @@ pub struct Evidence {
 impl Evidence {
     /// Whether an accepted request ended in a way that a tunnel may end, too: either side closed it.
     pub fn ended_like_a_tunnel(&self) -> bool {
-        let other = self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0);
-        self.code.is_some_and(|code| (200..300).contains(&code)) && self.flags.has(TUNNELS_END) && other == 0
+        let accepted = self.code.is_some_and(|code| (200..300).contains(&code));
+        accepted && self.flags.has(TUNNELS_END) && self.only_tunnels_flags()
     }
 
     /// Whether this is a tunnel, by CONNECT or an upgrade, that ended as tunnels do (1.40).
     pub fn is_ended_tunnel(&self) -> bool {
-        let other = self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0);
-        let upgraded = self.code == Some(101) && other == 0;
+        let upgraded = self.code == Some(101) && self.only_tunnels_flags();
         upgraded || (self.downstream.tunnel == Some(true) && self.ended_like_a_tunnel())
+    }
+
+    fn only_tunnels_flags(&self) -> bool {
+        self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0) == 0
     }
 }
 
@@ -282,9 +285,9 @@ impl Page {
 }
 
 impl Downstream {
-    /// Whether the server name is one of those that Istio's proxies use among themselves: `outbound_.PORT_.SUBSET_.HOST`.
+    /// Whether the server name is one that Istio's proxies use among themselves.
     pub fn is_mesh_tls(&self) -> bool {
-        self.sni.as_ref().is_some_and(|sni| sni.starts_with("outbound_."))
+        self.sni.as_deref().is_some_and(is_mesh_name)
     }
 }
 
@@ -308,8 +311,7 @@ impl Evidence {
 
     /// Whether the first request line says HTTP/1.0.
     pub fn client_speaks_http10(&self) -> bool {
-        let line = self.downstream.first_bytes.as_ref().and_then(|first| first.http);
-        line.and_then(|line| line.version) == Some((1, 0))
+        self.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version) == Some((1, 0))
     }
 
     /// Whether the upstream's reason, wherever Envoy put it, says that TLS failed.

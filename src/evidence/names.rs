@@ -22,6 +22,11 @@ pub fn covers(pattern: &str, host: &str) -> bool {
     }
 }
 
+/// Whether this is a server name that Istio's proxies use among themselves: `outbound_.PORT_.SUBSET_.HOST`.
+pub fn is_mesh_name(sni: &str) -> bool {
+    sni.starts_with("outbound_.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

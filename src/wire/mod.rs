@@ -78,6 +78,11 @@ impl FirstBytes {
     fn of(protocol: Protocol) -> Self {
         Self { protocol, tls: None, http: None }
     }
+
+    /// The version in an HTTP/1 request or status line: major and minor.
+    pub fn http_version(&self) -> Option<(u8, u8)> {
+        self.http?.version
+    }
 }
 
 impl Sniffer {

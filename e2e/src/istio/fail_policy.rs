@@ -92,18 +92,8 @@ fn shipped_without_module(rig: &Rig) -> Result<()> {
         eventually(|| Ok((ask(rig, pod)? == "served").then_some(())))
             .with_context(|| format!("{pod} without a module"))?;
     }
-    let passed = rig.pod("client")?.exec(&[
-        "curl",
-        "-sk",
-        "-m",
-        "10",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "https://httpbin.org/",
-    ])?;
-    ensure!(passed.text.trim() == "200", "without a module: {passed:?}");
+    let passed = status(rig, "client", "https://httpbin.org/")?;
+    ensure!(passed == "200", "without a module: {passed}");
     Ok(())
 }
 
@@ -167,19 +157,14 @@ fn outcomes(rig: &Rig, case: &Case) -> Result<BTreeMap<&'static str, String>> {
     STRATEGIES.iter().map(|(strategy, pod)| Ok((*strategy, outcome(pod)?))).collect()
 }
 
+/// The status that curl gets, `000` for none.
+fn status(rig: &Rig, pod: &str, url: &str) -> Result<String> {
+    let command = ["curl", "-sk", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}", url];
+    Ok(rig.pod(pod)?.exec(&command)?.text.trim().to_owned())
+}
+
 fn ask(rig: &Rig, pod: &str) -> Result<String> {
-    let seen = rig.pod(pod)?.exec(&[
-        "curl",
-        "-s",
-        "-m",
-        "10",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "http://helloworld/",
-    ])?;
-    Ok(match seen.text.trim() {
+    Ok(match status(rig, pod, "http://helloworld/")?.as_str() {
         "200" => "served".into(),
         "000" => "closed".into(),
         status => status.to_owned(),

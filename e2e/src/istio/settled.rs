@@ -53,11 +53,8 @@ impl Rig {
             .into_iter()
             .next()
             .context("kubectl printed nothing")??;
-        let one = std::slice::from_ref(&written);
-        let written: Vec<Object> = match written["items"].as_array() {
-            Some(items) => items.iter().filter_map(Object::of).collect(),
-            None => one.iter().filter_map(Object::of).collect(),
-        };
+        let written = written["items"].as_array().map_or(std::slice::from_ref(&written), Vec::as_slice);
+        let written: Vec<Object> = written.iter().filter_map(Object::of).collect();
         let is_seen = |known: &[Object], o: &Object| known.iter().any(|k| k.is(o) && k.version >= o.version);
         self.until_istiod(|known| written.iter().all(|object| is_seen(known, object)))
             .with_context(|| format!("istiod does not see {written:?}"))
