@@ -10,7 +10,7 @@ use super::load::{cpu_of, h2load};
 use super::plot::{Panel, Point};
 use super::table::{median, quantile};
 use super::variants::{Variant, proxy, without_and_with};
-use super::{Effort, backend, plot};
+use super::{Effort, backend, cores, plot};
 use crate::envoy::config::{Listener, Proxy};
 use crate::envoy::parts::{istio_config, route, vhost, with};
 use crate::peers::Running;
@@ -39,6 +39,7 @@ const AXES: &[Axis] = &[
 
 /// Measures; the table in Markdown and the plot as an SVG document.
 pub fn growth(effort: &Effort) -> Result<(String, String)> {
+    cores::leave_the_first()?;
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;

@@ -1,7 +1,7 @@
 //! What is asked, and what the workers' CPU time was for it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -106,14 +106,23 @@ pub(super) fn h2load(urls: &str, requests: usize, arguments: &[String]) -> Resul
 
 /// Nanoseconds that the worker threads have run.
 fn workers_cpu(pid: u32) -> Result<u64> {
-    let mut sum = None;
+    let mut sum = 0;
+    for task in workers(pid)? {
+        let stat = std::fs::read_to_string(task.join("schedstat"))?;
+        sum += stat.split(' ').next().and_then(|n| n.parse::<u64>().ok()).context("schedstat")?;
+    }
+    Ok(sum)
+}
+
+/// The worker threads' folders in `/proc`.
+pub(super) fn workers(pid: u32) -> Result<Vec<PathBuf>> {
+    let mut workers = Vec::new();
     for task in std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
         let task = task?.path();
         if std::fs::read_to_string(task.join("comm"))?.starts_with("wrk:worker_") {
-            let stat = std::fs::read_to_string(task.join("schedstat"))?;
-            let ran: u64 = stat.split(' ').next().and_then(|n| n.parse().ok()).context("schedstat")?;
-            sum = Some(sum.unwrap_or(0) + ran);
+            workers.push(task);
         }
     }
-    sum.with_context(|| format!("Envoy {pid} has no worker thread"))
+    ensure!(!workers.is_empty(), "Envoy {pid} has no worker thread");
+    Ok(workers)
 }

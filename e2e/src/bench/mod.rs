@@ -1,8 +1,11 @@
 //! What the filter costs: CPU time of Envoy's worker thread per request, variants side by side in one run.
 //!
 //! CPU time rather than wall time, because the machine has other things to do; rounds of all variants
-//! interleaved, because its clock speed drifts; medians, because some rounds are hit anyway.
+//! interleaved, because its clock speed drifts; medians, because some rounds are hit anyway. The worker has a
+//! core of its own, if there are two.
 
+mod cores;
+mod floor;
 mod growth;
 mod load;
 mod memory;
@@ -34,8 +37,8 @@ pub struct Effort {
     pub failures: usize,
     /// Only the loads whose names hold this, and neither saturation nor memory.
     pub only: Option<String>,
-    /// Another build of the module, for comparison: its `http` role.
-    pub against: Option<PathBuf>,
+    /// Other modules, for comparison as HTTP filters; then of ours only the `http` role.
+    pub against: Vec<PathBuf>,
 }
 
 /// The server behind the proxy.
@@ -48,10 +51,11 @@ fn backend() -> Server {
 
 /// Measures and returns the tables in Markdown.
 pub fn run(effort: &Effort) -> Result<String> {
+    cores::leave_the_first()?;
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;
-    let variants = variants::all(folder.path(), &backend, effort.against.as_deref())?;
+    let variants = variants::all(folder.path(), &backend, &effort.against)?;
     let mut rows: Vec<Row> = Vec::new();
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
     for load in LOADS.iter().filter(wanted) {
@@ -73,7 +77,7 @@ pub fn run(effort: &Effort) -> Result<String> {
 
 /// Plays a load in rounds; one row for each variant.
 fn measure(load: &Load, variants: &[Variant], effort: &Effort) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = variants.iter().map(|variant| Row::new(load.name, variant.name)).collect();
+    let mut rows: Vec<Row> = variants.iter().map(|variant| Row::new(load.name, &variant.name)).collect();
     // Connections cost more than requests on one.
     let requests = if load.reconnects { effort.requests.div_ceil(4) } else { effort.requests };
     for variant in variants {

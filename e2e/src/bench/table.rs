@@ -6,15 +6,15 @@ use std::fmt::Write as _;
 #[derive(Debug)]
 pub(super) struct Row {
     load: &'static str,
-    variant: &'static str,
+    variant: String,
     rounds: Vec<f64>,
     /// The same round without a filter.
     bases: Vec<f64>,
 }
 
 impl Row {
-    pub(super) fn new(load: &'static str, variant: &'static str) -> Self {
-        Self { load, variant, rounds: Vec::new(), bases: Vec::new() }
+    pub(super) fn new(load: &'static str, variant: &str) -> Self {
+        Self { load, variant: variant.to_owned(), rounds: Vec::new(), bases: Vec::new() }
     }
 
     pub(super) fn add(&mut self, cost: f64, base: f64) {

@@ -1,11 +1,12 @@
 //! Ways to set Envoy up: without a filter, with others, with each role of ours.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use super::{cores, floor};
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles, merge, only_failures};
 use crate::envoy::parts::{all_to, cluster, direct, empty_cluster, route, vhost};
@@ -15,7 +16,7 @@ use crate::tools;
 /// A way to set Envoy up.
 #[derive(Debug)]
 pub(super) struct Variant {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) envoy: Envoy,
 }
 
@@ -60,7 +61,7 @@ pub(super) fn proxy(more: &Value) -> Proxy {
 }
 
 /// All of them, no filter first.
-pub(super) fn all(folder: &Path, backend: &Running, against: Option<&Path>) -> Result<Vec<Variant>> {
+pub(super) fn all(folder: &Path, backend: &Running, against: &[PathBuf]) -> Result<Vec<Variant>> {
     let noop = noop_module()?;
     let lua = json!({"name": "envoy.filters.http.lua", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
@@ -81,7 +82,11 @@ pub(super) fn all(folder: &Path, backend: &Running, against: Option<&Path>) -> R
     let connection = Roles { http: None, access_log: None, ..Roles::all() };
     let connection_and_http = Roles { access_log: None, ..Roles::all() };
     let (ours, plain) = (tools::module()?.display().to_string(), Roles::none);
-    let other = against.map(|path| path.display().to_string());
+    let floor = floor::modules(folder)?;
+    let floor = floor.iter().map(|(name, path)| ((*name).to_owned(), path.as_path()));
+    let others = against.iter().map(|path| (path.display().to_string(), path.as_path()));
+    let others: Vec<(String, String)> =
+        floor.chain(others).map(|(name, path)| (name, path.display().to_string())).collect();
     let mut list = vec![
         ("no filter", plain(), &ours, &none),
         ("no-op SDK filter", Roles::http_only(), &noop, &none),
@@ -93,14 +98,19 @@ pub(super) fn all(folder: &Path, backend: &Running, against: Option<&Path>) -> R
         ("connection + http", connection_and_http, &ours, &none),
         ("all three, as shipped", Roles::all(), &ours, &none),
     ];
-    list.extend(other.as_ref().map(|other| ("http, the other module", Roles::http_only(), other, &none)));
+    if !against.is_empty() {
+        list.retain(|(name, ..)| {
+            matches!(*name, "no filter" | "no-op SDK filter" | "Lua, the nearest to it" | "http")
+        });
+    }
+    list.extend(others.iter().map(|(name, module)| (name.as_str(), Roles::http_only(), module, &none)));
     list.into_iter()
         .map(|(name, roles, module, patch)| {
             let patch = if patch.is_null() { json!({}) } else { patch.clone() };
             let is_native = name.starts_with("native");
             let bootstrap = proxy(&patch).roles(roles).bootstrap(module);
             let bootstrap = if is_native { bootstrap } else { without_file_logs(bootstrap) };
-            Ok(Variant { name, envoy: start(bootstrap, folder, backend, 1)? })
+            Ok(Variant { name: name.to_owned(), envoy: start(bootstrap, folder, backend, 1)? })
         })
         .collect()
 }
@@ -113,9 +123,9 @@ pub(super) fn without_and_with(
     workers: usize,
 ) -> Result<[Variant; 2]> {
     let module = tools::module()?.display().to_string();
-    let started = |name, roles| -> Result<Variant> {
+    let started = |name: &str, roles| -> Result<Variant> {
         let bootstrap = without_file_logs(proxy.clone().roles(roles).bootstrap(&module));
-        Ok(Variant { name, envoy: start(bootstrap, folder, backend, workers)? })
+        Ok(Variant { name: name.to_owned(), envoy: start(bootstrap, folder, backend, workers)? })
     };
     let both = Roles { access_log: None, ..Roles::all() };
     Ok([started("no filter", Roles::none())?, started("connection + http", both)?])
@@ -132,7 +142,9 @@ fn start(mut bootstrap: Value, folder: &Path, backend: &Running, workers: usize)
         .replace("{server:backend}", &backend.port.to_string())
         .replace("{server:refused}", &process::free_port().to_string())
         .replace("{pki}", &folder.display().to_string());
-    Envoy::start_workers(&serde_json::from_str(&text)?, workers)
+    let envoy = Envoy::start_workers(&serde_json::from_str(&text)?, workers)?;
+    cores::place(envoy.pid())?;
+    Ok(envoy)
 }
 
 /// The scenarios' JSON access logs would cost more than what is measured; the listener's access logger

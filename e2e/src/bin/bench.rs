@@ -8,10 +8,11 @@ use e2e::bench::{Effort, growth, run};
 use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
-       bench --only LOAD [--against MODULE]      prints only";
+       bench --only LOAD [--against MODULE]...   prints only";
 
 fn main() -> Result<()> {
-    let mut effort = Effort { rounds: 15, requests: 6_000, failures: 1_000_000, only: None, against: None };
+    let mut effort =
+        Effort { rounds: 15, requests: 6_000, failures: 1_000_000, only: None, against: Vec::new() };
     let mut grows = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -25,7 +26,7 @@ fn main() -> Result<()> {
             "--requests" => effort.requests = value.parse()?,
             "--failures" => effort.failures = value.parse()?,
             "--only" => effort.only = Some(value),
-            "--against" => effort.against = Some(value.into()),
+            "--against" => effort.against.push(value.into()),
             other => bail!("unknown argument {other}\n{USAGE}"),
         }
     }

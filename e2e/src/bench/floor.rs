@@ -1,0 +1,37 @@
+//! The least that a module can do, by hand: what Envoy itself takes for a stream with a wasm filter, whoever writes it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// Its name, and what it exports beside the ABI's version, its memory and the memory that it gives the host.
+const MODULES: &[(&str, &str)] = &[
+    ("empty module, by hand", ""),
+    (
+        "a module that reads `:status`, and does nothing else, by hand",
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+             (drop (call $header (i32.const 2) (i32.const 0) (i32.const 7) (i32.const 16) (i32.const 20)))
+             (i32.const 0))"#,
+    ),
+];
+
+/// Writes them into the folder; their names and files.
+pub(super) fn modules(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+    let write = |(index, (name, exports)): (usize, &(&'static str, &str))| {
+        let module = wat::parse_str(format!(
+            r#"(module
+                 (import "env" "proxy_get_header_map_value"
+                   (func $header (param i32 i32 i32 i32 i32) (result i32)))
+                 (memory (export "memory") 1)
+                 (data (i32.const 0) ":status")
+                 (func (export "proxy_abi_version_0_2_1"))
+                 (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 32))
+                 {exports})"#
+        ))
+        .context(*name)?;
+        let file = folder.join(format!("floor-{index}.wasm"));
+        std::fs::write(&file, module)?;
+        Ok((*name, file))
+    };
+    MODULES.iter().enumerate().map(write).collect()
+}
