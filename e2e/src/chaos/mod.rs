@@ -4,7 +4,6 @@
 mod changes;
 mod load;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -18,6 +17,7 @@ use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::discovery::Discovery;
 use crate::envoy::parts::{all_to, cluster, originate_tls, trusting, with};
+use crate::peers::process::wait_for;
 use crate::peers::{Habit, Running, Server};
 use crate::pki::Pki;
 use crate::sinks::client_hello;
@@ -257,21 +257,36 @@ impl Stage {
         Ok(())
     }
 
-    /// Every failure that was sent is counted once under its cause. Garbage may add to the others, but can't make an upstream refuse.
+    /// Every failure that was sent stands in the access log under its cause; and what stands there, with what garbage added, is
+    /// counted once.
     fn named(&self, record: &Record) -> Result<()> {
-        let mut counted: BTreeMap<String, f64> = BTreeMap::new();
-        for sample in self.envoy.meshwhy_samples()?.into_iter().filter(|s| s.name == "meshwhy_failures_total")
-        {
-            *counted.entry(sample.labels.get("cause").cloned().unwrap_or_default()).or_default() +=
-                sample.value;
-        }
         for (cause, sent) in &record.failures {
-            let (counted, sent) = (counted.get(*cause).copied().unwrap_or_default(), *sent as f64);
-            let exactly = *cause == "upstream_refused";
-            let fits = if exactly { (counted - sent).abs() < 0.5 } else { counted >= sent };
-            ensure!(fits, "{cause}: {sent} sent, {counted} counted");
+            let figures = || -> Result<[u64; 3]> {
+                let logged = self.logged(cause)?;
+                let of_the_load = logged.iter().filter(|line| line["port"] == self.changes.front);
+                Ok([of_the_load.count() as u64, logged.len() as u64, self.counted(cause)?])
+            };
+            // Envoy writes its logs every second.
+            let fits = |[of_the_load, logged, counted]: [u64; 3]| of_the_load == *sent && logged == counted;
+            wait_for(cause, || Ok(fits(figures()?).then_some(()))).with_context(|| {
+                let names = "of the load logged, of all logged, counted";
+                format!("{cause}: {sent} sent; {names}: {:?}", figures())
+            })?;
         }
         Ok(())
+    }
+
+    fn logged(&self, cause: &str) -> Result<Vec<Value>> {
+        let log = std::fs::read_to_string(self.folder.path().join("http.log"))?;
+        // The last line may be half written.
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        Ok(lines.filter(|line| line["cause"] == cause).collect())
+    }
+
+    fn counted(&self, cause: &str) -> Result<u64> {
+        let samples = self.envoy.meshwhy_samples()?.into_iter().filter(|s| s.name == "meshwhy_failures_total");
+        let of_it = samples.filter(|s| s.labels.get("cause").is_some_and(|of| of == cause));
+        Ok(of_it.map(|sample| sample.value as u64).sum())
     }
 
     fn all_garbage(&mut self, connections: u64) -> Result<()> {

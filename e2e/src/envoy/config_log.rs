@@ -17,6 +17,8 @@ pub fn file_log(name: &str) -> Value {
             "upstream_protocol": "%UPSTREAM_PROTOCOL%",
             "cluster": "%UPSTREAM_CLUSTER%",
             "route": "%ROUTE_NAME%",
+            "port": "%DOWNSTREAM_LOCAL_PORT%",
+            "path": "%REQ(:PATH)%",
             "cause": state("meshwhy.cause"),
             "confidence": state("meshwhy.confidence"),
             "side": state("meshwhy.side"),
