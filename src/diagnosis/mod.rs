@@ -7,7 +7,7 @@
 mod answer;
 mod client_bytes;
 #[cfg(test)]
-mod corpus;
+pub(crate) mod corpus;
 mod downstream_tls;
 mod limits;
 mod passthrough;

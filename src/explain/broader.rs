@@ -25,6 +25,8 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
             Cause::Http10Upstream,
             Cause::Http2ToHttp1Upstream,
         ],
+        // It has none, perhaps because its name doesn't resolve.
+        Cause::NoEndpoints => &[Cause::UpstreamDnsFailure],
         // It was blocked, perhaps because it didn't fit what was declared.
         Cause::EgressBlocked => &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort, Cause::Http10Client],
         // Perhaps because of what it was sent.

@@ -5,6 +5,8 @@
 
 mod broader;
 mod column;
+#[cfg(test)]
+mod corpus;
 mod correlate;
 mod finding;
 mod format;

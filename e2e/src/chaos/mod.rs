@@ -284,7 +284,8 @@ impl Stage {
     }
 
     fn counted(&self, cause: &str) -> Result<u64> {
-        let samples = self.envoy.meshwhy_samples()?.into_iter().filter(|s| s.name == "meshwhy_failures_total");
+        let samples =
+            self.envoy.meshwhy_samples()?.into_iter().filter(|s| s.name == "meshwhy_failures_total");
         let of_it = samples.filter(|s| s.labels.get("cause").is_some_and(|of| of == cause));
         Ok(of_it.map(|sample| sample.value as u64).sum())
     }
