@@ -4,6 +4,7 @@
 mod changes;
 mod load;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -122,7 +123,7 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
     }
     let (paces, record) = load.finish()?;
     stage.took_the_changes(effort.changes)?;
-    stage.named(&record)?;
+    let added = stage.named(&record)?;
     let reloads: Vec<String> = stage
         .envoy
         .vms()?
@@ -133,7 +134,11 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
     ensure!(reloads.is_empty(), "VMs were made anew: {reloads:?}");
     stage.envoy.check_health()?;
     fast_enough(&paces)?;
-    Ok(table(&paces, &record))
+    let named = format!(
+        "failures sent, and all of them named: {:?}; garbage made, and was named: {added:?}\n",
+        record.failures
+    );
+    Ok(table(&paces) + &named)
 }
 
 /// Other work takes time from a proxy, too: only what is slow for anybody counts.
@@ -151,7 +156,7 @@ fn fast_enough(paces: &[Pace]) -> Result<()> {
     Ok(())
 }
 
-fn table(paces: &[Pace], record: &Record) -> String {
+fn table(paces: &[Pace]) -> String {
     let quiet = paces[0];
     let ratio = |time: Duration, base: Duration| time.as_secs_f64() / base.as_secs_f64().max(1e-6);
     let mut text = format!(
@@ -166,7 +171,6 @@ fn table(paces: &[Pace], record: &Record) -> String {
             pace.name, pace.requests, pace.median, pace.p99
         );
     }
-    let _ = writeln!(text, "failures sent, and all of them named: {:?}", record.failures);
     text
 }
 
@@ -258,8 +262,9 @@ impl Stage {
     }
 
     /// Every failure that was sent stands in the access log under its cause; and what stands there, with what garbage added, is
-    /// counted once.
-    fn named(&self, record: &Record) -> Result<()> {
+    /// counted once. Returns what garbage added.
+    fn named(&self, record: &Record) -> Result<BTreeMap<&'static str, u64>> {
+        let mut added = BTreeMap::new();
         for (cause, sent) in &record.failures {
             let figures = || -> Result<[u64; 3]> {
                 let logged = self.logged(cause)?;
@@ -272,8 +277,9 @@ impl Stage {
                 let names = "of the load logged, of all logged, counted";
                 format!("{cause}: {sent} sent; {names}: {:?}", figures())
             })?;
+            added.insert(*cause, self.counted(cause)? - sent);
         }
-        Ok(())
+        Ok(added)
     }
 
     fn logged(&self, cause: &str) -> Result<Vec<Value>> {
