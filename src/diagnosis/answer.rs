@@ -105,6 +105,11 @@ fn ended(e: &Evidence) -> Option<Verdict> {
     None
 }
 
+/// Whether HTTP calls it a server's error. Some applications have statuses of their own beyond.
+pub(crate) fn is_server_error(code: u16) -> bool {
+    (500..600).contains(&code)
+}
+
 /// A gRPC call that the server failed.
 pub(super) fn is_grpc_error(e: &Evidence) -> bool {
     e.answer.grpc_status.is_some_and(GrpcStatus::is_server_error)
@@ -122,7 +127,7 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
-    let code = e.code.filter(|c| *c >= 500 || is_grpc_error(e))?;
+    let code = e.code.filter(|c| is_server_error(*c) || is_grpc_error(e))?;
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
     if code == 505 {

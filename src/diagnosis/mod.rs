@@ -21,6 +21,7 @@ mod soft;
 mod tests;
 mod upstream_tls;
 
+pub(crate) use answer::is_server_error;
 pub(crate) use policy::is_policys;
 
 use crate::catalogue::Cause;
@@ -161,7 +162,7 @@ fn http_failed(e: &Evidence) -> bool {
     match e.details.name() {
         // The application's own 4xx are its business, unless the page blames the connection.
         "via_upstream" => {
-            upstream_tls::page(e).is_some() || e.code.is_some_and(|c| c >= 500) || answer::is_grpc_error(e)
+            upstream_tls::page(e).is_some() || e.code.is_some_and(is_server_error) || answer::is_grpc_error(e)
         }
         // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
         "direct_response" => routes::is_block_all(e),

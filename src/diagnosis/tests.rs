@@ -246,6 +246,8 @@ fn mixers_refusal_is_told_from_other_failures() {
     assert_eq!(named_with(403, "UAEX", "ext_authz_denied"), Some(("ext_authz_denied", "certain")));
     assert_eq!(named_with(404, "NR", "route_not_found"), Some(("route_host_unknown", "likely")));
     assert_eq!(named_with(503, "-", "via_upstream"), Some(("application_error", "likely")));
+    assert_eq!(named_with(599, "-", "via_upstream"), Some(("application_error", "likely")));
+    assert_eq!(named_with(600, "-", "via_upstream"), None);
     let refused =
         "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
     assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "certain")));

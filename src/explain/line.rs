@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Column;
+use crate::diagnosis::is_server_error;
 
 /// The columns of one line. A column that the log doesn't have is `None`; one that it has and that is empty is `Some("")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,9 @@ impl<'a> Line<'a> {
             && self.get(Column::Termination).is_none()
             && !super::grpc::failed(self)
             && match self.get(Column::Details) {
-                Some(details) => details == "via_upstream" && self.code().is_some_and(|code| code < 500),
+                Some(details) => {
+                    details == "via_upstream" && self.code().is_some_and(|code| !is_server_error(code))
+                }
                 None => {
                     self.shows(Column::Details)
                         && self.shows(Column::Code)

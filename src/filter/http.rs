@@ -2,7 +2,7 @@
 
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
-use crate::diagnosis::diagnose;
+use crate::diagnosis::{diagnose, is_server_error};
 use crate::evidence::{Answer, Flags, GrpcStatus, Page};
 use crate::find::holds;
 use crate::host::{Buffer, HeaderMap, Host};
@@ -49,7 +49,7 @@ impl HttpStream {
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
-        if code >= 500 || self.is_grpc_server_error() {
+        if is_server_error(code) || self.is_grpc_server_error() {
             self.answer.by_proxy = Some(bears_a_proxys_mark(host));
         }
         self.tell_client(host, plugin, code);
@@ -81,7 +81,7 @@ impl HttpStream {
         let details = collect::details(host);
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx = details.via_upstream()
-            && self.code.is_some_and(|c| c < 500)
+            && self.code.is_some_and(|code| !is_server_error(code))
             && self.answer.page.is_none()
             && !self.is_grpc_server_error();
         if own_4xx && !flags.any_failure() {

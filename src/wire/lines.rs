@@ -62,6 +62,11 @@ fn client(line: &[u8]) -> FirstBytes {
     if let Some(version) = http1::request_line(line) {
         return http(version);
     }
+    // HTTP gone wrong, as it seems: its words are memcached's as well.
+    let last = line.rsplit(|b| *b == b' ').next().and_then(|word| word.get(..5));
+    if last.is_some_and(|word| word.eq_ignore_ascii_case(b"HTTP/")) {
+        return FirstBytes::of(Protocol::Text);
+    }
     let starts = |words: &[&[u8]]| words.iter().any(|word| line.starts_with(word));
     let is = |words: &[&[u8]]| words.iter().any(|word| line.eq_ignore_ascii_case(word));
     let protocol = if starts(&[b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"]) {

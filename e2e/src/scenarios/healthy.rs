@@ -93,6 +93,7 @@ fn statuses() -> Vec<Scenario> {
         answers("healthy/403", 403, "listen 127.0.0.1:{port}; location / { return 403; }"),
         answers("healthy/404", 404, "listen 127.0.0.1:{port}; location / { return 404; }"),
         answers("healthy/429", 429, "listen 127.0.0.1:{port}; location / { return 429; }"),
+        answers("healthy/999", 999, "listen 127.0.0.1:{port}; location / { return 999; }"),
         answers(
             "healthy/applications_redirect",
             302,
