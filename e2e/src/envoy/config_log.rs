@@ -18,7 +18,6 @@ pub fn file_log(name: &str) -> Value {
             "cluster": "%UPSTREAM_CLUSTER%",
             "route": "%ROUTE_NAME%",
             "port": "%DOWNSTREAM_LOCAL_PORT%",
-            "path": "%REQ(:PATH)%",
             "cause": state("meshwhy.cause"),
             "confidence": state("meshwhy.confidence"),
             "side": state("meshwhy.side"),

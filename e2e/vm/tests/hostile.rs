@@ -94,6 +94,7 @@ const HEADERS: &[&str] = &[
     "0/content-type",
     "2/:status",
     "2/connection",
+    "2/content-encoding",
     "2/content-length",
     "2/grpc-status",
     "2/server",
