@@ -1,0 +1,201 @@
+//! A story on the rig: configuration that users write, a request, and what every proxy on its way says.
+
+mod counted;
+mod gets;
+mod play;
+mod says;
+mod told;
+mod yaml;
+
+use super::programs::Version;
+use crate::tools::Needed;
+
+pub use counted::Counted;
+pub(super) use counted::{counters, difference};
+pub use gets::Gets;
+pub use says::Says;
+pub use told::{Lines, Told};
+pub use yaml::Yaml;
+
+/// A story.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// A name to call it by.
+    pub name: &'static str,
+    /// The page's section.
+    pub section: Option<&'static str>,
+    /// One sentence.
+    pub about: &'static str,
+    /// What is applied, in this order.
+    pub yaml: Vec<Yaml>,
+    /// Names outside of the cluster that stand for another pod than usual.
+    pub names: Vec<(&'static str, &'static str)>,
+    /// Programs beside those of the rig.
+    pub needs: Vec<Needed>,
+    /// The pod that asks.
+    pub from: &'static str,
+    /// The programs that it runs, one after the other; the last one's answer counts.
+    pub commands: Vec<Vec<&'static str>>,
+    /// What is applied between them: after so many.
+    pub later: Vec<(usize, Yaml)>,
+    gets: Gets,
+    says: Vec<Says>,
+    broken: bool,
+    versions: &'static [Version],
+}
+
+impl Story {
+    /// A story in which all is well, and nobody says anything.
+    pub fn new(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            section: None,
+            about,
+            yaml: Vec::new(),
+            names: Vec::new(),
+            needs: Vec::new(),
+            from: "client",
+            commands: Vec::new(),
+            later: Vec::new(),
+            gets: Gets::Status(200),
+            says: Vec::new(),
+            broken: false,
+            versions: &[Version::V1_31],
+        }
+    }
+
+    /// From this section of the page.
+    #[must_use]
+    pub fn page(mut self, section: &'static str) -> Self {
+        self.section = Some(section);
+        self
+    }
+
+    /// With this configuration.
+    #[must_use]
+    pub fn with(mut self, yaml: Yaml) -> Self {
+        self.yaml.push(yaml);
+        self
+    }
+
+    /// With this configuration after the commands so far.
+    #[must_use]
+    pub fn then(mut self, yaml: Yaml) -> Self {
+        self.later.push((self.commands.len(), yaml));
+        self
+    }
+
+    /// With a block of its section.
+    #[must_use]
+    pub fn block(self, index: usize) -> Self {
+        let section = self.section.unwrap_or_default();
+        self.with(Yaml::Page(section, index))
+    }
+
+    /// With our own configuration.
+    #[must_use]
+    pub fn own(self, yaml: &'static str) -> Self {
+        self.with(Yaml::Own(yaml))
+    }
+
+    /// Where unknown destinations are blocked (`outboundTrafficPolicy: REGISTRY_ONLY`).
+    #[must_use]
+    pub fn registry_only(self) -> Self {
+        self.own(
+            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: default, namespace: default}\n\
+             spec: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}\n",
+        )
+    }
+
+    /// Where this name outside of the cluster stands for this pod.
+    #[must_use]
+    pub fn where_resolves(mut self, name: &'static str, pod: &'static str) -> Self {
+        self.names.push((name, pod));
+        self
+    }
+
+    /// Asked from this pod.
+    #[must_use]
+    pub fn from(mut self, pod: &'static str) -> Self {
+        self.from = pod;
+        self
+    }
+
+    /// With a program that this machine may lack, and its Debian package.
+    #[must_use]
+    pub fn needs(mut self, program: Needed) -> Self {
+        self.needs.push(program);
+        self
+    }
+
+    /// Asked by curl.
+    #[must_use]
+    pub fn curl(mut self, arguments: &[&'static str]) -> Self {
+        // `-i` shows the status, `-m` ends what hangs.
+        let command = ["curl", "-sS", "-i", "-m", "20"].iter().chain(arguments).copied().collect();
+        self.commands.push(command);
+        self
+    }
+
+    /// Asked by this program.
+    #[must_use]
+    pub fn run(mut self, command: &[&'static str]) -> Self {
+        self.commands.push(command.to_vec());
+        self
+    }
+
+    /// The client gets this.
+    #[must_use]
+    pub fn gets(mut self, gets: Gets) -> Self {
+        self.gets = gets;
+        self
+    }
+
+    /// A proxy says this.
+    #[must_use]
+    pub fn says(mut self, says: Says) -> Self {
+        self.broken = true;
+        self.says.push(says);
+        self
+    }
+
+    /// Broken although no proxy can see it: what `istioctl analyze` says is asked as well.
+    #[must_use]
+    pub fn broken(mut self) -> Self {
+        self.broken = true;
+        self
+    }
+
+    /// Played on the older Istio as well.
+    #[must_use]
+    pub fn older_too(mut self) -> Self {
+        self.versions = Version::ALL;
+        self
+    }
+
+    /// The versions of Istio that it is played on.
+    pub fn versions(&self) -> &'static [Version] {
+        self.versions
+    }
+
+    /// The page's blocks that it applies: section and number.
+    pub fn page_blocks(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.yaml.iter().filter_map(|yaml| match yaml {
+            Yaml::Page(section, index)
+            | Yaml::PageFilled(section, index, _)
+            | Yaml::PagePatch(_, _, section, index)
+            | Yaml::PageSpecPatch(_, _, section, index) => Some((*section, *index)),
+            Yaml::Own(_) => None,
+        })
+    }
+
+    /// Whether its configuration is a mistake.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Its section of the page, if it plays the mistake: these are shown to people.
+    pub fn broken_section(&self) -> Option<&'static str> {
+        self.section.filter(|_| self.broken)
+    }
+}

@@ -1,0 +1,121 @@
+//! Playing a story on the rig, and comparing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::told::lines_since;
+use super::{Counted, Says, Story, Told, Yaml, counters, difference};
+use crate::istio::explained;
+use crate::istio::rig::Rig;
+
+impl Story {
+    /// Plays it without judging; the configuration is gone afterwards.
+    pub fn play(&self, rig: &Rig) -> Result<Told> {
+        // Before the configuration: a proxy looks a name up when it gets it.
+        for (name, pod) in &self.names {
+            rig.resolve(name, Some(pod))?;
+        }
+        let result = self.apply(rig).and_then(|()| self.ask(rig));
+        let cleaned = self.clean(rig);
+        for (name, _) in &self.names {
+            rig.resolve(name, None)?;
+        }
+        let told = result?;
+        cleaned?;
+        Ok(told)
+    }
+
+    /// Plays it and compares.
+    pub fn check(&self, rig: &Rig) -> Result<Told> {
+        let mut told = self.play(rig)?;
+        // istiod tells nobody when a proxy's old connections and listeners are gone. Only a mistake that nobody felt
+        // is made again: what went wrong or was said without being expected stands.
+        if self.broken && told.counted.is_empty() && self.gets.check(&told.seen).is_err() {
+            eprintln!("{}: the mistake was not in force, and is made again: {told}", self.name);
+            told = self.play(rig)?;
+        }
+        self.compare(&told).and_then(|()| explained::check(&told)).with_context(|| told.to_string())?;
+        Ok(told)
+    }
+
+    fn apply(&self, rig: &Rig) -> Result<()> {
+        if self.yaml.is_empty() {
+            return Ok(());
+        }
+        let mut whole = Vec::new();
+        for yaml in &self.yaml {
+            let Some((resource, namespace, patch)) = yaml.patch()? else {
+                whole.push(yaml.text()?);
+                continue;
+            };
+            self.apply_whole(rig, &mut whole)?;
+            rig.put(&["patch", resource, "-n", namespace, "--type", "merge", "-p", &patch], "")?;
+        }
+        self.apply_whole(rig, &mut whole)?;
+        rig.settle()
+    }
+
+    fn apply_whole(&self, rig: &Rig, whole: &mut Vec<String>) -> Result<()> {
+        if !whole.is_empty() {
+            let yaml = std::mem::take(whole).join("\n---\n");
+            rig.put(&["apply", "-f", "-"], &yaml).with_context(|| self.name)?;
+        }
+        Ok(())
+    }
+
+    fn clean(&self, rig: &Rig) -> Result<()> {
+        let all = self.yaml.iter().chain(self.later.iter().map(|(_, yaml)| yaml));
+        let texts: Result<Vec<String>> = all.map(Yaml::text).collect();
+        let whole: Vec<String> = texts?.into_iter().filter(|text| !text.is_empty()).collect();
+        if whole.is_empty() { Ok(()) } else { rig.delete(&whole.join("\n---\n")) }
+    }
+
+    fn ask(&self, rig: &Rig) -> Result<Told> {
+        let before = counters(rig)?;
+        let marks: BTreeMap<&str, usize> = rig.proxies().map(|p| (p.pod.name, p.output().len())).collect();
+        let pod = rig.pod(self.from)?;
+        let mut seen = None;
+        for (done, command) in self.commands.iter().enumerate() {
+            for (_, yaml) in self.later.iter().filter(|(after, _)| *after == done) {
+                rig.apply(&yaml.text()?)?;
+            }
+            seen = Some(pod.exec(command)?);
+        }
+        let seen = seen.context("the story has no client")?;
+        let shown = self.broken_section().is_some();
+        let analyze = shown
+            .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], "").map(|(_, said)| said))
+            .transpose()?;
+        let asked = Instant::now();
+        let deadline = asked + Duration::from_secs(4);
+        // Envoy writes its access log once a second; what is shown to people is complete.
+        let earliest = if shown { asked + Duration::from_millis(1300) } else { asked };
+        loop {
+            let lines = lines_since(rig, &marks);
+            let counted = difference(&before, &counters(rig)?);
+            let complete = Instant::now() > earliest
+                && lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty())
+                && lines.values().all(explained::is_whole);
+            let told = Told { seen: seen.clone(), lines, counted, analyze: analyze.clone() };
+            if (complete && self.compare(&told).is_ok()) || Instant::now() > deadline {
+                return Ok(told);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn compare(&self, told: &Told) -> Result<()> {
+        self.gets.check(&told.seen)?;
+        let expected: BTreeMap<Counted, &Says> = self.says.iter().map(|s| (s.counted(), s)).collect();
+        for counted in told.counted.keys() {
+            ensure!(expected.contains_key(counted), "nobody was to say: {counted}");
+        }
+        for (counted, says) in expected {
+            ensure!(told.counted.contains_key(&counted), "nobody said: {counted}");
+            says.check_log(told)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! What a story brought about: what the client got, and what every proxy logged and counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Counted;
+use crate::client::Seen;
+use crate::istio::rig::Rig;
+
+/// What happened.
+#[derive(Debug)]
+pub struct Told {
+    /// What the client got.
+    pub seen: Seen,
+    /// Access-log lines of each proxy: in Istio's default format, and meshwhy's JSON.
+    pub lines: BTreeMap<String, Lines>,
+    /// What was counted since the request.
+    pub counted: BTreeMap<Counted, u64>,
+    /// What `istioctl analyze` said of the configuration.
+    pub analyze: Option<String>,
+}
+
+/// Lines of one proxy.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// Istio's default format.
+    pub text: Vec<String>,
+    /// meshwhy's format.
+    pub json: Vec<Value>,
+    /// What meshwhy wrote into the proxy's own log.
+    pub own: Vec<String>,
+}
+
+impl Told {
+    /// What each proxy says, in words for people.
+    pub fn verdicts(&self) -> Vec<String> {
+        let word = |counted: &Counted| {
+            let Counted { pod, cause, confidence, resource, .. } = counted;
+            let how = if counted.soft { format!("observed, {confidence}") } else { confidence.clone() };
+            let whose = if resource.is_empty() { String::new() } else { format!(", {resource}") };
+            format!("{pod}: **{cause}** ({how}{whose})")
+        };
+        let said: Vec<String> = self.counted.keys().map(word).collect();
+        if said.is_empty() { vec!["nothing: no proxy has evidence".into()] } else { said }
+    }
+}
+
+/// So many lines of a kind are shown.
+const SHOWN: usize = 8;
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "client: exit {} {:?}", self.seen.exit, self.seen.text)?;
+        for (pod, lines) in &self.lines {
+            for line in lines.text.iter().take(SHOWN) {
+                writeln!(f, "{pod}: {line}")?;
+            }
+            for line in &lines.own {
+                writeln!(f, "{pod}: {line}")?;
+            }
+            for line in lines.json.iter().filter(|l| !l["cause"].is_null()).take(SHOWN) {
+                let (cause, evidence) = (&line["cause"], &line["evidence"]);
+                writeln!(f, "{pod}: {cause} {} {} {evidence}", line["confidence"], line["resource"])?;
+            }
+        }
+        for (counted, times) in &self.counted {
+            writeln!(f, "counted {times}: {counted}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<String, Lines> {
+    let mut all = BTreeMap::new();
+    for proxy in rig.proxies() {
+        let output = proxy.output();
+        let mut lines = Lines::default();
+        for line in output.get(marks[proxy.pod.name]..).unwrap_or_default().lines() {
+            if let Some(json) =
+                serde_json::from_str::<Value>(line).ok().filter(|l| !l["start_time"].is_null())
+            {
+                lines.json.push(json);
+            } else if line.starts_with("[20") && line.contains("Z] \"") {
+                lines.text.push(line.to_owned());
+            } else if let Some((_, told)) = line.split_once("{\"event\":\"meshwhy\"") {
+                lines.own.push(format!("{{{told}"));
+            }
+        }
+        all.insert(proxy.pod.name.to_owned(), lines);
+    }
+    all
+}
