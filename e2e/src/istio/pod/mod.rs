@@ -1,0 +1,167 @@
+//! Pods: a network namespace each, with applications, and a sidecar or gateway where there is one.
+
+mod agent;
+mod application;
+mod running;
+
+use serde_json::{Value, json};
+
+use application::Application;
+pub use running::{Running, Surroundings};
+
+/// How a pod's proxy gets its traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proxy {
+    /// A sidecar; whether traffic is redirected to it.
+    Sidecar { redirected: bool },
+    /// A gateway.
+    Router,
+    /// No proxy at all.
+    None,
+}
+
+/// What a pod is to be.
+#[derive(Debug, Clone)]
+pub struct Pod {
+    /// Its name, and its namespace's.
+    pub name: &'static str,
+    /// The Kubernetes namespace.
+    pub namespace: &'static str,
+    /// The label `app`.
+    pub app: &'static str,
+    /// More labels.
+    pub labels: Vec<(&'static str, &'static str)>,
+    proxy: Proxy,
+    serves: Vec<Application>,
+    files: Option<u32>,
+    stat_tags: bool,
+}
+
+impl Pod {
+    /// A pod with a sidecar, its traffic redirected to it.
+    pub fn sidecar(name: &'static str) -> Self {
+        Self::new(name, Proxy::Sidecar { redirected: true })
+    }
+
+    /// A pod whose sidecar gets only what is sent to its own listeners (interception mode NONE).
+    pub fn sidecar_without_interception(name: &'static str) -> Self {
+        Self::new(name, Proxy::Sidecar { redirected: false })
+    }
+
+    /// Istio's ingress gateway.
+    pub fn gateway(name: &'static str) -> Self {
+        let mut pod = Self::new(name, Proxy::Router).label("istio", "ingressgateway");
+        pod.namespace = "istio-system";
+        pod
+    }
+
+    /// A pod outside of the mesh, or a host outside of the cluster.
+    pub fn without_proxy(name: &'static str) -> Self {
+        Self::new(name, Proxy::None)
+    }
+
+    fn new(name: &'static str, proxy: Proxy) -> Self {
+        let labels = if proxy == Proxy::None { vec![] } else { vec![("meshwhy", "mounted")] };
+        Self {
+            name,
+            namespace: "default",
+            app: name,
+            labels,
+            proxy,
+            serves: Vec::new(),
+            files: None,
+            stat_tags: true,
+        }
+    }
+
+    /// With another label `app`.
+    #[must_use]
+    pub fn app(mut self, app: &'static str) -> Self {
+        self.app = app;
+        self
+    }
+
+    /// With a label.
+    #[must_use]
+    pub fn label(mut self, key: &'static str, value: &'static str) -> Self {
+        self.labels.push((key, value));
+        self
+    }
+
+    /// nginx on this port; every answer names the pod.
+    #[must_use]
+    pub fn serving(self, port: u16) -> Self {
+        let name = self.name;
+        let answer = format!("return 200 \"{name} $server_protocol\\n\";");
+        self.nginx(format!("listen {port}; location / {{ {answer} }}"))
+    }
+
+    /// nginx with the inside of a `server` block; `{pki}` is the folder of the certificates.
+    #[must_use]
+    pub fn nginx(mut self, block: impl Into<String>) -> Self {
+        self.serves.push(Application::Nginx(block.into()));
+        self
+    }
+
+    /// nginx with a block of the page; what it leaves open is filled in.
+    #[must_use]
+    pub fn nginx_page(
+        mut self,
+        section: &'static str,
+        index: usize,
+        fill: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.serves.push(Application::NginxPage(section, index, fill));
+        self
+    }
+
+    /// A program that listens on this port; it runs in a folder of its own with an `index.html`.
+    #[must_use]
+    pub fn program(mut self, port: u16, command: &'static [&'static str]) -> Self {
+        self.serves.push(Application::Program(port, command));
+        self
+    }
+
+    /// With so few file descriptors for the proxy.
+    #[must_use]
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.files = Some(limit);
+        self
+    }
+
+    /// Started before meshwhy's labels went into the mesh configuration (`extraStatTags`).
+    #[must_use]
+    pub fn without_stat_tags(mut self) -> Self {
+        self.stat_tags = false;
+        self
+    }
+
+    /// Whether it has a proxy.
+    pub fn has_proxy(&self) -> bool {
+        self.proxy != Proxy::None
+    }
+
+    fn is_intercepted(&self) -> bool {
+        self.proxy == Proxy::Sidecar { redirected: true }
+    }
+
+    /// Its Pod object.
+    pub fn object(&self) -> Value {
+        let mut labels = json!({ "app": self.app });
+        if matches!(self.proxy, Proxy::Sidecar { .. }) {
+            labels["security.istio.io/tlsMode"] = "istio".into();
+        }
+        for (key, value) in &self.labels {
+            labels[*key] = (*value).into();
+        }
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": self.name, "namespace": self.namespace, "labels": labels },
+            "spec": {
+                "serviceAccountName": self.app,
+                "automountServiceAccountToken": false,
+                "containers": [{ "name": "app", "image": "nginx" }],
+            },
+        })
+    }
+}
