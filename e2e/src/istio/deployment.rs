@@ -239,13 +239,16 @@ fn in_force(config: &Value) -> Value {
     }
 }
 
+/// How long a proxy may take to do what it was told.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(super) fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(done) = what()? {
             return Ok(done);
         }
-        ensure!(Instant::now() < deadline, "not within 15 s");
+        ensure!(Instant::now() < deadline, "not within {} s", PATIENCE.as_secs());
         std::thread::sleep(Duration::from_millis(100));
     }
 }

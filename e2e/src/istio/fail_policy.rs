@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::deployment::{self, PATIENCE, eventually};
+use super::manifests;
 use super::rig::{MODULE_URL, Rig};
-use super::{deployment, manifests};
 use crate::fail_policy::TRAPS;
 use crate::{documents, tools};
 
@@ -134,8 +135,7 @@ fn outcomes(rig: &Rig, case: &Case) -> Result<BTreeMap<&'static str, String>> {
                 let refused = output.lines().any(|line| line.contains(case.says) && line.contains(&name));
                 return Ok(refused.then_some(()));
             }
-            let warm = proxy.admin("/stats?filter=total_listeners_warming")?.trim().ends_with(": 0");
-            Ok((warm && proxy.admin("/config_dump")?.contains(&name)).then_some(()))
+            Ok((!proxy.is_warming()? && proxy.admin("/config_dump")?.contains(&name)).then_some(()))
         })
         .with_context(|| format!("{pod} has no {name}"))?;
         if case.refused() {
@@ -256,15 +256,4 @@ fn table(seen: &[BTreeMap<&'static str, String>]) -> String {
         let _ = writeln!(text, "| {} | {plug} | {} |", case.about, cells.join(" | "));
     }
     text
-}
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn eventually(mut what: impl FnMut() -> Result<Option<()>>) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while what()?.is_none() {
-        ensure!(Instant::now() < deadline, "not within {} s", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
 }
