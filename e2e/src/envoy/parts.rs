@@ -19,6 +19,15 @@ pub fn cluster_at(name: &str, address: Value) -> Value {
     })
 }
 
+/// The cluster with one more endpoint: the server of this name.
+pub fn and_endpoint(mut cluster: Value, server: &str) -> Value {
+    let endpoint = json!({"endpoint": {"address": loopback(format!("{{server:{server}}}"))}});
+    if let Some(endpoints) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"].as_array_mut() {
+        endpoints.push(endpoint);
+    }
+    cluster
+}
+
 /// A cluster without endpoints.
 pub fn empty_cluster(name: &str) -> Value {
     json!({"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name}})
@@ -54,6 +63,11 @@ pub fn trusting(authority: &str) -> Value {
     json!({"common_tls_context": {"validation_context": {"trusted_ca": {"filename": format!("{{pki}}/{authority}.pem")}}}})
 }
 
+/// The part of a DownstreamTlsContext that demands a certificate of this authority.
+pub fn demanding_certificate(authority: &str) -> Value {
+    with(trusting(authority), json!({"require_client_certificate": true}))
+}
+
 /// The part of a TLS context that presents this certificate of the PKI.
 pub fn presenting(certificate: &str) -> Value {
     json!({"common_tls_context": {"tls_certificates": [{
@@ -83,7 +97,12 @@ pub fn vhost(name: &str, domains: &[&str], routes: Vec<Value>) -> Value {
 
 /// One virtual host for everything, with one route for everything.
 pub fn all_to(cluster: &str) -> Value {
-    json!([vhost("all", &["*"], vec![route("/", cluster)])])
+    all_by(route("/", cluster))
+}
+
+/// One virtual host for everything, with this route only.
+pub fn all_by(route: Value) -> Value {
+    json!([vhost("all", &["*"], vec![route])])
 }
 
 /// A route by prefix.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client_bytes;
+mod common;
 mod downstream_tls;
 pub mod healthy;
 mod limits;

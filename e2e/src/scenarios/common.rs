@@ -1,0 +1,40 @@
+//! What many scenarios share: a request, a server that answers it, and a proxy between them.
+
+use serde_json::Value;
+
+use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::parts::{all_to, cluster};
+use crate::peers::Server;
+
+pub const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
+pub const ASK_TCP: &[&str] = &["http://127.0.0.1:{listener:tcp}/"];
+/// HTTPS through a TCP proxy.
+pub const ASK_TLS_OVER_TCP: &[&str] =
+    &["-k", "--connect-to", "httpbin.org:443:127.0.0.1:{listener:tcp}", "https://httpbin.org/"];
+
+/// nginx in plaintext.
+pub const PLAIN: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
+/// The same for HTTP/2.
+pub const PLAIN_HTTP2: Server = Server::Nginx("listen 127.0.0.1:{port} http2; location / { return 200 ok; }");
+/// nginx with TLS.
+pub const TLS: Server = Server::Nginx(
+    "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",
+);
+
+/// The node id of a sidecar.
+pub const SIDECAR: &str = "sidecar~10.0.0.1~app.default~default.svc.cluster.local";
+
+/// The cluster that most scenarios have.
+pub fn backend() -> Value {
+    cluster("backend", "backend")
+}
+
+/// An HTTP listener before this cluster, which is called `backend`.
+pub fn http(cluster: Value) -> Proxy {
+    Proxy::new([Listener::http("http", all_to("backend"))], [cluster])
+}
+
+/// A TCP proxy before this cluster, which is called `backend`.
+pub fn tcp(cluster: Value) -> Proxy {
+    Proxy::new([Listener::tcp("tcp", "backend")], [cluster])
+}
