@@ -1,0 +1,146 @@
+//! The upstream's answer.
+
+mod broken;
+mod http2;
+mod retries;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::envoy::config::{Listener, Proxy};
+use crate::envoy::parts::{all_by, all_to, cluster, direct, istio_config, route, vhost, with};
+use crate::peers::{Habit, Server};
+use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend, http};
+
+/// A route with these settings, made by the VirtualService `default/reviews`.
+fn routed(settings: Value) -> Proxy {
+    let route = with(
+        with(route("/", "backend"), json!({"route": settings})),
+        istio_config("virtual-service", "default", "reviews"),
+    );
+    Proxy::new([Listener::http("http", all_by(route))], [backend()])
+}
+
+pub(super) fn table() -> Vec<Scenario> {
+    [late(), broken::table(), http2::table(), errors(), retries::table(), others()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn late() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "answer/timeout",
+            "the answer takes longer than the route's timeout",
+            routed(json!({"timeout": "0.3s"})),
+        )
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("flags", "UT"), ("details", "response_timeout")])
+        .names("upstream_timeout", "certain")
+        .blames("VirtualService/default/reviews"),
+        Scenario::new("answer/idle_try", "nothing moves in a try", {
+            let retries = json!({"retry_on": "5xx", "num_retries": 0, "per_try_idle_timeout": "0.2s"});
+            routed(json!({"timeout": "5s", "retry_policy": retries}))
+        })
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_idle_timeout")])
+        .names("upstream_timeout", "certain")
+        .blames("VirtualService/default/reviews"),
+        Scenario::new("answer/timeout_of_every_try", "every try takes too long", {
+            let retries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.2s"});
+            routed(json!({"timeout": "5s", "retry_policy": retries}))
+        })
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(ASK)
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_timeout")])
+        .names("upstream_timeout", "certain")
+        .because(&["attempts=2"])
+        .blames("VirtualService/default/reviews"),
+    ]
+}
+
+fn errors() -> Vec<Scenario> {
+    let own = |name, about, block| {
+        Scenario::new(name, about, http(backend()))
+            .server("backend", Server::Nginx(block))
+            .curl(ASK)
+            .logs(Log::Http, &[("flags", "-"), ("details", "via_upstream")])
+            .names("application_error", "certain")
+    };
+    vec![
+        own("answer/500", "the application's own 500", "listen 127.0.0.1:{port}; location / { return 500; }").gets(500),
+        own("answer/503", "the application's own 503", "listen 127.0.0.1:{port}; location / { return 503; }").gets(503),
+        own("answer/502_of_nginx", "nginx in front of a dead application", {
+            "listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:1; }"
+        })
+        .gets(502),
+        Scenario::new("answer/503_of_another_envoy", "another Envoy made the answer, or passed it on", {
+            // The second Envoy is a listener of the same process: its 503 comes by an HTTP connection like any other's.
+            let spare = vec![direct("/", 503, "made by Envoy")];
+            Proxy::new(
+                [Listener::http("http", all_to("backend")), Listener::http("inner", json!([vhost("all", &["*"], spare)])).patch(
+                    json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": "{server:inner}"}}}),
+                )],
+                [cluster("backend", "inner")],
+            )
+        })
+        .server("inner", Server::Spare)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("details", "via_upstream")])
+        .names("application_error", "likely")
+        .because(&["answered_by_proxy=true"]),
+        Scenario::new("answer/500_after_retries", "three attempts, one failure", {
+            routed(json!({"retry_policy": {"retry_on": "5xx", "num_retries": 2}}))
+        })
+        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 500; }"))
+        .curl(ASK)
+        .gets(500)
+        .logs(Log::Http, &[("code", "500"), ("flags", "URX"), ("details", "via_upstream")])
+        .names("application_error", "certain")
+        .because(&["attempts=3"]),
+    ]
+}
+
+fn others() -> Vec<Scenario> {
+    let lua = json!({"default_source_code": {"inline_string":
+        "function envoy_on_request(h) h:respond({[':status'] = '418'}, 'teapot') end"}});
+    let with_lua = || {
+        let listener = Listener::http("http", all_to("backend")).http_filter(
+            "lua",
+            "envoy.extensions.filters.http.lua.v3.Lua",
+            lua.clone(),
+        );
+        Proxy::new([listener], [backend()])
+    };
+    vec![
+        Scenario::new("answer/unclassified", "a filter that meshwhy doesn't know answered", with_lua())
+            .server("backend", PLAIN)
+            .curl(ASK)
+            .gets(418)
+            .logs(Log::Http, &[("code", "418"), ("flags", "-"), ("details", "lua_response")])
+            .names("unclassified", "possible")
+            .because(&["details=lua_response", "code=418"]),
+        Scenario::new("answer/websocket_refused", "the route takes no websockets", {
+            Proxy::new(
+                [Listener::http("http", all_to("backend")).filter(json!({"upgrade_configs": null}))],
+                [backend()],
+            )
+        })
+        .server("backend", PLAIN)
+        .client(Client::Raw(
+            "http",
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        ))
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
+        .names("unclassified", "possible"),
+    ]
+}
