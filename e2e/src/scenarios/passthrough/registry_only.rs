@@ -1,0 +1,91 @@
+//! REGISTRY_ONLY: closed before a byte is read.
+
+use super::{HTTPS, catch_all, http_port, https_port, inspectors, scenario};
+use crate::client::Client;
+use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::PLAIN;
+
+pub(super) fn table() -> Vec<Scenario> {
+    let bare = || http_port("BlackHoleCluster", inspectors(&["http_inspector"]));
+    let inspected = || http_port("BlackHoleCluster", inspectors(&["tls_inspector", "http_inspector"]));
+    let marked =
+        || http_port("BlackHoleCluster", inspectors(&["mark_http", "tls_inspector", "http_inspector"]));
+    let black_hole: &[(&str, &str)] = &[("flags", "UH"), ("cluster", "BlackHoleCluster")];
+    let fails = |name, about, listener, client: Client| {
+        scenario(name, about, listener, PLAIN).client(client).gets_nothing("").logs(Log::Tcp, black_hole)
+    };
+    let http10 = || Client::Curl(&["-0", "http://127.0.0.1:{listener:port}/"]);
+    vec![
+        fails("passthrough/blocked_tls_unseen", "nobody saw that it is TLS", bare(), Client::Curl(HTTPS))
+            .names("egress_blocked", "possible"),
+        fails(
+            "passthrough/blocked_tls",
+            "the server name is no proof: an HTTPS port looks the same",
+            inspected(),
+            Client::Curl(HTTPS),
+        )
+        .names("egress_blocked", "possible")
+        .because(&["sni=httpbin.org"]),
+        fails(
+            "passthrough/blocked_undeclared_name",
+            "that HTTPS port",
+            https_port("BlackHoleCluster"),
+            Client::Curl(HTTPS),
+        )
+        .names("egress_blocked", "possible")
+        .because(&["sni=httpbin.org"]),
+        fails("passthrough/blocked_http10_unseen", "nobody saw that it is HTTP/1.0", bare(), http10())
+            .names("egress_blocked", "possible"),
+        fails(
+            "passthrough/blocked_http10",
+            "plaintext HTTP that is neither HTTP/1.1 nor HTTP/2",
+            inspected(),
+            http10(),
+        )
+        .names("http10_client", "possible")
+        .because(&["tls_failure=HTTP_REQUEST"]),
+        fails(
+            "passthrough/blocked_tls_marked",
+            "the listener is an HTTP port's",
+            marked(),
+            Client::Curl(HTTPS),
+        )
+        .page("Sending HTTPS to an HTTP port")
+        .names("tls_on_plaintext_port", "likely")
+        .because(&["sni=httpbin.org", "listener=http"])
+        .since(38),
+        fails("passthrough/blocked_http10_marked", "the same for HTTP/1.0", marked(), http10())
+            .page("Envoy won't connect to my HTTP/1.0 service")
+            .names("http10_client", "likely")
+            .because(&["tls_failure=HTTP_REQUEST", "listener=http"])
+            .since(38),
+        fails(
+            "passthrough/blocked_ssh_marked",
+            "the same for another protocol",
+            marked(),
+            Client::Raw("port", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
+        )
+        .names("not_http_on_http_port", "likely")
+        .because(&["listener=http"])
+        .since(38),
+        fails(
+            "passthrough/blocked_tls_on_a_shared_port",
+            "one service has the port for HTTP, another for HTTPS",
+            http_port(
+                "BlackHoleCluster",
+                inspectors(&["tls_inspector", "mark_tls", "mark_http", "http_inspector"]),
+            ),
+            Client::Curl(HTTPS),
+        )
+        .names("egress_blocked", "possible")
+        .because(&["sni=httpbin.org", "listener=tls"])
+        .since(38),
+        fails(
+            "passthrough/blocked_by_the_catch_all",
+            "a port that no service has",
+            catch_all("BlackHoleCluster"),
+            Client::Curl(HTTPS),
+        )
+        .names("egress_blocked", "certain"),
+    ]
+}
