@@ -1,0 +1,169 @@
+//! What Envoy takes for no request: HTTP/1.0, other protocols, broken HTTP.
+
+use serde_json::json;
+
+use super::{CODEC_ERROR, listener, plain};
+use crate::client::Client;
+use crate::envoy::config::{Proxy, Roles};
+use crate::peers::Server;
+use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{PLAIN, backend, http};
+
+pub(super) fn table() -> Vec<Scenario> {
+    [http10(), other_protocols(), invalid()].into_iter().flatten().collect()
+}
+
+fn http10() -> Vec<Scenario> {
+    let page = "Envoy won't connect to my HTTP/1.0 service";
+    let too_old = |scenario: Scenario| {
+        scenario
+            .logs(Log::Http, &[("code", "426"), ("details", "low_version")])
+            .names("http10_client", "certain")
+            .because(&["details=low_version", "request_version=HTTP/1.0"])
+    };
+    // The page's nginx, in front of the proxy.
+    let asked = Client::Curl(&["http://127.0.0.1:{front}/http/"]);
+    vec![
+        too_old(
+            Scenario::new(
+                "client_bytes/nginx_with_http10",
+                "nginx proxies with its default, HTTP/1.0",
+                plain(),
+            )
+            .page(page)
+            .front(Server::Nginx(
+                "listen 127.0.0.1:{port}; location /http/ { proxy_pass http://127.0.0.1:{listener:http}; }",
+            ))
+            .client(asked.clone())
+            .gets(426),
+        ),
+        Scenario::new("client_bytes/nginx_with_http11", "fixed: `proxy_http_version 1.1`", plain())
+            .page(page)
+            .front(Server::Nginx(
+                "listen 127.0.0.1:{port}; location /http/ { proxy_pass http://127.0.0.1:{listener:http}; \
+                 proxy_http_version 1.1; proxy_set_header Connection \"\"; }",
+            ))
+            .client(asked)
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        too_old(
+            Scenario::new("client_bytes/curl_http10", "curl -0", plain())
+                .curl(&["-0", "http://127.0.0.1:{listener:http}/"])
+                .gets(426),
+        ),
+        too_old(
+            Scenario::new("client_bytes/apache_bench", "ab speaks HTTP/1.0", plain())
+                .client(Client::Program(
+                    "ab",
+                    "apache2-utils",
+                    &["-n", "3", "http://127.0.0.1:{listener:http}/"],
+                    "",
+                ))
+                .says("Non-2xx responses:      3")
+                .times(3),
+        ),
+    ]
+}
+
+fn other_protocols() -> Vec<Scenario> {
+    let refused = |name, about, client, evidence: &'static [&'static str]| {
+        Scenario::new(name, about, plain())
+            .client(client)
+            .logs(Log::Http, CODEC_ERROR)
+            .names("not_http_on_http_port", "certain")
+            .because(evidence)
+    };
+    let raw = |bytes| Client::Raw("http", bytes);
+    vec![
+        refused(
+            "client_bytes/ssh",
+            "a real ssh client",
+            Client::Program("ssh", "openssh-client", &["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-p", "{listener:http}", "x@127.0.0.1"], ""),
+            &["first_bytes=ssh"],
+        ),
+        refused(
+            "client_bytes/redis",
+            "a real redis-cli",
+            Client::Program("redis-cli", "redis-tools", &["-p", "{listener:http}", "PING"], ""),
+            &["first_bytes=redis"],
+        ),
+        refused("client_bytes/smtp", "a mail client", raw(b"EHLO mail.example\r\n"), &["first_bytes=smtp"]),
+        refused(
+            "client_bytes/proxy_protocol",
+            "a load balancer that sends a PROXY header first",
+            Client::Curl(&["--haproxy-protocol", "http://127.0.0.1:{listener:http}/"]),
+            &["first_bytes=proxy_protocol_v1"],
+        ),
+        refused(
+            "client_bytes/proxy_protocol_v2",
+            "the same in binary",
+            raw(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\x12\x34\0\x50GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+            &["first_bytes=proxy_protocol_v2"],
+        ),
+        refused("client_bytes/postgres", "psql asks for TLS first", raw(b"\0\0\0\x08\x04\xd2\x16\x2f"), &["first_bytes=postgres"]),
+        Scenario::new("client_bytes/mongodb_gives_up", "without a line feed Envoy waits until the client leaves", plain())
+            .client(raw(b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\x01\0\0\0"))
+            .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
+            .names("not_http_on_http_port", "certain")
+            .because(&["first_bytes=mongodb"]),
+        Scenario::new("client_bytes/mongodb_http_and_connection", "without a line feed Envoy waits until the client leaves", plain().roles(Roles { access_log: None, ..Roles::all() }))
+            .client(raw(b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\x01\0\0\0"))
+            .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
+            .names("not_http_on_http_port", "certain")
+            .because(&["first_bytes=mongodb"]),
+    ]
+}
+
+fn invalid() -> Vec<Scenario> {
+    let invalid = |name, about, client, fields: &[(&'static str, &'static str)], confidence| {
+        Scenario::new(name, about, plain())
+            .client(client)
+            .logs(Log::Http, fields)
+            .names("invalid_http_request", confidence)
+    };
+    let raw = |bytes| Client::Raw("http", bytes);
+    vec![
+        invalid("client_bytes/no_host", "HTTP/1.1 without Host", raw(b"GET / HTTP/1.1\r\n\r\n"), &[("code", "400"), ("details", "missing_host_header")], "certain"),
+        invalid(
+            "client_bytes/unknown_transfer_encoding",
+            "a transfer encoding that nobody knows",
+            raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzipped\r\n\r\n"),
+            &[("code", "501"), ("details", "http1.invalid_transfer_encoding")],
+            "certain",
+        ),
+        invalid(
+            "client_bytes/two_lengths",
+            "chunked and with a content length",
+            raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
+            &[("code", "400"), ("details", "http1.content_length_and_chunked_not_allowed")],
+            "certain",
+        ),
+        invalid("client_bytes/broken_header", "a header line without a colon", raw(b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"), CODEC_ERROR, "certain"),
+        invalid("client_bytes/text", "a line that is no request", raw(b"hello there\r\n\r\n"), CODEC_ERROR, "likely"),
+        invalid(
+            "client_bytes/headers_too_large",
+            "70 KB of headers",
+            Client::Program("sh", "dash", &[
+                "-c", "curl -sS -o /dev/null -w 'HTTP/1.1 %{http_code}' -H \"X: $(head -c 70000 /dev/zero | tr '\\0' x)\" http://127.0.0.1:{listener:http}/",
+            ], ""),
+            &[("code", "431"), ("details", "http1.headers_too_large")],
+            "certain",
+        )
+        .gets(431),
+        // Envoy checks the scheme where it is the first proxy: `use_remote_address`, as on Istio's gateways.
+        Scenario::new("client_bytes/https_url_at_a_gateway", "an absolute https:// URL in plaintext, as a misdirected forward-proxy client sends it", {
+            Proxy::new([listener().filter(json!({"use_remote_address": true}))], [])
+        })
+        .client(Client::Raw("http", b"GET https://httpbin.org/ HTTP/1.1\r\nHost: httpbin.org\r\n\r\n"))
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "http1.https_url_on_plaintext_connection")])
+        .names("https_url_on_plaintext_port", "certain"),
+        Scenario::new("client_bytes/https_url", "an absolute https:// URL in plaintext is routed as usual elsewhere (1.40)", {
+            http(backend())
+        })
+        .server("backend", PLAIN)
+        .client(Client::Raw("http", b"GET https://httpbin.org/ HTTP/1.1\r\nHost: httpbin.org\r\nConnection: close\r\n\r\n"))
+        .gets(200)
+        .logs(Log::Http, &[("code", "200")]),
+    ]
+}
