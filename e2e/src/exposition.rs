@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::Places;
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{cluster, direct, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, cluster, direct, istio_config, route, vhost, with};
 use crate::envoy::{Envoy, parse};
 use crate::peers::process::wait_for;
 use crate::peers::{Habit, Running, Server};
@@ -124,9 +124,8 @@ fn stage(role: &str) -> Result<(Proxy, Vec<Asked>)> {
         "access_log" => (
             Proxy::new(
                 [
-                    Listener::http("tls", json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]))
-                        .tls("server"),
-                    Listener::http("sni", json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]))
+                    Listener::http("tls", all_by(direct("/", 200, "ok"))).tls("server"),
+                    Listener::http("sni", all_by(direct("/", 200, "ok")))
                         .tls("server")
                         .tls_inspector()
                         .chain(json!({ "filter_chain_match": { "server_names": ["known.example"] } })),

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::client::Places;
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{cluster, direct, originate_tls, route, trusting, vhost, with};
+use crate::envoy::parts::{
+    cluster, demanding_certificate, direct, originate_tls, route, trusting, vhost, with,
+};
 use crate::peers::{Habit, Running, Server};
 use crate::pki::Pki;
 use crate::tools;
@@ -115,10 +117,7 @@ fn proxy() -> Proxy {
         json!({"transport_socket": {"typed_config": {"common_tls_context": {"validation_context": {
             "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": "good.example"}}]}}}}}),
     );
-    let requiring = json!({
-        "require_client_certificate": true,
-        "common_tls_context": {"validation_context": {"trusted_ca": {"filename": "{pki}/other-ca.pem"}}},
-    });
+    let requiring = demanding_certificate("other-ca");
     let known = json!([vhost("known", &["known.example"], routes)]);
     let own = json!([vhost("any", &["*"], vec![direct("/", 200, "ok")])]);
     let role = |role: &str| {

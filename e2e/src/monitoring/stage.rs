@@ -19,7 +19,7 @@ use super::{failing, read};
 use crate::client::Places;
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles, loopback};
-use crate::envoy::parts::{cluster, direct, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, cluster, direct, istio_config, route, vhost, with};
 use crate::peers::process::free_port;
 use crate::peers::{Habit, Running, Server};
 use crate::prometheus::Prometheus;
@@ -147,7 +147,7 @@ fn legacy(module: &str) -> Proxy {
             "vm_config": { "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } },
         },
     } });
-    let hosts = json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]);
+    let hosts = all_by(direct("/", 200, "ok"));
     Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], []).roles(Roles::none())
 }
 

@@ -4,23 +4,20 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster, direct, vhost};
-use crate::peers::Server;
+use crate::envoy::parts::{all_by, all_to, demanding_certificate, direct};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{PLAIN, TLS, backend};
 
 const ASK: &[&str] = &["-k", "https://127.0.0.1:{listener:http}/"];
 
 fn terminating(context: Value) -> Proxy {
-    let hosts = json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]);
+    let hosts = all_by(direct("/", 200, "ok"));
     Proxy::new([Listener::http("http", hosts).tls_with("server", context)], [])
 }
 
 /// The client has to show a certificate of `ca`.
 fn mutual() -> Proxy {
-    terminating(json!({
-        "require_client_certificate": true,
-        "common_tls_context": {"validation_context": {"trusted_ca": {"filename": "{pki}/ca.pem"}}},
-    }))
+    terminating(demanding_certificate("ca"))
 }
 
 fn only_tls13() -> Proxy {
@@ -184,14 +181,8 @@ fn chains() -> Vec<Scenario> {
     // A gateway in PASSTHROUGH mode with a VirtualService of `http` routes: no chain is made for its host.
     let passthrough = || {
         let chain = json!({"filter_chain_match": {"server_names": ["another.example.com"]}});
-        Proxy::new(
-            [Listener::tcp("http", "backend").chain(chain).tls_inspector()],
-            [cluster("backend", "backend")],
-        )
+        Proxy::new([Listener::tcp("http", "backend").chain(chain).tls_inspector()], [backend()])
     };
-    let tls = Server::Nginx(
-        "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",
-    );
     let page = "Gateway to virtual service TLS mismatch";
     const HTTPBIN: &[&str] = &[
         "-k",
@@ -206,7 +197,7 @@ fn chains() -> Vec<Scenario> {
             passthrough(),
         )
         .page(page)
-        .server("backend", tls.clone())
+        .server("backend", TLS)
         .curl(HTTPBIN)
         .gets_nothing("")
         .logs(
@@ -219,27 +210,21 @@ fn chains() -> Vec<Scenario> {
             "fixed: `tls` routes with its server name",
             {
                 let chain = json!({"filter_chain_match": {"server_names": ["httpbin.example.com"]}});
-                Proxy::new(
-                    [Listener::tcp("http", "backend").chain(chain).tls_inspector()],
-                    [cluster("backend", "backend")],
-                )
+                Proxy::new([Listener::tcp("http", "backend").chain(chain).tls_inspector()], [backend()])
             },
         )
         .page(page)
-        .server("backend", tls)
+        .server("backend", TLS)
         .curl(HTTPBIN)
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-"), ("sni", "httpbin.example.com")]),
         Scenario::new(
             "downstream_tls/fixed_by_terminating",
             "fixed in the other way: the gateway terminates TLS",
-            Proxy::new(
-                [Listener::http("http", all_to("backend")).tls("server")],
-                [cluster("backend", "backend")],
-            ),
+            Proxy::new([Listener::http("http", all_to("backend")).tls("server")], [backend()]),
         )
         .page(page)
-        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }"))
+        .server("backend", PLAIN)
         .curl(HTTPBIN)
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),

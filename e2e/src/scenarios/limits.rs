@@ -6,21 +6,20 @@ use serde_json::{Value, json};
 use crate::client::{Client, Places, Seen};
 use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster, direct, http2, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, all_to, cluster, direct, http2, istio_config, route, with};
 use crate::peers::process::wait_for;
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend};
 
-const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
-const OK: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
 const SILENT: Server = Server::Made(Habit::NeverAnswer);
 
 fn managed(patch: Value) -> Proxy {
-    Proxy::new([Listener::http("http", all_to("backend")).filter(patch)], [cluster("backend", "backend")])
+    Proxy::new([Listener::http("http", all_to("backend")).filter(patch)], [backend()])
 }
 
 fn tcp(patch: Value) -> Proxy {
-    Proxy::new([Listener::tcp("tcp", "backend").filter(patch)], [cluster("backend", "backend")])
+    Proxy::new([Listener::tcp("tcp", "backend").filter(patch)], [backend()])
 }
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -41,20 +40,14 @@ fn leaving() -> Vec<Scenario> {
         .names("client_disconnected", "certain")
         .because(&["lived=", "endpoint="]),
         Scenario::new("limits/client_cancels", "an HTTP/2 client takes its request back", {
-            Proxy::new(
-                [Listener::http("http", all_to("backend"))],
-                [with(cluster("backend", "backend"), http2())],
-            )
+            Proxy::new([Listener::http("http", all_to("backend"))], [with(backend(), http2())])
         })
         .server("backend", Server::Http2(Http2::NeverAnswers))
         .client(Client::Http2("http", Ask::Reset(h2::Reason::CANCEL)))
         .logs(Log::Http, &[("code", "0"), ("flags", "DR"), ("details", "http2.remote_reset")])
         .names("client_disconnected", "certain"),
         Scenario::new("limits/client_refuses", "an HTTP/2 client resets with REFUSED_STREAM", {
-            Proxy::new(
-                [Listener::http("http", all_to("backend"))],
-                [with(cluster("backend", "backend"), http2())],
-            )
+            Proxy::new([Listener::http("http", all_to("backend"))], [with(backend(), http2())])
         })
         .server("backend", Server::Http2(Http2::NeverAnswers))
         .client(Client::Http2("http", Ask::Reset(h2::Reason::REFUSED_STREAM)))
@@ -104,7 +97,7 @@ fn idle() -> Vec<Scenario> {
             "the request's headers never end",
             managed(json!({"request_headers_timeout": "0.2s"})),
         )
-        .server("backend", OK)
+        .server("backend", PLAIN)
         .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: a\r\n"))
         .gets(408)
         .logs(Log::Http, &[("code", "408"), ("details", "request_header_timeout")])
@@ -138,10 +131,7 @@ fn durations() -> Vec<Scenario> {
             ),
             istio_config("virtual-service", "default", "reviews"),
         );
-        Proxy::new(
-            [Listener::http("http", json!([vhost("all", &["*"], vec![route])]))],
-            [cluster("backend", "backend")],
-        )
+        Proxy::new([Listener::http("http", all_by(route))], [backend()])
     };
     vec![
         limited(managed(json!({"common_http_protocol_options": {"max_stream_duration": "0.3s"}})))
@@ -159,10 +149,7 @@ fn durations() -> Vec<Scenario> {
         Scenario::new(
             "limits/upstream_duration",
             "the same by the cluster",
-            Proxy::new(
-                [Listener::http("http", all_to("backend"))],
-                [with(cluster("backend", "backend"), cluster_limit)],
-            ),
+            Proxy::new([Listener::http("http", all_to("backend"))], [with(backend(), cluster_limit)]),
         )
         .server("backend", SILENT)
         .curl(ASK)
@@ -213,10 +200,10 @@ fn proxy() -> Vec<Scenario> {
         }},
         "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
     }});
-    let hosts = || json!([vhost("all", &["*"], vec![direct("/", 200, "ok")])]);
+    let hosts = || all_by(direct("/", 200, "ok"));
     vec![
         Scenario::new("limits/overload", "the overload manager refuses requests", managed(json!({})).patch(overloaded))
-            .server("backend", OK)
+            .server("backend", PLAIN)
             .client(Client::Custom(until_overloaded))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "-"), ("details", "overload")])

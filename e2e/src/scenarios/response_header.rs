@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::client::{Client, Places, Seen, status_in};
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{cluster, http2, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, http2, istio_config, route, vhost, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::backend;
 
 const NAME: &str = "x-meshwhy-cause";
 
@@ -20,10 +21,7 @@ const NAME: &str = "x-meshwhy-cause";
 fn proxy() -> Proxy {
     let timed = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
     let routes = vec![with(timed, istio_config("virtual-service", "default", "reviews"))];
-    Proxy::new(
-        [Listener::http("http", json!([vhost("known", &["known.example"], routes)]))],
-        [cluster("backend", "backend")],
-    )
+    Proxy::new([Listener::http("http", json!([vhost("known", &["known.example"], routes)]))], [backend()])
 }
 
 fn asked_for() -> Roles {
@@ -72,8 +70,8 @@ fn own_errors() -> Vec<Scenario> {
             .blames("VirtualService/default/reviews"),
         Scenario::new("header/grpc", "Envoy's 504 for a gRPC call is HTTP 200", {
             let route = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
-            let listener = Listener::http("http", json!([vhost("all", &["*"], vec![route])]));
-            Proxy::new([listener], [with(cluster("backend", "backend"), http2())])
+            let listener = Listener::http("http", all_by(route));
+            Proxy::new([listener], [with(backend(), http2())])
         })
         .with_roles(asked_for())
         .server("backend", Server::Http2(Http2::NeverAnswers))

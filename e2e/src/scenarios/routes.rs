@@ -7,13 +7,14 @@ use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{cluster, direct, empty_cluster, http2, istio_config, route, vhost, with};
 use crate::peers::Server;
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{TLS, backend};
 
 const OK: Server =
     Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /missing { return 404; }");
 const NOT_FOUND: &[(&str, &str)] = &[("code", "404"), ("flags", "NR"), ("details", "route_not_found")];
 
 fn http(virtual_hosts: Value) -> Proxy {
-    Proxy::new([Listener::http("http", virtual_hosts)], [cluster("backend", "backend")])
+    Proxy::new([Listener::http("http", virtual_hosts)], [backend()])
 }
 
 fn reviews() -> Proxy {
@@ -66,7 +67,7 @@ const BROWSER: &[&str] = &[
 
 fn terminating(virtual_hosts: Value) -> Proxy {
     let listener = Listener::http("gateway", virtual_hosts).tls("server").tls_inspector();
-    Proxy::new([listener], [cluster("backend", "backend")])
+    Proxy::new([listener], [backend()])
 }
 
 const HTTPS: &[&str] =
@@ -149,9 +150,6 @@ fn gateway() -> Vec<Scenario> {
             .chain(json!({"filter_chain_match": {"server_names": [name]}}))
             .tls_inspector()
     };
-    let tls_backend = Server::Nginx(
-        "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",
-    );
     vec![
         Scenario::new(
             "routes/gateway_terminates_without_http_routes",
@@ -176,10 +174,10 @@ fn gateway() -> Vec<Scenario> {
         Scenario::new(
             "routes/gateway_passes_through_without_tls_routes",
             "the gateway passes TLS through, this host has only `http` routes",
-            Proxy::new([passed("other.example.com")], [cluster("backend", "backend")]),
+            Proxy::new([passed("other.example.com")], [backend()]),
         )
         .page(passthrough)
-        .server("backend", tls_backend.clone())
+        .server("backend", TLS)
         .curl(HTTPS)
         .gets_nothing("")
         .logs(
@@ -190,10 +188,10 @@ fn gateway() -> Vec<Scenario> {
         Scenario::new(
             "routes/gateway_passes_through_with_tls_routes",
             "fixed: a `tls` route for the host",
-            Proxy::new([passed("api.example.com")], [cluster("backend", "backend")]),
+            Proxy::new([passed("api.example.com")], [backend()]),
         )
         .page(passthrough)
-        .server("backend", tls_backend)
+        .server("backend", TLS)
         .curl(HTTPS)
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-")]),

@@ -10,10 +10,8 @@ use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{all_to, cluster, http2, istio_config, route, vhost, with};
 use crate::peers::{Habit, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, SIDECAR};
 
-const SIDECAR: &str = "sidecar~10.0.0.1~app.default~default.svc.cluster.local";
-const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
-const PLAIN: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
 const FINE: &[(&str, &str)] = &[("flags", "-"), ("details", "via_upstream")];
 
 fn sidecar(virtual_hosts: Value, direction: &str, clusters: Vec<Value>) -> Proxy {
@@ -90,7 +88,7 @@ fn http10() -> Vec<Scenario> {
             sidecar(all_to("outbound|80||a.default.svc"), "OUTBOUND", vec![to])
         })
         .direction("outbound")
-        .server("backend", Server::Nginx("listen 127.0.0.1:{port} http2; location / { return 200 ok; }"))
+        .server("backend", PLAIN_HTTP2)
         .curl(&["--http2-prior-knowledge", "http://127.0.0.1:{listener:http}/"])
         .gets(200)
         .logs(Log::Http, FINE),

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{ASK, DENIES, OK, asked};
+use super::{DENIES, asked};
 use crate::client::Client;
 use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy};
 use crate::envoy::parts::{all_to, cluster, http2, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend};
 
 const KIND: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 
@@ -28,7 +29,7 @@ fn by_http() -> Value {
 
 fn proxy(config: Value, protocol: Value) -> Proxy {
     let listener = Listener::http("http", all_to("backend")).http_filter("ext_authz", KIND, config);
-    Proxy::new([listener], [cluster("backend", "backend"), with(cluster("policy", "policy"), protocol)])
+    Proxy::new([listener], [backend(), with(cluster("policy", "policy"), protocol)])
 }
 
 fn denied(scenario: Scenario, code: &'static str, details: &'static str, cause: &'static str) -> Scenario {
@@ -58,7 +59,7 @@ fn grpc() -> Vec<Scenario> {
             Scenario::new("policy/ext_authz_denies_grpc", "the same for a gRPC call: status 200", {
                 proxy(by_grpc(), http2())
             })
-            .server("backend", OK)
+            .server("backend", PLAIN)
             .server("policy", Server::Http2(Http2::GrpcSays(DENIES)))
             .client(Client::Http2("http", Ask::Grpc))
             .says("grpc-status: 7"),
@@ -135,7 +136,7 @@ fn custom() -> Vec<Scenario> {
         let listener = Listener::http("http", all_to("backend"))
             .http_filter("rbac", "envoy.extensions.filters.http.rbac.v3.RBAC", marks.clone())
             .http_filter("ext_authz", KIND, with(by_grpc(), marked.clone()));
-        Proxy::new([listener], [cluster("backend", "backend"), with(cluster("policy", "policy"), http2())])
+        Proxy::new([listener], [backend(), with(cluster("policy", "policy"), http2())])
     };
     let ask = |name, about, server| asked(name, about, proxy()).server("policy", server);
     vec![

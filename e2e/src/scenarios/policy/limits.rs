@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{ASK, OK, asked, filtered};
+use super::{asked, filtered};
 use crate::client::Client;
 use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{cluster, http2, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, cluster, http2, istio_config, route, vhost, with};
 use crate::peers::{Http2, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend};
 
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 
@@ -29,7 +30,7 @@ fn global() -> Vec<Scenario> {
             json!({"domain": "d", "failure_mode_deny": deny, "timeout": "1s", "rate_limit_service": service});
         let kind = "envoy.extensions.filters.http.ratelimit.v3.RateLimit";
         let listener = Listener::http("http", hosts).http_filter("ratelimit", kind, config);
-        Proxy::new([listener], [cluster("backend", "backend"), with(cluster("policy", "policy"), http2())])
+        Proxy::new([listener], [backend(), with(cluster("policy", "policy"), http2())])
     };
     // RateLimitResponse { overall_code: OVER_LIMIT }.
     let over_limit = Server::Http2(Http2::GrpcSays(b"\x08\x02"));
@@ -102,12 +103,8 @@ fn faults() -> Vec<Scenario> {
         let own = json!({"typed_per_filter_config": {"envoy.filters.http.fault": with(kind, fault)}});
         let route =
             with(with(route("/", "backend"), own), istio_config("virtual-service", "default", "chaos"));
-        let listener = Listener::http("http", json!([vhost("all", &["*"], vec![route])])).http_filter(
-            "fault",
-            FAULT,
-            json!({}),
-        );
-        Proxy::new([listener], [cluster("backend", "backend")])
+        let listener = Listener::http("http", all_by(route)).http_filter("fault", FAULT, json!({}));
+        Proxy::new([listener], [backend()])
     };
     let always = json!({"numerator": 100});
     let abort = json!({"abort": {"http_status": 503, "percentage": always}});
@@ -126,7 +123,7 @@ fn faults() -> Vec<Scenario> {
         Scenario::new("policy/fault_grpc", "it aborts gRPC calls with a status of gRPC's own", {
             injected(json!({"abort": {"grpc_status": 14, "percentage": always}}))
         })
-        .server("backend", OK)
+        .server("backend", PLAIN)
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 14")
         .logs(Log::Http, &[("code", "200"), ("flags", "FI"), ("details", "fault_filter_abort")])

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::{asked, filtered};
 use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster, vhost};
+use crate::envoy::parts::{all_to, vhost};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::backend;
 
 /// What Istio 1.7's filter did, by filters of today: the status in the metadata, and a reply. None of them sets the flag
 /// UAEX without details of its own, so Mixer is likely at the most.
@@ -51,14 +52,14 @@ pub(super) fn table() -> Vec<Scenario> {
         asked(
             "policy/mixer_fails_open",
             "healthy: Mixer is not there, and the policy lets pass",
-            by_envoy(all_to("backend"), cluster("backend", "backend")),
+            by_envoy(all_to("backend"), backend()),
         )
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
         asked(
             "policy/mixer_fails_open_and_no_route",
             "the same, and the request fails for a reason of its own",
-            by_envoy(json!([vhost("a", &["a.example"], vec![])]), cluster("backend", "backend")),
+            by_envoy(json!([vhost("a", &["a.example"], vec![])]), backend()),
         )
         .gets(404)
         .logs(Log::Http, &[("flags", "NR")])

@@ -13,9 +13,8 @@ use crate::envoy::config::{Listener, Proxy, Roles};
 use crate::envoy::parts::{all_to, cluster, http2, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend};
 
-const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
-const OK: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
 /// As istiod names the rules of an AuthorizationPolicy.
 const RULE: &str = "ns[default]-policy[deny-all]-rule[0]";
 
@@ -26,11 +25,11 @@ const DENIES: &[u8] = b"\x0a\x02\x08\x07";
 fn filtered(name: &str, kind: &str, config: Value) -> Proxy {
     let kind = format!("envoy.extensions.filters.http.{kind}");
     let listener = Listener::http("http", all_to("backend")).http_filter(name, &kind, config);
-    Proxy::new([listener], [cluster("backend", "backend")])
+    Proxy::new([listener], [backend()])
 }
 
 fn asked(name: &'static str, about: &'static str, proxy: Proxy) -> Scenario {
-    Scenario::new(name, about, proxy).server("backend", OK).curl(ASK)
+    Scenario::new(name, about, proxy).server("backend", PLAIN).curl(ASK)
 }
 
 fn rbac(action: &str, path: &str) -> Value {
@@ -76,7 +75,7 @@ fn authorization() -> Vec<Scenario> {
         Scenario::new("policy/denied_grpc", "for gRPC the refusal comes with status 200", {
             rbac_filter("DENY", "/")
         })
-        .server("backend", OK)
+        .server("backend", PLAIN)
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 7")
         .logs(Log::Http, &[("code", "200"), ("details", "rbac_access_denied_matched_policy[ns*")])
@@ -100,7 +99,7 @@ fn connections() -> Vec<Scenario> {
     let behind = |filter: Value| {
         Proxy::new(
             [Listener::tcp("tcp", "backend").raw_network_filter(filter)],
-            [cluster("backend", "backend"), with(cluster("policy", "policy"), http2())],
+            [backend(), with(cluster("policy", "policy"), http2())],
         )
     };
     let connects = |name, about, filter| {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{ASK, OK};
 use crate::envoy::config::{Listener, Proxy};
 use crate::envoy::parts::{all_to, cluster, with};
 use crate::peers::Server;
 use crate::scenario::{Log, Scenario};
+use crate::scenarios::common::{ASK, PLAIN, backend};
 
 /// Signed with the key that the proxy knows; `exp` is in 2100.
 const GOOD: &[&str] = &[
@@ -77,11 +77,11 @@ fn demanded() -> Listener {
 }
 
 fn behind(listener: Listener) -> Proxy {
-    Proxy::new([listener], [cluster("backend", "backend"), cluster("keys", "keys")])
+    Proxy::new([listener], [backend(), cluster("keys", "keys")])
 }
 
 fn asked(name: &'static str, about: &'static str, listener: Listener) -> Scenario {
-    Scenario::new(name, about, behind(listener)).server("backend", OK).server("keys", Server::Nobody)
+    Scenario::new(name, about, behind(listener)).server("backend", PLAIN).server("keys", Server::Nobody)
 }
 
 pub(super) fn table() -> Vec<Scenario> {
