@@ -12,8 +12,6 @@ mod downstream_tls;
 mod limits;
 mod passthrough;
 mod policy;
-#[cfg(test)]
-mod properties;
 mod reaching;
 mod routes;
 mod soft;

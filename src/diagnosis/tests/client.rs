@@ -1,0 +1,120 @@
+//! What clients do: leave, or speak something else than the port is for.
+
+use super::{first, named, stream};
+use crate::evidence::{
+    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, TransportFailure,
+};
+use crate::wire::{Protocol, Sniffer};
+
+#[test]
+fn a_client_that_left_may_have_spoken_something_else() {
+    let mut e = stream(0, "DC", "downstream_remote_disconnect");
+    assert_eq!(named(&e), Some(("client_disconnected", "possible")));
+    e.downstream.first_bytes = first(Protocol::Text);
+    assert_eq!(named(&e), Some(("client_disconnected", "likely")));
+    e.downstream.first_bytes = first(Protocol::Http1);
+    assert_eq!(named(&e), Some(("client_disconnected", "certain")));
+    e.downstream.first_bytes = first(Protocol::Mongodb);
+    assert_eq!(named(&e), Some(("not_http_on_http_port", "certain")));
+}
+
+#[test]
+fn no_filter_chain_without_a_word_of_the_inspector() {
+    let listener = |sni: Option<&str>, direction| {
+        let details = Details::new("filter_chain_not_found");
+        let mut e = Evidence { layer: Layer::Listener, details, direction, ..Evidence::default() };
+        e.downstream.sni = sni.map(str::to_owned);
+        named(&e)
+    };
+    let (gateway, inbound) = (Direction::Gateway, Direction::Inbound);
+    assert_eq!(listener(None, gateway), Some(("no_filter_chain_for_sni", "possible")));
+    assert_eq!(listener(None, inbound), Some(("plaintext_to_strict_mtls", "possible")));
+    assert_eq!(listener(Some("a.test.com"), gateway), Some(("no_filter_chain_for_sni", "likely")));
+    // An application's own TLS, where Istio takes plaintext and its mutual TLS.
+    assert_eq!(listener(Some("orders"), inbound), Some(("tls_on_plaintext_port", "likely")));
+    let meshs_own = "outbound_.80_._.orders.default.svc.cluster.local";
+    assert_eq!(listener(Some(meshs_own), inbound), Some(("no_filter_chain_for_sni", "likely")));
+}
+
+#[test]
+fn an_inspectors_note_tells_plaintext_from_a_broken_client_hello() {
+    let noted = |word: &str, direction| {
+        let details = Details::new("filter_chain_not_found");
+        let mut e = Evidence { layer: Layer::Listener, details, direction, ..Evidence::default() };
+        let note = format!("TLS_error|error:10000095:SSL_routines:OPENSSL_internal:{word}:TLS_error_end");
+        e.downstream.transport_failure = TransportFailure::new(&note);
+        named(&e)
+    };
+    let (gateway, inbound) = (Direction::Gateway, Direction::Inbound);
+    assert_eq!(noted("HTTP_REQUEST", gateway), Some(("plaintext_on_tls_port", "certain")));
+    assert_eq!(noted("HTTPS_PROXY_REQUEST", gateway), Some(("plaintext_on_tls_port", "certain")));
+    assert_eq!(noted("WRONG_VERSION_NUMBER", gateway), Some(("plaintext_on_tls_port", "likely")));
+    assert_eq!(noted("HTTP_REQUEST", inbound), Some(("plaintext_to_strict_mtls", "likely")));
+    assert_eq!(noted("WRONG_VERSION_NUMBER", inbound), Some(("plaintext_to_strict_mtls", "possible")));
+    for broken in ["ERROR_PARSING_EXTENSION", "CLIENTHELLO_PARSE_FAILED", "SSLV3_ALERT_HANDSHAKE_FAILURE"] {
+        assert_eq!(noted(broken, gateway), Some(("downstream_tls_failed", "likely")));
+        assert_eq!(noted(broken, inbound), Some(("downstream_tls_failed", "likely")));
+    }
+}
+
+#[test]
+fn a_client_that_resets_tls_is_no_failed_handshake() {
+    let mut e = Evidence { layer: Layer::Listener, ..Evidence::default() };
+    e.downstream.transport_failure = TransportFailure::new(super::RESET);
+    assert_eq!(named(&e), None);
+}
+
+#[test]
+fn tls_in_the_meshs_own_tls_is_no_double_tls() {
+    for (sni, bytes, verdict) in [
+        ("outbound_.80_._.orders.default", Protocol::TlsClientHello, ("tls_on_plaintext_port", "likely")),
+        ("cart.shop.test", Protocol::TlsClientHello, ("double_tls", "certain")),
+        ("cart.shop.test", Protocol::TlsOther, ("double_tls", "likely")),
+    ] {
+        let mut e = stream(400, "DPE", "http1.codec_error");
+        e.downstream.sni = Some(sni.into());
+        e.downstream.tls_version = Some("TLSv1.3".into());
+        e.downstream.first_bytes = first(bytes);
+        assert_eq!(named(&e), Some(verdict), "{sni}");
+    }
+}
+
+#[test]
+fn tls_that_fell_through_and_was_reset_without_a_word() {
+    let mut e = Evidence { layer: Layer::Tcp, flags: Flags::from_short("UR"), ..Evidence::default() };
+    e.direction = Direction::Outbound;
+    e.filter_chain = Some("PassthroughFilterChain".into());
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    e.downstream.listener = Some(ListenerKind::Http);
+    e.downstream.first_bytes = first(Protocol::TlsClientHello);
+    assert_eq!(named(&e), Some(("tls_on_plaintext_port", "likely")));
+    e.upstream.first_bytes = first(Protocol::TlsServerHello);
+    assert_eq!(named(&e), None, "some servers end every conversation so");
+}
+
+#[test]
+fn what_only_the_proxy_has_an_address_for_is_no_ones_network_failure() {
+    let tcp = |flags| Evidence { layer: Layer::Tcp, flags: Flags::from_short(flags), ..Evidence::default() };
+    let mut e = tcp("UF,URX");
+    e.direction = Direction::Outbound;
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    e.upstream.transport_failure = TransportFailure::new("delayed connect error: Network is unreachable");
+    assert_eq!(named(&e), Some(("upstream_unreachable", "certain")));
+    e.filter_chain = Some("PassthroughFilterChain".into());
+    assert_eq!(named(&e), Some(("upstream_unreachable", "likely")));
+    e.downstream.sni = Some("vip.depot.test".into());
+    assert_eq!(named(&e), Some(("tls_on_plaintext_port", "possible")));
+    e.downstream.listener = Some(ListenerKind::Tls);
+    assert_eq!(named(&e), Some(("upstream_unreachable", "likely")));
+}
+
+#[test]
+fn a_version_that_nobody_knows_is_no_http10() {
+    for (version, cause) in [("HTTP/1.0", "http10_client"), ("HTTP/1.2", "invalid_http_request")] {
+        let mut e = stream(426, "DPE", "low_version");
+        let mut sniffer = Sniffer::client();
+        sniffer.push(format!("GET / {version}\r\n\r\n").as_bytes());
+        e.downstream.first_bytes = sniffer.seen().cloned();
+        assert_eq!(named(&e), Some((cause, "certain")), "{version}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows for the rules: what is seen, and the verdict.
+
+mod arbitrary;
+mod client;
+mod policy;
+mod properties;
+mod upstream;
+
+use super::diagnose;
+use crate::evidence::{Details, Evidence, Flags, Layer};
+use crate::wire::{FirstBytes, Protocol};
+
+fn stream(code: u16, flags: &str, details: &str) -> Evidence {
+    let details = Details::new(details);
+    let mut e = Evidence {
+        code: (code != 0).then_some(code),
+        flags: Flags::from_short(flags),
+        ..Evidence::default()
+    };
+    e.upstream.transport_failure = details.transport_failure();
+    e.details = details;
+    e
+}
+
+fn first(protocol: Protocol) -> Option<FirstBytes> {
+    Some(FirstBytes { protocol, tls: None, http: None })
+}
+
+fn named(e: &Evidence) -> Option<(&'static str, &'static str)> {
+    diagnose(e).map(|v| (v.cause.id(), v.confidence.id()))
+}
+
+const RESET: &str =
+    "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end";
+
+#[test]
+fn causes_that_the_details_name_alone() {
+    for (code, flags, details, cause) in [
+        (426, "-", "low_version", "http10_client"),
+        (426, "DPE", "low_version", "http10_client"),
+        (403, "-", "http1.https_url_on_plaintext_connection", "https_url_on_plaintext_port"),
+        (431, "DPE", "http1.headers_too_large", "invalid_http_request"),
+        (400, "DPE", "http2.too_many_headers", "invalid_http_request"),
+        (404, "NR", "route_configuration_not_found", "route_table_missing"),
+        (503, "NC", "cluster_not_found", "cluster_missing"),
+        (500, "NC", "", "cluster_missing"),
+        (503, "DF", "dns_resolution_failure{x}", "upstream_dns_failure"),
+        (503, "UO", "upstream_reset_before_response_started{overflow}", "circuit_breaker_overflow"),
+        (504, "UT", "upstream_response_timeout", "upstream_timeout"),
+        (504, "UT,URX", "upstream_per_try_timeout", "upstream_timeout"),
+        (503, "UR", "upstream_reset_before_response_started{remote_reset}", "upstream_reset"),
+        (403, "-", "rbac_access_denied_matched_policy[none]", "authorization_policy_denied"),
+        (401, "-", "jwt_authn_access_denied{Jwt_is_missing}", "jwt_rejected"),
+        (403, "UAEX", "ext_authz_denied", "ext_authz_denied"),
+        (403, "UAEX", "ext_authz_error", "ext_authz_unavailable"),
+        (429, "RL", "local_rate_limited", "rate_limited"),
+        (500, "RLSE", "rate_limiter_error", "rate_limit_service_unavailable"),
+        (503, "FI", "fault_filter_abort", "fault_injected"),
+        (504, "SI", "stream_idle_timeout", "idle_timeout"),
+        (504, "-", "max_duration_timeout", "max_duration_reached"),
+        (503, "OM", "overload", "proxy_overloaded"),
+        (503, "LH", "", "local_health_check_failed"),
+        (500, "NFCF", "", "filter_config_missing"),
+    ] {
+        assert_eq!(
+            named(&stream(code, flags, details)),
+            Some((cause, "certain")),
+            "{code} {flags} {details}"
+        );
+    }
+}
+
+#[test]
+fn what_no_rule_knows_is_a_lead() {
+    assert_eq!(named(&stream(418, "-", "lua_response")), Some(("unclassified", "possible")));
+}
+
+#[test]
+fn nothing_failed() {
+    for (code, flags, details) in [
+        (200, "-", "via_upstream"),
+        (404, "-", "via_upstream"),
+        (429, "-", "via_upstream"),
+        (200, "DI", "via_upstream"),
+        (200, "RFCF", "response_from_cache_filter"),
+        (101, "UC", "via_upstream"),
+        (101, "DC", "downstream_remote_disconnect"),
+        (101, "DR", "http2.remote_reset"),
+        (404, "-", "direct_response"),
+        (0, "-", ""),
+        (503, "-", "direct_response"),
+        (301, "-", "direct_response"),
+        (302, "UAEX", "ext_authz_denied"),
+    ] {
+        assert_eq!(named(&stream(code, flags, details)), None, "{code} {flags} {details}");
+    }
+    let tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
+    let listener = Evidence { layer: Layer::Listener, ..Evidence::default() };
+    assert_eq!((named(&tcp), named(&listener)), (None, None));
+}
+
+#[test]
+fn either_side_may_end_a_tunnel() {
+    for (code, flags, details, fails) in [
+        (200, "DC", "downstream_remote_disconnect", false),
+        (200, "DR", "http2.remote_reset", false),
+        (200, "UC", "via_upstream", false),
+        (200, "UR", "upstream_reset_after_response_started{remote_reset}", true),
+        (503, "UF", "upstream_reset_before_response_started{remote_connection_failure}", true),
+        (0, "DC", "downstream_remote_disconnect", true),
+    ] {
+        let mut e = stream(code, flags, details);
+        e.downstream.tunnel = Some(true);
+        assert_eq!(named(&e).is_some(), fails, "{code} {flags} {details}");
+        e.downstream.tunnel = Some(false);
+        assert!(named(&e).is_some(), "{code} {flags} {details}: no tunnel");
+    }
+}

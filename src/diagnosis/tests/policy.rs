@@ -1,0 +1,47 @@
+//! What policies and Mixer refuse.
+
+use super::{named, stream};
+use crate::diagnosis::diagnose;
+use crate::evidence::{Direction, Evidence, Flags, Layer, MixerStatus};
+
+#[test]
+fn an_authorization_policy_is_named_with_namespace_and_name() {
+    let id = "rbac_access_denied_matched_policy[ns[prod]-policy[deny-all]-rule[0]]";
+    let verdict = diagnose(&stream(403, "-", id)).unwrap();
+    assert_eq!(verdict.resource.unwrap().to_string(), "AuthorizationPolicy/prod/deny-all");
+    let tcp = Evidence {
+        layer: Layer::Tcp,
+        termination: Some(id.into()),
+        flags: Flags(1 << 3),
+        ..Evidence::default()
+    };
+    assert_eq!(named(&tcp), Some(("authorization_policy_denied", "certain")));
+}
+
+#[test]
+fn no_authorization_policy_is_for_outbound_traffic() {
+    let mut e = stream(403, "-", "rbac_access_denied_matched_policy[none]");
+    assert_eq!(named(&e), Some(("authorization_policy_denied", "certain")));
+    e.direction = Direction::Outbound;
+    assert_eq!(named(&e), Some(("authorization_policy_denied", "possible")));
+}
+
+#[test]
+fn mixers_refusal_is_told_from_other_failures() {
+    let named_with = |code, flags, details| {
+        let mixer = Some(MixerStatus::Unavailable);
+        named(&Evidence { mixer, ..stream(code, flags, details) })
+    };
+    assert_eq!(named_with(503, "UAEX", ""), Some(("mixer_unavailable", "certain")));
+    assert_eq!(named_with(503, "-", "lua_response"), Some(("mixer_unavailable", "likely")));
+    // Let pass by a policy that fails open, and failed for a reason of its own.
+    assert_eq!(named_with(403, "UAEX", "ext_authz_denied"), Some(("ext_authz_denied", "certain")));
+    assert_eq!(named_with(404, "NR", "route_not_found"), Some(("route_host_unknown", "likely")));
+    assert_eq!(named_with(503, "-", "via_upstream"), Some(("application_error", "likely")));
+    assert_eq!(named_with(599, "-", "via_upstream"), Some(("application_error", "likely")));
+    assert_eq!(named_with(600, "-", "via_upstream"), None);
+    let refused =
+        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
+    assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "certain")));
+    assert_eq!(named_with(200, "-", "via_upstream"), None);
+}

@@ -1,0 +1,116 @@
+//! What upstreams do: refuse, reset, cut short, answer for themselves.
+
+use super::{RESET, named, stream};
+use crate::catalogue::Cause;
+use crate::diagnosis::{Confidence, diagnose};
+use crate::evidence::{ClusterName, GrpcStatus, Page, Resource, TransportFailure};
+
+#[test]
+fn a_grpc_call_can_fail_with_status_200() {
+    for (status, by_proxy, verdict) in [
+        (14, Some(false), Some(("application_error", "certain"))),
+        (13, Some(true), Some(("application_error", "likely"))),
+        (2, None, Some(("application_error", "likely"))),
+        // NOT_FOUND, RESOURCE_EXHAUSTED, PERMISSION_DENIED: the application's answers to its caller.
+        (5, Some(false), None),
+        (8, Some(false), None),
+        (7, Some(false), None),
+    ] {
+        let mut e = stream(200, "-", "via_upstream");
+        e.answer.grpc_status = Some(GrpcStatus(status));
+        e.answer.by_proxy = by_proxy;
+        assert_eq!(named(&e), verdict, "{status}");
+    }
+    let mut by_another_filter = stream(200, "-", "lua_response");
+    by_another_filter.answer.grpc_status = Some(GrpcStatus(7));
+    assert_eq!(named(&by_another_filter), Some(("unclassified", "possible")));
+}
+
+#[test]
+fn another_proxys_own_reply_says_little_of_the_application() {
+    let mut e = stream(503, "-", "via_upstream");
+    e.answer.by_proxy = Some(true);
+    assert_eq!(named(&e), Some(("application_error", "likely")));
+    e.answer.page =
+        Page::recognise(b"upstream connect error or disconnect/reset before headers. reset reason: x");
+    assert_eq!(named(&e), Some(("application_error", "possible")));
+}
+
+#[test]
+fn a_body_that_ends_too_early_was_cut_short() {
+    let cut = |promised, passed| {
+        let mut e = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");
+        (e.answer.promised, e.answer.passed) = (promised, passed);
+        named(&e)
+    };
+    assert_eq!(cut(Some(100), Some(4)), Some(("upstream_closed_connection", "likely")));
+    // Chunked, or all of it there: its form is broken.
+    assert_eq!(cut(None, Some(4)), Some(("upstream_protocol_error", "likely")));
+    assert_eq!(cut(Some(4), Some(4)), Some(("upstream_protocol_error", "likely")));
+}
+
+#[test]
+fn resets_in_all_their_spellings() {
+    for (reason, cause) in [
+        ("remote_connection_failure,delayed_connect_error:_111", "upstream_refused"),
+        ("remote_connection_failure|delayed_connect_error:_Connection_refused", "upstream_refused"),
+        ("connection_failure|immediate_connect_error:_Network_is_unreachable", "upstream_unreachable"),
+        ("remote_connection_failure|delayed_connect_error:_113", "upstream_unreachable"),
+        (
+            "remote_connection_failure|TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+            "upstream_speaks_plaintext",
+        ),
+        ("remote_connection_failure|TLS_error:_Secret_is_not_supplied_by_SDS", "upstream_tls_failed"),
+    ] {
+        let details = format!("upstream_reset_before_response_started{{{reason}}}");
+        assert_eq!(named(&stream(503, "UF", &details)), Some((cause, "certain")), "{reason}");
+    }
+}
+
+#[test]
+fn an_upstream_that_resets_tls_refused_it_only_before_there_was_a_connection() {
+    let reason = RESET.replace(' ', "_");
+    let details = format!("upstream_reset_before_response_started{{remote_connection_failure|{reason}}}");
+    assert_eq!(named(&stream(503, "UF,URX", &details)), Some(("upstream_tls_failed", "likely")));
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.tls_version = Some("TLSv1.3".into());
+    e.upstream.transport_failure = TransportFailure::new(RESET);
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")));
+}
+
+#[test]
+fn no_endpoint_is_left_or_all_are_ejected() {
+    let mut e = stream(503, "UH", "no_healthy_upstream");
+    assert_eq!(named(&e), Some(("no_endpoints", "possible")));
+    e.past.endpoint_failed = Some(false);
+    assert_eq!(named(&e), Some(("no_endpoints", "possible")));
+    e.upstream.cluster = ClusterName::new("outbound|80|v9|reviews.default.svc.cluster.local");
+    assert_eq!(named(&e), Some(("no_endpoints", "likely")));
+    e.past.endpoint_failed = Some(true);
+    assert_eq!(named(&e), Some(("no_healthy_endpoints", "possible")));
+    e.upstream.endpoints = Some(0);
+    assert_eq!(named(&e), Some(("no_endpoints", "likely")));
+}
+
+#[test]
+fn plaintext_to_an_endpoint_that_took_mutual_tls() {
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.takes_istio_mtls = Some(false);
+    e.upstream.resource = Resource::new("DestinationRule", "default", "reviews");
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")));
+    e.past.took_mtls = true;
+    let verdict = diagnose(&e).unwrap();
+    assert_eq!((verdict.cause, verdict.confidence), (Cause::DestinationRuleTlsConflict, Confidence::Likely));
+    assert_eq!(verdict.resource, e.upstream.resource);
+    e.upstream.tls_version = Some("TLSv1.3".into());
+    assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")), "it still does");
+}
+
+#[test]
+fn an_endpoint_that_took_plaintext_takes_more_than_mutual_tls() {
+    let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    e.upstream.takes_istio_mtls = Some(true);
+    assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "likely")));
+    e.past.took_plaintext = true;
+    assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "possible")));
+}
