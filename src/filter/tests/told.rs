@@ -1,0 +1,113 @@
+//! What is told of a failure, and where.
+
+use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused};
+use crate::filter::Plugin;
+use crate::host::memory::MemoryHost;
+use crate::host::{Buffer, HeaderMap, Level};
+use crate::report::Series;
+
+#[test]
+fn a_failure_is_told_on_every_channel() {
+    let (host, mut series) = (missing_cluster(), Series::default());
+    http(&host, &mut plugin(r#"{"log":"all"}"#), &mut series);
+    assert_eq!(host.state("meshwhy.cause").unwrap(), "cluster_missing");
+    assert_eq!(host.state("meshwhy.confidence").unwrap(), "certain");
+    assert_eq!(host.state("meshwhy.side").unwrap(), "mesh");
+    assert_eq!(host.state("meshwhy.resource").unwrap(), "VirtualService/default/reviews");
+    assert_eq!(host.state("meshwhy.evidence").unwrap(), "details=cluster_not_found; virtual_host=reviews:80");
+    let object: serde_json::Value = serde_json::from_str(&host.state("meshwhy").unwrap()).unwrap();
+    assert_eq!(object["fix"], host.state("meshwhy.fix").unwrap().as_str());
+    let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
+    assert!(name.contains("resource=.=VirtualService/default/reviews;.;"), "{name}");
+    let [(Level::Warn, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["cause"], &line["direction"]), (&"cluster_missing".into(), &"gateway".into()));
+}
+
+/// Envoy before 1.32 keeps no filter state that is written when a stream is logged.
+#[test]
+fn where_filter_state_cannot_be_written_the_counter_and_the_log_line_tell() {
+    let (host, mut series) = (missing_cluster(), Series::default());
+    host.read_only();
+    http(&host, &mut plugin(r#"{"log":"all","response_header":"x-meshwhy-cause"}"#), &mut series);
+    assert!(host.state_keys().is_empty());
+    let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
+    assert!(name.contains("cause=.=cluster_missing;.;"), "{name}");
+    let [(Level::Warn, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["cause"], "cluster_missing");
+    assert_eq!(line["evidence"], "details=cluster_not_found; virtual_host=reviews:80");
+}
+
+#[test]
+fn the_label_can_be_left_out() {
+    let host = missing_cluster();
+    http(&host, &mut plugin(r#"{"resource_label":false}"#), &mut Series::default());
+    assert!(counted(&host)[0].0.contains("resource=.=;.;"), "{:?}", counted(&host));
+    assert!(host.state("meshwhy.resource").is_some());
+}
+
+#[test]
+fn direction_comes_from_the_node_first() {
+    let direction = |host: MemoryHost| {
+        http(&host, &mut plugin("{}"), &mut Series::default());
+        let (name, _) = counted(&host).remove(0);
+        name.split(";.;").find_map(|label| label.strip_prefix("direction=.=").map(str::to_owned)).unwrap()
+    };
+    assert_eq!(direction(refused()), "outbound");
+    assert_eq!(direction(refused().with_number("xds.listener_direction", 1)), "inbound");
+    assert_eq!(
+        direction(refused().with_property("xds.node.id", "router~10.0.0.1~gw.istio-system~x")),
+        "gateway"
+    );
+    assert_eq!(direction(missing_cluster()), "gateway");
+}
+
+#[test]
+fn only_envoys_own_replies_carry_the_header_and_only_if_asked() {
+    let config = r#"{"response_header":"x-meshwhy-cause"}"#;
+    let header = |host: &MemoryHost, config: &str| {
+        http(host, &mut plugin(config), &mut Series::default());
+        host.header_text(HeaderMap::Response, "x-meshwhy-cause")
+    };
+    assert_eq!(header(&missing_cluster(), config).as_deref(), Some("cluster_missing"));
+    assert_eq!(header(&missing_cluster(), "{}"), None);
+    let app = answered(503, 0).with_property("response.code_details", "via_upstream");
+    assert_eq!(header(&app, config), None);
+}
+
+#[test]
+fn an_observation_is_counted_and_logged_but_never_filter_state() {
+    let host = bypassing();
+    looked_at(&host, &mut plugin(r#"{"observe_every":1,"log":"all"}"#), &mut Series::default());
+    let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
+    assert!(
+        name.contains("cause=.=traffic_bypasses_mesh") && name.ends_with("meshwhy_observations_total"),
+        "{name}"
+    );
+    let [(Level::Info, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    assert!(line.starts_with(r#"{"event":"meshwhy_observation","#), "{line}");
+    assert!(host.state_keys().is_empty(), "{:?}", host.state_keys());
+}
+
+#[test]
+fn lines_are_limited_and_say_how_many_were_left_out() {
+    let (mut plugin, mut series) = (plugin(r#"{"log":"limited","log_per_minute":2}"#), Series::default());
+    let host = missing_cluster();
+    host.set_time(1_000_000_000_000);
+    (0..5).for_each(|_| http(&host, &mut plugin, &mut series));
+    assert_eq!(host.lines().len(), 2);
+    host.set_time(1_061_000_000_000);
+    http(&host, &mut plugin, &mut series);
+    assert!(host.lines()[2].1.ends_with(r#","suppressed":3}"#), "{:?}", host.lines());
+    assert_eq!(counted(&host)[0].1, 6, "the counter misses none");
+}
+
+#[test]
+fn a_wrong_configuration_leaves_one_line_and_no_plugin() {
+    let host = MemoryHost::new();
+    host.set_buffer(Buffer::PluginConfiguration, br#"{"log_per_minute":"many"}"#);
+    assert!(Plugin::configure(&host).is_none());
+    let [(Level::Error, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    assert!(line.contains("`log_per_minute`") && line.contains("whole number"), "{line}");
+}
