@@ -35,3 +35,16 @@ impl<T> Bounded<T> {
         self.next = self.next.saturating_add(1).checked_rem(self.most).unwrap_or_default();
     }
 }
+
+/// What was seen, each once.
+impl Bounded<u64> {
+    pub(super) fn knows(&self, hash: u64) -> bool {
+        self.items.contains(&hash)
+    }
+
+    pub(super) fn remember(&mut self, hash: u64) {
+        if !self.knows(hash) {
+            self.push(hash);
+        }
+    }
+}

@@ -26,8 +26,11 @@ pub struct History {
     rules: Bounded<services::Rule>,
     versions: Bounded<services::Versions>,
     splits: Bounded<split::Split>,
+    /// Endpoints with which Istio's mutual TLS was agreed.
     mutual: Bounded<u64>,
+    /// Endpoints that could have it and answered without.
     plain: Bounded<u64>,
+    /// Clusters of which an endpoint failed.
     failed: Bounded<u64>,
     recoveries: Recoveries,
 }
@@ -64,8 +67,8 @@ impl History {
     /// A stream that failed: what earlier ones say about it.
     pub fn failure(&mut self, e: &Evidence) -> Past {
         let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
-        let took_mtls = known.is_some_and(|known| self.mutual.items().contains(&known));
-        let took_plaintext = known.is_some_and(|known| self.plain.items().contains(&known));
+        let took_mtls = known.is_some_and(|known| self.mutual.knows(known));
+        let took_plaintext = known.is_some_and(|known| self.plain.knows(known));
         Past { took_mtls, took_plaintext, endpoint_failed: Some(self.failed_before(e)), ..Past::default() }
     }
 
@@ -73,22 +76,19 @@ impl History {
     fn failed_before(&mut self, e: &Evidence) -> bool {
         let Some(cluster) = &e.upstream.cluster else { return false };
         let cluster = hash_of(&[cluster.as_str()]);
-        let known = self.failed.items().contains(&cluster);
-        if !known && e.upstream.address.is_some() {
-            self.failed.push(cluster);
+        let known = self.failed.knows(cluster);
+        if e.upstream.address.is_some() {
+            self.failed.remember(cluster);
         }
         known
     }
 
-    /// Endpoints with which Istio's mutual TLS was agreed, and those that could have it and answered without.
+    /// Whether its endpoint took Istio's mutual TLS or plaintext.
     fn remember_mutual(&mut self, e: &Evidence) {
         let able = e.upstream.takes_istio_mtls == Some(true);
         let Some(address) = e.upstream.address.as_ref().filter(|_| able) else { return };
-        let endpoint = hash_of(&[address]);
         let endpoints = if e.upstream.tls_version.is_some() { &mut self.mutual } else { &mut self.plain };
-        if !endpoints.items().contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
+        endpoints.remember(hash_of(&[address]));
     }
 
     /// Failures that may end by themselves.

@@ -135,12 +135,19 @@ fn nothing_grows_without_bound() {
         let mut e = success(&format!("host{i}"), Some("a"), &cluster);
         e.route.name = Some(format!("route{i}"));
         e.upstream.version = Some(format!("v{i}"));
+        e.upstream.address = Some(format!("10.0.0.1:{i}"));
+        e.upstream.takes_istio_mtls = Some(true);
         history.success(&e);
+        history.failure(&e);
         e.direction = Direction::Gateway;
+        e.upstream.tls_version = Some("TLSv1.3".to_owned());
         history.success(&e);
         history.recoveries().failed(RequestKey::new(b"GET", b"a", &i.to_le_bytes()), i);
     }
     assert_eq!(history.rules.items().len(), MOST);
     assert_eq!(history.versions.items().len(), MOST);
     assert_eq!(history.splits.items().len(), MOST);
+    for seen in [&history.mutual, &history.plain, &history.failed] {
+        assert_eq!(seen.items().len(), MOST);
+    }
 }
