@@ -1,6 +1,6 @@
-//! The JSON of a configuration: what the outermost object holds. What lies deeper is checked, and not kept.
-//!
-//! Instead of `serde_json`, which made up a quarter of the module; the tests hold it to the same judgement.
+//! The JSON of a configuration: what the outermost object holds; what lies deeper is checked, and not kept.
+
+// Instead of `serde_json`, which made up a quarter of the module; the tests hold it to the same judgement.
 
 use crate::concat::concat;
 use crate::prelude::*;

@@ -1,8 +1,8 @@
 //! Connections that fell through an outbound listener's chains to Istio's default chain: what they were.
-//!
-//! Istio's sources (1.29, 1.31): that chain exists on listeners for all addresses whose chains are for HTTP (`http/1.1`
-//! and `h2c`, which leaves out HTTP/1.0), for server names of TLS, or both. Under ALLOW_ANY its connections work, under
-//! REGISTRY_ONLY they end in `BlackHoleCluster` before a byte is read.
+
+// Istio's sources (1.29, 1.31): that chain exists on listeners for all addresses whose chains are for HTTP (`http/1.1`
+// and `h2c`, which leaves out HTTP/1.0), for server names of TLS, or both. Under ALLOW_ANY its connections work, under
+// REGISTRY_ONLY they end in `BlackHoleCluster` before a byte is read.
 
 use super::Verdict;
 use crate::catalogue::Cause;

@@ -1,4 +1,4 @@
-//! Policy: a filter of the proxy said no, by configuration. Most of these carry no flag at all.
+//! Policy: a filter of the proxy said no, by configuration, and mostly without a flag.
 
 use super::Verdict;
 use crate::catalogue::Cause;

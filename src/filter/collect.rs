@@ -1,7 +1,7 @@
 //! Host → [`Evidence`]: reads the attributes that a failure's kind calls for, and no others.
-//!
-//! Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent
-//! one a tenth of it, so only failures come here.
+
+// Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent one a tenth of it,
+// so only failures come here.
 
 use crate::concat::concat;
 use crate::diagnosis::is_policys;

@@ -1,4 +1,4 @@
-//! Protocols whose first bytes are not text. Each recogniser names what it rests on.
+//! Protocols whose first bytes are not text, each with what it rests on.
 
 use super::{Protocol, Sender};
 
