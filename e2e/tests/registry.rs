@@ -5,6 +5,7 @@ use std::fs;
 use e2e::peers::process::free_port;
 use e2e::registry::{self, Registry};
 use e2e::tools;
+use meshwhy_dist::image::made_before;
 
 #[test]
 fn pushed_and_read_back() {
@@ -18,6 +19,9 @@ fn pushed_and_read_back() {
     let image = registry::built().unwrap();
     let digest = registry.push(&image, "tools/meshwhy", "0").unwrap();
     assert_eq!(registry.push(&image, "tools/meshwhy", "again").unwrap(), digest);
+    let built = fs::read(tools::root().join("dist/meshwhy.wasm")).unwrap();
+    let pinned = made_before(image, &built).expect("an image of another module").sha256;
+    assert_eq!(digest, format!("sha256:{pinned}"), "manifests would pin another image");
 
     let manifest = registry.manifest("tools/meshwhy", "0").unwrap();
     assert_eq!(manifest, registry.manifest("tools/meshwhy", &digest).unwrap());
@@ -30,7 +34,6 @@ fn pushed_and_read_back() {
 
     let layer = registry.blob("tools/meshwhy", &manifest["layers"][0]).unwrap();
     let files = registry::layer(&layer).unwrap();
-    let built = fs::read(tools::root().join("dist/meshwhy.wasm")).unwrap();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["plugin.wasm"]);
     assert!(files["plugin.wasm"] == built, "another module than dist/meshwhy.wasm");
 }

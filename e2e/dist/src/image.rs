@@ -3,6 +3,7 @@
 //! Istio reads `plugin.wasm` from the last layer (`pkg/wasm/imagefetcher.go`, 1.31.1); nobody runs the image.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use anyhow::{Result, ensure};
 use flate2::{Compression, GzBuilder};
@@ -38,7 +39,7 @@ pub struct Image {
 /// The image with this module.
 pub fn image(module: &[u8], origin: &Origin) -> Result<Image> {
     let labels = labels(origin)?;
-    let layer = tar(&BTreeMap::from([("plugin.wasm".to_owned(), module.to_vec())]))?;
+    let layer = layer(module)?;
     let compressed = gzip(&layer)?;
     let config = json!({
         // As for any other Wasm; Istio's agent doesn't look.
@@ -70,6 +71,22 @@ pub fn image(module: &[u8], origin: &Origin) -> Result<Image> {
         files.insert(format!("blobs/sha256/{}", sha256_hex(&blob)), blob);
     }
     Ok(Image { sha256, archive: tar(&files)? })
+}
+
+/// The image of an archive made earlier, if it has this module in it.
+pub fn made_before(archive: Vec<u8>, module: &[u8]) -> Option<Image> {
+    let files = unpacked(&archive).ok()?;
+    let index: Value = serde_json::from_slice(files.get("index.json")?).ok()?;
+    let sha256 = index["manifests"][0]["digest"].as_str()?.strip_prefix("sha256:")?.to_owned();
+    let manifest = files.get(&format!("blobs/sha256/{sha256}"))?;
+    let layer = digest(&gzip(&layer(module).ok()?).ok()?);
+    let json: Value = serde_json::from_slice(manifest).ok()?;
+    let whole = sha256_hex(manifest) == sha256 && json["layers"][0]["digest"] == layer.as_str();
+    whole.then_some(Image { sha256, archive })
+}
+
+fn layer(module: &[u8]) -> Result<Vec<u8>> {
+    tar(&BTreeMap::from([("plugin.wasm".to_owned(), module.to_vec())]))
 }
 
 /// The labels that registries show: <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.
@@ -111,6 +128,18 @@ fn tar(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
     Ok(archive.into_inner()?)
 }
 
+/// The files of an archive.
+pub fn unpacked(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content)?;
+        files.insert(entry.path()?.display().to_string(), content);
+    }
+    Ok(files)
+}
+
 /// Without time and name; zlib-rs is the same code on every machine.
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
@@ -120,25 +149,12 @@ fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
-
-    fn unpacked(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        for entry in tar::Archive::new(archive).entries().unwrap() {
-            let mut entry = entry.unwrap();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).unwrap();
-            files.insert(entry.path().unwrap().display().to_string(), content);
-        }
-        files
-    }
 
     #[test]
     fn every_reference_leads_to_its_bytes_and_at_last_to_the_module() {
         let image = image(b"\0asm and so on", &Origin::default()).unwrap();
-        let files = unpacked(&image.archive);
+        let files = unpacked(&image.archive).unwrap();
         let blob = |descriptor: &Value| {
             let digest = descriptor["digest"].as_str().unwrap();
             let bytes = &files[&format!("blobs/{}", digest.replace(':', "/"))];
@@ -155,7 +171,7 @@ mod tests {
         let compressed = blob(&manifest["layers"][0]).as_slice();
         flate2::read::GzDecoder::new(compressed).read_to_end(&mut layer).unwrap();
         assert_eq!(config["rootfs"]["diff_ids"][0], digest(&layer));
-        assert_eq!(unpacked(&layer)["plugin.wasm"], b"\0asm and so on");
+        assert_eq!(unpacked(&layer).unwrap()["plugin.wasm"], b"\0asm and so on");
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
     }
 
@@ -166,6 +182,15 @@ mod tests {
         assert_eq!(digest(b"a", revision()), digest(b"a", revision()));
         assert_ne!(digest(b"a", revision()), digest(b"b", revision()));
         assert_ne!(digest(b"a", revision()), digest(b"a", Origin::default()));
+    }
+
+    #[test]
+    fn an_archive_is_known_by_its_module() {
+        let origin = Origin { revision: Some("abc".into()), source: None };
+        let Image { sha256, archive } = image(b"a", &origin).unwrap();
+        assert_eq!(made_before(archive.clone(), b"a").map(|image| image.sha256), Some(sha256));
+        assert!(made_before(archive.clone(), b"b").is_none());
+        assert!(made_before(archive[..2_000].to_vec(), b"a").is_none());
     }
 
     #[test]

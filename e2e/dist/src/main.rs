@@ -1,21 +1,15 @@
 //! `cargo dist`: builds what a release has (the module, its image, its bill of materials), and renders the manifests that load it.
 
-mod compile;
-mod files;
-mod image;
-mod manifests;
-mod module;
-mod sbom;
-
 use std::path::Path;
 use std::process::ExitCode;
+use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail, ensure};
-
-use crate::compile::workspace_root;
-use crate::files::{sha256_hex, write_if_changed};
-use crate::image::Origin;
-use crate::manifests::Place;
+use meshwhy_dist::compile::{compile, workspace_root};
+use meshwhy_dist::files::{sha256_hex, write_if_changed};
+use meshwhy_dist::image::{self, Image, Origin};
+use meshwhy_dist::manifests::{self, Place};
+use meshwhy_dist::{module, sbom};
 
 const USAGE: &str = "\
 usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
@@ -43,7 +37,7 @@ struct Request {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
@@ -71,7 +65,7 @@ fn run(request: &Request) -> Result<()> {
         if changed { "" } else { " (unchanged)" }
     );
     println!("exports: {}", module::KEPT_EXPORTS.join(" "));
-    let image = image::image(&module, &request.origin)?;
+    let image = image(&dist.join("meshwhy.oci.tar"), &module, request)?;
     write_if_changed(&dist.join("meshwhy.oci.tar"), &image.archive)?;
     println!("dist/meshwhy.oci.tar: image sha256:{}", image.sha256);
     let sbom = sbom::sbom(&root, &sha256)?;
@@ -80,8 +74,16 @@ fn run(request: &Request) -> Result<()> {
     let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
     write_if_changed(&dist.join("SHA256SUMS"), sums.as_bytes())?;
     if let Some(place) = &request.manifests_for {
+        let pin = manifests::pin(&place.url, &sha256, &image.sha256);
+        println!(
+            "manifests: sha256 {pin}{}",
+            if manifests::is_image(&place.url) { ", an image's" } else { "" }
+        );
+        if manifests::is_image(&place.url) && pin != image.sha256 {
+            println!("note: that is not the image in dist/meshwhy.oci.tar");
+        }
         for name in
-            manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), place, &sha256)?
+            manifests::render_folder(&root.join("envoyfilter"), &dist.join("envoyfilter"), place, pin)?
         {
             println!("dist/envoyfilter/{name}");
         }
@@ -98,9 +100,20 @@ fn run(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// The image with this module. Manifests pin its digest, which is another with other labels: they are for the image
+/// that was built before, and may be in a registry by now, where it has this module.
+fn image(archive: &Path, module: &[u8], request: &Request) -> Result<Image> {
+    let keeps = request.manifests_for.is_some() && request.origin == Origin::default();
+    let before = if keeps { fs::read(archive).ok() } else { None };
+    match before.and_then(|archive| image::made_before(archive, module)) {
+        Some(image) => Ok(image),
+        None => image::image(module, &request.origin),
+    }
+}
+
 /// The finished module's bytes.
 fn build(root: &Path, max_bytes: usize) -> Result<Vec<u8>> {
-    let compiled = compile::compile(root)?;
+    let compiled = compile(root)?;
     let module = module::trim(&compiled.wasm)?;
     for path in &compiled.machine_paths {
         ensure!(

@@ -33,7 +33,7 @@ const PLACEHOLDER_DOCS: &str = "https://example.com/REPLACE-ME/docs";
 
 /// The address of `docs/`, without a slash at its end, if it can't break the YAML and JSON that it goes into.
 pub fn checked_docs(url: &str) -> Result<&str> {
-    ensure!(!url.starts_with("oci://"), "{url:?} is no address of a page");
+    ensure!(!is_image(url), "{url:?} is no address of a page");
     Ok(checked_url(url)?.trim_end_matches('/'))
 }
 
@@ -48,6 +48,21 @@ pub fn render_monitoring(from: &Path, to: &Path, docs: Option<&str>) -> Result<V
     Ok(names.map(str::to_owned).to_vec())
 }
 
+/// Whether the URL is an image's.
+pub fn is_image(url: &str) -> bool {
+    url.starts_with("oci://")
+}
+
+/// What `sha256` has to be, in WasmPlugins and EnvoyFilters alike (Istio 1.31's agent, `pkg/wasm/cache.go`): the module's own
+/// hash, but for an image the digest of its manifest, and where the URL names that (`@sha256:`) no other.
+pub fn pin<'a>(url: &'a str, module: &'a str, image: &'a str) -> &'a str {
+    match url.split_once("@sha256:") {
+        Some((_, digest)) if is_image(url) => digest,
+        _ if is_image(url) => image,
+        _ => module,
+    }
+}
+
 /// The URL, if Istio would take it and it can't break the YAML it goes into.
 pub fn checked_url(url: &str) -> Result<&str> {
     let scheme = ["https://", "http://", "oci://"].into_iter().find(|scheme| url.starts_with(scheme));
@@ -59,6 +74,11 @@ pub fn checked_url(url: &str) -> Result<&str> {
         url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'#' | b'\\')),
         "{url:?} has a character that is not allowed in a URL"
     );
+    if let Some((_, digest)) = url.split_once('@').filter(|_| is_image(url)) {
+        let hash = digest.strip_prefix("sha256:").unwrap_or_default();
+        let is_hex = hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        ensure!(hash.len() == 64 && is_hex, "{url:?}: a digest is sha256: and 64 of 0-9 and a-f");
+    }
     Ok(url)
 }
 
@@ -83,13 +103,7 @@ pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Res
             names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
         } else if name.ends_with(".yaml") {
             let text = fs::read_to_string(&path).with_context(|| format!("read {name}"))?;
-            let rendered = render(&text, &place.url, sha256);
-            let rendered = match &place.namespace {
-                Some(namespace) => {
-                    rendered.replace(PLACEHOLDER_NAMESPACE, &format!("\nnamespace: {namespace}\n"))
-                }
-                None => rendered,
-            };
+            let rendered = render(&text, place, sha256);
             write_if_changed(&to.join(&name), rendered.as_bytes())?;
             names.push(name);
         }
@@ -98,20 +112,13 @@ pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Res
     Ok(names)
 }
 
-fn render(manifest: &str, url: &str, sha256: &str) -> String {
-    // An image's sha256 is that of its manifest, not of the module in it. For none a WasmPlugin has no line; in Envoy's own
-    // configuration it can't be missing, and Istio's agent takes this word.
-    let is_image = url.starts_with("oci://");
-    let is_plugin = manifest.contains("\nkind: WasmPlugin\n");
-    manifest
-        .lines()
-        .filter(|line| !(is_image && is_plugin && line.trim_start().starts_with("sha256:")))
-        .map(|line| match is_image {
-            true => line.replace(&format!("\"{PLACEHOLDER_SHA256}\""), "nil"),
-            false => line.replace(PLACEHOLDER_SHA256, sha256),
-        })
-        .map(|line| line.replace(PLACEHOLDER_URL, url) + "\n")
-        .collect()
+/// One manifest for this place, with this hash ([`pin`]).
+pub fn render(manifest: &str, place: &Place, sha256: &str) -> String {
+    let rendered = manifest.replace(PLACEHOLDER_URL, &place.url).replace(PLACEHOLDER_SHA256, sha256);
+    match &place.namespace {
+        Some(namespace) => rendered.replace(PLACEHOLDER_NAMESPACE, &format!("\nnamespace: {namespace}\n")),
+        None => rendered,
+    }
 }
 
 #[cfg(test)]
@@ -121,34 +128,40 @@ mod tests {
     use super::*;
 
     const MANIFEST: &str = "\
-kind: Any
-kind: WasmPlugin
 spec:
   url: https://example.com/REPLACE-ME/meshwhy.wasm
   sha256: \"0000000000000000000000000000000000000000000000000000000000000000\"
   type: HTTP
 ";
 
+    fn at(url: &str) -> Place {
+        Place { url: url.to_owned(), namespace: None }
+    }
+
     #[test]
     fn address_and_hash_are_filled_in() {
-        let rendered = render(MANIFEST, "http://10.0.0.1:8000/m.wasm", "abc");
-        let rendered = rendered.strip_prefix("kind: Any\nkind: WasmPlugin\n").unwrap();
+        let rendered = render(MANIFEST, &at("http://10.0.0.1:8000/m.wasm"), "abc");
         assert_eq!(rendered, "spec:\n  url: http://10.0.0.1:8000/m.wasm\n  sha256: \"abc\"\n  type: HTTP\n");
     }
 
     #[test]
     fn an_image_has_a_hash_of_its_own() {
-        let rendered = render(MANIFEST, "oci://registry.example/meshwhy:0.1.0", "abc");
-        let rendered = rendered.strip_prefix("kind: Any\nkind: WasmPlugin\n").unwrap();
-        assert_eq!(rendered, "spec:\n  url: oci://registry.example/meshwhy:0.1.0\n  type: HTTP\n");
-        let filter =
-            render(&MANIFEST.replace("WasmPlugin", "EnvoyFilter"), "oci://registry.example/m:1", "abc");
-        assert!(filter.contains("\n  sha256: nil\n"), "{filter}");
+        let c = "c".repeat(64);
+        let pinned = format!("oci://registry.example/meshwhy:0.1.0@sha256:{c}");
+        for (url, sha256) in [
+            ("https://example.com/m@sha256:1.wasm", "module"),
+            ("oci://registry.example/meshwhy:0.1.0", "image"),
+            (&pinned, c.as_str()),
+        ] {
+            assert_eq!(pin(url, "module", "image"), sha256, "{url}");
+        }
+        let rendered = render(MANIFEST, &at(&pinned), &c);
+        assert_eq!(rendered, format!("spec:\n  url: {pinned}\n  sha256: \"{c}\"\n  type: HTTP\n"));
     }
 
     #[test]
     fn links_in_rules_and_dashboard_lead_where_docs_are() {
-        let from = crate::workspace_root().unwrap().join("envoyfilter/monitoring");
+        let from = crate::compile::workspace_root().unwrap().join("envoyfilter/monitoring");
         let to = std::env::temp_dir().join(format!("meshwhy-monitoring-{}", std::process::id()));
         let docs = checked_docs("https://git.example.com/meshwhy/blob/main/docs/").unwrap();
         for name in render_monitoring(&from, &to, Some(docs)).unwrap() {
@@ -167,9 +180,17 @@ spec:
         for url in ["https://a/b.wasm", "http://a:80/b", "oci://a/b:1"] {
             assert_eq!(checked_url(url).unwrap(), url);
         }
-        for url in
-            ["", "https://", "ftp://a/b", "file:///a", "https://a/b c", "https://a/\"\nx: y", "https://a/#b"]
-        {
+        for url in [
+            "",
+            "https://",
+            "ftp://a/b",
+            "file:///a",
+            "https://a/b c",
+            "https://a/\"\nx: y",
+            "https://a/#b",
+            "oci://a/b@sha256:1",
+            "oci://a/b@1",
+        ] {
             assert!(checked_url(url).is_err(), "{url:?}");
         }
     }
@@ -186,7 +207,7 @@ spec:
     fn the_namespace_is_filled_in_where_one_is_asked_for() {
         let folder = std::env::temp_dir().join(format!("meshwhy-manifests-{}", std::process::id()));
         let place = Place { url: "https://a/b.wasm".into(), namespace: Some("shop".into()) };
-        let from = crate::workspace_root().unwrap().join("envoyfilter");
+        let from = crate::compile::workspace_root().unwrap().join("envoyfilter");
         let names = render_folder(&from, &folder, &place, "abc").unwrap();
         assert!(names.contains(&"base/kustomization.yaml".to_owned()), "{names:?}");
         let read = |name: &str| fs::read_to_string(folder.join("overlays").join(name)).unwrap();
@@ -198,7 +219,7 @@ spec:
 
     #[test]
     fn checked_in_manifests_have_the_placeholders_wherever_a_module_is_fetched() {
-        let folder = crate::workspace_root().unwrap().join("envoyfilter");
+        let folder = crate::compile::workspace_root().unwrap().join("envoyfilter");
         let overlays = fs::read_dir(folder.join("overlays")).unwrap().map(|entry| entry.unwrap().path());
         let mut fetching = 0;
         for folder in overlays.chain([folder.clone(), folder.join("base")]) {
@@ -224,7 +245,7 @@ spec:
 
     #[test]
     fn log_only_keeps_metrics_from_the_module_and_nothing_else() {
-        let root = crate::workspace_root().unwrap();
+        let root = crate::compile::workspace_root().unwrap();
         let overlay =
             fs::read_to_string(root.join("envoyfilter/overlays/log-only/envoyfilter.yaml")).unwrap();
         let allowed: BTreeSet<&str> = overlay

@@ -39,13 +39,13 @@ pub fn run() -> Result<()> {
 }
 
 fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
-    let module = tools::module()?;
+    let sha256 = manifests::module_sha256()?;
     let (shipped, examples, programs) = (folder.join("meshwhy"), folder.join("page"), folder.join("bin"));
     for folder in [&shipped, &examples, &programs] {
         fs::create_dir_all(folder)?;
     }
     for name in manifests::NAMES {
-        fs::write(shipped.join(name), manifests::rendered(name, MODULE_URL, &module)?)?;
+        fs::write(shipped.join(name), manifests::rendered(name, MODULE_URL, &sha256)?)?;
     }
     for (name, section, index) in EXAMPLES {
         fs::write(examples.join(name), page::block(section, *index)?)?;

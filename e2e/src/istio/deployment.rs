@@ -17,15 +17,14 @@ use super::story::{counters, difference};
 use crate::monitoring::{self, clock::Clock};
 use crate::prometheus::Prometheus;
 use crate::registry::{self, Registry};
-use crate::tools;
 
 /// The manifests as shipped, as far as this Istio can take them.
 pub fn shipped(version: Version) -> Result<String> {
-    let module = tools::module()?;
+    let sha256 = manifests::module_sha256()?;
     let takes = |name: &&&str| version == Version::V1_31 || !manifests::SINCE_1_31.contains(*name);
     let names = manifests::NAMES.iter().filter(takes);
     let rendered: Result<Vec<String>> =
-        names.map(|name| manifests::rendered(name, MODULE_URL, &module)).collect();
+        names.map(|name| manifests::rendered(name, MODULE_URL, &sha256)).collect();
     Ok(rendered?.join("\n---\n"))
 }
 
@@ -158,8 +157,7 @@ pub fn oci(rig: &Rig) -> Result<()> {
     let sha256 = digest.strip_prefix("sha256:").context("no sha256")?;
     let url = format!("oci://{}/meshwhy:test", registry.address);
     // The header shows that it is this plugin that answers, not the one it replaces.
-    let plugin = manifests::rendered("wasmplugin-http.yaml", &url, &tools::module()?)?
-        .replace(&format!("  url: {url}\n"), &format!("  url: {url}\n  sha256: {sha256}\n"))
+    let plugin = manifests::rendered("wasmplugin-http.yaml", &url, sha256)?
         .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
     rig.apply(&plugin)?;
     let told = eventually(|| {

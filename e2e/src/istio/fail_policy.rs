@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::deployment::{self, PATIENCE, eventually};
 use super::manifests;
 use super::rig::{MODULE_URL, Rig};
+use crate::documents;
 use crate::fail_policy::TRAPS;
-use crate::{documents, tools};
 
 /// A fail strategy, and the pod whose outgoing requests it decides about.
 const STRATEGIES: &[(&str, &str)] =
@@ -87,7 +87,7 @@ pub fn check(rig: &Rig) -> Result<()> {
 fn shipped_without_module(rig: &Rig) -> Result<()> {
     let url = MODULE_URL.replace("meshwhy.wasm", "nowhere.wasm");
     for name in ["wasmplugin-http.yaml", "wasmplugin-connection.yaml", "envoyfilter-passthrough.yaml"] {
-        rig.apply(&manifests::rendered(name, &url, &tools::module()?)?).context(name)?;
+        rig.apply(&manifests::rendered(name, &url, &manifests::module_sha256()?)?).context(name)?;
     }
     for (_, pod) in STRATEGIES {
         eventually(|| Ok((ask(rig, pod)? == "served").then_some(())))

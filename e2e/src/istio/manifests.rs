@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use meshwhy_dist::files::sha256_hex;
+use meshwhy_dist::manifests::{self, Place};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use crate::tools::root;
-
-const PLACEHOLDER_URL: &str = "https://example.com/REPLACE-ME/meshwhy.wasm";
+use crate::tools::{self, root};
 
 /// The resources of the base, of which each overlay leaves out some.
 pub const NAMES: &[&str] = &[
@@ -29,43 +28,29 @@ pub const OVERLAYS: &[&str] =
     &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only"];
 
 /// A manifest of the base for `kubectl apply`.
-pub fn rendered(name: &str, url: &str, module: &Path) -> Result<String> {
-    filled(&shipped().join("base").join(name), url, module)
+pub fn rendered(name: &str, url: &str, sha256: &str) -> Result<String> {
+    let file = shipped().join("base").join(name);
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    Ok(manifests::render(&text, &at(url), sha256))
 }
 
 /// An overlay for `kubectl apply -k`, with all it refers to, in this folder; where it is.
-pub fn overlay(name: &str, url: &str, module: &Path, folder: &Path) -> Result<PathBuf> {
-    let own = Path::new("overlays").join(name);
-    for part in [Path::new("base"), &own] {
-        fs::create_dir_all(folder.join(part))?;
-        for entry in fs::read_dir(shipped().join(part)).with_context(|| format!("no overlay {name}"))? {
-            let file = entry?.path();
-            let to = folder.join(part).join(file.file_name().context("no name")?);
-            fs::write(to, filled(&file, url, module)?)?;
-        }
-    }
-    Ok(folder.join(own))
+pub fn overlay(name: &str, url: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
+    manifests::render_folder(&shipped(), folder, &at(url), sha256)?;
+    Ok(folder.join("overlays").join(name))
+}
+
+/// The hash of the module that proxies fetch from a web server.
+pub fn module_sha256() -> Result<String> {
+    Ok(sha256_hex(&fs::read(tools::module()?)?))
+}
+
+fn at(url: &str) -> Place {
+    Place { url: url.to_owned(), namespace: None }
 }
 
 fn shipped() -> PathBuf {
     root().join("envoyfilter")
-}
-
-/// As `cargo dist manifests` does it.
-fn filled(file: &Path, url: &str, module: &Path) -> Result<String> {
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let hash: String = Sha256::digest(fs::read(module)?).iter().map(|b| format!("{b:02x}")).collect();
-    let hash = if url.starts_with("oci://") { "nil".into() } else { format!("\"{hash}\"") };
-    let no_hash = hash == "nil" && text.contains("\nkind: WasmPlugin\n");
-    let filled = text.replace(PLACEHOLDER_URL, url);
-    Ok(filled
-        .lines()
-        .filter_map(|line| match line.split_once("sha256: \"") {
-            Some(_) if no_hash => None,
-            Some((before, _)) => Some(format!("{before}sha256: {hash}\n")),
-            None => Some(format!("{line}\n")),
-        })
-        .collect())
 }
 
 /// `telemetry.yaml` with the filter that it has as a comment.

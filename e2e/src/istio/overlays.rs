@@ -13,7 +13,6 @@ use super::pod::Running;
 use super::rig::{MODULE_URL, Rig};
 use super::story::{Counted, counters, difference};
 use crate::registry::{self, Registry};
-use crate::tools;
 
 /// A gateway whose route leads to a closed port.
 const GATEWAY: &str = "
@@ -104,20 +103,21 @@ fn having(
 /// From an image, EnvoyFilters included: without counters they alone have filters.
 pub fn from_image(rig: &Rig) -> Result<()> {
     let registry = Registry::start(&rig.folder().join("registry-of-overlays"), &format!("{HOST}:5000"))?;
-    registry.push(&registry::built()?, "meshwhy", "overlay")?;
+    let digest = registry.push(&registry::built()?, "meshwhy", "overlay")?;
+    let sha256 = digest.strip_prefix("sha256:").context("no sha256")?;
     let url = format!("oci://{}/meshwhy:overlay", registry.address);
     let effect =
         Effect { parts: filters(rig, |_| true), counted: Pods::new(), logged: pods(["client", "ingress"]) };
-    check_from(rig, "log-only", &url, effect)
+    check_from(rig, "log-only", &url, sha256, effect)
 }
 
 fn check(rig: &Rig, name: &str, expected: Effect) -> Result<()> {
-    check_from(rig, name, MODULE_URL, expected)
+    check_from(rig, name, MODULE_URL, &manifests::module_sha256()?, expected)
 }
 
 /// Plays it where nothing of meshwhy is installed; afterwards the rig is as it was.
-fn check_from(rig: &Rig, name: &str, url: &str, expected: Effect) -> Result<()> {
-    let folder = manifests::overlay(name, url, &tools::module()?, &rig.folder().join("envoyfilter"))?;
+fn check_from(rig: &Rig, name: &str, url: &str, sha256: &str, expected: Effect) -> Result<()> {
+    let folder = manifests::overlay(name, url, sha256, &rig.folder().join("envoyfilter"))?;
     let rendered = rig.plane.kubectl(&["kustomize", path(&folder)?], "")?;
     deployment::valid(rig, &rendered)?;
     rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::shipped(rig.version)?))?;
