@@ -16,12 +16,28 @@ pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -
     (found > 0).then_some(line)
 }
 
-/// The line within a container engine's or stern's own JSON: `{"log": "..."}`, `{"message": "..."}`.
-pub(super) fn unwrapped(text: &str) -> Option<(String, Option<String>)> {
+/// A line within somebody else's JSON.
+pub(super) struct Wrapped {
+    pub(super) inner: String,
+    pub(super) pod: Option<String>,
+    /// When it came, or nothing.
+    pub(super) time: String,
+    /// Whether it is one of Envoy or Istio's agent, told to log in JSON.
+    pub(super) is_own_log: bool,
+}
+
+/// The line within a container engine's or stern's own JSON (`{"log": "..."}`, `{"message": "..."}`), or the proxy's own log in JSON
+/// (Istio's `logAsJson`: `{"level": "warning", "scope": "envoy wasm", "msg": "..."}`).
+pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let inner = value.get("log").or_else(|| value.get("message"))?.as_str()?;
-    let pod = value.get("podName").and_then(|name| name.as_str()).map(str::to_owned);
-    Some((inner.trim_end().to_owned(), pod))
+    let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
+    let inner = text("log").or_else(|| text("message")).or_else(|| text("msg"))?;
+    Some(Wrapped {
+        inner: inner.trim_end().to_owned(),
+        pod: text("podName").map(str::to_owned),
+        time: text("time").unwrap_or_default().to_owned(),
+        is_own_log: ["level", "scope", "msg"].iter().all(|key| text(key).is_some()),
+    })
 }
 
 /// Whether this is surely a line about nothing that failed: looks for the three columns' text and reads nothing else.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Column;
+use super::{Column, prefix};
 use crate::diagnosis::is_server_error;
 
 /// The columns of one line. A column that the log doesn't have is `None`; one that it has and that is empty is `Some("")`.
@@ -26,6 +26,11 @@ impl<'a> Line<'a> {
         if let Some(place @ None) = self.values.get_mut(column as usize) {
             *place = Some(value);
         }
+    }
+
+    /// Who wrote it, where the line itself doesn't say: the pod, or what stands before it.
+    pub(super) fn set_proxy(&mut self, pod: Option<String>, before: &str) {
+        self.proxy = self.proxy.take().or(pod).or_else(|| prefix::proxy(before));
     }
 
     /// Whether the log has this column.

@@ -17,10 +17,13 @@ mod json;
 mod line;
 mod memory;
 mod own;
+mod pair;
+mod pairs;
 mod prefix;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod time;
 mod unseen;
 
 pub use broader::is_broader;
@@ -29,4 +32,6 @@ pub use correlate::{Hop, Joined, Part, join};
 pub use finding::{Destination, Finding, Source};
 pub use format::{Format, FormatError};
 pub use line::Line;
+pub use own::Own;
+pub use pairs::{Failure, Pairs};
 pub use reader::{Reader, Reading};

@@ -1,10 +1,25 @@
 //! What meshwhy's filter has already said, in the access log or in the proxy's own log.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::{Column, Finding, Line};
+use super::{Column, Finding, Line, prefix, time};
 use crate::catalogue::Cause;
 use crate::diagnosis::Confidence;
+
+/// A line of meshwhy in the proxy's own log: a failure without its request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Own {
+    /// The few columns that it has: when, and what of the evidence an access log has in columns, too.
+    pub line: Line<'static>,
+    /// The filter's verdict.
+    pub finding: Finding,
+    /// How many lines of the same cause were left out before this one.
+    pub suppressed: u64,
+    /// `inbound`, `outbound` or `gateway`.
+    pub(super) direction: Option<String>,
+}
 
 /// The verdict that the line carries in filter state.
 pub(super) fn in_line(line: &Line<'_>) -> Option<Finding> {
@@ -16,16 +31,71 @@ pub(super) fn in_line(line: &Line<'_>) -> Option<Finding> {
     of_object(&serde_json::from_str(line.get(Column::Meshwhy)?).ok()?)
 }
 
-/// The verdict in a line of the proxy's own log: `... {"event":"meshwhy",...}`.
-pub(super) fn in_proxy_log(text: &str) -> Option<Finding> {
-    let (_, rest) = text.split_once("{\"event\":\"meshwhy\",")?;
+/// A line of the proxy's own log: `... {"event":"meshwhy",...}`.
+pub(super) fn in_proxy_log(text: &str) -> Option<Own> {
+    let (before, rest) = text.split_once("{\"event\":\"meshwhy\",")?;
     let (inside, _) = rest.rsplit_once('}')?;
-    of_object(&serde_json::from_str(&format!("{{{inside}}}")).ok()?)
+    let object: Value = serde_json::from_str(&format!("{{{inside}}}")).ok()?;
+    let finding = of_object(&object)?;
+    let mut line = Line::default();
+    if let Some((prefix, time)) = time::last(before).and_then(|at| before.split_at_checked(at)) {
+        line.proxy = prefix::proxy(prefix.trim_end_matches('['));
+        set_time(&mut line, time);
+    }
+    for (column, value) in facts(&finding.evidence) {
+        line.set(column, Cow::Owned(unescaped(value)));
+    }
+    let direction = object.get("direction").and_then(Value::as_str).map(str::to_owned);
+    let suppressed = object.get("suppressed").and_then(Value::as_u64).unwrap_or_default();
+    Some(Own { line, finding, suppressed, direction })
+}
+
+/// When it was said, as access logs write it.
+pub(super) fn set_time(line: &mut Line<'static>, text: &str) {
+    let end = text.find(['Z', ']', '\t']).unwrap_or(text.len());
+    if let Some(time) = text.get(..end).filter(|_| time::millis(text).is_some()) {
+        line.set(Column::Time, Cow::Owned(time.replacen(' ', "T", 1) + "Z"));
+    }
 }
 
 /// Whether it is what the filter observed on traffic that works: no failure.
 pub(super) fn is_observation(text: &str) -> bool {
     text.contains("{\"event\":\"meshwhy_observation\",")
+}
+
+/// The facts of the evidence that an access log has in a column of its own, still escaped.
+pub(super) fn facts(evidence: &str) -> impl Iterator<Item = (Column, &str)> {
+    evidence.split("; ").filter_map(|fact| {
+        let (key, value) = fact.split_once('=')?;
+        let column = match key {
+            "details" => Column::Details,
+            "flags" => Column::Flags,
+            "code" => Column::Code,
+            "cluster" => Column::Cluster,
+            "endpoint" => Column::UpstreamHost,
+            "sni" => Column::Sni,
+            "protocol" => Column::Protocol,
+            "route" => Column::Route,
+            "virtual_host" => Column::VirtualHost,
+            "filter_chain" => Column::FilterChain,
+            _ => return None,
+        };
+        Some((column, value))
+    })
+}
+
+/// Undoes [`crate::report::escape`].
+fn unescaped(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((plain, escaped)) = rest.split_once('%') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let byte = escaped.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(b'%'));
+        rest = if byte.is_some() { escaped.get(2..).unwrap_or_default() } else { escaped };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn of_object(object: &Value) -> Option<Finding> {

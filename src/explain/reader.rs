@@ -1,6 +1,6 @@
 //! Bytes of one line → what it is and what it says.
 
-use super::{Column, Finding, Format, Line, formats, gather, json, own, prefix, unseen};
+use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen};
 
 /// Reads lines; knows the formats.
 #[derive(Debug, Clone)]
@@ -20,7 +20,9 @@ pub enum Reading {
     Fine(Option<Box<Line<'static>>>),
     /// A request or connection that failed.
     Failed(Box<Line<'static>>, Box<Finding>),
-    /// A line of the proxy's own log, not of its access log.
+    /// A failure that meshwhy's filter wrote into the proxy's own log.
+    Own(Box<Own>),
+    /// Any other line of the proxy's own log.
     ProxyLog,
     /// None of these.
     Unreadable,
@@ -58,8 +60,8 @@ impl Reader {
     }
 
     fn read_text(&self, text: &str, keep: bool, may_be_wrapped: bool) -> Reading {
-        if let Some(finding) = own::in_proxy_log(text) {
-            return Reading::Failed(Box::default(), Box::new(finding));
+        if let Some(own) = own::in_proxy_log(text) {
+            return Reading::Own(Box::new(own));
         }
         if own::is_observation(text) {
             return Reading::ProxyLog;
@@ -68,11 +70,19 @@ impl Reader {
             return explain(&line, keep);
         }
         if may_be_wrapped
-            && let Some((inner, proxy)) = prefix::object(text).and_then(|at| json::unwrapped(text.get(at..)?))
+            && let Some(at) = prefix::object(text)
+            && let Some((before, object)) = text.split_at_checked(at)
+            && let Some(wrapped) = json::unwrapped(object)
         {
-            let mut reading = self.read_text(&inner, keep, false);
-            if let Reading::Failed(line, _) | Reading::Fine(Some(line)) = &mut reading {
-                line.proxy = line.proxy.take().or(proxy);
+            let mut reading = self.read_text(&wrapped.inner, keep, false);
+            if let Reading::Own(own) = &mut reading {
+                own::set_time(&mut own.line, &wrapped.time);
+            }
+            match &mut reading {
+                Reading::Failed(line, _) | Reading::Fine(Some(line)) => line.set_proxy(wrapped.pod, before),
+                Reading::Own(own) => own.line.set_proxy(wrapped.pod, before),
+                Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
+                _ => {}
             }
             return reading;
         }

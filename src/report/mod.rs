@@ -19,7 +19,7 @@ use crate::prelude::*;
 pub const LONGEST_VALUE: usize = 512;
 
 /// Longest value of a single fact within the evidence, in bytes.
-const LONGEST_FACT: usize = 160;
+pub const LONGEST_FACT: usize = 160;
 
 /// One diagnosed failure, ready to be told. All strings are printable ASCII without `"` and `\`.
 #[derive(Debug, Clone, PartialEq, Eq)]

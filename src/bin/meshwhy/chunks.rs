@@ -2,10 +2,12 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 /// The most that is held of a stream at once; a longer line is passed over.
 pub const SIZE: usize = 1 << 20;
+
+const EVENT: &[u8] = b"event";
 
 /// Whole lines of one input.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Chunk {
     pub first_line: u64,
     /// Numbers of lines behind these that were too long to be read.
     pub too_long: Vec<u64>,
+    /// Whether meshwhy has written into the proxy's own log here or before.
+    pub has_own: bool,
 }
 
 /// Cuts a stream.
@@ -27,6 +31,18 @@ pub struct Chunks {
     held: Vec<u8>,
     line: u64,
     in_long_line: bool,
+}
+
+impl Chunk {
+    /// Whether a line of meshwhy may be in it: `{"event":"meshwhy"`, with as many backslashes as it was wrapped in JSON.
+    pub fn mentions_own(&self) -> bool {
+        let is_own = |at: usize| {
+            let rest = self.bytes.get(at + EVENT.len()..).unwrap_or_default();
+            let skipped = rest.iter().take_while(|byte| matches!(byte, b'"' | b':' | b'\\')).count();
+            rest.get(skipped..).is_some_and(|rest| rest.starts_with(b"meshwhy"))
+        };
+        memmem::find_iter(&self.bytes, EVENT).any(is_own)
+    }
 }
 
 impl Chunks {
@@ -112,7 +128,7 @@ impl Chunks {
     fn chunk(&mut self, bytes: Vec<u8>) -> Chunk {
         let first_line = self.line;
         self.line += memchr_iter(b'\n', &bytes).count() as u64;
-        Chunk { input: self.input, bytes, first_line, too_long: Vec::new() }
+        Chunk { input: self.input, bytes, first_line, ..Chunk::default() }
     }
 }
 
@@ -141,6 +157,15 @@ mod tests {
         assert!(chunks.iter().all(|c| c.bytes.ends_with(b"\n") && c.bytes.len() <= SIZE));
         assert_eq!(chunks.iter().map(|c| c.bytes.len()).sum::<usize>(), line.len() * 10);
         assert_eq!(chunks[1].first_line, 4);
+    }
+
+    #[test]
+    fn meshwhys_own_lines_are_found_however_they_are_wrapped() {
+        let mentions = |text: &str| Chunk { bytes: text.into(), ..Chunk::default() }.mentions_own();
+        assert!(mentions("x\n[..] wasm log meshwhy: {\"event\":\"meshwhy\",\"cause\":"));
+        assert!(mentions(r#"{"msg":"wasm log: {\"event\":\"meshwhy\","}"#));
+        assert!(mentions(r#"{"log":"{\"msg\":\"{\\\"event\\\":\\\"meshwhy\\\","}"#));
+        assert!(!mentions("GET /event?meshwhy HTTP/1.1 event") && !mentions("") && !mentions("event"));
     }
 
     #[test]

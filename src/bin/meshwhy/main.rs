@@ -20,11 +20,13 @@ mod chunks;
 mod correlate;
 mod explain;
 mod input;
+mod joining;
 mod output;
 mod pipeline;
 mod progress;
 mod record;
 mod summary;
+mod telling;
 mod text;
 
 use std::io;

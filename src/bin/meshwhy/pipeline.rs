@@ -41,7 +41,7 @@ pub fn run<R: Send + 'static>(
     control: &Control,
     work: impl Fn(Piece) -> R + Send + Sync + 'static,
     mut collect: impl FnMut(R) -> anyhow::Result<bool>,
-    mut tick: impl FnMut(),
+    mut tick: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 16));
     let (tokens_in, tokens) = channel();
@@ -50,7 +50,8 @@ pub fn run<R: Send + 'static>(
     }
     let (pieces_in, pieces) = channel::<(u64, Piece)>();
     let (results_in, results) = channel::<(u64, R)>();
-    let reading = Reading { inputs, tokens, pieces: pieces_in, next: 0, control: control.clone() };
+    let has_own = vec![false; inputs.len()];
+    let reading = Reading { inputs, tokens, pieces: pieces_in, next: 0, control: control.clone(), has_own };
     // Not joined: where nobody wants more, it may be waiting for bytes that never come.
     std::thread::spawn(move || if follow { reading.follow() } else { reading.read_all() });
     let (pieces, work) = (Arc::new(Mutex::new(pieces)), Arc::new(work));
@@ -81,7 +82,7 @@ pub fn run<R: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
-        tick();
+        tick()?;
         if control.stop.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -98,11 +99,19 @@ struct Reading {
     pieces: Sender<(u64, Piece)>,
     next: u64,
     control: Control,
+    /// In which inputs meshwhy's own lines were found.
+    has_own: Vec<bool>,
 }
 
 impl Reading {
     /// Sends a piece on once there is room for it; false when nobody wants more.
-    fn send(&mut self, piece: Piece) -> bool {
+    fn send(&mut self, mut piece: Piece) -> bool {
+        if let Piece::Lines(chunk) = &mut piece
+            && let Some(has_own) = self.has_own.get_mut(chunk.input)
+        {
+            *has_own = *has_own || chunk.mentions_own();
+            chunk.has_own = *has_own;
+        }
         let sent = self.tokens.recv().is_ok() && self.pieces.send((self.next, piece)).is_ok();
         self.next += 1;
         sent && !self.control.stop.load(Ordering::Relaxed)

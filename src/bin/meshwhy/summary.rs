@@ -1,8 +1,10 @@
 //! `--summary`: how many failures of which cause, where, since when.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
+use meshwhy::diagnosis::Confidence;
 use meshwhy::explain::{Column, Destination, Finding, Line};
 use serde::Serialize;
 
@@ -59,7 +61,7 @@ struct Row<'a> {
 
 impl Summary {
     /// Counts one failure.
-    pub fn add(&mut self, line: &Line<'_>, finding: Finding, place: &str) {
+    pub fn add(&mut self, line: &Line<'_>, finding: &Finding, place: &str) {
         let mut key = Key {
             cause: finding.causes().iter().map(|cause| cause.id()).collect::<Vec<_>>().join(" or "),
             host: host(line),
@@ -70,14 +72,19 @@ impl Summary {
         }
         let time = text::column(line, Column::Time);
         let example = || format!("{place}  {}", text::request(line));
-        let one = Group { count: 0, finding, first: time.clone(), last: time, examples: Vec::new() };
         let group = match self.groups.entry(key) {
-            std::collections::hash_map::Entry::Occupied(known) => {
+            Entry::Occupied(known) => {
                 let known = known.into_mut();
-                known.widen(&one);
+                known.widen(finding.confidence, &time, &time);
                 known
             }
-            std::collections::hash_map::Entry::Vacant(place) => place.insert(one),
+            Entry::Vacant(place) => place.insert(Group {
+                count: 0,
+                finding: finding.clone(),
+                first: time.clone(),
+                last: time,
+                examples: Vec::new(),
+            }),
         };
         group.count += 1;
         if group.examples.len() < EXAMPLES {
@@ -96,7 +103,7 @@ impl Summary {
                     self.groups.insert(key, group);
                 }
                 Some(known) => {
-                    known.widen(&group);
+                    known.widen(group.finding.confidence, &group.first, &group.last);
                     known.count += group.count;
                     let room = EXAMPLES.saturating_sub(known.examples.len());
                     known.examples.extend(group.examples.into_iter().take(room));
@@ -165,16 +172,16 @@ impl Summary {
 }
 
 impl Group {
-    /// Takes over what another group of the same key knows of time and confidence: the least sure counts.
-    fn widen(&mut self, other: &Self) {
-        self.finding.confidence = self.finding.confidence.min(other.finding.confidence);
+    /// Takes over what is known of others of the same key: the least sure counts.
+    fn widen(&mut self, confidence: Confidence, first: &Option<String>, last: &Option<String>) {
+        self.finding.confidence = self.finding.confidence.min(confidence);
         // Times in one form compare as text.
         let both = |a: &Option<String>, b: &Option<String>, later: bool| match (a, b) {
             (Some(a), Some(b)) => Some(if (a < b) == later { b.clone() } else { a.clone() }),
             (a, b) => a.clone().or_else(|| b.clone()),
         };
-        self.first = both(&self.first, &other.first, false);
-        self.last = both(&self.last, &other.last, true);
+        self.first = both(&self.first, first, false);
+        self.last = both(&self.last, last, true);
     }
 }
 
