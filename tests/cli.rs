@@ -83,6 +83,70 @@ fn the_story_the_objects_and_the_summary() {
     golden("istio.summary.txt", &out(&run(&["explain", "--summary", "istio.log"])));
 }
 
+/// What a real proxy wrote: Envoy's own log with meshwhy's lines, and the access log, which comes later.
+#[test]
+fn what_stands_in_both_logs_of_a_container_is_told_once() {
+    let output = run(&["explain", "combined.log"]);
+    golden("combined.txt", &out(&output));
+    // 13 in the access log, and a handshake that failed, of which only the filter's line knows.
+    assert!(err(&output).contains("14 of 15 requests failed"), "{}", err(&output));
+    let log = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/combined.log"));
+    let log = log.unwrap();
+    let count = |input: &str, mode: &[&str]| -> usize {
+        let output = fed(&[&["explain", "--json"], mode].concat(), input.as_bytes());
+        let objects = out(&output);
+        let objects = objects.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        objects.map(|object| object["count"].as_u64().unwrap_or(1) as usize).sum()
+    };
+    let (own, accessed): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.contains("\"event\""));
+    let backwards: Vec<&str> = log.lines().rev().collect();
+    let prefixed =
+        |pod: &str| log.lines().map(|line| format!("[pod/{pod}/istio-proxy] {line}\n")).collect::<String>();
+    for (input, expected) in [
+        (own.join("\n"), 14),
+        (accessed.join("\n"), 13),
+        ([accessed.clone(), own.clone()].concat().join("\n"), 14),
+        ([own, accessed].concat().join("\n"), 14),
+        (backwards.join("\n"), 14),
+        (prefixed("a") + &prefixed("b"), 28),
+    ] {
+        assert_eq!(count(&input, &[]), expected, "{input}");
+        assert_eq!(count(&input, &["--summary"]), expected, "{input}");
+    }
+    // Another input is another proxy.
+    let twice = run(&["explain", "--summary", "combined.log", "combined.log"]);
+    assert!(err(&twice).contains("28 of 30 requests failed"), "{}", err(&twice));
+}
+
+#[test]
+fn what_the_filter_left_out_of_the_proxys_log_is_said() {
+    let line = r#"[2026-11-20 10:00:01.000][7][warning][wasm] [context.cc:1] wasm log m: {"event":"meshwhy","cause":"upstream_refused","confidence":"certain","evidence":"flags=UF","direction":"gateway","suppressed":40}"#;
+    let output = fed(&["explain"], line.as_bytes());
+    assert!(out(&output).contains("2026-11-20T10:00:01.000Z  - UF  (no request logged)"), "{}", out(&output));
+    assert!(err(&output).contains("left 40 more out"), "{}", err(&output));
+}
+
+#[test]
+fn who_reads_along_does_not_wait_for_an_access_log_that_has_none_of_it() {
+    let log = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/combined.log"));
+    let log = log.unwrap();
+    let (own, accessed): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.contains("\"event\""));
+    let mut child =
+        meshwhy(&["explain", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    writeln!(stdin, "{}", own[0]).unwrap();
+    let told = lines.next().unwrap().unwrap();
+    assert!(told.contains("upstream_refused") && !told.contains("request_id"), "{told}");
+    // Here it is after all, and another one.
+    writeln!(stdin, "{}\n{}", accessed[0], accessed[1]).unwrap();
+    drop(stdin);
+    let told = lines.next().unwrap().unwrap();
+    assert!(told.contains("no_endpoints"), "{told}");
+    assert!(lines.next().is_none());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
 #[test]
 fn secrets_in_queries_are_not_repeated() {
     for mode in [
@@ -330,6 +394,11 @@ fn several_proxies_one_verdict() {
     assert_eq!(output.status.code(), Some(1));
     let one = run(&["correlate", "--json", "--id", "8496d84a", "gateway.log", "reviews.log"]);
     golden("correlated.jsonl", &out(&one));
+    // meshwhy's own lines have no request id: those of the access log stand for them.
+    let both = run(&["correlate", "gateway.log", "combined.log"]);
+    let joined = out(&both);
+    let requests = joined.lines().filter(|line| line.starts_with("request ")).count();
+    assert_eq!(requests, 2 + 10, "{joined}");
     assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
 }
 

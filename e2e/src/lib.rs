@@ -27,4 +27,5 @@ pub mod scenario;
 pub mod scenarios;
 pub mod sinks;
 pub mod soak;
+pub mod told_once;
 pub mod tools;

@@ -4,3 +4,8 @@
 fn each_format_has_the_diagnosed_requests_and_no_other() {
     e2e::access_logs::check().unwrap();
 }
+
+#[test]
+fn a_failure_in_both_logs_of_a_container_is_told_once() {
+    e2e::told_once::check().unwrap();
+}

@@ -78,6 +78,7 @@ pub(super) fn facts(evidence: &str) -> impl Iterator<Item = (Column, &str)> {
             "route" => Column::Route,
             "virtual_host" => Column::VirtualHost,
             "filter_chain" => Column::FilterChain,
+            "tls_failure" => Column::DownstreamFailure,
             _ => return None,
         };
         Some((column, value))

@@ -6,14 +6,14 @@ use std::ops::RangeInclusive;
 
 use super::{Column, Finding, Line, Own, broader::is_broader, own, time};
 use crate::catalogue::Cause;
-use crate::evidence::Flags;
+use crate::evidence::{Flags, TransportFailure};
 use crate::report::{LONGEST_FACT, escape};
 
-/// Milliseconds between a stream's end and its own line: they are written in the same turn of the worker's loop (Envoy 1.40: up to 3 on a
-/// quiet machine, 11 on a busy one), times are cut to whole ones, and two clocks are read.
+/// Milliseconds between a stream's end and its own line: they are written in the same turn of the worker's loop (Envoy 1.40: up to 3 apart on
+/// a quiet machine, 11 on a busy one), times are cut to whole ones, and two clocks are read.
 const CLOSE: i64 = 20;
-/// How much later the own line may be where the proxy got no processor in between.
-const LATE: i64 = 250;
+/// The same where the proxy got no processor in between (seen: 335, and 111 the other way round).
+const FAR: i64 = 1_000;
 
 /// When the stream or connection ended, in milliseconds: its line was written then, whenever it got into the file.
 pub(super) fn end(line: &Line<'_>) -> Option<i64> {
@@ -31,19 +31,19 @@ pub(super) fn close_to(time: i64) -> RangeInclusive<i64> {
     time.saturating_sub(CLOSE)..=time.saturating_add(CLOSE)
 }
 
-/// When the own line of a stream that ended then may have been written at the latest.
-pub(super) fn late_for(end: i64) -> RangeInclusive<i64> {
-    end.saturating_sub(CLOSE)..=end.saturating_add(LATE)
+/// Times that may go with this one where nothing is closer.
+pub(super) fn near(time: i64) -> RangeInclusive<i64> {
+    time.saturating_sub(FAR)..=time.saturating_add(FAR)
 }
 
-/// Whether the two may be of the same failure. Their times are looked at elsewhere.
+/// Whether the two may be of the same failure: they share facts, and none speaks against it. Their times are looked at elsewhere.
 pub(super) fn fit(own: &Own, line: &Line<'_>, finding: &Finding) -> bool {
+    let shown = || own::facts(&own.finding.evidence).filter(|(column, _)| line.shows(*column));
     own.line.proxy == line.proxy
         && own.direction.as_deref() != opposite(line)
         && fits(finding, own.finding.cause)
-        && own::facts(&own.finding.evidence)
-            .filter(|(column, _)| line.shows(*column))
-            .all(|(column, value)| agrees(line, column, value))
+        && shown().any(|(column, _)| line.get(column).is_some())
+        && shown().all(|(column, value)| agrees(line, column, value))
 }
 
 /// Whether the line shows this fact, too.
@@ -54,6 +54,9 @@ fn agrees(line: &Line<'_>, column: Column, value: &str) -> bool {
         Column::Code => line.code().is_some_and(|code| same(&code.to_string())),
         Column::Flags => Flags::from_short(shown.unwrap_or_default()) == Flags::from_short(value),
         Column::Details | Column::Cluster | Column::UpstreamHost => shown.is_some_and(same),
+        Column::DownstreamFailure => shown
+            .and_then(TransportFailure::new)
+            .is_some_and(|failure| same(failure.tls_reason().unwrap_or(failure.as_str()))),
         // The filter may have read it where Envoy doesn't.
         _ => shown.is_none_or(same),
     }

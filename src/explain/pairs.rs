@@ -107,7 +107,7 @@ impl<P> Pairs<P> {
     pub fn tick(&mut self, tell: &mut dyn FnMut(Failure<P>)) {
         for key in self.lines.tired(PATIENCE_LINE) {
             let Some(mut line) = self.lines.by_time.remove(&key) else { continue };
-            match self.late_own(key.0, &line.what) {
+            match self.far_own(key.0, &line.what) {
                 Some(own) => tell_both(own, line.what, line.place, tell),
                 None => {
                     tell_line(line.what.clone(), line.place.take(), tell);
@@ -140,16 +140,16 @@ impl<P> Pairs<P> {
         tell: &mut dyn FnMut(Failure<P>),
     ) {
         while let Some((end, line)) = next(&mut self.lines) {
-            match self.late_own(end, &line.what) {
+            match self.far_own(end, &line.what) {
                 Some(own) => tell_both(own, line.what, line.place, tell),
                 None => tell_line(line.what, line.place, tell),
             }
         }
     }
 
-    /// The last chance of a line is an own one that is late.
-    fn late_own(&mut self, end: i64, (line, finding): &Logged) -> Option<Held<Own, P>> {
-        self.owns.take(end, pair::late_for(end), |own| pair::fit(own, line, finding))
+    /// The last chance of a line is an own one that is further away.
+    fn far_own(&mut self, end: i64, (line, finding): &Logged) -> Option<Held<Own, P>> {
+        self.owns.take(end, pair::near(end), |own| pair::fit(own, line, finding))
     }
 
     fn let_owns_go(

@@ -20,6 +20,9 @@ pub use metrics::{Sample, parse};
 use crate::peers::process::{Process, wait_for};
 use crate::tools;
 
+/// Milliseconds after which access logs are written: they are waited for.
+const SOON: u32 = 10;
+
 /// A running Envoy.
 #[derive(Debug)]
 pub struct Envoy {
@@ -32,25 +35,31 @@ pub struct Envoy {
 impl Envoy {
     /// Starts it with this bootstrap and waits until it is ready. `{folder}` in the bootstrap is its own folder.
     pub fn start(bootstrap: &Value) -> Result<Self> {
-        Self::launch(bootstrap, &[], 1)
+        Self::launch(bootstrap, &[], 1, SOON)
+    }
+
+    /// The same, keeping access logs for so many milliseconds.
+    pub fn start_flushing(bootstrap: &Value, flush: u32) -> Result<Self> {
+        Self::launch(bootstrap, &[], 1, flush)
     }
 
     /// The same with this many worker threads.
     pub fn start_workers(bootstrap: &Value, workers: usize) -> Result<Self> {
-        Self::launch(bootstrap, &[], workers)
+        Self::launch(bootstrap, &[], workers, SOON)
     }
 
     /// The same under a shell's limits (`ulimit` arguments).
     pub fn start_with(bootstrap: &Value, ulimit: &[&str]) -> Result<Self> {
-        Self::launch(bootstrap, ulimit, 1)
+        Self::launch(bootstrap, ulimit, 1, SOON)
     }
 
-    fn launch(bootstrap: &Value, ulimit: &[&str], workers: usize) -> Result<Self> {
+    fn launch(bootstrap: &Value, ulimit: &[&str], workers: usize, flush: u32) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("meshwhy-envoy-").tempdir()?;
         let text = bootstrap.to_string().replace("{folder}", &folder.path().display().to_string());
         let (config, admin_file) = (folder.path().join("envoy.json"), folder.path().join("admin"));
         std::fs::write(&config, text)?;
-        let log = File::create(folder.path().join("envoy.log"))?;
+        // Appending, for an access log may go to `/dev/stdout`, which opens it once more.
+        let log = File::options().create(true).append(true).open(folder.path().join("envoy.log"))?;
         let script = if ulimit.is_empty() {
             "exec \"$0\" \"$@\"".into()
         } else {
@@ -64,10 +73,8 @@ impl Envoy {
                 .arg(&config)
                 .args(["--use-dynamic-base-id", "--disable-hot-restart"])
                 .args(["--concurrency", &workers.to_string()])
-                // Access logs are read as soon as they are written.
+                .args(["--file-flush-interval-msec", &flush.to_string()])
                 .args([
-                    "--file-flush-interval-msec",
-                    "10",
                     "--log-level",
                     "warning",
                     "--component-log-level",

@@ -25,7 +25,7 @@ pub fn request(line: &Line<'_>) -> String {
         column(line, Column::Flags).or_else(|| column(line, Column::FlagsLong)).unwrap_or_else(|| "-".into());
     let target = column(line, Column::Authority).unwrap_or_default() + &path(line).unwrap_or_default();
     if !line.shows(Column::Method) && !line.shows(Column::Path) && target.is_empty() {
-        return format!("{code} {flags}  (request not logged)");
+        return format!("{code} {flags}  (no request logged)");
     }
     match (column(line, Column::Method), target.is_empty()) {
         (Some(method), _) => format!("{code} {flags}  {method} {target}"),

@@ -99,8 +99,8 @@ fn what_has_no_partner_is_told_by_itself() {
     let other = |column: &str, with: &str| logged("/a", 5_000).replace(column, with);
     for (line, own) in [
         // Not of this time, not of this endpoint, cluster, or outcome.
-        (logged("/a", 5_000), own(5_000 + 251)),
-        (logged("/a", 5_000), own(5_000 - 21)),
+        (logged("/a", 5_000), own(5_000 + 1_001)),
+        (logged("/a", 5_000), own(5_000 - 1_001)),
         (logged("/a", 5_000), own(5_001).replace("10.0.0.7:1", "10.0.0.8:1")),
         (logged("/a", 5_000), own(5_001).replace("81||a", "81||c")),
         (other("\"10.0.0.7:1\"", "\"-\""), own(5_001)),
@@ -108,6 +108,8 @@ fn what_has_no_partner_is_told_by_itself() {
         // The facts fit, the cause doesn't.
         (logged("/a", 5_000), own_as("rate_limited", "cluster=outbound|81||a.b.svc.cluster.local", 5_001)),
         (logged("/a", 5_000), own(5_001).replace("outbound\"}", "inbound\"}")),
+        // The cause fits, and they share no fact.
+        (logged("/a", 5_000), own_as("upstream_refused", "connect_error=refused", 5_001)),
         // Whose they are.
         (
             format!("[pod/one/istio-proxy] {}", logged("/a", 5_000)),
@@ -123,7 +125,10 @@ fn what_has_no_partner_is_told_by_itself() {
 
 #[test]
 fn a_proxy_may_be_held_up_between_the_two() {
-    assert_eq!(all(&[own(5_200), logged("/a", 5_000)]), [by_filter("/a")]);
+    for at in [4_900, 5_335] {
+        assert_eq!(all(&[own(at), logged("/a", 5_000)]), [by_filter("/a")]);
+        assert_eq!(all(&[logged("/a", 5_000), own(at)]), [by_filter("/a")]);
+    }
     // Whoever is closer has it.
     let told = all(&[own(5_200), logged("/a", 5_000), logged("/b", 5_199)]);
     assert_eq!(told, [by_line("/a"), by_filter("/b")]);
