@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use meshwhy::config::{Config, ConfigError};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
-use meshwhy::explain::{Format, Hop, Part, Reader, Reading, join};
+use meshwhy::explain::{Format, Hop, Pairs, Part, Reader, Reading, join};
 use meshwhy::filter::{Connection, HttpStream, Plugin};
 use meshwhy::host::memory::MemoryHost;
 use meshwhy::host::{Buffer, HeaderMap};
@@ -159,6 +159,7 @@ pub fn access_log(bytes: &[u8]) {
     let known = std::iter::once(Reader::new(Vec::new()));
     let readers: Vec<Reader> = known.chain(format.ok().map(|format| Reader::new(vec![format]))).collect();
     let mut hops = Vec::new();
+    told_once(&readers, lines.clone());
     for (number, line) in lines.take(64).enumerate() {
         for reader in &readers {
             let (short, whole) = (reader.read(line), reader.read_all(line));
@@ -186,6 +187,36 @@ pub fn access_log(bytes: &[u8]) {
         assert_eq!(joined.hops.len(), count);
         let roots = joined.hops.iter().filter(|(_, part)| *part == Part::Root).count();
         assert_eq!(roots, 1);
+    }
+}
+
+/// What stands in both of a container's logs: each failure is told once, and none is lost.
+fn told_once<'a>(readers: &[Reader], lines: impl Iterator<Item = &'a [u8]> + Clone) {
+    for reader in readers {
+        let (mut pairs, mut told) = (Pairs::default(), Vec::new());
+        let (mut logged, mut own) = (0, 0);
+        let mut tell = |failure: meshwhy::explain::Failure<usize>| told.push(failure.place);
+        for (number, line) in lines.clone().take(64).enumerate() {
+            match reader.read(line) {
+                Reading::Failed(line, finding) => {
+                    logged += 1;
+                    pairs.line(line, finding, Some(number), &mut tell);
+                }
+                Reading::Own(line) => {
+                    own += 1;
+                    pairs.own(*line, number, &mut tell);
+                }
+                _ => {}
+            }
+            if number % 4 == 3 {
+                pairs.tick(&mut tell);
+            }
+        }
+        pairs.finish(&mut tell);
+        let count = told.len();
+        told.sort_unstable();
+        told.dedup();
+        assert!(told.len() == count && (logged.max(own)..=logged + own).contains(&count));
     }
 }
 

@@ -1,6 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![allow(clippy::arithmetic_side_effects, reason = "times and counts of a few")]
 
 use std::sync::LazyLock;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::explain::{Column, Reader, Reading, Source};
@@ -193,4 +195,31 @@ fn what_is_kept_is_bounded_by_time_and_number() {
     // Logs that were put together: time goes back, and goes on there.
     assert_eq!(see(&mut pairs, &own(5_001), 0), [by_filter("-")]);
     assert_eq!(see(&mut pairs, &logged("/a", 5_000), 0), [by_filter("/a")]);
+}
+
+proptest! {
+    /// However they come and whoever's clock ticks: each line is told once or not at all, and there is no more of either than were told.
+    #[test]
+    fn none_is_lost_and_none_told_twice(log in prop::collection::vec((0_u64..4_000, any::<bool>(), 0_u8..3), 0..60)) {
+        let (mut pairs, mut told, mut counts) = (Pairs::default(), Vec::new(), [0, 0]);
+        for (place, (time, is_own, endpoint)) in log.into_iter().enumerate() {
+            let text = if is_own { own(5_000 + time) } else { logged("/a", 5_000 + time) };
+            let mut tell = |failure: Failure<usize>| told.push(failure.place);
+            match READER.read(text.replace("10.0.0.7", &format!("10.0.0.{endpoint}")).as_bytes()) {
+                Reading::Own(own) => pairs.own(*own, place, &mut tell),
+                Reading::Failed(line, finding) => pairs.line(line, finding, Some(place), &mut tell),
+                other => panic!("{other:?}"),
+            }
+            counts[usize::from(is_own)] += 1;
+            if place % 7 == 6 {
+                pairs.tick(&mut tell);
+            }
+        }
+        pairs.finish(&mut |failure| told.push(failure.place));
+        let count = told.len();
+        told.sort_unstable();
+        told.dedup();
+        prop_assert_eq!(told.len(), count);
+        prop_assert!(counts[0].max(counts[1]) <= count && count <= counts[0] + counts[1]);
+    }
 }
