@@ -1,6 +1,6 @@
 //! Whether a line of the access log and one of meshwhy in the proxy's own log tell of the same failure.
-//!
-//! The own line has no request id. What both have must be the same: the proxy, the time, the facts, and a cause that fits.
+
+// The own line has no request id. What both have must be the same: the proxy, the time, the facts, and a cause that fits.
 
 use std::ops::RangeInclusive;
 

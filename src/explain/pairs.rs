@@ -1,7 +1,7 @@
 //! Each failure once: what stands in the access log and in meshwhy's own line of the proxy's log is joined.
-//!
-//! Envoy writes its own log at once and the access log when its buffer is full or its time has come (10 s, with Istio 1 s), so the own
-//! line mostly comes first. A failure that has no partner is told by itself: none is hidden.
+
+// Envoy writes its own log at once and the access log when its buffer is full or its time has come (10 s, with Istio 1 s), so the own
+// line mostly comes first. A failure that has no partner is told by itself: none is hidden.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
