@@ -35,8 +35,8 @@ pub fn rendered(name: &str, url: &str, sha256: &str) -> Result<String> {
 }
 
 /// An overlay for `kubectl apply -k`, with all it refers to, in this folder; where it is.
-pub fn overlay(name: &str, url: &str, sha256: &str, folder: &Path) -> Result<PathBuf> {
-    manifests::render_folder(&shipped(), folder, &at(url), sha256)?;
+pub fn overlay(name: &str, place: &Place, sha256: &str, folder: &Path) -> Result<PathBuf> {
+    manifests::render_folder(&shipped(), folder, place, sha256)?;
     Ok(folder.join("overlays").join(name))
 }
 

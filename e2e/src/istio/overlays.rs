@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use meshwhy_dist::manifests::Place;
 
 use super::deployment::{self, ACCESS_LOGGER, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
 use super::manifests;
@@ -32,8 +33,18 @@ spec:
   http: [{route: [{destination: {host: legacy, port: {number: 81}}}]}]
 ";
 
-/// What both broken requests end as: the client's sidecar names one, the gateway the other.
+/// Who asks for what is broken: at the sidecars of two namespaces, and at the gateway, which is in a third.
+const ASKED: &[(&str, &str)] = &[
+    ("client", "http://legacy:81/"),
+    ("elsewhere", "http://legacy.default:81/"),
+    ("outside", "http://httpbin.example.com/"),
+];
+
+/// What all of them end as.
 const CAUSE: &str = "upstream_refused";
+
+/// How often they are asked once more, to see what each failure costs of the proxies' own log.
+const ROUNDS: usize = 3;
 
 /// Names of pods.
 type Pods = BTreeSet<String>;
@@ -47,40 +58,54 @@ struct Effect {
     counted: Pods,
     /// Where the access log names it.
     logged: Pods,
+    /// Where Envoy refused the module what it asked for.
+    refused: Pods,
+}
+
+impl Effect {
+    fn new(parts: BTreeMap<String, BTreeSet<&'static str>>, counted: Pods, logged: Pods) -> Self {
+        Self { parts, counted, logged, refused: Pods::new() }
+    }
 }
 
 /// Every proxy, whatever it is.
 pub fn mesh_wide(rig: &Rig) -> Result<()> {
-    let both = || pods(["client", "ingress"]);
-    check(rig, "mesh-wide", Effect { parts: filters(rig, |_| true), counted: both(), logged: both() })
+    let every = || pods(["client", "elsewhere", "ingress"]);
+    check(rig, "mesh-wide", Effect::new(filters(rig, |_| true), every(), every()))
 }
 
 /// The gateway; sidecars are silent.
 pub fn gateways_only(rig: &Rig) -> Result<()> {
     let gateway = || pods(["ingress"]);
     let parts = filters(rig, |proxy| proxy.pod.name == "ingress");
-    check(rig, "gateways-only", Effect { parts, counted: gateway(), logged: gateway() })
+    check(rig, "gateways-only", Effect::new(parts, gateway(), gateway()))
 }
 
-/// The sidecars of one namespace; the gateway lives in another.
+/// The proxies of the namespace that was asked for; those of another one are silent, and so is the gateway in a third.
 pub fn one_namespace(rig: &Rig) -> Result<()> {
-    let client = || pods(["client"]);
-    let parts = filters(rig, |proxy| proxy.pod.namespace == "default");
-    check(rig, "one-namespace", Effect { parts, counted: client(), logged: client() })
+    let own = || pods(["elsewhere"]);
+    let parts = filters(rig, |proxy| proxy.pod.namespace == "shop");
+    let place = Place { url: MODULE_URL.into(), namespace: Some("shop".into()) };
+    check_at(rig, "one-namespace", &place, &manifests::module_sha256()?, Effect::new(parts, own(), own()))
 }
 
 /// Every proxy's access log, and no counter.
 pub fn log_only(rig: &Rig) -> Result<()> {
-    let effect =
-        Effect { parts: filters(rig, |_| true), counted: Pods::new(), logged: pods(["client", "ingress"]) };
-    check(rig, "log-only", effect)
+    check(rig, "log-only", without_counters(rig))
+}
+
+fn without_counters(rig: &Rig) -> Effect {
+    let parts = filters(rig, |_| true);
+    let refused = parts.keys().cloned().collect();
+    let logged = pods(["client", "elsewhere", "ingress"]);
+    Effect { parts, counted: Pods::new(), logged, refused }
 }
 
 /// Every proxy that has the module mounted counts, without a filter.
 pub fn access_logger_only(rig: &Rig) -> Result<()> {
     let parts = having(rig, |_| true, &[ACCESS_LOGGER]);
-    let effect = Effect { parts, counted: pods(["client", "ingress"]), logged: Pods::new() };
-    check(rig, "access-logger-only", effect)
+    let counted = pods(["client", "elsewhere", "ingress"]);
+    check(rig, "access-logger-only", Effect::new(parts, counted, Pods::new()))
 }
 
 fn pods<const N: usize>(names: [&str; N]) -> Pods {
@@ -106,18 +131,17 @@ pub fn from_image(rig: &Rig) -> Result<()> {
     let digest = registry.push(&registry::built()?, "meshwhy", "overlay")?;
     let sha256 = digest.strip_prefix("sha256:").context("no sha256")?;
     let url = format!("oci://{}/meshwhy:overlay", registry.address);
-    let effect =
-        Effect { parts: filters(rig, |_| true), counted: Pods::new(), logged: pods(["client", "ingress"]) };
-    check_from(rig, "log-only", &url, sha256, effect)
+    check_at(rig, "log-only", &Place { url, namespace: None }, sha256, without_counters(rig))
 }
 
 fn check(rig: &Rig, name: &str, expected: Effect) -> Result<()> {
-    check_from(rig, name, MODULE_URL, &manifests::module_sha256()?, expected)
+    let place = Place { url: MODULE_URL.into(), namespace: None };
+    check_at(rig, name, &place, &manifests::module_sha256()?, expected)
 }
 
 /// Plays it where nothing of meshwhy is installed; afterwards the rig is as it was.
-fn check_from(rig: &Rig, name: &str, url: &str, sha256: &str, expected: Effect) -> Result<()> {
-    let folder = manifests::overlay(name, url, sha256, &rig.folder().join("envoyfilter"))?;
+fn check_at(rig: &Rig, name: &str, place: &Place, sha256: &str, expected: Effect) -> Result<()> {
+    let folder = manifests::overlay(name, place, sha256, &rig.folder().join("envoyfilter"))?;
     let rendered = rig.plane.kubectl(&["kustomize", path(&folder)?], "")?;
     deployment::valid(rig, &rendered)?;
     rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::shipped(rig.version)?))?;
@@ -139,9 +163,8 @@ fn path(folder: &Path) -> Result<&str> {
     folder.to_str().context("a path that is no text")
 }
 
-/// Asks for what is broken, at the client's sidecar and at the gateway.
 fn ask(rig: &Rig) -> Result<()> {
-    for (pod, url) in [("client", "http://legacy:81/"), ("outside", "http://httpbin.example.com/")] {
+    for (pod, url) in ASKED {
         let seen = rig.pod(pod)?.exec(&["curl", "-si", "-m", "5", url])?;
         ensure!(seen.status == Some(503), "{pod} got {seen:?}");
     }
@@ -150,10 +173,13 @@ fn ask(rig: &Rig) -> Result<()> {
 
 fn nothing_left(rig: &Rig) -> Result<()> {
     deployment::no_parts_left(rig)?;
-    let before = counters(rig)?;
+    let (before, marks) = (counters(rig)?, Marks::now(rig));
     ask(rig)?;
+    std::thread::sleep(FLUSHED);
     let counted = counted_since(rig, &before)?;
     ensure!(counted.is_empty(), "still counted: {counted:?}");
+    let told = marks.told(rig);
+    ensure!(told.is_empty(), "still told: {told:?}");
     Ok(())
 }
 
@@ -163,27 +189,53 @@ fn counted_since(rig: &Rig, before: &BTreeMap<Counted, u64>) -> Result<Pods> {
     Ok(new.into_keys().filter(|counted| counted.cause == CAUSE).map(|counted| counted.pod).collect())
 }
 
+/// Envoy writes its access log once a second.
+const FLUSHED: Duration = Duration::from_millis(1200);
+
+/// Where the proxies' logs ended.
+struct Marks(BTreeMap<String, usize>);
+
+impl Marks {
+    fn now(rig: &Rig) -> Self {
+        Self(rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), proxy.output().len())).collect())
+    }
+
+    fn count(&self, rig: &Rig, is_so: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
+        let count = |proxy: &Running| {
+            let output = proxy.output();
+            let new = output.get(self.0[proxy.pod.name]..).unwrap_or_default();
+            new.lines().filter(|line| is_so(line)).count()
+        };
+        let counts = rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), count(proxy)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// How often each proxy's access log has named the cause since. The lines of an access logger in the proxy's own log
+    /// begin otherwise.
+    fn told(&self, rig: &Rig) -> BTreeMap<String, usize> {
+        let named = format!("\"cause\":\"{CAUSE}\"");
+        self.count(rig, |line| line.starts_with('{') && line.contains(&named))
+    }
+
+    /// How often each proxy's own log has spoken of this as an error since.
+    fn errors(&self, rig: &Rig, of: &str) -> BTreeMap<String, usize> {
+        let level = |line: &str| ["\terror\t", "\tcritical\t"].iter().any(|level| line.contains(level));
+        self.count(rig, |line| level(line) && line.contains(of))
+    }
+}
+
 fn play(rig: &Rig, folder: &Path, expected: &Effect) -> Result<Effect> {
+    let unapplied = Marks::now(rig);
     rig.plane.kubectl(&["apply", "-k", path(folder)?], "")?;
     rig.apply(GATEWAY)?;
-    let before = counters(rig)?;
-    let marks: BTreeMap<String, usize> =
-        rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), proxy.output().len())).collect();
+    let (before, marks) = (counters(rig)?, Marks::now(rig));
     ask(rig)?;
-    let logged = || -> Pods {
-        let told = |proxy: &&Running| {
-            let output = proxy.output();
-            let new = output.get(marks[proxy.pod.name]..).unwrap_or_default();
-            // The lines of an access logger in the proxy's own log begin otherwise.
-            new.lines().any(|line| line.starts_with('{') && line.contains(&format!("\"cause\":\"{CAUSE}\"")))
-        };
-        rig.proxies().filter(told).map(|proxy| proxy.pod.name.to_owned()).collect()
-    };
+    let logged = || -> Pods { marks.told(rig).into_keys().collect() };
     let counted = || counted_since(rig, &before);
     // What is missing is compared below.
     let _ = eventually(|| Ok((logged() == expected.logged && counted()? == expected.counted).then_some(())));
-    // Envoy writes its access log once a second: who speaks out of turn has done so by then.
-    std::thread::sleep(Duration::from_millis(1200));
+    // Who speaks out of turn has done so by then.
+    std::thread::sleep(FLUSHED);
     let mut parts = BTreeMap::new();
     for proxy in rig.proxies() {
         let own = deployment::parts_in(proxy)?;
@@ -191,5 +243,22 @@ fn play(rig: &Rig, folder: &Path, expected: &Effect) -> Result<Effect> {
             parts.insert(proxy.pod.name.to_owned(), own);
         }
     }
-    Ok(Effect { parts, counted: counted()?, logged: logged() })
+    let refused = unapplied.errors(rig, "restricted proxy-wasm capability").into_keys().collect();
+    let effect = Effect { parts, counted: counted()?, logged: logged(), refused };
+    goes_on(rig, expected)?;
+    Ok(effect)
+}
+
+/// Each further failure is told once, and costs no line of the proxy's own log: the VM lives, and asks for nothing that it may not have.
+fn goes_on(rig: &Rig, expected: &Effect) -> Result<()> {
+    let marks = Marks::now(rig);
+    (0..ROUNDS).try_for_each(|_| ask(rig))?;
+    let each: BTreeMap<String, usize> = expected.logged.iter().map(|pod| (pod.clone(), ROUNDS)).collect();
+    let _ = eventually(|| Ok((marks.told(rig) == each).then_some(())));
+    std::thread::sleep(FLUSHED);
+    let told = marks.told(rig);
+    ensure!(told == each, "{ROUNDS} failures more: {told:?}, expected: {each:?}");
+    let errors = marks.errors(rig, "wasm");
+    ensure!(errors.is_empty(), "errors of Wasm with {ROUNDS} failures: {errors:?}");
+    Ok(())
 }

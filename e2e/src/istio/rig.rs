@@ -1,7 +1,7 @@
 //! The whole: control plane, pods, services, and configuration that every proxy has acknowledged.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -210,10 +210,11 @@ fn create_objects(
     plan: &Plan,
     addresses: &BTreeMap<&str, String>,
 ) -> Result<()> {
-    let mut objects = vec![json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": "default" },
-    })];
+    let namespaces: BTreeSet<&str> = plan.pods.iter().map(|pod| pod.namespace).collect();
+    let mut objects: Vec<Value> = namespaces
+        .into_iter()
+        .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+        .collect();
     objects.extend(plan.pods.iter().map(Pod::object));
     for (service, ip) in plan.services_with_addresses() {
         dns.add(&format!("{}.{}.svc.cluster.local", service.name, service.namespace), &ip)?;

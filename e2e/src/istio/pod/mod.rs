@@ -50,9 +50,7 @@ impl Pod {
 
     /// Istio's ingress gateway.
     pub fn gateway(name: &'static str) -> Self {
-        let mut pod = Self::new(name, Proxy::Router).label("istio", "ingressgateway");
-        pod.namespace = "istio-system";
-        pod
+        Self::new(name, Proxy::Router).label("istio", "ingressgateway").namespace("istio-system")
     }
 
     /// A pod outside of the mesh, or a host outside of the cluster.
@@ -78,6 +76,13 @@ impl Pod {
     #[must_use]
     pub fn app(mut self, app: &'static str) -> Self {
         self.app = app;
+        self
+    }
+
+    /// In this namespace.
+    #[must_use]
+    pub fn namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = namespace;
         self
     }
 

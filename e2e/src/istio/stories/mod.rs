@@ -83,6 +83,7 @@ pub fn plan(version: Version) -> Plan {
                 .serving(8085)
                 .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::sidecar("not-restarted").without_stat_tags(),
+            Pod::sidecar("elsewhere").namespace("shop"),
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
