@@ -16,6 +16,7 @@ pub mod exposition;
 pub mod fail_policy;
 pub mod flood;
 pub mod istio;
+pub mod log_only;
 pub mod look_alikes;
 pub mod monitoring;
 pub mod peers;

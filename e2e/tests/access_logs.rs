@@ -1,4 +1,4 @@
-//! What `docs/access-logs.md` says of access logs.
+//! What `docs/access-logs.md` says of access logs, and the overlay that has nothing else.
 
 #[test]
 fn each_format_has_the_diagnosed_requests_and_no_other() {
@@ -8,4 +8,9 @@ fn each_format_has_the_diagnosed_requests_and_no_other() {
 #[test]
 fn a_failure_in_both_logs_of_a_container_is_told_once() {
     e2e::told_once::check().unwrap();
+}
+
+#[test]
+fn without_counters_the_log_has_every_cause_and_failures_cost_no_errors() {
+    e2e::log_only::check().unwrap();
 }
