@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::istio::scrape;
 use e2e::monitoring::clock::Clock;
 use e2e::monitoring::links::{self, DOCS};
 use e2e::monitoring::{self, dashboard, items, walk};
@@ -46,6 +47,7 @@ fn main() {
         promtool("alerts_fire_and_do_not", alerts_fire_and_do_not),
         promtool("dashboard_queries_are_valid", dashboard_queries_are_valid),
         trial("the_operators_rules_are_the_same", the_operators_rules_are_the_same),
+        promtool("the_scrape_config_is_the_podmonitors", the_scrape_config_is_the_podmonitors),
         trial("every_alert_is_tested_and_explained", every_alert_is_tested_and_explained),
         trial("runbooks_exist", runbooks_exist),
         trial("causes_exist", causes_exist),
@@ -124,6 +126,20 @@ fn the_operators_rules_are_the_same() -> Result<()> {
         (serde_norway::from_str(&rules)?, serde_norway::from_str(&current)?);
     ensure!(plain["groups"] == operator["spec"]["groups"], "the indented rules mean something else");
     Ok(())
+}
+
+fn the_scrape_config_is_the_podmonitors() -> Result<()> {
+    let path = root().join("envoyfilter/scrape-config.yaml");
+    let current = scrape::plain()?;
+    if std::env::var_os("MESHWHY_BLESS").is_some() {
+        fs::write(&path, &current)?;
+    }
+    ensure!(read(&path)? == current, "out of date: MESHWHY_BLESS=1 cargo test -p e2e --test metrics");
+    // Debian's Prometheus knows no Kubernetes.
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("prometheus.json");
+    fs::write(&file, scrape::config_for(&[("a", "10.0.0.1")])?.to_string())?;
+    promtool(&["check", "config"], &file)
 }
 
 fn every_alert_is_tested_and_explained() -> Result<()> {

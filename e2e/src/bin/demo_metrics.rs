@@ -19,7 +19,7 @@ fn main() -> Result<()> {
         ["--picture", path] => Some(path),
         _ => bail!("unknown arguments {arguments:?}: expected --picture FILE"),
     };
-    println!("Three Envoys, their clients, and a Prometheus with the shipped rules; an hour takes 24 s.");
+    println!("Four Envoys, their clients, and a Prometheus with the shipped rules; an hour takes 24 s.");
     let stage = Stage::start(CLOCK)?;
     let folder = tempfile::tempdir()?;
     let page = folder.path().join("dashboard.html");

@@ -97,8 +97,14 @@ pub fn scraped(rig: &Rig) -> Result<()> {
         Ok((seen.len() == pods.len()).then_some(seen))
     })?;
     ensure!(seen == pods, "{seen:?}");
+    let scraped = prometheus.query("up == 1")?;
+    ensure!(scraped.len() == pods.len() && prometheus.query("up")?.len() == pods.len(), "{scraped:?}");
     let info = prometheus.query(r#"meshwhy_build_info{version!=""}"#)?;
     ensure!(info.len() == pods.len(), "{info:?}");
+    // From the start, so that an alert finds it at 0 before it moves.
+    let failed =
+        prometheus.query(r#"sum by (pod) ({__name__=~"envoy_wasm_.*meshwhy.*_vm_reload_failure"})"#)?;
+    ensure!(failed.len() == pods.len(), "Envoy's count of VMs that failed: {failed:?}");
     let others = prometheus.query(r#"{__name__=~".+___.+"}"#)?;
     ensure!(others.is_empty(), "{others:?}");
     alerted(rig, &prometheus)

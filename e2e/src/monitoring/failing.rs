@@ -1,64 +1,50 @@
-//! A module that traps at its first request and can't be configured again: meshwhy's own has nothing that traps.
+//! Modules that trap, in meshwhy's place: its own has nothing that does.
 
-use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
-};
+use anyhow::Result;
 
-/// Where it says in the memory shared by all VMs that it has trapped.
-const KEY: &[u8] = b"trapped";
+/// Traps at its first request and can't be configured again: that it has trapped is in the memory shared by all VMs. The status of
+/// its look at that is 1 (yes) while nothing is found, and 0 (no) from then on.
+const NOT_AGAIN: &str = r#"
+(module
+  (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "trapped")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (call $get (i32.const 0) (i32.const 7) (i32.const 16) (i32.const 20) (i32.const 24)))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $set (i32.const 0) (i32.const 7) (i32.const 0) (i32.const 7) (i32.const 0)))
+    unreachable))
+"#;
 
-/// Its bytes.
-pub(super) fn module() -> Vec<u8> {
-    let (mut types, mut imports, mut functions) =
-        (TypeSection::new(), ImportSection::new(), FunctionSection::new());
-    let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
-    let i32s = |count: usize| vec![ValType::I32; count];
-    // By number: parameters and results.
-    for (parameters, results) in [(5, 1), (0, 0), (1, 1), (2, 0), (2, 1), (3, 1)] {
-        types.ty().function(i32s(parameters), i32s(results));
-    }
-    imports.import("env", "proxy_get_shared_data", EntityType::Function(0));
-    imports.import("env", "proxy_set_shared_data", EntityType::Function(0));
-    let key = i32::try_from(KEY.len()).unwrap_or_default();
-    let bodies: [(&str, u32, &[i32], Option<u32>); 6] = [
-        ("proxy_abi_version_0_2_1", 1, &[], None),
-        ("proxy_on_memory_allocate", 2, &[4096], None),
-        ("proxy_on_context_create", 3, &[], None),
-        ("proxy_on_vm_start", 4, &[1], None),
-        // The status is 1 (yes) while the key is not found, and 0 (no) from then on.
-        ("proxy_on_configure", 4, &[0, key, 16, 20, 24], Some(0)),
-        ("proxy_on_request_headers", 5, &[0, key, 0, key, 0], Some(1)),
-    ];
-    for (number, (name, kind, constants, call)) in (2..).zip(bodies) {
-        functions.function(kind);
-        exports.export(name, ExportKind::Func, number);
-        let mut body = Function::new([]);
-        let mut instructions = body.instructions();
-        for constant in constants {
-            instructions.i32_const(*constant);
-        }
-        if let Some(import) = call {
-            instructions.call(import);
-        }
-        if call == Some(1) {
-            instructions.drop().unreachable();
-        }
-        instructions.end();
-        code.function(&body);
-    }
-    let (mut memories, mut data) = (MemorySection::new(), DataSection::new());
-    memories.memory(MemoryType {
-        minimum: 2,
-        maximum: None,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
-    exports.export("memory", ExportKind::Memory, 0);
-    data.active(0, &ConstExpr::i32_const(0), KEY.iter().copied());
-    let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories);
-    module.section(&exports).section(&code).section(&data);
-    module.finish()
+/// Says which version it is, as meshwhy does, and traps at its first request.
+const SILENT: &str = r#"
+(module
+  (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "version=.=0.0.0;.;meshwhy_build_info")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (drop (call $define (i32.const 1) (i32.const 0) (i32.const 36) (i32.const 512)))
+    (drop (call $record (i32.load (i32.const 512)) (i64.const 1)))
+    (i32.const 1))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable))
+"#;
+
+/// A VM that Envoy tries to start again, in vain (`FAIL_RELOAD`).
+pub(super) fn not_again() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(NOT_AGAIN)?)
+}
+
+/// A VM that does nothing any more, as with `FAIL_OPEN`; its gauge stays.
+pub(super) fn silent() -> Result<Vec<u8>> {
+    Ok(wat::parse_str(SILENT)?)
 }

@@ -31,8 +31,8 @@ pub const DOCS_URL: &str = "https://docs.example.com/meshwhy";
 /// HTTP to it on a TCP proxy's chain is a soft cause.
 const SERVICE: &str = "outbound|9000||web.shop.svc.cluster.local";
 
-/// Three proxies (`shop/cart`, `shop/legacy` without meshwhy, `search/search` with room for one series), their
-/// clients, and Prometheus.
+/// Four proxies (`shop/cart`, `shop/legacy` without meshwhy, `search/search` with room for one series, `billing/broken` whose VM
+/// fails), their clients, and Prometheus.
 pub struct Stage {
     /// Prometheus.
     pub prometheus: Prometheus,
@@ -64,15 +64,16 @@ impl Stage {
         put(folder.path(), "lds.json", &json!({ "resources": [] }))?;
         put(folder.path(), "cds.json", &clusters(&places, &["cart", "payment"])?)?;
         let module = tools::module()?.display().to_string();
-        let trapping = folder.path().join("trapping.wasm");
-        fs::write(&trapping, failing::module())?;
+        let not_again = put_module(folder.path(), "not-again.wasm", &failing::not_again()?)?;
+        let silent = put_module(folder.path(), "silent.wasm", &failing::silent()?)?;
         let start = |proxy: Proxy| {
             let bootstrap = places.fill(&proxy.bootstrap(&module).to_string());
             Envoy::start(&serde_json::from_str(&bootstrap)?)
         };
         let proxies = vec![
             ("shop", "cart", start(cart())?),
-            ("shop", "legacy", start(legacy(&trapping.display().to_string()))?),
+            ("shop", "legacy", start(legacy(&not_again))?),
+            ("billing", "broken", start(broken(&silent))?),
             ("search", "search", start(search())?),
         ];
         let clients = Clients::start(&proxies)?;
@@ -135,20 +136,34 @@ fn cart() -> Proxy {
         .roles(Roles { http: role("http"), connection: role("connection"), ..Roles::all() })
 }
 
-/// Without meshwhy: what stands in its place fails at the first request. It has Istio's name for the filter.
+/// Without meshwhy: what stands in its place fails at the first request, and Envoy tries to start it again.
 fn legacy(module: &str) -> Proxy {
+    let backoff = json!({ "base_interval": "0.1s", "max_interval": "0.2s" });
+    let policy = json!({ "failure_policy": "FAIL_RELOAD", "reload_config": { "backoff": backoff } });
+    instead(module, &policy, direct("/", 200, "ok"))
+}
+
+/// What stands in meshwhy's place fails at the first request and is left so, as the manifests have it; all requests end with errors.
+fn broken(module: &str) -> Proxy {
+    instead(module, &json!({ "failure_policy": "FAIL_OPEN" }), direct("/", 503, "down"))
+}
+
+/// Another module, by Istio's name for the filter.
+fn instead(module: &str, policy: &Value, answer: Value) -> Proxy {
     let name = "istio-system.meshwhy-http";
+    let vm = json!({ "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } });
     let filter = json!({ "name": name, "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-        "config": {
-            "name": name,
-            "failure_policy": "FAIL_RELOAD",
-            "reload_config": { "backoff": { "base_interval": "0.1s", "max_interval": "0.2s" } },
-            "vm_config": { "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } },
-        },
+        "config": with(json!({ "name": name, "vm_config": vm }), policy.clone()),
     } });
-    let hosts = all_by(direct("/", 200, "ok"));
+    let hosts = all_by(answer);
     Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], []).roles(Roles::none())
+}
+
+fn put_module(folder: &Path, name: &str, bytes: &[u8]) -> Result<String> {
+    let file = folder.join(name);
+    fs::write(&file, bytes)?;
+    Ok(file.display().to_string())
 }
 
 /// More resources than it may tell apart.
@@ -217,6 +232,7 @@ impl Clients {
             envoy.port(listener)
         };
         let (cart, tcp, search) = (port("cart", "http")?, port("cart", "tcp")?, port("search", "http")?);
+        let broken = port("broken", "http")?;
         let get = |host: &str, path: &str| {
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()
         };
@@ -232,6 +248,7 @@ impl Clients {
             (12, 5, tcp, get("cart.shop", "/")),
             (8, 6, search, get("search", "/a")),
             (10, 7, search, get("search", "/b")),
+            (2, 1, broken, get("billing", "/")),
         ];
         let step = Duration::from_millis(25);
         let thread = std::thread::spawn(move || {

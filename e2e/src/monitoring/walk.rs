@@ -20,6 +20,7 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("MeshwhyCauseAboveRate", "shop", "tls_on_plaintext_port"),
     ("MeshwhyCauseAboveRate", "shop", "upstream_refused"),
     ("MeshwhySeriesDropped", "search", "search"),
+    ("MeshwhySilent", "billing", "broken"),
 ];
 const AFTER: &[(&str, &str, &str)] = &[
     ("MeshwhyCauseAboveRate", "shop", "cluster_missing"),
@@ -59,7 +60,7 @@ pub fn walk() -> Result<()> {
     dashboard::fills(&stage.prometheus, stage.clock, stage.range())?;
     stage.quiet();
     agrees_with_envoy(&stage)?;
-    let mut with_meshwhy = stage.proxies.iter_mut().filter(|(_, pod, _)| *pod != "legacy");
+    let mut with_meshwhy = stage.proxies.iter_mut().filter(|(_, pod, _)| !["legacy", "broken"].contains(pod));
     with_meshwhy.try_for_each(|(.., envoy)| envoy.check_health())
 }
 
@@ -128,7 +129,7 @@ fn agrees_with_envoy(stage: &Stage) -> Result<()> {
     };
     let counted = value("sum by (pod) (meshwhy_failures_total)")?;
     let errors = value(
-        r#"sum by (pod) (envoy_http_downstream_rq_xx{envoy_response_code_class=~"4|5", envoy_http_conn_manager_prefix="http", pod!="legacy"})"#,
+        r#"sum by (pod) (envoy_http_downstream_rq_xx{envoy_response_code_class=~"4|5", envoy_http_conn_manager_prefix="http", pod!~"legacy|broken"})"#,
     )?;
     ensure!(counted == errors && counted.len() == 2, "meshwhy: {counted:?}, Envoy: {errors:?}");
     let dropped = value("sum by (pod) (meshwhy_series_dropped_total)")?;
