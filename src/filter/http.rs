@@ -150,6 +150,7 @@ impl HttpStream {
         let flags = collect::flags(host).unwrap_or_default();
         let mut evidence = collect::http(host, flags, Some(code), details, self.answer.clone());
         evidence.direction = plugin.direction(host);
+        evidence.past = plugin.history.before(&evidence);
         if let Some(verdict) = diagnose(&evidence) {
             // The header is a courtesy: where the host refuses it, the log still tells.
             let _ = host.set_header(HeaderMap::Response, &name, verdict.cause.id());

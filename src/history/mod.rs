@@ -64,23 +64,24 @@ impl History {
         past
     }
 
-    /// A stream that failed: what earlier ones say about it.
+    /// A stream that failed: remembers it, and tells what earlier ones say about it.
     pub fn failure(&mut self, e: &Evidence) -> Past {
+        let past = self.before(e);
+        if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
+            self.failed.remember(hash_of(&[cluster.as_str()]));
+        }
+        past
+    }
+
+    /// What earlier streams say about one that fails.
+    pub fn before(&self, e: &Evidence) -> Past {
         let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
         let took_mtls = known.is_some_and(|known| self.mutual.knows(known));
         let took_plaintext = known.is_some_and(|known| self.plain.knows(known));
-        Past { took_mtls, took_plaintext, endpoint_failed: Some(self.failed_before(e)), ..Past::default() }
-    }
-
-    /// Whether an endpoint of the cluster has failed before; remembers it, if one did now.
-    fn failed_before(&mut self, e: &Evidence) -> bool {
-        let Some(cluster) = &e.upstream.cluster else { return false };
-        let cluster = hash_of(&[cluster.as_str()]);
-        let known = self.failed.knows(cluster);
-        if e.upstream.address.is_some() {
-            self.failed.remember(cluster);
-        }
-        known
+        let cluster = e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str()]));
+        // Whether an endpoint of the cluster has failed before.
+        let endpoint_failed = cluster.is_some_and(|cluster| self.failed.knows(cluster));
+        Past { took_mtls, took_plaintext, endpoint_failed: Some(endpoint_failed), ..Past::default() }
     }
 
     /// Whether its endpoint took Istio's mutual TLS or plaintext.

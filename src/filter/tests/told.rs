@@ -1,6 +1,7 @@
 //! What is told of a failure, and where.
 
 use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused};
+use crate::evidence::Flags;
 use crate::filter::Plugin;
 use crate::host::memory::MemoryHost;
 use crate::host::{Buffer, HeaderMap, Level};
@@ -61,6 +62,19 @@ fn direction_comes_from_the_node_first() {
         "gateway"
     );
     assert_eq!(direction(missing_cluster()), "gateway");
+}
+
+#[test]
+fn the_header_knows_of_earlier_requests_what_the_log_knows() {
+    let mut plugin = plugin(r#"{"response_header":"x-meshwhy-cause"}"#);
+    http(&refused(), &mut plugin, &mut Series::default());
+    let nobody_left = answered(503, Flags::NO_HEALTHY_UPSTREAM.0)
+        .with_property("response.code_details", "no_healthy_upstream")
+        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local");
+    http(&nobody_left, &mut plugin, &mut Series::default());
+    assert_eq!(nobody_left.state("meshwhy.cause").unwrap(), "no_healthy_endpoints");
+    let told = nobody_left.header_text(HeaderMap::Response, "x-meshwhy-cause");
+    assert_eq!(told.as_deref(), Some("no_healthy_endpoints"));
 }
 
 #[test]
