@@ -21,19 +21,19 @@ const NOT_AGAIN: &str = r#"
     unreachable))
 "#;
 
-/// Says which version it is, as meshwhy does, and traps at its first request.
+/// Says which version it is, as meshwhy does (`NAME` of `LENGTH`), and traps at its first request.
 const SILENT: &str = r#"
 (module
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))
   (memory (export "memory") 2)
-  (data (i32.const 0) "version=.=0.0.0;.;meshwhy_build_info")
+  (data (i32.const 0) "NAME")
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
   (func (export "proxy_on_context_create") (param i32 i32))
   (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
-    (drop (call $define (i32.const 1) (i32.const 0) (i32.const 36) (i32.const 512)))
+    (drop (call $define (i32.const 1) (i32.const 0) (i32.const LENGTH) (i32.const 512)))
     (drop (call $record (i32.load (i32.const 512)) (i64.const 1)))
     (i32.const 1))
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable))
@@ -46,5 +46,6 @@ pub(super) fn not_again() -> Result<Vec<u8>> {
 
 /// A VM that does nothing any more, as with `FAIL_OPEN`; its gauge stays.
 pub(super) fn silent() -> Result<Vec<u8>> {
-    Ok(wat::parse_str(SILENT)?)
+    let name = meshwhy::report::build_info_name();
+    Ok(wat::parse_str(SILENT.replace("NAME", name).replace("LENGTH", &name.len().to_string()))?)
 }
