@@ -23,6 +23,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .gets(200)
             .logs(Log::Http, FINE)
             .envoy_says(says, times)
+            .times(3)
     };
     let wrong = |name, config: Value, says| {
         works(name, "a configuration that is refused", closed(Some(config.clone()), None, None), says, 3)
