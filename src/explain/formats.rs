@@ -2,8 +2,16 @@
 
 use super::Format;
 
-/// The newest first: a line that fits one of them fits no other, for they differ in the number of columns behind the flags.
+/// The most usual first, for one that doesn't fit costs the most: a line that fits one of them fits no other, for they differ in the number
+/// of columns behind the flags.
 const TEXTS: &[&str] = &[
+    // Istio 1.9 and later (`EnvoyTextLogFormat`).
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
+     %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
+     %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
+     \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
+     %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
+     %ROUTE_NAME%",
     // `meshwhy-text` of `envoyfilter/mesh-config.yaml`.
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
@@ -13,13 +21,6 @@ const TEXTS: &[&str] = &[
      %ROUTE_NAME% %FILTER_STATE(wasm.meshwhy.cause:PLAIN)% %FILTER_STATE(wasm.meshwhy.confidence:PLAIN)% \
      %FILTER_STATE(wasm.meshwhy.side:PLAIN)% %FILTER_STATE(wasm.meshwhy.resource:PLAIN)% \
      \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\"",
-    // Istio 1.9 and later (`EnvoyTextLogFormat`).
-    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
-     %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
-     %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
-     \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
-     %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
-     %ROUTE_NAME%",
     // Istio 1.4 to 1.8.
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      \"%DYNAMIC_METADATA(istio.mixer:status)%\" \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
@@ -51,4 +52,14 @@ const TEXTS: &[&str] = &[
 /// The text formats that are recognised by themselves.
 pub(super) fn known() -> Vec<Format> {
     TEXTS.iter().filter_map(|text| Format::parse(text).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    /// It was second for a while, behind one that fails late: nine times as slow.
+    #[test]
+    fn istios_default_is_tried_first() {
+        let line = r#"[2026-11-20T10:00:01.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 91 2 1 "-" "curl" "1" "a" "10.0.0.7:80" a 10.0.0.9:4 10.96.1.1:80 10.0.0.2:5 - default"#;
+        assert!(super::known().first().is_some_and(|format| format.read(line).is_some()));
+    }
 }
