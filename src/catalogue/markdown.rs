@@ -6,7 +6,7 @@ use super::manual::{self, PageSection};
 use super::{Cause, Group, Side, Softness};
 
 const INTRO: &str = "\
-<!-- Generated from src/catalogue. Change it there, then: MESHWHY_BLESS=1 cargo test --lib catalogue -->
+<!-- Generated from src/catalogue. Change it there, then: make docs -->
 
 # Causes
 
