@@ -194,10 +194,9 @@ printf 'GET https://HOST/ HTTP/1.1\r\nHost: HOST\r\n\r\n' | nc HOST 80 | head -1
 pub(super) static INVALID_HTTP_REQUEST: Entry = Entry {
     title: "The request breaks HTTP",
     happened: "It is HTTP, but Envoy refuses it: no Host header, headers too large or too many, a \
-        bad Transfer-Encoding, both Content-Length and chunked, an invalid header name or value, \
-        an upgrade that the route doesn't allow. Envoy is stricter than many servers, so a client \
+        bad Transfer-Encoding, both Content-Length and chunked, an invalid header name or value. Envoy is stricter than many servers, so a client \
         may work without a sidecar.",
-    looks_like: "`400`, `431`, `501` or `403` with `DPE`, `IH` or `-`. The details name it: \
+    looks_like: "`400`, `431` or `501` with `DPE`, `IH` or `-`. The details name it: \
         `http1.headers_too_large`, `http1.invalid_characters`, `http1.invalid_transfer_encoding`, \
         `missing_host_header`, `http2.violation.of.messaging.rule`, ...",
     confirm: r#"kubectl logs POD -n NAMESPACE -c istio-proxy | grep ' DPE \|missing_host_header'
