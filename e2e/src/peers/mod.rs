@@ -33,6 +33,8 @@ pub enum Server {
     Apache(&'static str),
     /// Any program: its name, its Debian package, its arguments (with `{port}` and `{pki}`).
     Program(&'static str, &'static str, &'static [&'static str]),
+    /// OpenSSL's `s_server` with the server's certificate, and these arguments more.
+    Openssl(&'static [&'static str]),
     /// A second Envoy with this bootstrap; its only listener is where it serves.
     Envoy(Value),
     /// A hand-made server.
@@ -48,6 +50,9 @@ pub enum Server {
     /// A port at which something else will listen.
     Spare,
 }
+
+const OPENSSL: &[&str] =
+    &["s_server", "-accept", "127.0.0.1:{port}", "-cert", "{pki}/server.pem", "-key", "{pki}/server.key"];
 
 /// A server that runs.
 #[derive(Debug)]
@@ -84,6 +89,7 @@ impl Server {
             Self::Caddy(..) => Some(("caddy", "caddy")),
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
+            Self::Openssl(_) => Some(("openssl", "openssl")),
             Self::RateLimit(_) => Some(("redis-server", "redis-server")),
             Self::Envoy(_)
             | Self::Made(_)
@@ -137,6 +143,10 @@ impl Server {
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
             Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),
+            Self::Openssl(more) => {
+                let arguments = [OPENSSL, more].concat();
+                real::program(folder, pki, "openssl", "openssl", &arguments).map(|(port, p)| run(port, p))
+            }
             Self::Program(name, package, arguments) => {
                 real::program(folder, pki, name, package, arguments).map(|(port, p)| run(port, p))
             }

@@ -9,25 +9,8 @@ use crate::scenario::{Log, Scenario};
 use crate::scenarios::common::{ASK, http};
 
 /// OpenSSL that ends the handshake when it does not trust the client's certificate.
-const OPENSSL_STRICT: Server = Server::Program(
-    "openssl",
-    "openssl",
-    &[
-        "s_server",
-        "-accept",
-        "127.0.0.1:{port}",
-        "-cert",
-        "{pki}/server.pem",
-        "-key",
-        "{pki}/server.key",
-        "-CAfile",
-        "{pki}/ca.pem",
-        "-Verify",
-        "1",
-        "-verify_return_error",
-        "-www",
-    ],
-);
+const OPENSSL_STRICT: Server =
+    Server::Openssl(&["-CAfile", "{pki}/ca.pem", "-Verify", "1", "-verify_return_error", "-www"]);
 
 const CADDY_MUTUAL: Server = Server::Caddy(
     "https://:{port}",

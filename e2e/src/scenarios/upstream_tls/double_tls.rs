@@ -87,20 +87,7 @@ fn to_other_servers() -> Vec<Scenario> {
         asks(
             "upstream_tls/double_tls_openssl",
             "double TLS to a server that says nothing to the inner ClientHello",
-            Server::Program(
-                "openssl",
-                "openssl",
-                &[
-                    "s_server",
-                    "-accept",
-                    "127.0.0.1:{port}",
-                    "-cert",
-                    "{pki}/server.pem",
-                    "-key",
-                    "{pki}/server.key",
-                    "-quiet",
-                ],
-            ),
+            Server::Openssl(&["-quiet"]),
         )
         .curl(ASK_BRIEFLY)
         .names("double_tls", "likely")

@@ -130,7 +130,7 @@ fn nothing_in_common() -> Vec<Scenario> {
         .names("upstream_tls_failed", "certain")
         .because(&["HANDSHAKE_FAILURE_ON_CLIENT_HELLO"]),
         Scenario::new("upstream_tls/only_tls11", "the upstream is too old: TLS 1.1 at most", http(tls(json!({}))))
-            .server("backend", Server::Program("openssl", "openssl", &["s_server", "-accept", "127.0.0.1:{port}", "-cert", "{pki}/server.pem", "-key", "{pki}/server.key", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-www"]))
+            .server("backend", Server::Openssl(&["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-www"]))
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])

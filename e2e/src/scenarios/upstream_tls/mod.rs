@@ -22,26 +22,8 @@ use crate::scenarios::common::backend;
 const CADDY: Server = Server::Caddy("https://:{port}", "tls {pki}/server.pem {pki}/server.key\nrespond ok");
 
 /// Like a sidecar under STRICT: mutual TLS or nothing, not even an error page.
-const MUTUAL_ONLY: Server = Server::Program(
-    "openssl",
-    "openssl",
-    &[
-        "s_server",
-        "-accept",
-        "127.0.0.1:{port}",
-        "-cert",
-        "{pki}/server.pem",
-        "-key",
-        "{pki}/server.key",
-        "-CAfile",
-        "{pki}/ca.pem",
-        "-Verify",
-        "1",
-        "-www",
-        "-naccept",
-        "100",
-    ],
-);
+const MUTUAL_ONLY: Server =
+    Server::Openssl(&["-CAfile", "{pki}/ca.pem", "-Verify", "1", "-www", "-naccept", "100"]);
 
 fn tls(context: Value) -> Value {
     with(backend(), originate_tls(context))
