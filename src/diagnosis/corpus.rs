@@ -96,17 +96,22 @@ fn evidence(entry: &Value) -> Evidence {
     e
 }
 
+/// Causes that are right as well.
+pub(crate) fn general(entry: &Value) -> Vec<Cause> {
+    let ids = entry["general"].as_array().into_iter().flatten();
+    ids.map(|id| id.as_str().and_then(Cause::from_id).unwrap()).collect()
+}
+
 fn score(entry: &Value, verdict: Option<&Verdict>) -> Score {
     let expected = entry["cause"].as_str().unwrap();
     if expected == "open" {
         return Score::Open;
     }
     assert!(Cause::from_id(expected).is_some(), "no such cause: {expected}");
-    let general = entry["general"].as_array().map(Vec::as_slice).unwrap_or_default();
     match verdict.map(|v| v.cause) {
         None | Some(Cause::Unclassified) => Score::Silent,
         Some(cause) if cause.id() == expected => Score::Right,
-        Some(cause) if general.iter().any(|id| id == cause.id()) => Score::General,
+        Some(cause) if general(entry).contains(&cause) => Score::General,
         Some(_) => Score::Wrong,
     }
 }

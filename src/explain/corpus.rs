@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Finding, Reader, Reading, is_broader};
 use crate::catalogue::Cause;
-use crate::diagnosis::corpus::entries;
+use crate::diagnosis::corpus::{entries, general};
 
 /// What is known of a thread's end, against what the tool says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,13 +74,7 @@ fn what_was_reported_is_named_or_left_open() {
             Reading::Fine(_) => None,
             other => panic!("{line}: {other:?}"),
         };
-        let general: Vec<Cause> = entry["general"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|id| Cause::from_id(id.as_str()?))
-            .collect();
-        let score = score(finding.as_ref(), expected, &general);
+        let score = score(finding.as_ref(), expected, &general(&entry));
         let said: Vec<&str> = finding.iter().flat_map(Finding::causes).map(|cause| cause.id()).collect();
         let sure = finding.as_ref().map_or("", |finding| finding.confidence.id());
         println!(
