@@ -1,6 +1,6 @@
 //! The least that a module can do, by hand: what Envoy itself takes for a stream with a wasm filter, whoever writes it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -16,7 +16,7 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Writes them into the folder; their names and files.
-pub(super) fn modules(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+pub(super) fn modules(folder: &Path) -> Result<Vec<(String, String)>> {
     let write = |(index, (name, exports)): (usize, &(&'static str, &str))| {
         let module = wat::parse_str(format!(
             r#"(module
@@ -31,7 +31,7 @@ pub(super) fn modules(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
         .context(*name)?;
         let file = folder.join(format!("floor-{index}.wasm"));
         std::fs::write(&file, module)?;
-        Ok((*name, file))
+        Ok(((*name).to_owned(), file.display().to_string()))
     };
     MODULES.iter().enumerate().map(write).collect()
 }

@@ -82,11 +82,8 @@ pub(super) fn all(folder: &Path, backend: &Running, against: &[PathBuf]) -> Resu
     let connection = Roles { http: None, access_log: None, ..Roles::all() };
     let connection_and_http = Roles { access_log: None, ..Roles::all() };
     let (ours, plain) = (tools::module()?.display().to_string(), Roles::none);
-    let floor = floor::modules(folder)?;
-    let floor = floor.iter().map(|(name, path)| ((*name).to_owned(), path.as_path()));
-    let others = against.iter().map(|path| (path.display().to_string(), path.as_path()));
-    let others: Vec<(String, String)> =
-        floor.chain(others).map(|(name, path)| (name, path.display().to_string())).collect();
+    let mut others = floor::modules(folder)?;
+    others.extend(against.iter().map(|path| path.display().to_string()).map(|path| (path.clone(), path)));
     let mut list = vec![
         ("no filter", plain(), &ours, &none),
         ("no-op SDK filter", Roles::http_only(), &noop, &none),
