@@ -3,6 +3,7 @@
 // Instead of `serde_json`, which made up a quarter of the module; the tests hold it to the same judgement.
 
 use crate::concat::concat;
+use crate::number;
 use crate::prelude::*;
 
 use core::fmt;
@@ -25,8 +26,8 @@ pub(super) enum Value {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
     problem: &'static str,
-    line: usize,
-    column: usize,
+    line: u64,
+    column: u64,
 }
 
 /// How deep lists and objects may nest.
@@ -327,13 +328,13 @@ impl Decimal {
 
 impl SyntaxError {
     pub(super) fn text(&self) -> String {
-        let (line, column) = (self.line.to_string(), self.column.to_string());
+        let (line, column) = (number::shown(self.line), number::shown(self.column));
         concat(&[self.problem, " at line ", &line, " column ", &column])
     }
 
     fn at(bytes: &[u8], at: usize, problem: &'static str) -> Self {
         let before = bytes.get(..at).unwrap_or(bytes);
-        let (mut line, mut column) = (1_usize, 1_usize);
+        let (mut line, mut column) = (1_u64, 1_u64);
         for byte in before {
             column = column.saturating_add(1);
             if *byte == b'\n' {

@@ -5,6 +5,7 @@ mod json;
 mod tests;
 
 use crate::concat::concat;
+use crate::number;
 use crate::prelude::*;
 
 use core::fmt;
@@ -249,8 +250,8 @@ fn described(value: &Value) -> String {
         Value::Null => "null".into(),
         Value::Bool(true) => "true".into(),
         Value::Bool(false) => "false".into(),
-        Value::Whole(n) => n.to_string(),
-        Value::Negative(n) => concat(&["-", &n.unsigned_abs().to_string()]),
+        Value::Whole(n) => number::shown(*n),
+        Value::Negative(n) => concat(&["-", &number::shown(n.unsigned_abs())]),
         Value::Float(float) => if is_whole(*float) { "a number" } else { "a fraction" }.into(),
         Value::Text(text) => concat(&["'", &crate::report::clean(text, 64), "'"]),
         Value::List => "a list".into(),

@@ -4,35 +4,44 @@ use crate::prelude::*;
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterName(String);
+pub struct ClusterName {
+    name: String,
+    /// Where the three bars of Istio's form are: found once, for every rule asks for the parts.
+    bars: Option<[usize; 3]>,
+}
 
 impl ClusterName {
     /// Takes the name; an empty one is none.
     pub fn new(name: &str) -> Option<Self> {
-        (!name.is_empty()).then(|| Self(name.to_owned()))
+        (!name.is_empty()).then(|| Self { bars: bars(name), name: name.to_owned() })
     }
 
     /// The whole name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 
     /// Istio's cluster for hosts outside the registry that may not be reached.
     pub fn is_black_hole(&self) -> bool {
-        self.0 == "BlackHoleCluster"
+        self.name == "BlackHoleCluster"
     }
 
     /// Istio's clusters for traffic that no service or route claims.
     pub fn is_passthrough(&self) -> bool {
         // Older versions have one for each address family: `InboundPassthroughClusterIpv4`.
-        matches!(self.0.as_str(), "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
-            || self.0.starts_with("InboundPassthroughCluster")
+        matches!(self.name.as_str(), "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
+            || self.name.starts_with("InboundPassthroughCluster")
     }
 
     /// Whether it is a service's cluster, by Istio's name.
     pub fn is_service(&self) -> bool {
         let service = self.part(0) == Some("outbound") && self.host().is_some();
         service || (self.part(0) == Some("inbound") && self.port().is_some())
+    }
+
+    /// Whether istiod made it: for a service, or for what no service claims.
+    pub fn is_istios(&self) -> bool {
+        self.bars.is_some() || self.is_passthrough() || self.is_black_hole()
     }
 
     /// The service's host in one of Istio's names.
@@ -51,9 +60,20 @@ impl ClusterName {
     }
 
     fn part(&self, index: usize) -> Option<&str> {
-        let parts: Vec<&str> = self.0.split('|').collect();
-        (parts.len() == 4).then(|| parts.get(index).copied()).flatten().filter(|p| !p.is_empty())
+        let bars = self.bars?;
+        let begins = match index.checked_sub(1) {
+            Some(before) => bars.get(before)?.checked_add(1)?,
+            None => 0,
+        };
+        let ends = bars.get(index).copied().unwrap_or(self.name.len());
+        self.name.get(begins..ends).filter(|part| !part.is_empty())
     }
+}
+
+fn bars(name: &str) -> Option<[usize; 3]> {
+    let mut found = name.bytes().enumerate().filter(|(_, byte)| *byte == b'|').map(|(at, _)| at);
+    let bars = [found.next()?, found.next()?, found.next()?];
+    found.next().is_none().then_some(bars)
 }
 
 #[cfg(test)]
@@ -72,5 +92,7 @@ mod tests {
         assert!(ClusterName::new("InboundPassthroughClusterIpv4").unwrap().is_passthrough());
         assert_eq!(ClusterName::new("backend").unwrap().host(), None);
         assert_eq!(ClusterName::new(""), None);
+        let longer = ClusterName::new("outbound|80|v1|a|b").unwrap();
+        assert!(!longer.is_service() && longer.subset().is_none());
     }
 }

@@ -1,37 +1,47 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
+use crate::find::{before, cut};
 use crate::prelude::*;
 
 use super::TransportFailure;
 
-/// `%RESPONSE_CODE_DETAILS%`, verbatim.
+/// Envoy joins the transport's reason with `|` (1.40) or `,` (older).
+const JOINTS: &[u8] = b"|,";
+
+/// `%RESPONSE_CODE_DETAILS%`, verbatim. Every rule asks for the name, so its end is found once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Details(String);
+pub struct Details {
+    text: String,
+    name_ends: usize,
+}
 
 impl Details {
     /// Takes the text as Envoy gave it; `-` is no details.
     pub fn new(text: &str) -> Self {
-        Self(if text == "-" { String::new() } else { text.to_owned() })
+        if text == "-" {
+            return Self::default();
+        }
+        Self { name_ends: before(text, b"{[(").len(), text: text.to_owned() }
     }
 
     /// Verbatim.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether Envoy gave none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// The stable part: up to the first bracket of any kind.
     pub fn name(&self) -> &str {
-        self.0.split(['{', '[', '(']).next().unwrap_or_default()
+        self.text.get(..self.name_ends).unwrap_or_default()
     }
 
     /// What stands in the outermost brackets.
     pub fn inner(&self) -> Option<&str> {
-        let (_, rest) = self.0.split_once(['{', '[', '('])?;
+        let rest = self.text.get(self.name_ends.checked_add(1)?..)?;
         Some(rest.strip_suffix(['}', ']', ')']).unwrap_or(rest))
     }
 
@@ -46,14 +56,13 @@ impl Details {
         if !resets.contains(&self.name()) {
             return None;
         }
-        // Envoy joins the transport's reason with `|` (1.40) or `,` (older).
-        self.inner()?.split(['|', ',']).next()
+        Some(before(self.inner()?, JOINTS))
     }
 
     /// The transport's reason behind an upstream reset's.
     pub fn transport_failure(&self) -> Option<TransportFailure> {
         self.reset_reason()?;
-        let (_, reason) = self.inner()?.split_once(['|', ','])?;
+        let (_, reason) = cut(self.inner()?, JOINTS)?;
         TransportFailure::new(reason)
     }
 }

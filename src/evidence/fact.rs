@@ -162,18 +162,18 @@ impl Fact {
             Self::Sni => sni(e),
             Self::TlsVersion => text(&down.tls_version),
             Self::Protocol => text(&down.protocol),
-            Self::Grpc => down.grpc.map(|b| b.to_string()),
+            Self::Grpc => down.grpc.map(shown),
             Self::DownstreamFailure => down.transport_failure.as_ref().map(words),
-            Self::SniIsAuthority => down.sni_is_authority.map(|b| b.to_string()),
-            Self::CertificateCovers => down.certificate_covers_authority.map(|b| b.to_string()),
+            Self::SniIsAuthority => down.sni_is_authority.map(shown),
+            Self::CertificateCovers => down.certificate_covers_authority.map(shown),
             Self::VirtualHost => text(&e.route.virtual_host),
             Self::Route => text(&e.route.name),
             Self::Cluster => up.cluster.as_ref().map(|c| c.as_str().to_owned()),
             Self::Endpoints => up.endpoints.map(number::shown),
             Self::Endpoint => text(&up.address),
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
-            Self::EndpointFailed => e.past.endpoint_failed.map(|b| b.to_string()),
-            Self::EndpointMtls => up.takes_istio_mtls.map(|b| b.to_string()),
+            Self::EndpointFailed => e.past.endpoint_failed.map(shown),
+            Self::EndpointMtls => up.takes_istio_mtls.map(shown),
             Self::UpstreamTls => text(&up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),
             Self::ConnectError => {
@@ -197,9 +197,13 @@ impl Fact {
             Self::Split => text(&e.past.split),
             Self::FailedFor => e.past.failed_for.map(number::shown),
             Self::Mixer => e.mixer.map(|status| status.id().to_owned()),
-            Self::Unframed => e.answer.unframed.map(|b| b.to_string()),
+            Self::Unframed => e.answer.unframed.map(shown),
         }
     }
+}
+
+fn shown(is: bool) -> String {
+    if is { "true" } else { "false" }.to_owned()
 }
 
 fn version(first: Option<&FirstBytes>) -> Option<String> {

@@ -23,8 +23,8 @@ impl MixerStatus {
 
     /// Takes the status, behind which a message may stand; `OK` and all others are none of these.
     pub fn new(text: &str) -> Option<Self> {
-        let end = text.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(text.len());
-        let word = text.get(..end)?;
+        let is_word = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        let word = text.get(..text.bytes().take_while(|byte| is_word(*byte)).count())?;
         Self::ALL.iter().copied().find(|status| status.id() == word)
     }
 

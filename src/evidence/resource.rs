@@ -1,6 +1,7 @@
 //! The Istio resource behind a route or a cluster.
 
 use crate::concat::concat;
+use crate::find::parts;
 use crate::prelude::*;
 
 use core::fmt;
@@ -21,7 +22,7 @@ impl Resource {
     /// Parses what istiod puts in the metadata (`AddConfigInfoMetadata`); anything else is none.
     pub fn from_config_path(path: &str) -> Option<Self> {
         let rest = path.strip_prefix("/apis/")?;
-        let mut parts = rest.split('/');
+        let mut parts = parts(rest, b'/');
         let (_group, _version) = (parts.next()?, parts.next()?);
         if parts.next()? != "namespaces" {
             return None;
@@ -62,7 +63,7 @@ impl fmt::Display for Resource {
 
 /// `virtual-service` → `VirtualService`; the Gateway API's kinds shout their protocol.
 fn camel_case(kebab: &str) -> String {
-    let words = kebab.split('-').map(|word| match word {
+    let words = parts(kebab, b'-').map(|word| match word {
         "http" | "https" | "tcp" | "tls" | "udp" | "grpc" => word.to_ascii_uppercase(),
         _ => {
             let mut letters = word.chars();

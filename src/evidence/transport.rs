@@ -1,7 +1,7 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
 use crate::concat::concat;
-use crate::find::{holds, split_once};
+use crate::find::{before, holds, split_once};
 use crate::prelude::*;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
@@ -80,7 +80,7 @@ impl TransportFailure {
             ["SSL routines:OPENSSL_internal:", "SSL_routines:OPENSSL_internal:", "OPENSSL_internal:"]
                 .iter()
                 .find_map(|before| split_once(&self.0, before))?;
-        let word = after.split([':', '|', '}', ' ']).next().unwrap_or_default();
+        let word = before(after, b":|} ");
         (!word.is_empty()).then_some(word)
     }
 
@@ -89,7 +89,7 @@ impl TransportFailure {
     /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
     pub fn connect_error(&self) -> Option<ConnectError> {
         let (_, error) = split_once(&self.0, "connect error: ")?;
-        let error = error.split('|').next().unwrap_or(error).trim_ascii();
+        let error = before(error, b"|").trim_ascii();
         Some(match error {
             "111" | "Connection refused" => ConnectError::Refused,
             "113"

@@ -9,6 +9,7 @@ use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
     MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
 };
+use crate::find::parts;
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
 use crate::number;
@@ -29,6 +30,9 @@ const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
 const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
 const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
+const VIRTUAL_HOST: &str = "xds\0virtual_host_name";
+const ROUTE_NAME: &str = "xds\0route_name";
+const ROUTE_RULE: &str = "xds\0route_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
 const TERMINATION: &str = "connection\0termination_details";
 
@@ -49,13 +53,15 @@ const LONGEST_ATTRIBUTE: usize = 4096;
 fn text(host: &impl Host, path: &str) -> Option<String> {
     let mut bytes = host.property(path).ok().flatten()?;
     bytes.truncate(LONGEST_ATTRIBUTE);
-    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    (!bytes.is_empty()).then(|| match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
 }
 
 /// An attribute that is a number: eight bytes, little endian.
 fn number(host: &impl Host, path: &str) -> Option<u64> {
-    let bytes = host.property(path).ok().flatten()?;
-    bytes.as_slice().try_into().ok().map(u64::from_le_bytes)
+    host.property_of(path).ok().flatten().map(u64::from_le_bytes)
 }
 
 fn resource(host: &impl Host, path: &str) -> Option<Resource> {
@@ -140,15 +146,15 @@ pub(super) fn http(
     e
 }
 
-/// What a stream that succeeded shows: only what is asked of such.
+/// What a stream that succeeded shows: only what is asked of such. How much of its route matters
+/// depends on whether it is told of, or `compared` with other requests.
 pub(super) fn success(
     host: &impl Host,
     direction: Direction,
-    flags: Flags,
-    code: Option<u16>,
+    cluster: Option<ClusterName>,
     answer: Answer,
+    compared: bool,
 ) -> Evidence {
-    let cluster = cluster(host);
     // A gateway that leads to a service as a whole.
     let whole = direction == Direction::Gateway
         && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
@@ -161,8 +167,6 @@ pub(super) fn success(
     Evidence {
         layer: Layer::Http,
         direction,
-        code,
-        flags,
         details: details(host),
         downstream: Downstream {
             protocol: if unframed { text(host, PROTOCOL) } else { None },
@@ -170,7 +174,7 @@ pub(super) fn success(
             tunnel: unframed.then(|| is_connect(host)),
             ..Downstream::default()
         },
-        route: route(host),
+        route: route_of_success(host, direction, compared),
         upstream: Upstream {
             tls_version,
             takes_istio_mtls,
@@ -188,10 +192,7 @@ pub(super) fn success(
 /// The endpoint's version, from `workload;namespace;name;version;cluster`.
 fn version(host: &impl Host) -> Option<String> {
     let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
-    let (_, rest) = workload.split_once(';')?;
-    let (_, rest) = rest.split_once(';')?;
-    let (_, rest) = rest.split_once(';')?;
-    let version = rest.split_once(';').map_or(rest, |(version, _)| version);
+    let version = parts(&workload, b';').nth(3)?;
     (!version.is_empty()).then(|| version.to_owned())
 }
 
@@ -203,10 +204,23 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
 
 fn route(host: &impl Host) -> Route {
     Route {
-        virtual_host: text(host, "xds\0virtual_host_name"),
-        name: text(host, "xds\0route_name"),
-        resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
+        virtual_host: text(host, VIRTUAL_HOST),
+        name: text(host, ROUTE_NAME),
+        resource: resource(host, ROUTE_RULE),
     }
+}
+
+/// Without a VirtualService, and with none elsewhere, the virtual host says nothing; an inbound route never does.
+fn route_of_success(host: &impl Host, direction: Direction, compared: bool) -> Route {
+    if compared {
+        return route(host);
+    }
+    if direction == Direction::Inbound {
+        return Route::default();
+    }
+    let resource = resource(host, ROUTE_RULE);
+    let virtual_host = if resource.is_some() { text(host, VIRTUAL_HOST) } else { None };
+    Route { virtual_host, name: text(host, ROUTE_NAME), resource }
 }
 
 /// How long the stream lived; the attribute is in nanoseconds.

@@ -3,20 +3,20 @@
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::{diagnose, is_server_error};
-use crate::evidence::{Answer, Flags, GrpcStatus, Page};
+use crate::evidence::{Answer, ClusterName, Flags, GrpcStatus, Page};
 use crate::find::holds;
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::prelude::*;
 use crate::report::Series;
 
-/// What is kept of one stream until its end: a few bytes.
+/// What is kept of one stream until its end: a few bytes, of which nearly all streams need no more than these.
 #[derive(Debug, Clone, Default)]
 pub struct HttpStream {
     code: Option<u16>,
     complete: bool,
     page_seen: bool,
     sampled: bool,
-    answer: Answer,
+    answer: Option<Box<Answer>>,
 }
 
 /// The most bytes of an error page that are read: the sentence stands near its beginning.
@@ -37,11 +37,11 @@ impl HttpStream {
         self.code = status(host);
         self.complete = end_of_stream;
         if self.sampled && !end_of_stream {
-            self.answer.unframed = Some(is_unframed(host));
+            self.note().unframed = Some(is_unframed(host));
         }
         if end_of_stream && self.code == Some(200) {
             // A gRPC error without a message, this proxy's own ones included. Other answers lack the header.
-            self.answer.grpc_status = grpc_status(host, HeaderMap::Response).filter(|status| !status.is_ok());
+            self.note_grpc_status(grpc_status(host, HeaderMap::Response));
         }
         self.is_error()
     }
@@ -50,7 +50,7 @@ impl HttpStream {
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
         if is_server_error(code) || self.is_grpc_server_error() {
-            self.answer.by_proxy = Some(bears_a_proxys_mark(host));
+            self.note().by_proxy = Some(bears_a_proxys_mark(host));
         }
         self.tell_client(host, plugin, code);
     }
@@ -62,7 +62,9 @@ impl HttpStream {
         if may_be_page && !self.page_seen {
             self.page_seen = true;
             let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
-            self.answer.page = Page::recognise(&body);
+            if let Some(page) = Page::recognise(&body) {
+                self.note().page = Some(page);
+            }
         }
     }
 
@@ -74,7 +76,9 @@ impl HttpStream {
         if self.ended_in_grpc_trailers(host) && !self.is_grpc_server_error() && !self.sampled {
             return;
         }
-        let flags = collect::flags(host).unwrap_or_default();
+        // What went well has none that matters.
+        let flags =
+            if self.went_well() { Flags::default() } else { collect::flags(host).unwrap_or_default() };
         if self.code.is_some() && !self.is_error() && !flags.any_failure() {
             return self.observe(host, plugin, series, flags);
         }
@@ -82,13 +86,13 @@ impl HttpStream {
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx = details.via_upstream()
             && self.code.is_some_and(|code| !is_server_error(code))
-            && self.answer.page.is_none()
+            && self.answer.as_ref().is_none_or(|answer| answer.page.is_none())
             && !self.is_grpc_server_error();
         if own_4xx && !flags.any_failure() {
             return self.observe(host, plugin, series, flags);
         }
         let code = collect::code(host);
-        let answer = core::mem::take(&mut self.answer);
+        let answer = self.answer.take().map_or_else(Answer::default, |answer| *answer);
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.failure(&evidence);
@@ -102,18 +106,33 @@ impl HttpStream {
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
     /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
     pub fn passed_whole(&self) -> bool {
-        !self.sampled && self.complete && self.code.is_some() && !self.is_error()
+        !self.sampled && self.went_well()
+    }
+
+    fn went_well(&self) -> bool {
+        self.complete && self.code.is_some() && !self.is_error()
     }
 
     fn observe(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series, flags: Flags) {
         if !self.sampled {
             return;
         }
-        let answer = core::mem::take(&mut self.answer);
+        let answer = self.answer.take().map_or_else(Answer::default, |answer| *answer);
+        let cluster = collect::cluster(host);
+        let awaited = plugin.history.recoveries().awaited();
+        let may_be_old = answer.unframed == Some(true) || self.code == Some(411);
+        // Of a cluster that isn't Istio's there is nothing else to know.
+        if !awaited && !may_be_old && !cluster.as_ref().is_some_and(ClusterName::is_istios) {
+            return;
+        }
         let direction = plugin.direction(host);
-        let mut evidence = collect::success(host, direction, flags, self.code, answer);
+        let bypasses = cluster.as_ref().is_some_and(ClusterName::is_passthrough);
+        let compared = awaited || bypasses || plugin.history.compares();
+        let mut evidence = collect::success(host, direction, cluster, answer, compared);
+        evidence.code = self.code;
+        evidence.flags = flags;
         evidence.past = plugin.history.success(&evidence);
-        if plugin.history.recoveries().awaited() {
+        if awaited {
             let now = host.now().unwrap_or_default();
             let request = collect::request_key(host);
             evidence.past.failed_for = plugin.history.recoveries().succeeded(request, now);
@@ -121,12 +140,27 @@ impl HttpStream {
         plugin.observe(host, series, &evidence);
     }
 
+    /// What the answer says of itself; most say nothing.
+    fn note(&mut self) -> &mut Answer {
+        self.answer.get_or_insert_default()
+    }
+
+    fn note_grpc_status(&mut self, status: Option<GrpcStatus>) {
+        if let Some(status) = status.filter(|status| !status.is_ok()) {
+            self.note().grpc_status = Some(status);
+        }
+    }
+
+    fn grpc_status(&self) -> Option<GrpcStatus> {
+        self.answer.as_ref()?.grpc_status
+    }
+
     fn is_error(&self) -> bool {
-        self.code.is_some_and(|code| code >= 400) || self.answer.grpc_status.is_some()
+        self.code.is_some_and(|code| code >= 400) || self.grpc_status().is_some()
     }
 
     fn is_grpc_server_error(&self) -> bool {
-        self.answer.grpc_status.is_some_and(GrpcStatus::is_server_error)
+        self.grpc_status().is_some_and(GrpcStatus::is_server_error)
     }
 
     /// Whether the response passed to its end, which was gRPC's trailers: then its status is known. Other streams
@@ -136,7 +170,7 @@ impl HttpStream {
             return false;
         }
         let status = grpc_status(host, HeaderMap::ResponseTrailers);
-        self.answer.grpc_status = status.filter(|status| !status.is_ok());
+        self.note_grpc_status(status);
         status.is_some()
     }
 
@@ -148,7 +182,13 @@ impl HttpStream {
             return;
         }
         let flags = collect::flags(host).unwrap_or_default();
-        let mut evidence = collect::http(host, flags, Some(code), details, self.answer.clone());
+        let mut evidence = collect::http(
+            host,
+            flags,
+            Some(code),
+            details,
+            self.answer.as_deref().cloned().unwrap_or_default(),
+        );
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.before(&evidence);
         if let Some(verdict) = diagnose(&evidence) {
@@ -159,8 +199,7 @@ impl HttpStream {
 }
 
 fn status(host: &impl Host) -> Option<u16> {
-    let value = host.header(HeaderMap::Response, ":status").ok().flatten()?;
-    let digits: [u8; 3] = value.as_slice().try_into().ok()?;
+    let digits: [u8; 3] = host.header_of(HeaderMap::Response, ":status").ok().flatten()?;
     digits.iter().try_fold(0_u16, |code, digit| {
         let digit = digit.is_ascii_digit().then(|| u16::from(digit.wrapping_sub(b'0')))?;
         code.checked_mul(10)?.checked_add(digit)

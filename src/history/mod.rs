@@ -50,6 +50,11 @@ impl History {
         }
     }
 
+    /// Whether any VirtualService is known whose service others may reach without it.
+    pub fn compares(&self) -> bool {
+        !self.rules.items().is_empty()
+    }
+
     /// A stream that succeeded: remembers it, and tells what earlier ones say about it.
     pub fn success(&mut self, e: &Evidence) -> Past {
         let mut past = Past::default();

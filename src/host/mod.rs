@@ -87,6 +87,14 @@ pub trait Host {
     fn set_property(&self, key: &str, value: &[u8]) -> Result<()>;
     /// One header's value (the first, if it comes more than once).
     fn header(&self, map: HeaderMap, name: &str) -> Result<Option<Vec<u8>>>;
+    /// An attribute of just `N` bytes, at most 8; another length is none. Takes no memory where it matters.
+    fn property_of<const N: usize>(&self, path: &str) -> Result<Option<[u8; N]>> {
+        Ok(self.property(path)?.and_then(|value| value.as_slice().try_into().ok()))
+    }
+    /// A header's value of just `N` bytes, at most 8; another length is none. Takes no memory where it matters.
+    fn header_of<const N: usize>(&self, map: HeaderMap, name: &str) -> Result<Option<[u8; N]>> {
+        Ok(self.header(map, name)?.and_then(|value| value.as_slice().try_into().ok()))
+    }
     /// Sets a header, replacing what is there.
     fn set_header(&self, map: HeaderMap, name: &str, value: &str) -> Result<()>;
     /// At most `max` bytes of a buffer from `start` on.

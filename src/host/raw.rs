@@ -8,6 +8,7 @@
 use crate::prelude::*;
 
 use alloc::alloc::{Layout, alloc};
+use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 
 use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status};
@@ -48,11 +49,28 @@ unsafe extern "C" {
 #[derive(Debug, Clone, Copy)]
 pub struct Proxy;
 
+/// Room for a short value: statuses and numbers are read most often, and an allocation costs as much as the read.
+struct Room {
+    /// The length that is expected; 0 if none is.
+    expected: Cell<usize>,
+    bytes: UnsafeCell<[u8; LARGEST]>,
+}
+
+const LARGEST: usize = 8;
+
+// SAFETY: a VM has one thread.
+unsafe impl Sync for Room {}
+
+static ROOM: Room = Room { expected: Cell::new(0), bytes: UnsafeCell::new([0; LARGEST]) };
+
 /// What the host calls to get memory for the bytes it hands over.
 ///
-/// A block of exactly `size` bytes, so that [`take`] can own it; the host fills it at once.
+/// A block of exactly `size` bytes, so that [`take`] can own it, or [`ROOM`]; the host fills it at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+    if size > 0 && ROOM.expected.take() == size {
+        return ROOM.bytes.get().cast();
+    }
     match Layout::array::<u8>(size) {
         // SAFETY: the layout's size is not zero.
         Ok(layout) if size > 0 => unsafe { alloc(layout) },
@@ -89,6 +107,34 @@ fn fetch(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Ve
     }
 }
 
+/// As [`fetch`], for `N` bytes and no others.
+fn fetch_short<const N: usize>(
+    call: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
+) -> Result<Option<[u8; N]>> {
+    const { assert!(N <= LARGEST) };
+    let mut data = ptr::null_mut();
+    let mut size = 0;
+    ROOM.expected.set(N);
+    let status = call(&raw mut data, &raw mut size);
+    let in_room = ended_in_room(status, data, size)?;
+    // SAFETY: `N` bytes of a place that is nobody else's, and the host has filled them.
+    Ok(in_room.then(|| unsafe { ROOM.bytes.get().cast::<[u8; N]>().read() }))
+}
+
+/// Whether the answer is in [`ROOM`], and not another length or none.
+fn ended_in_room(status: u32, data: *mut u8, size: usize) -> Result<bool> {
+    ROOM.expected.set(0);
+    let in_room = data == ROOM.bytes.get().cast();
+    if !in_room {
+        drop(take(data, size));
+    }
+    match Status(status) {
+        Status::OK => Ok(in_room),
+        Status::NOT_FOUND | Status::EMPTY => Ok(false),
+        other => Err(other),
+    }
+}
+
 const fn map_type(map: HeaderMap) -> u32 {
     match map {
         HeaderMap::Request => 0,
@@ -120,6 +166,18 @@ impl Host for Proxy {
     fn header(&self, map: HeaderMap, name: &str) -> Result<Option<Vec<u8>>> {
         // SAFETY: as above.
         fetch(|data, size| unsafe {
+            proxy_get_header_map_value(map_type(map), name.as_ptr(), name.len(), data, size)
+        })
+    }
+
+    fn property_of<const N: usize>(&self, path: &str) -> Result<Option<[u8; N]>> {
+        // SAFETY: as above.
+        fetch_short(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+    }
+
+    fn header_of<const N: usize>(&self, map: HeaderMap, name: &str) -> Result<Option<[u8; N]>> {
+        // SAFETY: as above.
+        fetch_short(|data, size| unsafe {
             proxy_get_header_map_value(map_type(map), name.as_ptr(), name.len(), data, size)
         })
     }

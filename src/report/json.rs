@@ -8,7 +8,9 @@ pub(super) fn object<'a>(
     texts: &mut dyn Iterator<Item = (&'a str, &'a str)>,
     numbers: &[(&str, u64)],
 ) -> String {
-    let mut out = String::from("{");
+    // Most objects fit, and growing costs more than the room.
+    let mut out = String::with_capacity(1024);
+    out.push('{');
     let mut separator = "";
     for (key, value) in texts {
         out.extend([separator, "\"", key, "\":\"", value, "\""]);

@@ -4,19 +4,29 @@ use crate::prelude::*;
 
 /// Keeps printable ASCII without `"` and `\`; everything else becomes `?`. At most `longest` bytes.
 pub fn clean(text: &str, longest: usize) -> String {
-    text.chars().take(longest).map(|c| if is_plain(c) { c } else { '?' }).collect()
+    let mut out = String::with_capacity(text.len().min(longest));
+    for c in text.chars().take(longest) {
+        out.push(if u8::try_from(c).is_ok_and(is_plain) { c } else { '?' });
+    }
+    out
 }
 
 /// Percent-encodes what could end a value in the evidence or a quoted string around it: `;`, `=`, `%`,
 /// quotes, backslashes, and all that is not printable ASCII. At most `longest` bytes, cut at a whole character.
 pub fn escape(text: &str, longest: usize) -> String {
+    let needs_none = |byte: &u8| is_plain(*byte) && !matches!(byte, b';' | b'=' | b'%');
+    // Nearly all values are what they are.
+    if let Some(short) = text.get(..text.len().min(longest))
+        && short.as_bytes().iter().all(needs_none)
+    {
+        return short.to_owned();
+    }
     let mut out = String::new();
     for byte in text.bytes() {
-        let plain = is_plain(char::from(byte)) && !matches!(byte, b';' | b'=' | b'%');
         let room = longest.saturating_sub(out.len());
-        if plain && room >= 1 {
+        if needs_none(&byte) && room >= 1 {
             out.push(char::from(byte));
-        } else if !plain && room >= 3 {
+        } else if !needs_none(&byte) && room >= 3 {
             out.push('%');
             out.extend(
                 [byte >> 4, byte & 15]
@@ -29,8 +39,8 @@ pub fn escape(text: &str, longest: usize) -> String {
     out
 }
 
-fn is_plain(c: char) -> bool {
-    matches!(c, ' '..='~') && !matches!(c, '"' | '\\')
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]
@@ -52,8 +62,8 @@ mod tests {
         fn escaped_text_is_plain_and_bounded(text in any::<String>(), longest in 0_usize..64) {
             let out = escape(&text, longest);
             prop_assert!(out.len() <= longest);
-            prop_assert!(out.chars().all(|c| is_plain(c) && c != ';' && c != '='));
-            prop_assert!(clean(&text, longest).chars().all(is_plain));
+            prop_assert!(out.bytes().all(|b| is_plain(b) && b != b';' && b != b'='));
+            prop_assert!(clean(&text, longest).bytes().all(is_plain));
         }
     }
 }

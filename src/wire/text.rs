@@ -1,6 +1,7 @@
 //! The form in which one role hands the first bytes to another through the proxy.
 
 use crate::concat::{concat, join};
+use crate::find::{cut, parts};
 use crate::number;
 use crate::prelude::*;
 
@@ -30,18 +31,18 @@ impl FirstBytes {
 
     /// What [`Self::encode`] wrote; `None` for anything that doesn't begin with a protocol's name.
     pub fn decode(text: &str) -> Option<Self> {
-        let mut parts = text.split(';');
-        let mut found = Self::of(Protocol::from_id(parts.next()?)?);
-        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+        let mut all = parts(text, b';');
+        let mut found = Self::of(Protocol::from_id(all.next()?)?);
+        for (key, value) in all.filter_map(|part| cut(part, b"=")) {
             let full = || (!value.is_empty()).then(|| value.to_owned());
             match key {
                 "sni" => found.tls.get_or_insert_with(ClientHello::default).sni = full(),
                 "alpn" if !value.is_empty() => {
-                    let names = value.split(',').map(str::to_owned).collect();
+                    let names = parts(value, b',').map(str::to_owned).collect();
                     found.tls.get_or_insert_with(ClientHello::default).alpn = names;
                 }
                 "version" => {
-                    let version = value.split_once('.').and_then(|(a, b)| {
+                    let version = cut(value, b".").and_then(|(a, b)| {
                         Some((number::parse(a.as_bytes())?, number::parse(b.as_bytes())?))
                     });
                     let line = found.http.get_or_insert_with(HttpLine::default);
