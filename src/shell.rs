@@ -7,13 +7,12 @@
 
 #![allow(unsafe_code, reason = "exported names")]
 
-use alloc::boxed::Box;
 use core::cell::RefCell;
 use core::panic::PanicInfo;
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
-use crate::host::raw::Proxy;
+use crate::host::raw::{Proxy, lives};
 use crate::prelude::*;
 use crate::report::Series;
 use crate::streams::Streams;
@@ -73,73 +72,64 @@ impl Plugins {
         self.0.iter_mut().find(|(of, _)| *of == context).map(|(_, plugin)| plugin)
     }
 
-    fn remove(&mut self, context: u32) {
-        self.0.retain(|(of, _)| *of != context);
-    }
-
-    fn insert(&mut self, context: u32, plugin: Plugin) {
-        self.remove(context);
-        self.0.push((context, plugin));
+    /// Puts one in; what has ended meanwhile goes, for the host doesn't tell (see `proxy_on_log`).
+    fn insert(&mut self, context: u32, plugin: Option<Plugin>) {
+        self.0.retain(|(of, _)| *of != context && lives(*of, context));
+        self.0.extend(plugin.map(|plugin| (context, plugin)));
     }
 }
 
 impl Worker {
-    fn stream(&mut self, context: u32) -> Option<(&mut Kind, &mut Plugin, &mut Series)> {
-        let stream = self.streams.get_mut(context)?;
-        let plugin = self.plugins.get_mut(stream.plugin)?;
-        Some((&mut stream.kind, plugin, &mut self.series))
-    }
-
     fn on_data(&mut self, context: u32, handle: impl FnOnce(&mut Connection)) {
-        match self.stream(context) {
-            Some((Kind::Connection(connection), ..)) => handle(connection),
-            Some((Kind::Http(_), plugin, _)) => {
-                plugin.complain_of_place(&Proxy, "a network filter", "connection");
+        let Some(stream) = self.streams.get_mut(context) else { return };
+        match &mut stream.kind {
+            Kind::Connection(connection) => handle(connection),
+            Kind::Http(_) => {
+                if let Some(plugin) = self.plugins.get_mut(stream.plugin) {
+                    plugin.complain_of_place(&Proxy, "a network filter", "connection");
+                }
             }
-            None => {}
         }
     }
 
     /// The plugin is looked up for errors only: nearly all responses are none.
     fn on_response_headers(&mut self, context: u32, end_of_stream: bool) {
         let Some(stream) = self.streams.get_mut(context) else { return };
-        let plugin = stream.plugin;
         match &mut stream.kind {
             Kind::Http(http) => {
                 if http.on_response_headers(&Proxy, end_of_stream)
-                    && let Some(plugin) = self.plugins.get_mut(plugin)
+                    && let Some(plugin) = self.plugins.get_mut(stream.plugin)
                 {
                     http.on_error_headers(&Proxy, plugin);
                 }
             }
             Kind::Connection(_) => {
-                if let Some(plugin) = self.plugins.get_mut(plugin) {
+                if let Some(plugin) = self.plugins.get_mut(stream.plugin) {
                     plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
                 }
             }
         }
     }
 
-    fn on_response_body(&mut self, context: u32, end_of_stream: bool) {
-        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(context) {
-            http.on_response_body(&Proxy, end_of_stream);
+    /// Nothing comes after it, so the stream or connection is forgotten.
+    fn on_log(&mut self, context: u32) {
+        match self.streams.take(context) {
+            Some(Stream { kind: Kind::Http(stream), .. }) if stream.passed_whole() => {}
+            Some(stream) => self.on_stream_log(stream),
+            None => self.on_access_log(context),
         }
     }
 
-    fn on_log(&mut self, context: u32) {
-        if let Some(Stream { kind: Kind::Http(http), .. }) = self.streams.get_mut(context)
-            && http.passed_whole()
-        {
-            return;
+    fn on_stream_log(&mut self, stream: Stream) {
+        let Some(plugin) = self.plugins.get_mut(stream.plugin) else { return };
+        match stream.kind {
+            Kind::Http(mut stream) => stream.on_log(&Proxy, plugin, &mut self.series),
+            Kind::Connection(mut connection) => connection.on_log(&Proxy, plugin, &mut self.series),
         }
-        match self.stream(context) {
-            Some((Kind::Http(stream), plugin, series)) => return stream.on_log(&Proxy, plugin, series),
-            Some((Kind::Connection(connection), plugin, series)) => {
-                return connection.on_log(&Proxy, plugin, series);
-            }
-            None => {}
-        }
-        // Access loggers have no stream of their own: Envoy logs on the plugin's context.
+    }
+
+    /// Access loggers have no stream of their own: Envoy logs on the plugin's context.
+    fn on_access_log(&mut self, context: u32) {
         match self.plugins.get_mut(context) {
             Some(plugin) if plugin.role() == Role::AccessLog => {
                 plugin.on_access_log(&Proxy, &mut self.series)
@@ -168,17 +158,14 @@ pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
             // An access logger never has a stream's context.
             Role::AccessLog => return plugin.complain_of_place(&Proxy, "a filter", "http\" or \"connection"),
         };
-        worker.streams.insert(context, Stream { plugin: parent, kind });
+        worker.streams.insert(context, Stream { plugin: parent, kind }, |of| lives(of, context));
     });
 }
 
 /// The plugin's configuration is there. A wrong one disables it; traffic flows on, so this never says no.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
-    with_worker(|worker| match Plugin::configure(&Proxy) {
-        Some(plugin) => worker.plugins.insert(context, plugin),
-        None => worker.plugins.remove(context),
-    });
+    with_worker(|worker| worker.plugins.insert(context, Plugin::configure(&Proxy)));
     1
 }
 
@@ -192,7 +179,11 @@ pub extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end_of_
 /// A part of the response's body passes.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, end_of_stream: u32) -> u32 {
-    with_worker(|worker| worker.on_response_body(context, end_of_stream != 0));
+    with_worker(|worker| {
+        if let Some(Stream { kind: Kind::Http(stream), .. }) = worker.streams.get_mut(context) {
+            stream.on_response_body(&Proxy, end_of_stream != 0);
+        }
+    });
     CONTINUE
 }
 
@@ -210,18 +201,9 @@ pub extern "C" fn proxy_on_upstream_data(context: u32, _size: usize, _end_of_str
     CONTINUE
 }
 
-/// A stream or connection is logged.
+/// A stream or connection is logged, which is the last that is heard of it. Envoy could say when a context ends
+/// (`proxy_on_delete`), but every call into the VM costs all traffic; so what ends without being logged is found out by asking.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_log(context: u32) {
     with_worker(|worker| worker.on_log(context));
-}
-
-/// A context ends.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_delete(context: u32) {
-    with_worker(|worker| {
-        if !worker.streams.remove(context) {
-            worker.plugins.remove(context);
-        }
-    });
 }

@@ -30,9 +30,6 @@ const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
 const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
 const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
-const VIRTUAL_HOST: &str = "xds\0virtual_host_name";
-const ROUTE_NAME: &str = "xds\0route_name";
-const ROUTE_RULE: &str = "xds\0route_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
 const TERMINATION: &str = "connection\0termination_details";
 
@@ -117,33 +114,52 @@ pub(super) fn http(
     details: Details,
     answer: Answer,
 ) -> Evidence {
+    // Then the way to the upstream went well, and nothing of it is asked for.
+    let own_error = details.via_upstream() && !flags.any_failure();
     let no_route = details.name() == "route_not_found";
     let broke_off = details.name() == "upstream_reset_after_response_started";
+    // Its replies have a flag of their own, or none.
+    let may_be_mixers =
+        !own_error && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE));
     let time_ran_out = flags.has(TIME_RAN_OUT) || code.is_none();
-    let downstream = Downstream {
-        protocol: text(host, PROTOCOL),
-        first_bytes: first_bytes(host),
-        grpc: flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host)),
-        ..downstream(host)
-    };
+    let downstream = if own_error { Downstream::default() } else { requester(host, flags) };
     let mut e = Evidence {
         layer: Layer::Http,
         code,
         flags,
         lived: if time_ran_out { milliseconds(host) } else { None },
         downstream: if no_route { with_authority(host, downstream) } else { downstream },
-        route: route(host),
-        upstream: upstream(host, &details),
+        route: if own_error { Route::default() } else { route(host, true) },
+        upstream: if own_error { answerer(host, &answer) } else { upstream(host, &details) },
         details,
         answer: if broke_off { with_lengths(host, answer) } else { answer },
-        mixer: text(host, "metadata\0filter_metadata\0istio.mixer\0status")
-            .and_then(|status| MixerStatus::new(&status)),
+        mixer: if may_be_mixers { mixer(host) } else { None },
         ..Evidence::default()
     };
     if e.ended_like_a_tunnel() {
         e.downstream.tunnel = Some(is_connect(host));
     }
     e
+}
+
+fn requester(host: &impl Host, flags: Flags) -> Downstream {
+    Downstream {
+        protocol: text(host, PROTOCOL),
+        first_bytes: first_bytes(host),
+        grpc: flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host)),
+        ..downstream(host)
+    }
+}
+
+/// The upstream that made the answer. Pages are about TLS.
+fn answerer(host: &impl Host, answer: &Answer) -> Upstream {
+    Upstream {
+        cluster: cluster(host),
+        address: text(host, ADDRESS),
+        attempts: attempts(host),
+        tls_version: if answer.page.is_some() { upstream_tls(host) } else { None },
+        ..Upstream::default()
+    }
 }
 
 /// What a stream that succeeded shows: only what is asked of such. How much of its route matters
@@ -174,7 +190,7 @@ pub(super) fn success(
             tunnel: unframed.then(|| is_connect(host)),
             ..Downstream::default()
         },
-        route: route_of_success(host, direction, compared),
+        route: if outbound || compared { route(host, compared) } else { Route::default() },
         upstream: Upstream {
             tls_version,
             takes_istio_mtls,
@@ -202,25 +218,15 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
     RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
 }
 
-fn route(host: &impl Host) -> Route {
+/// The route. Its virtual host matters where a VirtualService is behind it, and where one that is `compared` may be.
+fn route(host: &impl Host, compared: bool) -> Route {
+    let resource = resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config");
+    let wanted = compared || resource.is_some();
     Route {
-        virtual_host: text(host, VIRTUAL_HOST),
-        name: text(host, ROUTE_NAME),
-        resource: resource(host, ROUTE_RULE),
+        virtual_host: if wanted { text(host, "xds\0virtual_host_name") } else { None },
+        name: text(host, "xds\0route_name"),
+        resource,
     }
-}
-
-/// Without a VirtualService, and with none elsewhere, the virtual host says nothing; an inbound route never does.
-fn route_of_success(host: &impl Host, direction: Direction, compared: bool) -> Route {
-    if compared {
-        return route(host);
-    }
-    if direction == Direction::Inbound {
-        return Route::default();
-    }
-    let resource = resource(host, ROUTE_RULE);
-    let virtual_host = if resource.is_some() { text(host, VIRTUAL_HOST) } else { None };
-    Route { virtual_host, name: text(host, ROUTE_NAME), resource }
 }
 
 /// How long the stream lived; the attribute is in nanoseconds.
@@ -350,6 +356,14 @@ fn endpoints(host: &impl Host, rule: Option<&Resource>) -> Option<u64> {
     number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || rule.is_none() || !is_istio())
 }
 
+fn mixer(host: &impl Host) -> Option<MixerStatus> {
+    MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
+}
+
+fn attempts(host: &impl Host) -> Option<u64> {
+    number(host, "upstream\0request_attempt_count")
+}
+
 fn upstream(host: &impl Host, details: &Details) -> Upstream {
     let Some(cluster) = cluster(host) else {
         // Without a cluster there is nothing behind it to ask for.
@@ -367,7 +381,7 @@ fn upstream(host: &impl Host, details: &Details) -> Upstream {
         transport_failure: text(host, UPSTREAM_FAILURE)
             .and_then(|reason| TransportFailure::new(&reason))
             .or_else(|| details.transport_failure()),
-        attempts: number(host, "upstream\0request_attempt_count"),
+        attempts: attempts(host),
         version: None,
         first_bytes: None,
     }

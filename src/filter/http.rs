@@ -37,7 +37,9 @@ impl HttpStream {
         self.code = status(host);
         self.complete = end_of_stream;
         if self.sampled && !end_of_stream {
-            self.note().unframed = Some(is_unframed(host));
+            if is_unframed(host) {
+                self.note().unframed = Some(true);
+            }
         }
         if end_of_stream && self.code == Some(200) {
             // A gRPC error without a message, this proxy's own ones included. Other answers lack the header.

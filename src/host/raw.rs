@@ -43,6 +43,7 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
 }
 
 /// The proxy this module runs in.
@@ -76,6 +77,14 @@ pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
         Ok(layout) if size > 0 => unsafe { alloc(layout) },
         _ => ptr::null_mut(),
     }
+}
+
+/// Whether the host still has this context; `current` is the one whose callback is running.
+pub fn lives(context: u32, current: u32) -> bool {
+    // SAFETY: no pointers. The host forgets the effective context when the callback ends; until then it is set right.
+    let status = unsafe { proxy_set_effective_context(context) };
+    let _ = unsafe { proxy_set_effective_context(current) };
+    Status(status) != Status::BAD_ARGUMENT
 }
 
 fn check(status: u32) -> Result<()> {

@@ -8,7 +8,7 @@ use walrus::{Module, ModuleConfig};
 /// The module's exports: its memory and the callbacks of `src/shell.rs` and `src/host/raw.rs`.
 ///
 /// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
-pub const KEPT_EXPORTS: [&str; 11] = [
+pub const KEPT_EXPORTS: [&str; 10] = [
     "memory",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
@@ -19,7 +19,6 @@ pub const KEPT_EXPORTS: [&str; 11] = [
     "proxy_on_downstream_data",
     "proxy_on_upstream_data",
     "proxy_on_log",
-    "proxy_on_delete",
 ];
 
 /// The module with nothing but [`KEPT_EXPORTS`] and what they reach.

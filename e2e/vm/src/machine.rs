@@ -22,7 +22,6 @@ pub enum Callback {
     DownstreamData { context: u32, size: u32, end: bool },
     UpstreamData { context: u32, size: u32, end: bool },
     Log { context: u32 },
-    Delete { context: u32 },
 }
 
 /// One VM with the module in it.
@@ -100,7 +99,6 @@ impl<P: Proxy> Machine<P> {
                 export!("proxy_on_upstream_data", (context, size, u32::from(end)) -> u32)
             }
             Callback::Log { context } => export!("proxy_on_log", (context)),
-            Callback::Delete { context } => export!("proxy_on_delete", (context)),
         }
     }
 }
@@ -241,6 +239,9 @@ fn linker<P: Proxy>(engine: &Engine) -> Result<Linker<P>> {
     });
     host!("proxy_record_metric", |inside, metric: u32, value: u64| {
         Ok(status(&inside.answer(Call::Record { metric, value })))
+    });
+    host!("proxy_set_effective_context", |inside, context: u32| {
+        Ok(status(&inside.answer(Call::SetEffectiveContext { context })))
     });
     Ok(linker)
 }

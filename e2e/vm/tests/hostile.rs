@@ -129,5 +129,6 @@ const IMPORTS: &[&str] = &[
     "env.proxy_log",
     "env.proxy_record_metric",
     "env.proxy_replace_header_map_value",
+    "env.proxy_set_effective_context",
     "env.proxy_set_property",
 ];
