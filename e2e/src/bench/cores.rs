@@ -1,4 +1,7 @@
-//! Which core runs what: a worker that shares its core with nobody does not pay for others' use of its caches.
+//! Which core runs what.
+//!
+//! Where costs are compared, everything shares one core: its clock and caches are the same for all, nobody waits for another core to wake
+//! up, and as in a pod with one CPU the worker finds its caches used by others. Where throughput is, a worker has a core to itself.
 
 use std::sync::OnceLock;
 
@@ -10,34 +13,41 @@ use super::load::workers;
 /// All that this process was given.
 static ALL: OnceLock<CpuSet> = OnceLock::new();
 
-/// Leaves the first core, with all that is started from now on: the load and the server behind the proxy.
-///
-/// Does nothing where there is only one.
-pub(super) fn leave_the_first() -> Result<()> {
+/// Puts this process, and all that is started from now on, on the last core.
+pub(super) fn share_the_last() -> Result<()> {
     let given = sched_getaffinity(None)?;
-    let mut others = *ALL.get_or_init(|| given);
-    if others.count() > 1 {
-        first(&others).into_iter().for_each(|core| others.unset(core));
-        sched_setaffinity(None, &others)?;
-    }
+    sched_setaffinity(None, &only(last(ALL.get_or_init(|| given))))?;
     Ok(())
 }
 
-/// One worker thread gets the core that was left, several get them all.
+/// One worker thread shares the core of the load, several get all cores.
 pub(super) fn place(envoy: u32) -> Result<()> {
-    let Some(mut cores) = ALL.get().copied() else { return Ok(()) };
-    let workers = workers(envoy)?;
-    if let (1, Some(core)) = (workers.len(), first(&cores)) {
-        cores = CpuSet::new();
-        cores.set(core);
-    }
-    for worker in workers {
+    let Some(all) = ALL.get() else { return Ok(()) };
+    let one = workers(envoy)?.len() == 1;
+    put(envoy, &if one { only(last(all)) } else { *all })
+}
+
+/// The workers leave the core of the load, if there is another.
+pub(super) fn set_apart(envoy: u32) -> Result<()> {
+    let Some(mut others) = ALL.get().copied().filter(|all| all.count() > 1) else { return Ok(()) };
+    last(&others).into_iter().for_each(|core| others.unset(core));
+    put(envoy, &others)
+}
+
+fn put(envoy: u32, cores: &CpuSet) -> Result<()> {
+    for worker in workers(envoy)? {
         let id = worker.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw);
-        sched_setaffinity(Some(id.context("a thread's id")?), &cores)?;
+        sched_setaffinity(Some(id.context("a thread's id")?), cores)?;
     }
     Ok(())
 }
 
-fn first(cores: &CpuSet) -> Option<usize> {
-    (0..CpuSet::MAX_CPU).find(|core| cores.is_set(*core))
+fn last(cores: &CpuSet) -> Option<usize> {
+    (0..CpuSet::MAX_CPU).rev().find(|core| cores.is_set(*core))
+}
+
+fn only(core: Option<usize>) -> CpuSet {
+    let mut cores = CpuSet::new();
+    core.into_iter().for_each(|core| cores.set(core));
+    cores
 }

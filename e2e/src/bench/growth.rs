@@ -39,7 +39,7 @@ const AXES: &[Axis] = &[
 
 /// Measures; the table in Markdown and the plot as an SVG document.
 pub fn growth(effort: &Effort) -> Result<(String, String)> {
-    cores::leave_the_first()?;
+    cores::share_the_last()?;
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Effort;
 use super::load::h2load;
-use super::variants::{proxy, without_and_with};
+use super::variants::{proxy, with_empty, without_and_with};
 use crate::envoy::Envoy;
 use crate::peers::Running;
 
@@ -21,18 +21,28 @@ pub(super) fn measure(folder: &Path, backend: &Running, effort: &Effort) -> Resu
     let proxy = proxy(&json!({}));
     let one = without_and_with(&proxy, folder, backend, 1)?;
     let many = without_and_with(&proxy, folder, backend, 1 + MORE_WORKERS)?;
-    let fresh = [&one[0], &one[1], &many[0], &many[1]].map(|variant| resident(&variant.envoy));
-    let [none, with, none_many, with_many] = fresh;
-    let (none, with, none_many, with_many) = (none?, with?, none_many?, with_many?);
+    let empty = with_empty(&proxy, folder, backend, 1)?;
+    let empty_many = with_empty(&proxy, folder, backend, 1 + MORE_WORKERS)?;
+    let none = resident(&one[0].envoy)?;
+    // What each worker takes beyond the first.
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let a_worker = ((with_many - with) - (none_many - none)) / MORE_WORKERS as f64;
+    let each = |one: &Envoy, many: &Envoy| -> Result<f64> {
+        Ok((resident(many)? - resident(one)?) / MORE_WORKERS as f64)
+    };
+    let plain = each(&one[0].envoy, &many[0].envoy)?;
+    let any_module = each(&empty, &empty_many)? - plain;
+    let ours = each(&one[1].envoy, &many[1].envoy)? - plain;
     let mut out = format!(
         "\n### Memory\n\n| what | MB |\n|---|---|\n\
          | Envoy without a filter, one worker | {none:.1} |\n\
-         | with connection + http, above that (V8 and the first VM) | {:+.1} |\n\
-         | each further worker, above one without a filter | {a_worker:+.2} |\n",
-        with - none
+         | with the empty module, above that (V8 and its first VM) | {:+.1} |\n\
+         | with connection + http, above that | {:+.1} |\n\
+         | each further worker with the empty module, above one without a filter (V8's fixed part) | {any_module:+.2} |\n\
+         | each further worker with connection + http, above one without a filter | {ours:+.2} |\n",
+        resident(&empty)? - none,
+        resident(&one[1].envoy)? - none,
     );
+    drop((many, empty, empty_many));
     for (variant, name) in one.iter().zip(["no filter", "connection + http"]) {
         // What the connections and buffers of a first load leave is no growth.
         fail(&variant.envoy, effort.failures / 10)?;

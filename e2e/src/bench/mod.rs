@@ -1,8 +1,7 @@
 //! What the filter costs: CPU time of Envoy's worker thread per request, variants side by side in one run.
 //!
-//! CPU time rather than wall time, because the machine has other things to do; rounds of all variants
-//! interleaved, because its clock speed drifts; medians, because some rounds are hit anyway. The worker has a
-//! core of its own, if there are two.
+//! CPU time rather than wall time, because the machine has other things to do; short rounds of all variants
+//! interleaved, because its clock speed drifts; medians of very many, because some rounds are hit anyway.
 
 mod cores;
 mod floor;
@@ -31,7 +30,7 @@ use crate::pki::Pki;
 pub struct Effort {
     /// Rounds; each plays every variant once, in rotating order.
     pub rounds: usize,
-    /// Requests a round and variant.
+    /// Requests a round and variant: few, so that whatever slows the machine down hits all variants.
     pub requests: usize,
     /// Failures after which memory must not have grown.
     pub failures: usize,
@@ -51,7 +50,7 @@ fn backend() -> Server {
 
 /// Measures and returns the tables in Markdown.
 pub fn run(effort: &Effort) -> Result<String> {
-    cores::leave_the_first()?;
+    cores::share_the_last()?;
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;

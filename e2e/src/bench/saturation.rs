@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
-use super::Effort;
 use super::load::{SUCCESS, h2load};
 use super::table::median;
 use super::variants::Variant;
+use super::{Effort, cores};
 use crate::envoy::Envoy;
 
 /// Requests a second and the 99th percentile in milliseconds of each round.
@@ -20,11 +20,16 @@ struct Seen {
 /// One table: successful requests from 16 connections.
 pub(super) fn measure(variants: &[Variant], effort: &Effort) -> Result<String> {
     eprintln!("saturation");
+    for variant in variants {
+        cores::set_apart(variant.envoy.pid())?;
+    }
+    // It takes a while until all connections are busy.
+    let (rounds, requests) = (effort.rounds.div_ceil(10), effort.requests * 20);
     let mut all: Vec<Seen> = variants.iter().map(|_| Seen::default()).collect();
-    for round in 0..effort.rounds {
+    for round in 0..rounds {
         for step in 0..variants.len() {
             let index = (round + step) % variants.len();
-            let (rate, slowest) = saturate(&variants[index].envoy, effort.requests)?;
+            let (rate, slowest) = saturate(&variants[index].envoy, requests)?;
             all[index].rates.push(rate);
             all[index].slowest.push(slowest);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{cores, floor};
@@ -126,6 +126,14 @@ pub(super) fn without_and_with(
     };
     let both = Roles { access_log: None, ..Roles::all() };
     Ok([started("no filter", Roles::none())?, started("connection + http", both)?])
+}
+
+/// With the module that does nothing: what Envoy and V8 take for any.
+pub(super) fn with_empty(proxy: &Proxy, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {
+    let modules = floor::modules(folder)?;
+    let (_, empty) = modules.first().context("a module by hand")?;
+    let bootstrap = without_file_logs(proxy.clone().roles(Roles::http_only()).bootstrap(empty));
+    start(bootstrap, folder, backend, workers)
 }
 
 fn start(mut bootstrap: Value, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {

@@ -12,7 +12,7 @@ const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failur
 
 fn main() -> Result<()> {
     let mut effort =
-        Effort { rounds: 61, requests: 2_000, failures: 1_000_000, only: None, against: Vec::new() };
+        Effort { rounds: 200, requests: 300, failures: 1_000_000, only: None, against: Vec::new() };
     let mut grows = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
