@@ -17,6 +17,8 @@ pub(crate) fn split_once<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a 
 
 /// What stands before and behind the first of these ASCII characters.
 pub(crate) fn cut<'a>(text: &'a str, characters: &[u8]) -> Option<(&'a str, &'a str)> {
+    // `contains` would bring the standard library's search for a byte along.
+    #[allow(clippy::manual_contains, reason = "size")]
     let at = text.bytes().position(|byte| characters.iter().any(|character| *character == byte))?;
     let (before, rest) = text.split_at_checked(at)?;
     Some((before, rest.get(1..)?))

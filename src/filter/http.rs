@@ -36,10 +36,8 @@ impl HttpStream {
         // One read decides here and in `on_log`: most responses are no errors.
         self.code = status(host);
         self.complete = end_of_stream;
-        if self.sampled && !end_of_stream {
-            if is_unframed(host) {
-                self.note().unframed = Some(true);
-            }
+        if self.sampled && !end_of_stream && is_unframed(host) {
+            self.note().unframed = Some(true);
         }
         if end_of_stream && self.code == Some(200) {
             // A gRPC error without a message, this proxy's own ones included. Other answers lack the header.

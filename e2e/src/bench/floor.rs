@@ -5,29 +5,74 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Their names, and what they export beside the ABI's version, their memory and the memory that they give the host.
-const MODULES: &[(&str, &[&str])] = &[
+type Modules = &'static [(&'static str, &'static [&'static str])];
+
+/// Measured with everything else.
+const MODULES: Modules = &[
     ("empty module, by hand", &[]),
     ("a module that reads `:status`, and does nothing else, by hand", &[READS_STATUS]),
     ("a module with meshwhy's callbacks that reads `:status`, by hand", &[BEGINS, READS_STATUS, BODY, LOG]),
 ];
 
+/// What each part of it takes; the difference to the empty module, or to the callback that does nothing.
+const PARTS: Modules = &[
+    ("callback when a context begins", &[BEGINS]),
+    ("callback when it ends", &[r#"(func (export "proxy_on_delete") (param i32))"#]),
+    ("callback for response headers", &[HEADERS]),
+    ("callback for the body", &[BODY]),
+    ("callback when it is logged", &[LOG]),
+    (
+        "reads a header that is not there",
+        &[r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+            (drop (call $header (i32.const 2) (i32.const 0) (i32.const 6) (i32.const 16) (i32.const 20)))
+            (i32.const 0))"#],
+    ),
+    (
+        "host call without data, when it is logged",
+        &[r#"(func (export "proxy_on_log") (param i32) (drop (call $time (i32.const 16))))"#],
+    ),
+    (
+        "reads `response.flags`, when it is logged",
+        &[r#"(func (export "proxy_on_log") (param i32)
+            (drop (call $property (i32.const 64) (i32.const 14) (i32.const 16) (i32.const 20))))"#],
+    ),
+    (
+        "reads an attribute that is not there, when it is logged",
+        &[r#"(func (export "proxy_on_log") (param i32)
+            (drop (call $property (i32.const 96) (i32.const 34) (i32.const 16) (i32.const 20))))"#],
+    ),
+    (
+        "writes filter state, when it is logged",
+        &[r#"(func (export "proxy_on_log") (param i32)
+            (drop (call $write (i32.const 64) (i32.const 8) (i32.const 96) (i32.const 34))))"#],
+    ),
+];
+
+const BEGINS: &str = r#"(func (export "proxy_on_context_create") (param i32 i32))"#;
+const HEADERS: &str =
+    r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#;
 const READS_STATUS: &str = r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
     (drop (call $header (i32.const 2) (i32.const 0) (i32.const 7) (i32.const 16) (i32.const 20)))
     (i32.const 0))"#;
-const BEGINS: &str = r#"(func (export "proxy_on_context_create") (param i32 i32))"#;
 const BODY: &str =
     r#"(func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (i32.const 0))"#;
 const LOG: &str = r#"(func (export "proxy_on_log") (param i32))"#;
 
 /// Writes them into the folder; their names and files.
-pub(super) fn modules(folder: &Path) -> Result<Vec<(String, String)>> {
+pub(super) fn modules(folder: &Path, parts: bool) -> Result<Vec<(String, String)>> {
+    let parts = if parts { PARTS } else { &[] };
     let write = |(index, (name, exports)): (usize, &(&'static str, &[&str]))| {
         let module = wat::parse_str(format!(
             r#"(module
                  (import "env" "proxy_get_header_map_value"
                    (func $header (param i32 i32 i32 i32 i32) (result i32)))
+                 (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
+                 (import "env" "proxy_set_property" (func $write (param i32 i32 i32 i32) (result i32)))
+                 (import "env" "proxy_get_current_time_nanoseconds" (func $time (param i32) (result i32)))
                  (memory (export "memory") 1)
                  (data (i32.const 0) ":status")
+                 (data (i32.const 64) "response\00flags")
+                 (data (i32.const 96) "upstream\00transport_failure_reason")
                  (func (export "proxy_abi_version_0_2_1"))
                  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 32))
                  {})"#,
@@ -38,5 +83,5 @@ pub(super) fn modules(folder: &Path) -> Result<Vec<(String, String)>> {
         std::fs::write(&file, module)?;
         Ok(((*name).to_owned(), file.display().to_string()))
     };
-    MODULES.iter().enumerate().map(write).collect()
+    MODULES.iter().chain(parts).enumerate().map(write).collect()
 }

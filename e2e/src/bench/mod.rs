@@ -38,6 +38,8 @@ pub struct Effort {
     pub only: Option<String>,
     /// Other modules, for comparison as HTTP filters; then of ours only the `http` role.
     pub against: Vec<PathBuf>,
+    /// Likewise: what each callback and host call takes, by modules that do nothing else.
+    pub parts: bool,
 }
 
 /// The server behind the proxy.
@@ -54,7 +56,7 @@ pub fn run(effort: &Effort) -> Result<String> {
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;
-    let variants = variants::all(folder.path(), &backend, &effort.against)?;
+    let variants = variants::all(folder.path(), &backend, effort)?;
     let mut rows: Vec<Row> = Vec::new();
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
     for load in LOADS.iter().filter(wanted) {

@@ -1,12 +1,12 @@
 //! Ways to set Envoy up: without a filter, with others, with each role of ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{cores, floor};
+use super::{Effort, cores, floor};
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles, merge, only_failures};
 use crate::envoy::parts::{all_to, cluster, direct, empty_cluster, route, vhost};
@@ -61,7 +61,7 @@ pub(super) fn proxy(more: &Value) -> Proxy {
 }
 
 /// All of them, no filter first.
-pub(super) fn all(folder: &Path, backend: &Running, against: &[PathBuf]) -> Result<Vec<Variant>> {
+pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<Vec<Variant>> {
     let noop = noop_module()?;
     let lua = json!({"name": "envoy.filters.http.lua", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
@@ -82,8 +82,10 @@ pub(super) fn all(folder: &Path, backend: &Running, against: &[PathBuf]) -> Resu
     let connection = Roles { http: None, access_log: None, ..Roles::all() };
     let connection_and_http = Roles { access_log: None, ..Roles::all() };
     let (ours, plain) = (tools::module()?.display().to_string(), Roles::none);
-    let mut others = floor::modules(folder)?;
-    others.extend(against.iter().map(|path| path.display().to_string()).map(|path| (path.clone(), path)));
+    let mut others = floor::modules(folder, effort.parts)?;
+    others.extend(
+        effort.against.iter().map(|path| path.display().to_string()).map(|path| (path.clone(), path)),
+    );
     let mut list = vec![
         ("no filter", plain(), &ours, &none),
         ("no-op SDK filter", Roles::http_only(), &noop, &none),
@@ -95,7 +97,7 @@ pub(super) fn all(folder: &Path, backend: &Running, against: &[PathBuf]) -> Resu
         ("connection + http", connection_and_http, &ours, &none),
         ("all three, as shipped", Roles::all(), &ours, &none),
     ];
-    if !against.is_empty() {
+    if effort.parts || !effort.against.is_empty() {
         list.retain(|(name, ..)| {
             matches!(*name, "no filter" | "no-op SDK filter" | "Lua, the nearest to it" | "http")
         });
@@ -130,7 +132,7 @@ pub(super) fn without_and_with(
 
 /// With the module that does nothing: what Envoy and V8 take for any.
 pub(super) fn with_empty(proxy: &Proxy, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {
-    let modules = floor::modules(folder)?;
+    let modules = floor::modules(folder, false)?;
     let (_, empty) = modules.first().context("a module by hand")?;
     let bootstrap = without_file_logs(proxy.clone().roles(Roles::http_only()).bootstrap(empty));
     start(bootstrap, folder, backend, workers)

@@ -8,16 +8,31 @@ use e2e::bench::{Effort, growth, run};
 use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
-       bench --only LOAD [--against MODULE]...   prints only";
+       bench --only LOAD [--against MODULE]...   prints only
+       bench floor                               prints what each callback and host call takes";
+
+/// What the floor is measured under.
+const FLOOR: &str = "proxied HTTP/1.1, success";
 
 fn main() -> Result<()> {
-    let mut effort =
-        Effort { rounds: 200, requests: 300, failures: 1_000_000, only: None, against: Vec::new() };
+    let mut effort = Effort {
+        rounds: 200,
+        requests: 300,
+        failures: 1_000_000,
+        only: None,
+        against: Vec::new(),
+        parts: false,
+    };
     let mut grows = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "growth" {
             grows = true;
+            continue;
+        }
+        if argument == "floor" {
+            effort.parts = true;
+            effort.only = Some(FLOOR.to_owned());
             continue;
         }
         let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
