@@ -4,17 +4,15 @@ use crate::prelude::*;
 
 /// One behind the other.
 pub(crate) fn concat(parts: &[&str]) -> String {
-    joined(parts.iter().copied(), "")
+    let mut out = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| out.push_str(part));
+    out
 }
 
 /// With `separator` between them.
 pub(crate) fn join(parts: &[String], separator: &str) -> String {
-    joined(parts.iter().map(String::as_str), separator)
-}
-
-fn joined<'a>(parts: impl Iterator<Item = &'a str>, separator: &str) -> String {
     let mut out = String::new();
-    for (at, part) in parts.enumerate() {
+    for (at, part) in parts.iter().enumerate() {
         if at > 0 {
             out.push_str(separator);
         }

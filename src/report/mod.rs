@@ -10,7 +10,6 @@ pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
 use crate::catalogue::Cause;
-use crate::concat::concat;
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
 use crate::prelude::*;
@@ -86,17 +85,16 @@ impl Report {
 
 /// The facts that were seen, in the rule's order, as far as they fit.
 fn evidence(facts: &[Fact], e: &Evidence) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(LONGEST_VALUE);
     for fact in facts {
         let Some(value) = fact.value(e) else { continue };
-        let pair = concat(&[fact.key(), "=", &escape(&value, LONGEST_FACT)]);
         let separator = if out.is_empty() { "" } else { "; " };
-        let length = out.len().saturating_add(separator.len()).saturating_add(pair.len());
-        if length > LONGEST_VALUE {
+        let pair = [separator, fact.key(), "=", &escape(&value, LONGEST_FACT)];
+        let length: usize = pair.iter().map(|part| part.len()).sum();
+        if out.len().saturating_add(length) > LONGEST_VALUE {
             break;
         }
-        out.push_str(separator);
-        out.push_str(&pair);
+        out.extend(pair);
     }
     out
 }
