@@ -32,7 +32,7 @@ SOAK_RATE ?= 500
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
+.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth bench-floor dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,7 +106,11 @@ bench: dist ## Measure what the filter costs a request
 
 bench-growth: dist ## Measure how that grows with workers, connections, series and header sizes
 	$(say) "Benchmark: growth"
-	cargo run -q -p e2e --bin bench -- growth --rounds 7 --requests 4000
+	cargo run -q -p e2e --bin bench -- growth --rounds 41 --requests 1000
+
+bench-floor: dist ## Measure what each callback and host call of a wasm filter takes
+	$(say) "Benchmark: what there is to pay"
+	cargo run -q -p e2e --bin bench -- floor --rounds 400
 
 dist: toolchain ## Build dist/meshwhy.wasm, its OCI image and bill of materials
 	$(say) "Module"
