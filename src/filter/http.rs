@@ -76,9 +76,7 @@ impl HttpStream {
         if self.ended_in_grpc_trailers(host) && !self.is_grpc_server_error() && !self.sampled {
             return;
         }
-        // What went well has none that matters.
-        let flags =
-            if self.went_well() { Flags::default() } else { collect::flags(host).unwrap_or_default() };
+        let flags = collect::flags(host).unwrap_or_default();
         if self.code.is_some() && !self.is_error() && !flags.any_failure() {
             return self.observe(host, plugin, series, flags);
         }
@@ -106,11 +104,7 @@ impl HttpStream {
     /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
     /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
     pub fn passed_whole(&self) -> bool {
-        !self.sampled && self.went_well()
-    }
-
-    fn went_well(&self) -> bool {
-        self.complete && self.code.is_some() && !self.is_error()
+        !self.sampled && self.complete && self.code.is_some() && !self.is_error()
     }
 
     fn observe(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series, flags: Flags) {

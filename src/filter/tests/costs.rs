@@ -34,8 +34,8 @@ fn what_a_look_costs() {
     looked_at(&host, &mut plugin, &mut series);
     host.take_calls();
     looked_at(&host, &mut plugin, &mut series);
-    // Whether the endpoint takes mutual TLS, and status, length, cluster, details, route and listener direction; no virtual host, no VirtualService.
-    assert_eq!(host.take_calls(), Calls { with_data: 6, without_data: 4, other: 1 });
+    // Whether the endpoint takes mutual TLS, and status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService.
+    assert_eq!(host.take_calls(), Calls { with_data: 7, without_data: 4, other: 1 });
 }
 
 #[test]
