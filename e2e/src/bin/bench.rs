@@ -68,18 +68,21 @@ fn conditions(effort: &Effort) -> Result<String> {
     let envoy = Command::new(tools::envoy()?).arg("--version").output()?;
     let envoy = String::from_utf8_lossy(&envoy.stdout).into_owned();
     // `... version: HASH/1.40.0/Clean/RELEASE/BoringSSL`
-    let envoy = envoy.split('/').find(|part| part.split('.').count() == 3).unwrap_or("of an unknown version");
+    let envoy = envoy.split('/').find(|part| is_version(part)).unwrap_or("of an unknown version");
     // One-minute average: others' work on this machine shows here.
     let busy = std::fs::read_to_string("/proc/loadavg")?;
     Ok(format!(
-        "Commit {}, Envoy {envoy}, module {} bytes, {} rounds of {} requests for each variant, on {} cores with a load of {} at the end.\n",
+        "Commit {}, Envoy {envoy}, module {} bytes, {} rounds of {} requests for each variant, with a load of {} at the end.\n",
         git(&["rev-parse", "--short", "HEAD"])?,
         std::fs::metadata(tools::module()?)?.len(),
         effort.rounds,
         effort.requests,
-        std::thread::available_parallelism()?,
         busy.split(' ').next().unwrap_or_default(),
     ))
+}
+
+fn is_version(part: &str) -> bool {
+    part.split('.').count() == 3 && part.split('.').all(|number| number.parse::<u32>().is_ok())
 }
 
 /// Puts the text between the marks of this name.
