@@ -1,7 +1,6 @@
 //! What is kept of each stream or connection, by the number of its context.
 
 use core::hash::BuildHasherDefault;
-use core::mem;
 
 use hashbrown::HashMap;
 
@@ -83,7 +82,7 @@ impl<T> Streams<T> {
     pub(crate) fn take(&mut self, context: u32) -> Option<T> {
         match self.slots.get_mut(index(context)) {
             Some(slot) if slot.as_ref().is_some_and(|(of, _)| *of == context) => {
-                mem::take(slot).map(|(_, value)| value)
+                slot.take().map(|(_, value)| value)
             }
             _ => self.take_beside(context),
         }

@@ -90,7 +90,7 @@ impl HttpStream {
             return self.observe(host, plugin, series, flags);
         }
         let code = collect::code(host);
-        let answer = self.answer.take().map_or_else(Answer::default, |answer| *answer);
+        let answer = self.take_answer();
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.failure(&evidence);
@@ -111,7 +111,7 @@ impl HttpStream {
         if !self.sampled {
             return;
         }
-        let answer = self.answer.take().map_or_else(Answer::default, |answer| *answer);
+        let answer = self.take_answer();
         let cluster = collect::cluster(host);
         let awaited = plugin.history.recoveries().awaited();
         let may_be_old = answer.unframed == Some(true) || self.code == Some(411);
@@ -137,6 +137,10 @@ impl HttpStream {
     /// What the answer says of itself; most say nothing.
     fn note(&mut self) -> &mut Answer {
         self.answer.get_or_insert_default()
+    }
+
+    fn take_answer(&mut self) -> Answer {
+        self.answer.take().map_or_else(Answer::default, |answer| *answer)
     }
 
     fn note_grpc_status(&mut self, status: Option<GrpcStatus>) {

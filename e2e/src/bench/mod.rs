@@ -25,6 +25,9 @@ use variants::Variant;
 use crate::peers::Server;
 use crate::pki::Pki;
 
+/// What the floor is measured under.
+pub const FLOOR_LOAD: &str = load::SUCCESS.name;
+
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub struct Effort {

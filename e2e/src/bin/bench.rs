@@ -4,15 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::bench::{Effort, growth, run};
+use e2e::bench::{Effort, FLOOR_LOAD, growth, run};
 use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
        bench --only LOAD [--against MODULE]...   prints only
        bench floor                               prints what each callback and host call takes";
-
-/// What the floor is measured under.
-const FLOOR: &str = "proxied HTTP/1.1, success";
 
 fn main() -> Result<()> {
     let mut effort = Effort {
@@ -32,7 +29,7 @@ fn main() -> Result<()> {
         }
         if argument == "floor" {
             effort.parts = true;
-            effort.only = Some(FLOOR.to_owned());
+            effort.only = Some(FLOOR_LOAD.to_owned());
             continue;
         }
         let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;

@@ -221,8 +221,9 @@ impl Hostile {
             Call::Log { level, message } => {
                 plain(message) && message.len() <= LONGEST_LINE && (*level > 3 || is_json(message))
             }
-            Call::Increment { .. } | Call::Record { .. } | Call::Time => true,
-            Call::SetEffectiveContext { .. } => true,
+            Call::Increment { .. } | Call::Record { .. } | Call::Time | Call::SetEffectiveContext { .. } => {
+                true
+            }
         };
         if !rule && watched.broken.is_none() {
             watched.broken = Some(format!("{call:?} breaks out"));

@@ -1,5 +1,6 @@
 //! The host is not asked to tell when a context ends: what has ended is forgotten all the same.
 
+use meshwhy::host::Status;
 use vm::proxy::{Answer, Call, Proxy};
 use vm::{Callback, Machine};
 
@@ -10,15 +11,12 @@ struct Forgetful {
 
 const LIFETIME: u32 = 100;
 
-/// The status for a context that is no more (proxy-wasm's `BadArgument`; so Envoy 1.36 and 1.40).
-const GONE: u32 = 2;
-
 impl Proxy for Forgetful {
     fn answer(&mut self, call: Call<'_>) -> Answer {
         match call {
-            // The first is a plugin's.
+            // The first is a plugin's. So say Envoy 1.36 and 1.40 of a context that is no more.
             Call::SetEffectiveContext { context } if context > 1 && context + LIFETIME < self.newest => {
-                Answer::Status(GONE)
+                Status::BAD_ARGUMENT.into()
             }
             Call::Buffer { .. } => Answer::Bytes(b"{}".to_vec()),
             Call::DefineMetric { .. } => Answer::Number(1),
