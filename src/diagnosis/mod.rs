@@ -18,9 +18,11 @@ mod soft;
 #[cfg(test)]
 mod tests;
 mod upstream_tls;
+mod wanted;
 
 pub(crate) use answer::is_server_error;
 pub(crate) use policy::is_policys;
+pub(crate) use wanted::{Wanted, wanted};
 
 use crate::catalogue::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Resource, TransportFailure};

@@ -4,7 +4,7 @@
 // so only failures come here.
 
 use crate::concat::concat;
-use crate::diagnosis::is_policys;
+use crate::diagnosis::{Wanted, is_policys, wanted};
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
     MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
@@ -31,6 +31,7 @@ const PROTOCOL: &str = "request\0protocol";
 const CLUSTER: &str = "xds\0cluster_name";
 const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
+const ATTEMPTS: &str = "upstream\0request_attempt_count";
 const TERMINATION: &str = "connection\0termination_details";
 
 /// With these flags somebody has waited in vain: how long is part of the evidence.
@@ -106,7 +107,7 @@ pub(super) fn is_router(host: &impl Host) -> bool {
     text(host, "xds\0node\0id").is_some_and(|id| id.starts_with("router~"))
 }
 
-/// What an HTTP stream shows.
+/// What an HTTP stream shows of what its kind of failure asks for.
 pub(super) fn http(
     host: &impl Host,
     flags: Flags,
@@ -114,23 +115,24 @@ pub(super) fn http(
     details: Details,
     answer: Answer,
 ) -> Evidence {
-    // Then the way to the upstream went well, and nothing of it is asked for.
-    let own_error = details.via_upstream() && !flags.any_failure();
+    let wanted = wanted(&details, flags, &answer);
     let no_route = details.name() == "route_not_found";
     let broke_off = details.name() == "upstream_reset_after_response_started";
     // Its replies have a flag of their own, or none.
-    let may_be_mixers =
-        !own_error && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE));
+    let may_be_mixers = wanted.has(Wanted::MIXER)
+        && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE));
     let time_ran_out = flags.has(TIME_RAN_OUT) || code.is_none();
-    let downstream = if own_error { Downstream::default() } else { requester(host, flags) };
+    let mut downstream =
+        if wanted.has(Wanted::CLIENT) { requester(host) } else { Downstream::default() };
+    downstream.grpc = flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host));
     let mut e = Evidence {
         layer: Layer::Http,
         code,
         flags,
         lived: if time_ran_out { milliseconds(host) } else { None },
         downstream: if no_route { with_authority(host, downstream) } else { downstream },
-        route: if own_error { Route::default() } else { route(host, true) },
-        upstream: if own_error { answerer(host, &answer) } else { upstream(host, &details) },
+        route: route(host, wanted),
+        upstream: upstream(host, &details, wanted),
         details,
         answer: if broke_off { with_lengths(host, answer) } else { answer },
         mixer: if may_be_mixers { mixer(host) } else { None },
@@ -142,24 +144,8 @@ pub(super) fn http(
     e
 }
 
-fn requester(host: &impl Host, flags: Flags) -> Downstream {
-    Downstream {
-        protocol: text(host, PROTOCOL),
-        first_bytes: first_bytes(host),
-        grpc: flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host)),
-        ..downstream(host)
-    }
-}
-
-/// The upstream that made the answer. Pages are about TLS.
-fn answerer(host: &impl Host, answer: &Answer) -> Upstream {
-    Upstream {
-        cluster: cluster(host),
-        address: text(host, ADDRESS),
-        attempts: attempts(host),
-        tls_version: if answer.page.is_some() { upstream_tls(host) } else { None },
-        ..Upstream::default()
-    }
+fn requester(host: &impl Host) -> Downstream {
+    Downstream { protocol: text(host, PROTOCOL), first_bytes: first_bytes(host), ..downstream(host) }
 }
 
 /// What a stream that succeeded shows: only what is asked of such. How much of its route matters
@@ -190,7 +176,7 @@ pub(super) fn success(
             tunnel: unframed.then(|| is_connect(host)),
             ..Downstream::default()
         },
-        route: if outbound || compared { route(host, compared) } else { Route::default() },
+        route: if outbound || compared { observed_route(host, compared) } else { Route::default() },
         upstream: Upstream {
             tls_version,
             takes_istio_mtls,
@@ -218,15 +204,29 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
     RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
 }
 
-/// The route. Its virtual host matters where a VirtualService is behind it, and where one that is `compared` may be.
-fn route(host: &impl Host, compared: bool) -> Route {
-    let resource = resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config");
-    let wanted = compared || resource.is_some();
+/// A successful stream's route. Its virtual host matters where a VirtualService is behind it, and where one that is
+/// `compared` may be.
+fn observed_route(host: &impl Host, compared: bool) -> Route {
+    let named = named_route(host);
+    let wanted = compared || named.resource.is_some();
+    Route { virtual_host: if wanted { virtual_host(host) } else { None }, ..named }
+}
+
+fn route(host: &impl Host, wanted: Wanted) -> Route {
+    let named = if wanted.has(Wanted::ROUTE) { named_route(host) } else { Route::default() };
+    Route { virtual_host: if wanted.has(Wanted::VIRTUAL_HOST) { virtual_host(host) } else { None }, ..named }
+}
+
+fn named_route(host: &impl Host) -> Route {
     Route {
-        virtual_host: if wanted { text(host, "xds\0virtual_host_name") } else { None },
+        virtual_host: None,
         name: text(host, "xds\0route_name"),
-        resource,
+        resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
     }
+}
+
+fn virtual_host(host: &impl Host) -> Option<String> {
+    text(host, "xds\0virtual_host_name")
 }
 
 /// How long the stream lived; the attribute is in nanoseconds.
@@ -273,7 +273,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
         termination: text(host, TERMINATION),
         filter_chain,
         downstream,
-        upstream: upstream(host, &details),
+        upstream: upstream(host, &details, Wanted::EVERYTHING),
         details,
         ..Evidence::default()
     }
@@ -351,37 +351,37 @@ fn takes_istio_mtls(host: &impl Host) -> bool {
 /// How many endpoints the cluster has. Envoy reads the gauge `membership_total`, and Istio's proxies keep no gauges of
 /// clusters (1.31): 0 is what they always say. It is true all the same where no DestinationRule is there to have
 /// endpoints ejected: what isn't ready is no endpoint in Istio.
-fn endpoints(host: &impl Host, rule: Option<&Resource>) -> Option<u64> {
+fn endpoints(host: &impl Host) -> Option<u64> {
+    let has_rule = || resource(host, DESTINATION_RULE).is_some();
     let is_istio = || text(host, "xds\0node\0metadata\0ISTIO_VERSION").is_some();
-    number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || rule.is_none() || !is_istio())
+    number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || !has_rule() || !is_istio())
 }
 
 fn mixer(host: &impl Host) -> Option<MixerStatus> {
     MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
 }
 
-fn attempts(host: &impl Host) -> Option<u64> {
-    number(host, "upstream\0request_attempt_count")
-}
-
-fn upstream(host: &impl Host, details: &Details) -> Upstream {
-    let Some(cluster) = cluster(host) else {
+fn upstream(host: &impl Host, details: &Details, wanted: Wanted) -> Upstream {
+    let cluster = if wanted.has(Wanted::UPSTREAM) { cluster(host) } else { None };
+    if cluster.is_none() {
         // Without a cluster there is nothing behind it to ask for.
         return Upstream { transport_failure: details.transport_failure(), ..Upstream::default() };
-    };
+    }
+    let failure = if wanted.has(Wanted::UPSTREAM_FAILURE) { text(host, UPSTREAM_FAILURE) } else { None };
+    let failure = failure.and_then(|reason| TransportFailure::new(&reason));
+    let transport_failure = failure.or_else(|| details.transport_failure());
+    let wanted = wanted.knowing(transport_failure.as_ref());
+    let by_rule = wanted.has(Wanted::UPSTREAM_RULE);
     let address = text(host, ADDRESS);
-    let resource = resource(host, DESTINATION_RULE);
     Upstream {
-        cluster: Some(cluster),
-        takes_istio_mtls: address.as_ref().map(|_| takes_istio_mtls(host)),
+        cluster,
+        takes_istio_mtls: address.as_ref().filter(|_| by_rule).map(|_| takes_istio_mtls(host)),
         address,
-        endpoints: endpoints(host, resource.as_ref()),
-        resource,
-        tls_version: upstream_tls(host),
-        transport_failure: text(host, UPSTREAM_FAILURE)
-            .and_then(|reason| TransportFailure::new(&reason))
-            .or_else(|| details.transport_failure()),
-        attempts: attempts(host),
+        endpoints: if wanted.has(Wanted::ENDPOINTS) { endpoints(host) } else { None },
+        resource: if by_rule { resource(host, DESTINATION_RULE) } else { None },
+        tls_version: if wanted.has(Wanted::UPSTREAM_TLS) { upstream_tls(host) } else { None },
+        transport_failure,
+        attempts: if wanted.has(Wanted::ATTEMPTS) { number(host, ATTEMPTS) } else { None },
         version: None,
         first_bytes: None,
     }

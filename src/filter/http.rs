@@ -3,7 +3,7 @@
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::{diagnose, is_server_error};
-use crate::evidence::{Answer, ClusterName, Flags, GrpcStatus, Page};
+use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, Page};
 use crate::find::holds;
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::prelude::*;
@@ -16,8 +16,26 @@ pub struct HttpStream {
     complete: bool,
     page_seen: bool,
     sampled: bool,
-    answer: Option<Box<Answer>>,
+    noted: Option<Box<Noted>>,
 }
+
+/// What was seen while the answer passed.
+#[derive(Debug, Clone, Default)]
+struct Noted {
+    answer: Answer,
+    /// As they were when an error's headers passed.
+    details: Details,
+}
+
+/// With these flags something went on after the answer had passed, and left its own details.
+const LATE: Flags = Flags::DOWNSTREAM_CONNECTION_TERMINATION
+    .and(Flags::DOWNSTREAM_REMOTE_RESET)
+    .and(Flags::DOWNSTREAM_PROTOCOL_ERROR)
+    .and(Flags::LOCAL_RESET)
+    .and(Flags::STREAM_IDLE_TIMEOUT)
+    .and(Flags::DURATION_TIMEOUT)
+    .and(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
+    .and(Flags::OVERLOAD_MANAGER);
 
 /// The most bytes of an error page that are read: the sentence stands near its beginning.
 const LONGEST_PAGE: usize = 2048;
@@ -49,17 +67,20 @@ impl HttpStream {
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
-        if is_server_error(code) || self.is_grpc_server_error() {
+        let details = collect::details(host);
+        if !details.via_upstream() {
+            self.tell_client(host, plugin, code, &details);
+        } else if is_server_error(code) || self.is_grpc_server_error() {
             self.note().by_proxy = Some(bears_a_proxys_mark(host));
         }
-        self.tell_client(host, plugin, code);
+        self.noted.get_or_insert_default().details = details;
     }
 
     /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
     pub fn on_response_body(&mut self, host: &impl Host, end_of_stream: bool) {
         self.complete |= end_of_stream;
-        let may_be_page = matches!(self.code, Some(400 | 495..=497 | 503));
-        if may_be_page && !self.page_seen {
+        let may_be_page = matches!(self.code, Some(400 | 495..=497 | 503)) && !self.page_seen;
+        if may_be_page && self.noted.as_ref().is_some_and(|noted| noted.details.via_upstream()) {
             self.page_seen = true;
             let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
             if let Some(page) = Page::recognise(&body) {
@@ -78,19 +99,21 @@ impl HttpStream {
         }
         let flags = collect::flags(host).unwrap_or_default();
         if self.code.is_some() && !self.is_error() && !flags.any_failure() {
-            return self.observe(host, plugin, series, flags);
+            let answer = self.take_noted().answer;
+            return self.observe(host, plugin, series, flags, answer);
         }
-        let details = collect::details(host);
+        let Noted { answer, details: noted } = self.take_noted();
+        let known = self.complete && !noted.is_empty() && !flags.has(LATE);
+        let details = if known { noted } else { collect::details(host) };
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx = details.via_upstream()
             && self.code.is_some_and(|code| !is_server_error(code))
-            && self.answer.as_ref().is_none_or(|answer| answer.page.is_none())
-            && !self.is_grpc_server_error();
+            && answer.page.is_none()
+            && !answer.grpc_status.is_some_and(GrpcStatus::is_server_error);
         if own_4xx && !flags.any_failure() {
-            return self.observe(host, plugin, series, flags);
+            return self.observe(host, plugin, series, flags, answer);
         }
-        let code = collect::code(host);
-        let answer = self.take_answer();
+        let code = self.code.or_else(|| collect::code(host));
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.failure(&evidence);
@@ -107,11 +130,17 @@ impl HttpStream {
         !self.sampled && self.complete && self.code.is_some() && !self.is_error()
     }
 
-    fn observe(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series, flags: Flags) {
+    fn observe(
+        &self,
+        host: &impl Host,
+        plugin: &mut Plugin,
+        series: &mut Series,
+        flags: Flags,
+        answer: Answer,
+    ) {
         if !self.sampled {
             return;
         }
-        let answer = self.take_answer();
         let cluster = collect::cluster(host);
         let awaited = plugin.history.recoveries().awaited();
         let may_be_old = answer.unframed == Some(true) || self.code == Some(411);
@@ -136,11 +165,11 @@ impl HttpStream {
 
     /// What the answer says of itself; most say nothing.
     fn note(&mut self) -> &mut Answer {
-        self.answer.get_or_insert_default()
+        &mut self.noted.get_or_insert_default().answer
     }
 
-    fn take_answer(&mut self) -> Answer {
-        self.answer.take().map_or_else(Answer::default, |answer| *answer)
+    fn take_noted(&mut self) -> Noted {
+        self.noted.take().map_or_else(Noted::default, |noted| *noted)
     }
 
     fn note_grpc_status(&mut self, status: Option<GrpcStatus>) {
@@ -150,7 +179,7 @@ impl HttpStream {
     }
 
     fn grpc_status(&self) -> Option<GrpcStatus> {
-        self.answer.as_ref()?.grpc_status
+        self.noted.as_ref()?.answer.grpc_status
     }
 
     fn is_error(&self) -> bool {
@@ -173,20 +202,14 @@ impl HttpStream {
     }
 
     /// Puts the cause into Envoy's own error reply, if that was asked for.
-    fn tell_client(&self, host: &impl Host, plugin: &mut Plugin, code: u16) {
+    fn tell_client(&self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
         let Some(name) = plugin.config.response_header.clone() else { return };
-        let details = collect::details(host);
-        if details.is_empty() || details.via_upstream() {
+        if details.is_empty() {
             return;
         }
         let flags = collect::flags(host).unwrap_or_default();
-        let mut evidence = collect::http(
-            host,
-            flags,
-            Some(code),
-            details,
-            self.answer.as_deref().cloned().unwrap_or_default(),
-        );
+        let answer = self.noted.as_ref().map(|noted| noted.answer.clone()).unwrap_or_default();
+        let mut evidence = collect::http(host, flags, Some(code), details.clone(), answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.before(&evidence);
         if let Some(verdict) = diagnose(&evidence) {
@@ -228,6 +251,6 @@ fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
 fn bears_a_proxys_mark(host: &impl Host) -> bool {
     let mut server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
     server.truncate(LONGEST_SERVER);
-    let via = host.header(HeaderMap::Response, "via").ok().flatten();
-    holds(&String::from_utf8_lossy(&server), "envoy") || via.is_some()
+    let via = || host.header(HeaderMap::Response, "via").ok().flatten();
+    holds(&String::from_utf8_lossy(&server), "envoy") || via().is_some()
 }

@@ -88,9 +88,12 @@ impl Plugin {
     fn direction(&mut self, host: &impl Host) -> Direction {
         // Istio's gateways mark their listeners as outbound, so the node's kind decides first.
         let is_gateway = *self.is_gateway.get_or_insert_with(|| collect::is_router(host));
-        match (is_gateway, collect::listener_direction(host)) {
-            (false, Some(1)) => Direction::Inbound,
-            (false, Some(2)) => Direction::Outbound,
+        if is_gateway {
+            return Direction::Gateway;
+        }
+        match collect::listener_direction(host) {
+            Some(1) => Direction::Inbound,
+            Some(2) => Direction::Outbound,
             _ => Direction::Gateway,
         }
     }

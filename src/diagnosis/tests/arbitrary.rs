@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::first;
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, Flags, GrpcStatus, Layer, ListenerKind,
-    MixerStatus, Page, TransportFailure, Upstream,
+    MixerStatus, Page, Resource, TransportFailure, Upstream,
 };
 use crate::wire::{FirstBytes, Protocol};
 
@@ -21,6 +21,9 @@ const DETAILS: &[&str] = &[
     "downstream_remote_disconnect",
     "filter_chain_not_found",
     "rbac_access_denied_matched_policy[none]",
+    "ext_authz_denied",
+    "local_rate_limited",
+    "fault_filter_abort",
     "lua_response",
     "response_timeout",
     "missing_host_header",
@@ -28,7 +31,9 @@ const DETAILS: &[&str] = &[
     "upstream_reset_before_response_started{protocol_error}",
     "upstream_reset_before_response_started{connection_timeout}",
     "upstream_reset_before_response_started{overflow}",
+    "upstream_reset_before_response_started{remote_connection_failure}",
     "upstream_reset_after_response_started{remote_reset}",
+    "upstream_reset_after_response_started{protocol_error}",
     "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
     "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|1:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end}",
 ];
@@ -85,13 +90,15 @@ prop_compose! {
         takes_istio_mtls in any::<Option<bool>>(),
         transport_failure in failure(),
         attempts in optional(&[1_u64, 3]),
+        by_rule in any::<bool>(),
+        address in words(&["10.0.0.1:80"]),
         first_bytes in bytes(),
     ) -> Upstream {
         Upstream {
             cluster: cluster.and_then(|name| ClusterName::new(&name)),
-            resource: None,
-            address: None,
+            resource: by_rule.then(|| Resource::new("DestinationRule", "default", "rule")).flatten(),
             version: None,
+            address,
             endpoints, tls_version, takes_istio_mtls, transport_failure, attempts, first_bytes,
         }
     }
@@ -105,6 +112,8 @@ prop_compose! {
         flag_bits in proptest::collection::vec(0_u32..30, 0..3),
         details in proptest::sample::select(DETAILS),
         virtual_host in words(&["blackhole:443", "reviews:80", "block_all"]),
+        route in words(&["block_all", "default"]),
+        by_rule in any::<bool>(),
         downstream in downstream(),
         upstream in upstream(),
         page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
@@ -119,6 +128,8 @@ prop_compose! {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
         e.flags = Flags(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
         e.route.virtual_host = virtual_host;
+        e.route.name = route;
+        e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
             Answer { page, by_proxy, unframed, promised, passed, grpc_status };
         e.filter_chain = filter_chain;

@@ -5,6 +5,7 @@ mod client;
 mod policy;
 mod properties;
 mod upstream;
+mod wanted;
 
 use super::diagnose;
 use crate::evidence::{Details, Evidence, Flags, Layer};

@@ -1,0 +1,87 @@
+//! What is not asked for makes no difference.
+
+use proptest::prelude::*;
+
+use super::arbitrary::evidence;
+use crate::diagnosis::{Wanted, diagnose, wanted};
+use crate::evidence::{Downstream, Evidence, Flags, Layer, Upstream};
+use crate::report::Report;
+
+/// The flags of the kinds that come often.
+const USUAL: &[&str] = &["UF", "UC", "UR", "UO", "UPE", "UH", "NR", "NC", "URX", "UAEX", "RL", "FI"];
+
+/// As Envoy shows it: what the details say of the connection is what the attribute says, an answer leaves no reason of
+/// attempts before it, and the number of attempts matters where all were used up.
+fn as_envoy_shows(mut e: Evidence) -> Evidence {
+    e.layer = Layer::Http;
+    // Of connections only.
+    (e.filter_chain, e.downstream.listener, e.downstream.transport_failure) = (None, None, None);
+    e.upstream.first_bytes = None;
+    if e.details.via_upstream() {
+        e.upstream.transport_failure = None;
+    }
+    e.upstream.transport_failure = e.details.transport_failure().or(e.upstream.transport_failure);
+    if !e.flags.has(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED) {
+        e.upstream.attempts = None;
+    }
+    if e.upstream.cluster.is_none() {
+        let transport_failure = e.details.transport_failure();
+        e.upstream = Upstream { transport_failure, ..Upstream::default() };
+    }
+    e
+}
+
+/// The same, with all forgotten that isn't wanted.
+fn only(groups: Wanted, mut e: Evidence) -> Evidence {
+    if !groups.has(Wanted::UPSTREAM_FAILURE) {
+        e.upstream.transport_failure = e.details.transport_failure();
+    }
+    let groups = groups.knowing(e.upstream.transport_failure.as_ref());
+    let lacks = |group| !groups.has(group);
+    let (up, route) = (&mut e.upstream, &mut e.route);
+    if lacks(Wanted::CLIENT) {
+        let (grpc, tunnel) = (e.downstream.grpc, e.downstream.tunnel);
+        e.downstream = Downstream { grpc, tunnel, ..Downstream::default() };
+    }
+    if lacks(Wanted::VIRTUAL_HOST) {
+        route.virtual_host = None;
+    }
+    if lacks(Wanted::ROUTE) {
+        (route.name, route.resource) = (None, None);
+    }
+    if lacks(Wanted::UPSTREAM_RULE) {
+        (up.resource, up.takes_istio_mtls) = (None, None);
+    }
+    if lacks(Wanted::UPSTREAM_TLS) {
+        up.tls_version = None;
+    }
+    if lacks(Wanted::ENDPOINTS) {
+        up.endpoints = None;
+    }
+    if lacks(Wanted::ATTEMPTS) {
+        up.attempts = None;
+    }
+    if lacks(Wanted::MIXER) {
+        e.mixer = None;
+    }
+    if lacks(Wanted::UPSTREAM) {
+        *up = Upstream { transport_failure: e.details.transport_failure(), ..Upstream::default() };
+    }
+    e
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn what_is_not_wanted_makes_no_difference(e in evidence(), short in proptest::sample::subsequence(USUAL, 0..3)) {
+        // Arbitrary flags seldom fit the details: then everything is wanted.
+        let e = Evidence { flags: Flags::from_short(&short.join(",")), ..e };
+        let whole = as_envoy_shows(e);
+        let part = only(wanted(&whole.details, whole.flags, &whole.answer), whole.clone());
+        let (of_whole, of_part) = (diagnose(&whole), diagnose(&part));
+        prop_assert_eq!(&of_whole, &of_part);
+        let told = |e: &Evidence| diagnose(e).map(|verdict| Report::new(&verdict, e));
+        prop_assert_eq!(told(&whole), told(&part));
+    }
+}
