@@ -19,7 +19,10 @@ fn parse_u64(digits: &[u8]) -> Option<u64> {
 
 /// In decimal.
 pub(crate) fn shown(number: impl Into<u64>) -> String {
-    let mut left: u64 = number.into();
+    shown_u64(number.into())
+}
+
+fn shown_u64(mut left: u64) -> String {
     let mut digits = Vec::new();
     loop {
         digits.push(char::from(b'0' | u8::try_from(left % 10).unwrap_or_default()));

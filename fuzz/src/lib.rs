@@ -79,7 +79,7 @@ pub fn details(bytes: &[u8]) {
     if let Some(verdict) = verdict {
         let report = Report::new(&verdict, &evidence);
         report.fields().for_each(|(_, value)| assert!(is_plain(value) && value.len() <= LONGEST_VALUE));
-        assert!(is_object(&report.json()) && is_object(&report.log_line(Counter::Failures, 7)));
+        assert!(is_object(report.json()) && is_object(&report.log_line(Counter::Failures, 7)));
     }
 }
 

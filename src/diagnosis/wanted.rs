@@ -39,7 +39,8 @@ impl Wanted {
 
     /// What is wanted once it is known why the connection to the upstream failed: where TLS did, the rule may have asked for it.
     pub(crate) fn knowing(self, failure: Option<&TransportFailure>) -> Self {
-        if failure.is_some_and(TransportFailure::is_tls) { self.and(Self::UPSTREAM_RULE) } else { self }
+        let by_rule = self.has(Self::UPSTREAM_FAILURE) && failure.is_some_and(TransportFailure::is_tls);
+        if by_rule { self.and(Self::UPSTREAM_RULE) } else { self }
     }
 
     /// Whether any of `others` is wanted.
@@ -50,10 +51,16 @@ impl Wanted {
 
 /// Kinds that come often, each with the flags that come with it. Another flag may bring another rule in: then everything is
 /// wanted, as it is of all other kinds.
-pub(crate) fn wanted(details: &Details, flags: Flags, answer: &Answer) -> Wanted {
-    const POLICYS: Flags = Flags::UNAUTHORIZED_EXTERNAL_SERVICE
-        .and(Flags::RATE_LIMITED)
-        .and(Flags::RATE_LIMIT_SERVICE_ERROR);
+///
+/// `failure` is what the details say of the connection to the upstream.
+pub(crate) fn wanted(
+    details: &Details,
+    failure: Option<&TransportFailure>,
+    flags: Flags,
+    answer: &Answer,
+) -> Wanted {
+    const POLICYS: Flags =
+        Flags::UNAUTHORIZED_EXTERNAL_SERVICE.and(Flags::RATE_LIMITED).and(Flags::RATE_LIMIT_SERVICE_ERROR);
     let name = details.name();
     let (own, groups) = match name {
         // The way to the upstream went well. Pages are about TLS.
@@ -62,7 +69,7 @@ pub(crate) fn wanted(details: &Details, flags: Flags, answer: &Answer) -> Wanted
         "upstream_reset_before_response_started" | "upstream_reset_after_response_started"
             if flags.any_failure() =>
         {
-            reset(details)
+            reset(failure)
         }
         // An earlier attempt may have got further, and say why it failed.
         "no_healthy_upstream" => (
@@ -85,14 +92,13 @@ pub(crate) fn wanted(details: &Details, flags: Flags, answer: &Answer) -> Wanted
 }
 
 /// What the socket said stands in the details, and settles it.
-fn reset(details: &Details) -> (Flags, Wanted) {
+fn reset(failure: Option<&TransportFailure>) -> (Flags, Wanted) {
     const RESET: Flags = Flags::UPSTREAM_CONNECTION_FAILURE
         .and(Flags::UPSTREAM_CONNECTION_TERMINATION)
         .and(Flags::UPSTREAM_REMOTE_RESET)
         .and(Flags::UPSTREAM_OVERFLOW)
         .and(Flags::UPSTREAM_PROTOCOL_ERROR);
-    let failure = details.transport_failure().filter(|failure| !failure.is_tls());
-    match failure.as_ref().and_then(TransportFailure::connect_error) {
+    match failure.filter(|failure| !failure.is_tls()).and_then(TransportFailure::connect_error) {
         Some(ConnectError::Refused | ConnectError::Unreachable | ConnectError::TimedOut) => {
             (Flags::UPSTREAM_CONNECTION_FAILURE, Wanted::UPSTREAM)
         }

@@ -12,8 +12,9 @@ pub struct ClusterName {
 
 impl ClusterName {
     /// Takes the name; an empty one is none.
-    pub fn new(name: &str) -> Option<Self> {
-        (!name.is_empty()).then(|| Self { bars: bars(name), name: name.to_owned() })
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        let name = name.into();
+        (!name.is_empty()).then(|| Self { bars: bars(&name), name })
     }
 
     /// The whole name.

@@ -17,11 +17,13 @@ pub struct Details {
 
 impl Details {
     /// Takes the text as Envoy gave it; `-` is no details.
-    pub fn new(text: &str) -> Self {
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
         if text == "-" {
             return Self::default();
         }
-        Self { name_ends: before(text, b"{[(").len(), text: text.to_owned() }
+        let bracket = text.bytes().position(|byte| matches!(byte, b'{' | b'[' | b'('));
+        Self { name_ends: bracket.unwrap_or(text.len()), text }
     }
 
     /// Verbatim.
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn a_reset_is_taken_apart_in_both_styles() {
         for separator in ['|', ','] {
-            let details = Details::new(&format!(
+            let details = Details::new(format!(
                 "upstream_reset_before_response_started{{remote_connection_failure{separator}delayed_connect_error:_111}}"
             ));
             assert_eq!(details.name(), "upstream_reset_before_response_started");

@@ -269,7 +269,7 @@ impl Page {
             ("upstream connect error or disconnect/reset before headers", Page::ProxyReply),
             ("no healthy upstream", Page::ProxyReply),
         ];
-        let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+        let text = body.to_ascii_lowercase();
         SENTENCES.iter().find(|(sentence, _)| holds(&text, sentence)).map(|(_, page)| *page)
     }
 

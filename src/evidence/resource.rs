@@ -66,9 +66,11 @@ fn camel_case(kebab: &str) -> String {
     let words = parts(kebab, b'-').map(|word| match word {
         "http" | "https" | "tcp" | "tls" | "udp" | "grpc" => word.to_ascii_uppercase(),
         _ => {
-            let mut letters = word.chars();
-            let first = letters.next().map(|c| c.to_ascii_uppercase());
-            first.into_iter().chain(letters).collect()
+            let mut word = word.to_owned();
+            if let Some(first) = word.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            word
         }
     });
     words.collect()

@@ -1,6 +1,5 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
-use crate::concat::concat;
 use crate::find::{before, holds, split_once};
 use crate::prelude::*;
 
@@ -26,14 +25,16 @@ pub enum ConnectError {
 impl TransportFailure {
     /// Takes the reason with spaces, as properties have them, or underscores, as details have them.
     pub fn new(reason: &str) -> Option<Self> {
-        let spaced = match split_once(reason, "connect_error:_") {
-            Some((kind, error)) => {
-                concat(&[&*kind.replace('_', " "), "connect error: ", &error.replace('_', " ")])
-            }
-            None => reason.to_owned(),
-        };
-        let trimmed = spaced.trim_ascii();
-        (!trimmed.is_empty() && trimmed != "-").then(|| Self(trimmed.to_owned()))
+        let trimmed = reason.trim_ascii();
+        if trimmed.is_empty() || trimmed == "-" {
+            return None;
+        }
+        let mut text = trimmed.to_owned().into_bytes();
+        if holds(trimmed.as_bytes(), "connect_error:_") {
+            text.iter_mut().filter(|byte| **byte == b'_').for_each(|byte| *byte = b' ');
+        }
+        // One ASCII character for another leaves it what it was.
+        String::from_utf8(text).ok().map(Self)
     }
 
     /// The whole reason.
@@ -43,7 +44,7 @@ impl TransportFailure {
 
     /// Whether it holds this word.
     pub fn has(&self, word: &str) -> bool {
-        holds(&self.0, word)
+        holds(self.0.as_bytes(), word)
     }
 
     /// Whether it speaks of TLS at all.

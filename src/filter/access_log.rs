@@ -15,7 +15,7 @@ impl Plugin {
         }
         let Some(mut evidence) = gather(host) else { return };
         evidence.direction = self.direction(host);
-        let _ = self.conclude(host, series, &evidence);
+        let _ = self.conclude(host, series, evidence);
     }
 }
 

@@ -53,7 +53,12 @@ fn text(host: &impl Host, path: &str) -> Option<String> {
     bytes.truncate(LONGEST_ATTRIBUTE);
     (!bytes.is_empty()).then(|| match String::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        // What is no text, or cut off in the middle of a character, is shown as far as it is ASCII.
+        Err(error) => error
+            .as_bytes()
+            .iter()
+            .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' })
+            .collect(),
     })
 }
 
@@ -76,11 +81,11 @@ pub(super) fn code(host: &impl Host) -> Option<u16> {
 }
 
 pub(super) fn details(host: &impl Host) -> Details {
-    Details::new(&text(host, DETAILS).unwrap_or_default())
+    Details::new(text(host, DETAILS).unwrap_or_default())
 }
 
 pub(super) fn cluster(host: &impl Host) -> Option<ClusterName> {
-    ClusterName::new(&text(host, CLUSTER)?)
+    ClusterName::new(text(host, CLUSTER)?)
 }
 
 pub(super) fn upstream_tls(host: &impl Host) -> Option<String> {
@@ -115,15 +120,15 @@ pub(super) fn http(
     details: Details,
     answer: Answer,
 ) -> Evidence {
-    let wanted = wanted(&details, flags, &answer);
+    let failure = details.transport_failure();
+    let wanted = wanted(&details, failure.as_ref(), flags, &answer);
     let no_route = details.name() == "route_not_found";
     let broke_off = details.name() == "upstream_reset_after_response_started";
     // Its replies have a flag of their own, or none.
     let may_be_mixers = wanted.has(Wanted::MIXER)
         && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE));
     let time_ran_out = flags.has(TIME_RAN_OUT) || code.is_none();
-    let mut downstream =
-        if wanted.has(Wanted::CLIENT) { requester(host) } else { Downstream::default() };
+    let mut downstream = if wanted.has(Wanted::CLIENT) { requester(host) } else { Downstream::default() };
     downstream.grpc = flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host));
     let mut e = Evidence {
         layer: Layer::Http,
@@ -132,7 +137,7 @@ pub(super) fn http(
         lived: if time_ran_out { milliseconds(host) } else { None },
         downstream: if no_route { with_authority(host, downstream) } else { downstream },
         route: route(host, wanted),
-        upstream: upstream(host, &details, wanted),
+        upstream: upstream(host, failure, wanted),
         details,
         answer: if broke_off { with_lengths(host, answer) } else { answer },
         mixer: if may_be_mixers { mixer(host) } else { None },
@@ -273,7 +278,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
         termination: text(host, TERMINATION),
         filter_chain,
         downstream,
-        upstream: upstream(host, &details, Wanted::EVERYTHING),
+        upstream: upstream(host, details.transport_failure(), Wanted::EVERYTHING),
         details,
         ..Evidence::default()
     }
@@ -361,15 +366,15 @@ fn mixer(host: &impl Host) -> Option<MixerStatus> {
     MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
 }
 
-fn upstream(host: &impl Host, details: &Details, wanted: Wanted) -> Upstream {
+/// The upstream, and why it could not be reached: `in_details`, if it stands nowhere else.
+fn upstream(host: &impl Host, in_details: Option<TransportFailure>, wanted: Wanted) -> Upstream {
     let cluster = if wanted.has(Wanted::UPSTREAM) { cluster(host) } else { None };
     if cluster.is_none() {
         // Without a cluster there is nothing behind it to ask for.
-        return Upstream { transport_failure: details.transport_failure(), ..Upstream::default() };
+        return Upstream { transport_failure: in_details, ..Upstream::default() };
     }
     let failure = if wanted.has(Wanted::UPSTREAM_FAILURE) { text(host, UPSTREAM_FAILURE) } else { None };
-    let failure = failure.and_then(|reason| TransportFailure::new(&reason));
-    let transport_failure = failure.or_else(|| details.transport_failure());
+    let transport_failure = failure.and_then(|reason| TransportFailure::new(&reason)).or(in_details);
     let wanted = wanted.knowing(transport_failure.as_ref());
     let by_rule = wanted.has(Wanted::UPSTREAM_RULE);
     let address = text(host, ADDRESS);

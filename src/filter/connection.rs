@@ -52,10 +52,10 @@ impl Connection {
         let flags = collect::flags(host).unwrap_or_default();
         let Some(mut evidence) = self.gather(host, flags) else { return };
         evidence.direction = plugin.direction(host);
-        let _ = plugin.conclude(host, series, &evidence);
         if self.sampled {
             plugin.observe(host, series, &evidence);
         }
+        let _ = plugin.conclude(host, series, evidence);
     }
 
     fn gather(&self, host: &impl Host, flags: Flags) -> Option<Evidence> {

@@ -117,7 +117,7 @@ impl HttpStream {
         let mut evidence = collect::http(host, flags, code, details, answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.failure(&evidence);
-        let cause = plugin.conclude(host, series, &evidence);
+        let cause = plugin.conclude(host, series, evidence);
         if cause.is_some_and(may_end_by_itself) && plugin.config.observe_every > 0 {
             let now = host.now().unwrap_or_default();
             plugin.history.recoveries().failed(collect::request_key(host), now);
@@ -252,5 +252,5 @@ fn bears_a_proxys_mark(host: &impl Host) -> bool {
     let mut server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
     server.truncate(LONGEST_SERVER);
     let via = || host.header(HeaderMap::Response, "via").ok().flatten();
-    holds(&String::from_utf8_lossy(&server), "envoy") || via().is_some()
+    holds(&server, "envoy") || via().is_some()
 }

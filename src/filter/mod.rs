@@ -4,18 +4,20 @@ mod access_log;
 mod collect;
 mod connection;
 mod http;
+mod recent;
 mod sampler;
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
 pub use http::HttpStream;
+use recent::Recent;
 use sampler::Sampler;
 
 use crate::catalogue::Cause;
 use crate::concat::concat;
 use crate::config::{Config, ConfigError, LogMode, Role};
-use crate::diagnosis::{diagnose, observe};
+use crate::diagnosis::observe;
 use crate::evidence::{Direction, Evidence};
 use crate::history::History;
 use crate::host::{Buffer, Host, Level, MetricKind};
@@ -28,6 +30,7 @@ pub struct Plugin {
     limiter: LogLimiter,
     sampler: Sampler,
     history: History,
+    recent: Recent,
     is_gateway: Option<bool>,
     misplaced: bool,
 }
@@ -58,6 +61,7 @@ impl Plugin {
             limiter: LogLimiter::new(limit),
             sampler: Sampler::every(config.observe_every),
             history: History::new(config.observe_every),
+            recent: Recent::default(),
             config,
             is_gateway: None,
             misplaced: false,
@@ -99,14 +103,13 @@ impl Plugin {
     }
 
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
-    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) -> Option<Cause> {
-        let verdict = diagnose(e)?;
-        let report = Report::new(&verdict, e);
+    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: Evidence) -> Option<Cause> {
+        let report = self.recent.report(e)?;
         if self.config.role != Role::AccessLog {
             write_state(host, &report);
         }
         self.tell(host, series, Counter::Failures, &report);
-        Some(verdict.cause)
+        Some(report.cause)
     }
 
     /// Tells what is worth knowing of traffic that works. Not as filter state: that stays unset on healthy traffic.

@@ -71,22 +71,28 @@ impl History {
 
     /// A stream that failed: remembers it, and tells what earlier ones say about it.
     pub fn failure(&mut self, e: &Evidence) -> Past {
-        let past = self.before(e);
-        if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
-            self.failed.remember(hash_of(&[cluster.as_str()]));
+        let cluster = e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str().as_bytes()]));
+        let past = self.past(e, cluster);
+        if let Some(cluster) = cluster.filter(|_| e.upstream.address.is_some()) {
+            self.failed.remember(cluster);
         }
         past
     }
 
     /// What earlier streams say about one that fails.
     pub fn before(&self, e: &Evidence) -> Past {
-        let known = e.upstream.address.as_ref().map(|address| hash_of(&[address]));
-        let took_mtls = known.is_some_and(|known| self.mutual.knows(known));
-        let took_plaintext = known.is_some_and(|known| self.plain.knows(known));
-        let cluster = e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str()]));
-        // Whether an endpoint of the cluster has failed before.
-        let endpoint_failed = cluster.is_some_and(|cluster| self.failed.knows(cluster));
-        Past { took_mtls, took_plaintext, endpoint_failed: Some(endpoint_failed), ..Past::default() }
+        self.past(e, e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str().as_bytes()])))
+    }
+
+    fn past(&self, e: &Evidence, cluster: Option<u64>) -> Past {
+        let known = e.upstream.address.as_ref().map(|address| hash_of(&[address.as_bytes()]));
+        Past {
+            took_mtls: known.is_some_and(|known| self.mutual.knows(known)),
+            took_plaintext: known.is_some_and(|known| self.plain.knows(known)),
+            // Whether an endpoint of the cluster has failed before.
+            endpoint_failed: Some(cluster.is_some_and(|cluster| self.failed.knows(cluster))),
+            ..Past::default()
+        }
     }
 
     /// Whether its endpoint took Istio's mutual TLS or plaintext.
@@ -94,7 +100,7 @@ impl History {
         let able = e.upstream.takes_istio_mtls == Some(true);
         let Some(address) = e.upstream.address.as_ref().filter(|_| able) else { return };
         let endpoints = if e.upstream.tls_version.is_some() { &mut self.mutual } else { &mut self.plain };
-        endpoints.remember(hash_of(&[address]));
+        endpoints.remember(hash_of(&[address.as_bytes()]));
     }
 
     /// Failures that may end by themselves.
@@ -104,10 +110,10 @@ impl History {
 }
 
 /// One number for several parts. Two that have the same by chance would be one: nobody can choose them to.
-fn hash_of(parts: &[impl AsRef<[u8]>]) -> u64 {
+fn hash_of(parts: &[&[u8]]) -> u64 {
     let mut hash = Fnv::default();
     for part in parts {
-        hash.write(part.as_ref());
+        hash.write(part);
         hash.write_u32(0x1_0000);
     }
     hash.finish()

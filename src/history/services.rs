@@ -75,5 +75,5 @@ pub(super) fn versions(all: &mut Bounded<Versions>, e: &Evidence) -> Option<Stri
 /// Port and host of the cluster.
 fn service(e: &Evidence) -> Option<u64> {
     let cluster = e.upstream.cluster.as_ref()?;
-    Some(hash_of(&[cluster.port()?, cluster.host()?]))
+    Some(hash_of(&[cluster.port()?.as_bytes(), cluster.host()?.as_bytes()]))
 }

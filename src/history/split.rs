@@ -64,5 +64,5 @@ fn is_uneven(clusters: &[(String, u32)], seen: u32) -> bool {
 fn key(e: &Evidence) -> Option<u64> {
     let name = e.route.name.as_ref().filter(|name| *name != "default")?;
     e.route.resource.as_ref()?;
-    Some(hash_of(&[name, e.route.virtual_host.as_deref()?]))
+    Some(hash_of(&[name.as_bytes(), e.route.virtual_host.as_deref()?.as_bytes()]))
 }

@@ -9,6 +9,8 @@ pub use lines::LogLimiter;
 pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
+use core::cell::OnceCell;
+
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
@@ -33,6 +35,7 @@ pub struct Report {
     pub resource: Option<String>,
     /// `key=value; key=value`.
     pub evidence: String,
+    json: OnceCell<String>,
 }
 
 impl Report {
@@ -44,6 +47,7 @@ impl Report {
             direction: e.direction,
             resource: verdict.resource.as_ref().map(|r| clean(&r.path(), LONGEST_VALUE)),
             evidence: evidence(verdict.facts, e),
+            json: OnceCell::new(),
         }
     }
 
@@ -66,8 +70,8 @@ impl Report {
     }
 
     /// All of it as one JSON object.
-    pub fn json(&self) -> String {
-        json::object(&mut self.named(), &[])
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| json::object(&mut self.named(), &[]))
     }
 
     /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.

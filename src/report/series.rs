@@ -1,9 +1,5 @@
 //! The counters: names in the form whose labels Istio's tag extraction reads, and a bound on how many.
 
-use core::hash::BuildHasherDefault;
-
-use hashbrown::HashMap;
-
 use crate::catalogue::Cause;
 use crate::concat::concat;
 use crate::diagnosis::Confidence;
@@ -12,7 +8,7 @@ use crate::host::{Host, MetricId, MetricKind, Result, Status};
 use crate::prelude::*;
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counter {
     /// `meshwhy_failures_total`
     Failures,
@@ -30,7 +26,7 @@ impl Counter {
 }
 
 /// A label set. The side follows from the cause.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labels {
     /// The metric.
     pub counter: Counter,
@@ -77,13 +73,12 @@ pub const fn dropped_name() -> &'static str {
     "meshwhy_series_dropped_total"
 }
 
-type Hasher = BuildHasherDefault<crate::hash::Fnv>;
-
 /// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets the
 /// resource becomes `_other`, and the number of such sets is bounded by the catalogue.
 #[derive(Debug, Default)]
 pub struct Series {
-    ids: HashMap<Labels, MetricId, Hasher>,
+    /// In order, so that they are found without looking at all of them.
+    ids: Vec<(Labels, MetricId)>,
     dropped: Option<MetricId>,
     refused: bool,
 }
@@ -91,7 +86,7 @@ pub struct Series {
 impl Series {
     /// None yet.
     pub const fn new() -> Self {
-        Self { ids: HashMap::with_hasher(Hasher::new()), dropped: None, refused: false }
+        Self { ids: Vec::new(), dropped: None, refused: false }
     }
 
     /// Adds one; beyond `max` label sets the resource becomes `_other`.
@@ -102,9 +97,11 @@ impl Series {
         if self.refused {
             return Ok(());
         }
-        let known = self.ids.contains_key(&labels);
+        if let Some(id) = self.id(&labels) {
+            return host.increment(id, 1);
+        }
         let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
-        if !known && full && !labels.resource.is_empty() {
+        if full && !labels.resource.is_empty() {
             OTHER.clone_into(&mut labels.resource);
             let dropped = match self.dropped {
                 Some(id) => id,
@@ -113,15 +110,21 @@ impl Series {
             self.dropped = Some(dropped);
             host.increment(dropped, 1)?;
         }
-        let id = match self.ids.get(&labels) {
-            Some(id) => *id,
+        let id = match self.id(&labels) {
+            Some(id) => id,
             None => {
                 let id = self.define(host, &labels.stat_name())?;
-                self.ids.insert(labels, id);
+                let at = self.ids.partition_point(|(known, _)| *known < labels);
+                self.ids.insert(at, (labels, id));
                 id
             }
         };
         host.increment(id, 1)
+    }
+
+    fn id(&self, labels: &Labels) -> Option<MetricId> {
+        let at = self.ids.partition_point(|(known, _)| known < labels);
+        self.ids.get(at).filter(|(known, _)| known == labels).map(|(_, id)| *id)
     }
 
     /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`), and writes an error for every

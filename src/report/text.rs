@@ -4,11 +4,9 @@ use crate::prelude::*;
 
 /// Keeps printable ASCII without `"` and `\`; everything else becomes `?`. At most `longest` bytes.
 pub fn clean(text: &str, longest: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(longest));
-    for c in text.chars().take(longest) {
-        out.push(if u8::try_from(c).is_ok_and(is_plain) { c } else { '?' });
-    }
-    out
+    // Of what is not ASCII, one byte stands for the character.
+    let characters = text.bytes().filter(|byte| byte & 0xc0 != 0x80).take(longest);
+    characters.map(|byte| if is_plain(byte) { char::from(byte) } else { '?' }).collect()
 }
 
 /// Percent-encodes what could end a value in the evidence or a quoted string around it: `;`, `=`, `%`,

@@ -78,7 +78,9 @@ proptest! {
         // Arbitrary flags seldom fit the details: then everything is wanted.
         let e = Evidence { flags: Flags::from_short(&short.join(",")), ..e };
         let whole = as_envoy_shows(e);
-        let part = only(wanted(&whole.details, whole.flags, &whole.answer), whole.clone());
+        let failure = whole.details.transport_failure();
+        let groups = wanted(&whole.details, failure.as_ref(), whole.flags, &whole.answer);
+        let part = only(groups, whole.clone());
         let (of_whole, of_part) = (diagnose(&whole), diagnose(&part));
         prop_assert_eq!(&of_whole, &of_part);
         let told = |e: &Evidence| diagnose(e).map(|verdict| Report::new(&verdict, e));
