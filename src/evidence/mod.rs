@@ -23,7 +23,6 @@ pub use names::{covers, host_of, is_mesh_name};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
 
-use crate::find::holds;
 use crate::prelude::*;
 use crate::wire::FirstBytes;
 
@@ -269,8 +268,14 @@ impl Page {
             ("upstream connect error or disconnect/reset before headers", Page::ProxyReply),
             ("no healthy upstream", Page::ProxyReply),
         ];
-        let text = body.to_ascii_lowercase();
-        SENTENCES.iter().find(|(sentence, _)| holds(&text, sentence)).map(|(_, page)| *page)
+        let mut words = body.iter().enumerate().filter(|(at, _)| begins_a_word(body, *at)).map(|(at, _)| at);
+        words.find_map(|at| {
+            let rest = body.get(at..)?;
+            let begins = |sentence: &str| {
+                rest.get(..sentence.len()).is_some_and(|said| said.eq_ignore_ascii_case(sentence.as_bytes()))
+            };
+            SENTENCES.iter().find(|(sentence, _)| begins(sentence)).map(|(_, page)| *page)
+        })
     }
 
     /// The value in the evidence.
@@ -282,6 +287,12 @@ impl Page {
             Self::ProxyReply => "proxy_could_not_reach_its_upstream",
         }
     }
+}
+
+/// Whether a word begins at this byte.
+fn begins_a_word(text: &[u8], at: usize) -> bool {
+    let is_letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
+    is_letter(at) && !at.checked_sub(1).is_some_and(is_letter)
 }
 
 impl Downstream {
