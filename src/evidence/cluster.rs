@@ -1,20 +1,30 @@
 //! Cluster names, as istiod makes them.
 
+use core::cell::OnceCell;
+
 use crate::prelude::*;
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ClusterName {
     name: String,
-    /// Where the three bars of Istio's form are: found once, for every rule asks for the parts.
-    bars: Option<[usize; 3]>,
+    /// Where the three bars of Istio's form are: looked for when a rule asks, and then once, for every rule asks for the parts.
+    bars: OnceCell<Option<[usize; 3]>>,
 }
+
+impl PartialEq for ClusterName {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ClusterName {}
 
 impl ClusterName {
     /// Takes the name; an empty one is none.
     pub fn new(name: impl Into<String>) -> Option<Self> {
         let name = name.into();
-        (!name.is_empty()).then(|| Self { bars: bars(&name), name })
+        (!name.is_empty()).then_some(Self { bars: OnceCell::new(), name })
     }
 
     /// The whole name.
@@ -42,7 +52,7 @@ impl ClusterName {
 
     /// Whether istiod made it: for a service, or for what no service claims.
     pub fn is_istios(&self) -> bool {
-        self.bars.is_some() || self.is_passthrough() || self.is_black_hole()
+        self.bars().is_some() || self.is_passthrough() || self.is_black_hole()
     }
 
     /// The service's host in one of Istio's names.
@@ -60,8 +70,12 @@ impl ClusterName {
         self.part(2)
     }
 
+    fn bars(&self) -> Option<[usize; 3]> {
+        *self.bars.get_or_init(|| bars(&self.name))
+    }
+
     fn part(&self, index: usize) -> Option<&str> {
-        let bars = self.bars?;
+        let bars = self.bars()?;
         let begins = match index.checked_sub(1) {
             Some(before) => bars.get(before)?.checked_add(1)?,
             None => 0,

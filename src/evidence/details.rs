@@ -1,12 +1,8 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
-use crate::find::{before, cut};
 use crate::prelude::*;
 
 use super::TransportFailure;
-
-/// Envoy joins the transport's reason with `|` (1.40) or `,` (older).
-const JOINTS: &[u8] = b"|,";
 
 /// `%RESPONSE_CODE_DETAILS%`, verbatim. Every rule asks for the name, so its end is found once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,18 +50,24 @@ impl Details {
 
     /// The reason of an upstream reset: `connection_termination`, `remote_connection_failure`, ...
     pub fn reset_reason(&self) -> Option<&str> {
-        let resets = ["upstream_reset_before_response_started", "upstream_reset_after_response_started"];
-        if !resets.contains(&self.name()) {
-            return None;
-        }
-        Some(before(self.inner()?, JOINTS))
+        Some(self.reset()?.0)
     }
 
     /// The transport's reason behind an upstream reset's.
     pub fn transport_failure(&self) -> Option<TransportFailure> {
-        self.reset_reason()?;
-        let (_, reason) = cut(self.inner()?, JOINTS)?;
-        TransportFailure::new(reason)
+        TransportFailure::new(self.reset()?.1.get(1..)?)
+    }
+
+    /// The reason of an upstream reset and, with what joins them, the transport's.
+    fn reset(&self) -> Option<(&str, &str)> {
+        let resets = ["upstream_reset_before_response_started", "upstream_reset_after_response_started"];
+        if !resets.contains(&self.name()) {
+            return None;
+        }
+        let inner = self.inner()?;
+        // Envoy joins them with `|` (1.40) or `,` (older).
+        let joint = inner.bytes().position(|byte| matches!(byte, b'|' | b','));
+        inner.split_at_checked(joint.unwrap_or(inner.len()))
     }
 }
 

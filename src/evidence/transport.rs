@@ -85,6 +85,11 @@ impl TransportFailure {
         (!word.is_empty()).then_some(word)
     }
 
+    /// Whether the socket speaks, and nobody else.
+    pub fn is_connect_error(&self) -> bool {
+        self.0.starts_with("delayed connect error: ") || self.0.starts_with("immediate connect error: ")
+    }
+
     /// What the socket said, if that is what failed.
     ///
     /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
