@@ -1,106 +1,184 @@
 //! What is kept of each stream or connection, by the number of its context.
 
-use core::hash::BuildHasherDefault;
+// A table with open addressing, where an entry that is farther from its place goes first ("Robin Hood hashing", Celis 1986),
+// and what follows moves up when one is taken out. hashbrown would do, and is three times as large as this.
 
-use hashbrown::HashMap;
+use core::mem;
 
 use crate::prelude::*;
 
-type Hasher = BuildHasherDefault<crate::hash::Fnv>;
+/// The least number of slots, a power of two.
+const SLOTS: usize = 256;
 
-/// Contexts are numbered in turn, so most streams have ended before the turn of their slot comes again.
-const SLOTS: u32 = 256;
-
-/// So many beside the slots are looked through for what has ended unseen.
+/// When there are so many, they are looked through for what has ended unseen.
 const MANY: usize = 1024;
 
-/// A slot for nearly all, found without hashing; a table for those whose slot is taken.
+/// At most half of the slots are taken.
 pub(crate) struct Streams<T> {
     slots: Vec<Option<(u32, T)>>,
-    others: HashMap<u32, T, Hasher>,
+    /// By how many bits a hash is too long for an index.
+    shift: u32,
+    taken: usize,
+    /// For so many there is room.
+    room: usize,
     many: usize,
 }
 
 impl<T> Streams<T> {
     /// None.
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), others: HashMap::with_hasher(Hasher::new()), many: MANY }
+        Self { slots: Vec::new(), shift: 0, taken: 0, room: 0, many: MANY }
     }
 
     /// Puts one in, in the place of what this context had. `lives` tells whether a context still does: it is asked when there are
     /// so many that some must have ended without being taken out.
     #[inline(always)]
     pub(crate) fn insert(&mut self, context: u32, value: T, lives: impl Fn(u32) -> bool) {
-        match self.slots.get_mut(index(context)) {
-            Some(slot @ None) if self.others.is_empty() => *slot = Some((context, value)),
+        let at = self.index(context);
+        match self.slots.get_mut(at) {
+            Some(slot @ None) if self.taken < self.room => {
+                self.taken = self.taken.saturating_add(1);
+                *slot = Some((context, value));
+            }
             _ => self.insert_beside(context, value, &lives),
         }
     }
 
     #[inline(never)]
     fn insert_beside(&mut self, context: u32, value: T, lives: &dyn Fn(u32) -> bool) {
-        if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS as usize, || None);
+        if let Some(known) = self.get_mut(context) {
+            *known = value;
+            return;
         }
-        if self.others.len() >= self.many {
+        if self.taken >= self.many {
             self.sweep(lives);
         }
-        self.others.remove(&context);
-        match self.slots.get_mut(index(context)) {
-            Some(slot) if slot.as_ref().is_none_or(|(of, _)| *of == context) => {
-                *slot = Some((context, value));
-            }
-            _ => {
-                self.others.insert(context, value);
-            }
+        if self.taken >= self.room {
+            self.grow();
         }
+        self.place((context, value));
     }
 
     /// Forgets what has ended.
     fn sweep(&mut self, lives: &dyn Fn(u32) -> bool) {
-        for slot in &mut self.slots {
-            if slot.as_ref().is_some_and(|(of, _)| !lives(*of)) {
-                *slot = None;
-            }
-        }
-        self.others.retain(|of, _| lives(*of));
+        self.rebuild(self.slots.len(), |context| lives(context));
         // Where they do live there are so many: the next look comes when these have doubled.
-        self.many = self.others.len().saturating_mul(2).max(MANY);
+        self.many = self.taken.saturating_mul(2).max(MANY);
+    }
+
+    fn grow(&mut self) {
+        self.rebuild(self.slots.len().saturating_mul(2).max(SLOTS), |_| true);
+    }
+
+    fn rebuild(&mut self, slots: usize, stays: impl Fn(u32) -> bool) {
+        let mut empty = Vec::new();
+        empty.resize_with(slots, || None);
+        let all = mem::replace(&mut self.slots, empty);
+        (self.taken, self.room) = (0, slots / 2);
+        self.shift = u32::BITS.saturating_sub(slots.trailing_zeros());
+        all.into_iter().flatten().filter(|(context, _)| stays(*context)).for_each(|entry| self.place(entry));
+    }
+
+    /// Puts in what isn't there yet; there is room.
+    fn place(&mut self, mut entry: (u32, T)) {
+        let mut at = self.index(entry.0);
+        loop {
+            let far = self.distance(entry.0, at);
+            let theirs = self.slots.get(at).and_then(Option::as_ref).map(|(of, _)| self.distance(*of, at));
+            let Some(slot) = self.slots.get_mut(at) else { return };
+            match slot {
+                Some(other) if theirs < Some(far) => mem::swap(other, &mut entry),
+                Some(_) => {}
+                None => {
+                    *slot = Some(entry);
+                    self.taken = self.taken.saturating_add(1);
+                    return;
+                }
+            }
+            at = self.after(at);
+        }
     }
 
     /// What this context has.
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, context: u32) -> Option<&mut T> {
-        match self.slots.get_mut(index(context)) {
-            Some(Some((of, value))) if *of == context => Some(value),
-            _ => get_beside(&mut self.others, context),
-        }
+        let at = self.find(context)?;
+        self.slots.get_mut(at)?.as_mut().map(|(_, value)| value)
     }
 
     /// Takes out what this context has.
     #[inline(always)]
     pub(crate) fn take(&mut self, context: u32) -> Option<T> {
-        match self.slots.get_mut(index(context)) {
-            Some(slot) if slot.as_ref().is_some_and(|(of, _)| *of == context) => {
-                slot.take().map(|(_, value)| value)
+        let at = self.find(context)?;
+        let (_, value) = self.slots.get_mut(at)?.take()?;
+        self.taken = self.taken.saturating_sub(1);
+        if self.is_displaced(self.after(at)) {
+            self.move_up(at);
+        }
+        Some(value)
+    }
+
+    /// Moves up what follows an empty slot, up to what is in its own place.
+    #[inline(never)]
+    fn move_up(&mut self, mut empty: usize) {
+        let mut next = self.after(empty);
+        while self.is_displaced(next) {
+            let moved = self.slots.get_mut(next).and_then(Option::take);
+            if let Some(slot) = self.slots.get_mut(empty) {
+                *slot = moved;
             }
-            _ => self.take_beside(context),
+            (empty, next) = (next, self.after(next));
+        }
+    }
+
+    /// Whether there is an entry that would rather be in a slot before.
+    #[inline(always)]
+    fn is_displaced(&self, at: usize) -> bool {
+        matches!(self.slots.get(at), Some(Some((of, _))) if self.index(*of) != at)
+    }
+
+    /// Where this context is.
+    #[inline(always)]
+    fn find(&self, context: u32) -> Option<usize> {
+        let at = self.index(context);
+        match self.slots.get(at)? {
+            Some((of, _)) if *of == context => Some(at),
+            Some(_) => self.find_beside(context, at),
+            None => None,
         }
     }
 
     #[inline(never)]
-    fn take_beside(&mut self, context: u32) -> Option<T> {
-        self.others.remove(&context)
+    fn find_beside(&self, context: u32, mut at: usize) -> Option<usize> {
+        loop {
+            at = self.after(at);
+            let (of, _) = self.slots.get(at)?.as_ref()?;
+            if *of == context {
+                return Some(at);
+            }
+            // It would have gone before this one.
+            if self.distance(*of, at) < self.distance(context, at) {
+                return None;
+            }
+        }
     }
-}
 
-#[inline(never)]
-fn get_beside<T>(others: &mut HashMap<u32, T, Hasher>, context: u32) -> Option<&mut T> {
-    others.get_mut(&context)
-}
+    /// A context's own place. They are numbered in turn; Fibonacci's hash (Knuth) spreads those, and those that outlive others
+    /// in any rhythm.
+    #[inline(always)]
+    const fn index(&self, context: u32) -> usize {
+        (context.wrapping_mul(0x9e37_79b9).unbounded_shr(self.shift)) as usize
+    }
 
-const fn index(context: u32) -> usize {
-    (context & SLOTS.wrapping_sub(1)) as usize
+    #[inline(always)]
+    const fn after(&self, at: usize) -> usize {
+        at.wrapping_add(1) & self.slots.len().wrapping_sub(1)
+    }
+
+    /// How many slots behind a context's own place this is.
+    const fn distance(&self, context: u32, at: usize) -> usize {
+        at.wrapping_sub(self.index(context)) & self.slots.len().wrapping_sub(1)
+    }
 }
 
 #[cfg(test)]
@@ -111,20 +189,29 @@ mod tests {
 
     use super::{MANY, SLOTS, Streams};
 
+    /// Contexts whose places are next to each other, at both ends of a table of the least size.
+    fn neighbours() -> Vec<u32> {
+        let mut one = Streams::new();
+        one.insert(0, (), |_| true);
+        let at_an_end = |context: &u32| !(4..SLOTS - 4).contains(&one.index(*context));
+        (0..).filter(at_an_end).take(60).collect()
+    }
+
     proptest! {
         #[test]
-        fn it_holds_what_a_table_holds(steps in proptest::collection::vec((0_u32..4, 0_u32..3, any::<bool>()), 0..64)) {
-            let (mut streams, mut table) = (Streams::new(), HashMap::new());
-            for (at, (slot, turn, comes)) in steps.into_iter().enumerate() {
-                let context = slot + turn * SLOTS;
+        fn it_holds_what_a_table_holds(steps in proptest::collection::vec((0_usize..60, any::<bool>()), 0..300)) {
+            let (mut streams, mut table, contexts) = (Streams::new(), HashMap::new(), neighbours());
+            for (at, (context, comes)) in steps.into_iter().enumerate() {
+                let context = contexts[context];
                 if comes {
                     streams.insert(context, at, |_| true);
                     table.insert(context, at);
                 } else {
                     prop_assert_eq!(streams.take(context), table.remove(&context));
                 }
-                for context in (0..3).flat_map(|turn| (0..4).map(move |slot| slot + turn * SLOTS)) {
-                    prop_assert_eq!(streams.get_mut(context), table.get_mut(&context));
+                prop_assert_eq!(streams.taken, table.len());
+                for context in &contexts {
+                    prop_assert_eq!(streams.get_mut(*context), table.get_mut(context));
                 }
             }
         }
@@ -138,8 +225,9 @@ mod tests {
             streams.insert(context, context, |of| of < few || of == context);
         }
         assert!((0..few).all(|context| streams.take(context) == Some(context)));
-        let held = streams.slots.iter().flatten().count() + streams.others.len();
-        assert!(held <= SLOTS as usize + MANY, "{held}");
+        let held = streams.slots.iter().flatten().count();
+        assert!(held == streams.taken && held <= MANY, "{held}");
+        assert!(streams.slots.len() <= 2 * MANY, "{}", streams.slots.len());
     }
 
     #[test]

@@ -11,10 +11,8 @@ use bounded::Bounded;
 use recovery::Recoveries;
 pub use recovery::RequestKey;
 
-use core::hash::Hasher as _;
-
 use crate::evidence::{Direction, Evidence, Past};
-use crate::hash::Fnv;
+use crate::hash::hash_of;
 
 /// Services, virtual hosts and routes that are remembered, each.
 const MOST: usize = 64;
@@ -107,16 +105,6 @@ impl History {
     pub fn recoveries(&mut self) -> &mut Recoveries {
         &mut self.recoveries
     }
-}
-
-/// One number for several parts. Two that have the same by chance would be one: nobody can choose them to.
-fn hash_of(parts: &[&[u8]]) -> u64 {
-    let mut hash = Fnv::default();
-    for part in parts {
-        hash.write(part);
-        hash.write_u32(0x1_0000);
-    }
-    hash.finish()
 }
 
 #[cfg(test)]
