@@ -61,7 +61,7 @@ impl<T> Streams<T> {
 
     /// Forgets what has ended.
     fn sweep(&mut self, lives: &dyn Fn(u32) -> bool) {
-        self.rebuild(self.slots.len(), |context| lives(context));
+        self.rebuild(self.slots.len(), lives);
         // Where they do live there are so many: the next look comes when these have doubled.
         self.many = self.taken.saturating_mul(2).max(MANY);
     }
