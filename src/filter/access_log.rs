@@ -5,6 +5,7 @@ use super::connection::is_tcp;
 use super::{Plugin, collect};
 use crate::evidence::{Answer, Evidence, TransportFailure};
 use crate::host::Host;
+use crate::prelude::*;
 use crate::report::Series;
 
 impl Plugin {
@@ -20,7 +21,7 @@ impl Plugin {
 }
 
 /// Finds out what is being logged. Envoy has no attribute for that.
-fn gather(host: &impl Host) -> Option<Evidence> {
+fn gather(host: &impl Host) -> Option<Box<Evidence>> {
     let details = collect::details(host);
     let failure = collect::downstream_failure(host);
     let handshake_failed = failure.as_ref().is_some_and(TransportFailure::is_failed_handshake);

@@ -119,38 +119,50 @@ pub(super) fn http(
     code: Option<u16>,
     details: Details,
     answer: Answer,
-) -> Evidence {
+) -> Box<Evidence> {
     let failure = details.transport_failure();
     let wanted = wanted(&details, failure.as_ref(), flags, &answer);
-    let no_route = details.name() == "route_not_found";
-    let broke_off = details.name() == "upstream_reset_after_response_started";
+    // Filled in where it is: it is large, and most of it stays empty.
+    let mut e = Box::<Evidence>::default();
+    (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
+    if flags.has(TIME_RAN_OUT) || code.is_none() {
+        e.lived = milliseconds(host);
+    }
+    if wanted.has(Wanted::CLIENT) {
+        requester(host, &mut e.downstream);
+    }
+    if e.details.name() == "route_not_found" {
+        compare_with_authority(host, &mut e.downstream);
+    }
+    if flags.has(Flags::UPSTREAM_PROTOCOL_ERROR) {
+        e.downstream.grpc = Some(is_grpc(host));
+    }
+    if wanted.has(Wanted::VIRTUAL_HOST) {
+        e.route.virtual_host = virtual_host(host);
+    }
+    if wanted.has(Wanted::ROUTE) {
+        name_route(host, &mut e.route);
+    }
+    e.upstream.transport_failure = failure;
+    reach(host, wanted, &mut e.upstream);
+    if e.details.name() == "upstream_reset_after_response_started" {
+        measure(host, &mut e.answer);
+    }
     // Its replies have a flag of their own, or none.
-    let may_be_mixers = wanted.has(Wanted::MIXER)
-        && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE));
-    let time_ran_out = flags.has(TIME_RAN_OUT) || code.is_none();
-    let mut downstream = if wanted.has(Wanted::CLIENT) { requester(host) } else { Downstream::default() };
-    downstream.grpc = flags.has(Flags::UPSTREAM_PROTOCOL_ERROR).then(|| is_grpc(host));
-    let mut e = Evidence {
-        layer: Layer::Http,
-        code,
-        flags,
-        lived: if time_ran_out { milliseconds(host) } else { None },
-        downstream: if no_route { with_authority(host, downstream) } else { downstream },
-        route: route(host, wanted),
-        upstream: upstream(host, failure, wanted),
-        details,
-        answer: if broke_off { with_lengths(host, answer) } else { answer },
-        mixer: if may_be_mixers { mixer(host) } else { None },
-        ..Evidence::default()
-    };
+    if wanted.has(Wanted::MIXER) && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE))
+    {
+        e.mixer = mixer(host);
+    }
     if e.ended_like_a_tunnel() {
         e.downstream.tunnel = Some(is_connect(host));
     }
     e
 }
 
-fn requester(host: &impl Host) -> Downstream {
-    Downstream { protocol: text(host, PROTOCOL), first_bytes: first_bytes(host), ..downstream(host) }
+fn requester(host: &impl Host, client: &mut Downstream) {
+    client.protocol = text(host, PROTOCOL);
+    client.first_bytes = first_bytes(host);
+    connect(host, client);
 }
 
 /// What a stream that succeeded shows: only what is asked of such. How much of its route matters
@@ -161,39 +173,39 @@ pub(super) fn success(
     cluster: Option<ClusterName>,
     answer: Answer,
     compared: bool,
-) -> Evidence {
+) -> Box<Evidence> {
+    let mut e = Box::<Evidence>::default();
     // A gateway that leads to a service as a whole.
     let whole = direction == Direction::Gateway
         && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
     let unframed = answer.unframed == Some(true);
+    (e.direction, e.upstream.cluster, e.answer) = (direction, cluster, answer);
     // Nobody takes mutual TLS from an inbound listener.
     let outbound = direction != Direction::Inbound;
-    let tls_version = if outbound { upstream_tls(host) } else { None };
-    let takes_istio_mtls = outbound.then(|| takes_istio_mtls(host));
-    let known_by_address = unframed || takes_istio_mtls == Some(true);
-    Evidence {
-        layer: Layer::Http,
-        direction,
-        details: details(host),
-        downstream: Downstream {
-            protocol: if unframed { text(host, PROTOCOL) } else { None },
-            grpc: unframed.then(|| is_grpc(host)),
-            tunnel: unframed.then(|| is_connect(host)),
-            ..Downstream::default()
-        },
-        route: if outbound || compared { observed_route(host, compared) } else { Route::default() },
-        upstream: Upstream {
-            tls_version,
-            takes_istio_mtls,
-            address: if known_by_address { text(host, ADDRESS) } else { None },
-            resource: if whole { resource(host, DESTINATION_RULE) } else { None },
-            version: if whole { version(host) } else { None },
-            cluster,
-            ..Upstream::default()
-        },
-        answer,
-        ..Evidence::default()
+    if outbound {
+        e.upstream.tls_version = upstream_tls(host);
+        e.upstream.takes_istio_mtls = Some(takes_istio_mtls(host));
     }
+    e.details = details(host);
+    if unframed {
+        e.downstream.protocol = text(host, PROTOCOL);
+        (e.downstream.grpc, e.downstream.tunnel) = (Some(is_grpc(host)), Some(is_connect(host)));
+    }
+    if outbound || compared {
+        name_route(host, &mut e.route);
+    }
+    // The virtual host matters where a VirtualService is behind the route, and where one that is compared may be.
+    if compared || e.route.resource.is_some() {
+        e.route.virtual_host = virtual_host(host);
+    }
+    if unframed || e.upstream.takes_istio_mtls == Some(true) {
+        e.upstream.address = text(host, ADDRESS);
+    }
+    if whole {
+        e.upstream.resource = resource(host, DESTINATION_RULE);
+        e.upstream.version = version(host);
+    }
+    e
 }
 
 /// The endpoint's version, from `workload;namespace;name;version;cluster`.
@@ -209,25 +221,10 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
     RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
 }
 
-/// A successful stream's route. Its virtual host matters where a VirtualService is behind it, and where one that is
-/// `compared` may be.
-fn observed_route(host: &impl Host, compared: bool) -> Route {
-    let named = named_route(host);
-    let wanted = compared || named.resource.is_some();
-    Route { virtual_host: if wanted { virtual_host(host) } else { None }, ..named }
-}
-
-fn route(host: &impl Host, wanted: Wanted) -> Route {
-    let named = if wanted.has(Wanted::ROUTE) { named_route(host) } else { Route::default() };
-    Route { virtual_host: if wanted.has(Wanted::VIRTUAL_HOST) { virtual_host(host) } else { None }, ..named }
-}
-
-fn named_route(host: &impl Host) -> Route {
-    Route {
-        virtual_host: None,
-        name: text(host, "xds\0route_name"),
-        resource: resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config"),
-    }
+/// The route's name, and what it was made of.
+fn name_route(host: &impl Host, route: &mut Route) {
+    route.name = text(host, "xds\0route_name");
+    route.resource = resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config");
 }
 
 fn virtual_host(host: &impl Host) -> Option<String> {
@@ -240,11 +237,10 @@ fn milliseconds(host: &impl Host) -> Option<u64> {
 }
 
 /// Adds how long the body was to be, and how much of it came.
-fn with_lengths(host: &impl Host, mut answer: Answer) -> Answer {
+fn measure(host: &impl Host, answer: &mut Answer) {
     let promised = host.header(HeaderMap::Response, "content-length").ok().flatten();
     answer.promised = promised.and_then(|length| number::parse(&length));
     answer.passed = number(host, "response\0size");
-    answer
 }
 
 fn is_grpc(host: &impl Host) -> bool {
@@ -263,25 +259,20 @@ pub(super) fn refused_by_policy(host: &impl Host) -> bool {
 }
 
 /// What a connection on a TCP proxy's chain shows at its end.
-pub(super) fn tcp(host: &impl Host, flags: Flags) -> Evidence {
-    let details = details(host);
-    let filter_chain = text(host, "xds\0filter_chain_name");
-    let mut downstream = downstream(host);
-    if filter_chain.as_deref() == Some(FALL_THROUGH) {
-        downstream.listener = listener_kind(host);
+pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
+    let mut e = Box::<Evidence>::default();
+    (e.layer, e.flags, e.details) = (Layer::Tcp, flags, details(host));
+    e.filter_chain = text(host, "xds\0filter_chain_name");
+    connect(host, &mut e.downstream);
+    if e.filter_chain.as_deref() == Some(FALL_THROUGH) {
+        e.downstream.listener = listener_kind(host);
         // What a TLS inspector noted, if there is one.
-        downstream.transport_failure = downstream_failure(host);
+        e.downstream.transport_failure = downstream_failure(host);
     }
-    Evidence {
-        layer: Layer::Tcp,
-        flags,
-        termination: text(host, TERMINATION),
-        filter_chain,
-        downstream,
-        upstream: upstream(host, details.transport_failure(), Wanted::EVERYTHING),
-        details,
-        ..Evidence::default()
-    }
+    e.termination = text(host, TERMINATION);
+    e.upstream.transport_failure = e.details.transport_failure();
+    reach(host, Wanted::EVERYTHING, &mut e.upstream);
+    e
 }
 
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
@@ -301,33 +292,32 @@ pub(super) fn waits_for_http(host: &impl Host) -> bool {
 
 /// A connection on which no request ever came together: no HTTP filter saw it (1.40), so the connection role
 /// speaks of it as the HTTP role would.
-pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<FirstBytes>) -> Evidence {
-    Evidence {
-        layer: Layer::Http,
-        flags,
-        details: Details::new(CLIENT_LEFT),
-        downstream: Downstream { first_bytes, ..downstream(host) },
-        ..Evidence::default()
-    }
+pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<FirstBytes>) -> Box<Evidence> {
+    let mut e = Box::<Evidence>::default();
+    (e.flags, e.details) = (flags, Details::new(CLIENT_LEFT));
+    connect(host, &mut e.downstream);
+    e.downstream.first_bytes = first_bytes;
+    e
 }
 
 /// What a connection shows at its listener.
-pub(super) fn listener(host: &impl Host, details: Details, failure: Option<TransportFailure>) -> Evidence {
-    Evidence {
-        layer: Layer::Listener,
-        details,
-        filter_chain: text(host, "xds\0filter_chain_name"),
-        downstream: Downstream { transport_failure: failure, ..downstream(host) },
-        ..Evidence::default()
-    }
+pub(super) fn listener(
+    host: &impl Host,
+    details: Details,
+    failure: Option<TransportFailure>,
+) -> Box<Evidence> {
+    let mut e = Box::<Evidence>::default();
+    (e.layer, e.details) = (Layer::Listener, details);
+    e.filter_chain = text(host, "xds\0filter_chain_name");
+    connect(host, &mut e.downstream);
+    e.downstream.transport_failure = failure;
+    e
 }
 
-fn downstream(host: &impl Host) -> Downstream {
-    Downstream {
-        sni: text(host, SNI),
-        tls_version: text(host, "connection\0tls_version"),
-        ..Downstream::default()
-    }
+/// The client's connection.
+fn connect(host: &impl Host, client: &mut Downstream) {
+    client.sni = text(host, SNI);
+    client.tls_version = text(host, "connection\0tls_version");
 }
 
 pub(super) fn first_bytes(host: &impl Host) -> Option<FirstBytes> {
@@ -335,16 +325,14 @@ pub(super) fn first_bytes(host: &impl Host) -> Option<FirstBytes> {
 }
 
 /// Compares the request's host with the names of TLS. The host itself goes no further: it is a header's value.
-fn with_authority(host: &impl Host, mut downstream: Downstream) -> Downstream {
-    let (Some(sni), Some(authority)) = (&downstream.sni, text(host, "request\0host")) else {
-        return downstream;
-    };
+fn compare_with_authority(host: &impl Host, client: &mut Downstream) {
+    let Some(sni) = &client.sni else { return };
+    let Some(authority) = text(host, "request\0host") else { return };
     let asked = host_of(&authority);
-    downstream.sni_is_authority = Some(covers(sni, asked));
+    client.sni_is_authority = Some(covers(sni, asked));
     // Envoy shows the first name of the certificate only: one that covers proves, one that doesn't says nothing.
     let san = text(host, "connection\0dns_san_local_certificate");
-    downstream.certificate_covers_authority = san.filter(|san| covers(san, asked)).map(|_| true);
-    downstream
+    client.certificate_covers_authority = san.filter(|san| covers(san, asked)).map(|_| true);
 }
 
 /// Whether the endpoint says that it takes Istio's mutual TLS.
@@ -366,28 +354,33 @@ fn mixer(host: &impl Host) -> Option<MixerStatus> {
     MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
 }
 
-/// The upstream, and why it could not be reached: `in_details`, if it stands nowhere else.
-fn upstream(host: &impl Host, in_details: Option<TransportFailure>, wanted: Wanted) -> Upstream {
-    let cluster = if wanted.has(Wanted::UPSTREAM) { cluster(host) } else { None };
-    if cluster.is_none() {
-        // Without a cluster there is nothing behind it to ask for.
-        return Upstream { transport_failure: in_details, ..Upstream::default() };
+/// The upstream, as far as it was reached. Why it was not may stand in an attribute, beside what the details say.
+fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
+    if wanted.has(Wanted::UPSTREAM) {
+        upstream.cluster = cluster(host);
     }
-    let failure = if wanted.has(Wanted::UPSTREAM_FAILURE) { text(host, UPSTREAM_FAILURE) } else { None };
-    let transport_failure = failure.and_then(|reason| TransportFailure::new(&reason)).or(in_details);
-    let wanted = wanted.knowing(transport_failure.as_ref());
-    let by_rule = wanted.has(Wanted::UPSTREAM_RULE);
-    let address = text(host, ADDRESS);
-    Upstream {
-        cluster,
-        takes_istio_mtls: address.as_ref().filter(|_| by_rule).map(|_| takes_istio_mtls(host)),
-        address,
-        endpoints: if wanted.has(Wanted::ENDPOINTS) { endpoints(host) } else { None },
-        resource: if by_rule { resource(host, DESTINATION_RULE) } else { None },
-        tls_version: if wanted.has(Wanted::UPSTREAM_TLS) { upstream_tls(host) } else { None },
-        transport_failure,
-        attempts: if wanted.has(Wanted::ATTEMPTS) { number(host, ATTEMPTS) } else { None },
-        version: None,
-        first_bytes: None,
+    if upstream.cluster.is_none() {
+        // Without a cluster there is nothing behind it to ask for.
+        return;
+    }
+    if wanted.has(Wanted::UPSTREAM_FAILURE)
+        && let Some(failure) = text(host, UPSTREAM_FAILURE).and_then(|reason| TransportFailure::new(&reason))
+    {
+        upstream.transport_failure = Some(failure);
+    }
+    let wanted = wanted.knowing(upstream.transport_failure.as_ref());
+    upstream.address = text(host, ADDRESS);
+    if wanted.has(Wanted::UPSTREAM_RULE) {
+        upstream.resource = resource(host, DESTINATION_RULE);
+        upstream.takes_istio_mtls = upstream.address.as_ref().map(|_| takes_istio_mtls(host));
+    }
+    if wanted.has(Wanted::ENDPOINTS) {
+        upstream.endpoints = endpoints(host);
+    }
+    if wanted.has(Wanted::UPSTREAM_TLS) {
+        upstream.tls_version = upstream_tls(host);
+    }
+    if wanted.has(Wanted::ATTEMPTS) {
+        upstream.attempts = number(host, ATTEMPTS);
     }
 }

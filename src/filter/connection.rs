@@ -3,6 +3,7 @@
 use super::{Plugin, collect};
 use crate::evidence::{Evidence, Flags};
 use crate::host::{Buffer, Host};
+use crate::prelude::*;
 use crate::report::Series;
 use crate::wire::{Protocol, Sniffer};
 
@@ -58,7 +59,7 @@ impl Connection {
         let _ = plugin.conclude(host, series, evidence);
     }
 
-    fn gather(&self, host: &impl Host, flags: Flags) -> Option<Evidence> {
+    fn gather(&self, host: &impl Host, flags: Flags) -> Option<Box<Evidence>> {
         let client = self.client.seen().cloned();
         let spoke = |is: fn(Protocol) -> bool| client.as_ref().is_some_and(|first| is(first.protocol));
         if !flags.any_failure()

@@ -21,6 +21,7 @@ use crate::diagnosis::observe;
 use crate::evidence::{Direction, Evidence};
 use crate::history::History;
 use crate::host::{Buffer, Host, Level, MetricKind};
+use crate::prelude::*;
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
 
 /// One configured plugin on one worker thread.
@@ -103,7 +104,7 @@ impl Plugin {
     }
 
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
-    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: Evidence) -> Option<Cause> {
+    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: Box<Evidence>) -> Option<Cause> {
         let report = self.recent.report(e)?;
         if self.config.role != Role::AccessLog {
             write_state(host, &report);

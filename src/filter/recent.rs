@@ -10,7 +10,7 @@ use crate::report::Report;
 /// The last few reports and what they rest on: all of it, so that a report is found for its own evidence only.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    reports: Vec<(Evidence, Rc<Report>)>,
+    reports: Vec<(Box<Evidence>, Rc<Report>)>,
     next: usize,
 }
 
@@ -19,7 +19,7 @@ const MOST: usize = 8;
 
 impl Recent {
     /// What there is to tell of this, if it is a failure.
-    pub(super) fn report(&mut self, e: Evidence) -> Option<Rc<Report>> {
+    pub(super) fn report(&mut self, e: Box<Evidence>) -> Option<Rc<Report>> {
         if let Some((_, report)) = self.reports.iter().find(|(seen, _)| *seen == e) {
             return Some(Rc::clone(report));
         }
