@@ -81,8 +81,7 @@ fn broken(e: &Evidence) -> Option<Verdict> {
 
 fn was_cut_short(e: &Evidence) -> bool {
     let lengths = e.answer.promised.zip(e.answer.passed);
-    e.details.name() == "upstream_reset_after_response_started"
-        && lengths.is_some_and(|(promised, passed)| passed < promised)
+    e.details.reset_after_response() && lengths.is_some_and(|(promised, passed)| passed < promised)
 }
 
 /// Reset or closed before, or in the middle of, the answer.

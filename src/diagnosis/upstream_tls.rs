@@ -167,7 +167,7 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
         let conflict = reset && meant_for_mtls;
         return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();
     }
-    let closed = e.details.name() == "upstream_reset_before_response_started"
+    let closed = e.details.reset_before_response()
         && e.details.reset_reason() == Some("connection_termination")
         && e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION);
     let how_sure = if e.past.took_plaintext { Verdict::possible } else { Verdict::likely };

@@ -64,11 +64,11 @@ pub(crate) fn wanted(
     let name = details.name();
     let (own, groups) = match name {
         // The way to the upstream went well. Pages are about TLS.
-        "via_upstream" if answer.page.is_some() => (Flags(0), Wanted::UPSTREAM.and(Wanted::UPSTREAM_TLS)),
-        "via_upstream" => (Flags(0), Wanted::UPSTREAM),
-        "upstream_reset_before_response_started" | "upstream_reset_after_response_started"
-            if flags.any_failure() =>
-        {
+        _ if details.via_upstream() && answer.page.is_some() => {
+            (Flags(0), Wanted::UPSTREAM.and(Wanted::UPSTREAM_TLS))
+        }
+        _ if details.via_upstream() => (Flags(0), Wanted::UPSTREAM),
+        _ if (details.reset_before_response() || details.reset_after_response()) && flags.any_failure() => {
             reset(failure)
         }
         // An earlier attempt may have got further, and say why it failed.

@@ -2,6 +2,7 @@
 
 use core::cell::OnceCell;
 
+use crate::find::same;
 use crate::prelude::*;
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
@@ -14,7 +15,7 @@ pub struct ClusterName {
 
 impl PartialEq for ClusterName {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        same(&self.name, &other.name)
     }
 }
 

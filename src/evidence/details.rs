@@ -1,15 +1,35 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
+use crate::find::same;
 use crate::prelude::*;
 
 use super::TransportFailure;
 
-/// `%RESPONSE_CODE_DETAILS%`, verbatim. Every rule asks for the name, so its end is found once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// `%RESPONSE_CODE_DETAILS%`, verbatim. Every rule asks for the name, so it is found once, and looked up once if it is one of
+/// those that come most often.
+#[derive(Debug, Clone, Default)]
 pub struct Details {
     text: String,
     name_ends: usize,
+    kind: Kind,
 }
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Other,
+    ViaUpstream,
+    ResetBeforeResponse,
+    ResetAfterResponse,
+}
+
+impl PartialEq for Details {
+    fn eq(&self, other: &Self) -> bool {
+        same(&self.text, &other.text)
+    }
+}
+
+impl Eq for Details {}
 
 impl Details {
     /// Takes the text as Envoy gave it; `-` is no details.
@@ -19,7 +39,14 @@ impl Details {
             return Self::default();
         }
         let bracket = text.bytes().position(|byte| matches!(byte, b'{' | b'[' | b'('));
-        Self { name_ends: bracket.unwrap_or(text.len()), text }
+        let mut details = Self { name_ends: bracket.unwrap_or(text.len()), text, kind: Kind::Other };
+        details.kind = match details.name() {
+            "via_upstream" => Kind::ViaUpstream,
+            "upstream_reset_before_response_started" => Kind::ResetBeforeResponse,
+            "upstream_reset_after_response_started" => Kind::ResetAfterResponse,
+            _ => Kind::Other,
+        };
+        details
     }
 
     /// Verbatim.
@@ -45,7 +72,17 @@ impl Details {
 
     /// Whether the response came from the upstream rather than from this proxy.
     pub fn via_upstream(&self) -> bool {
-        self.name() == "via_upstream"
+        self.kind == Kind::ViaUpstream
+    }
+
+    /// Whether the upstream's stream was reset, or never came to be, before the response began.
+    pub fn reset_before_response(&self) -> bool {
+        self.kind == Kind::ResetBeforeResponse
+    }
+
+    /// Whether it was reset in the middle of the response.
+    pub fn reset_after_response(&self) -> bool {
+        self.kind == Kind::ResetAfterResponse
     }
 
     /// The reason of an upstream reset: `connection_termination`, `remote_connection_failure`, ...
@@ -60,10 +97,7 @@ impl Details {
 
     /// The reason of an upstream reset and, with what joins them, the transport's.
     fn reset(&self) -> Option<(&str, &str)> {
-        let resets = ["upstream_reset_before_response_started", "upstream_reset_after_response_started"];
-        if !resets.contains(&self.name()) {
-            return None;
-        }
+        (self.reset_before_response() || self.reset_after_response()).then_some(())?;
         let inner = self.inner()?;
         // Envoy joins them with `|` (1.40) or `,` (older).
         let joint = inner.bytes().position(|byte| matches!(byte, b'|' | b','));

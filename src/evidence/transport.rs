@@ -1,11 +1,19 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
-use crate::find::{before, holds, split_once};
+use crate::find::{before, holds, same, split_once};
 use crate::prelude::*;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TransportFailure(String);
+
+impl PartialEq for TransportFailure {
+    fn eq(&self, other: &Self) -> bool {
+        same(&self.0, &other.0)
+    }
+}
+
+impl Eq for TransportFailure {}
 
 /// What the socket said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -145,7 +145,7 @@ pub(super) fn http(
     }
     e.upstream.transport_failure = failure;
     reach(host, wanted, &mut e.upstream);
-    if e.details.name() == "upstream_reset_after_response_started" {
+    if e.details.reset_after_response() {
         measure(host, &mut e.answer);
     }
     // Its replies have a flag of their own, or none.
