@@ -7,7 +7,7 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     let mut pairs = words.iter().zip(other_words);
     one.len() == other.len()
         && pairs.all(|(word, other)| u64::from_le_bytes(*word) == u64::from_le_bytes(*other))
-        && rest == other_rest
+        && rest.iter().zip(other_rest).all(|(byte, other)| byte == other)
 }
 
 /// Whether `text` holds `word`.
@@ -45,12 +45,10 @@ pub(crate) fn before<'a>(text: &'a str, characters: &[u8]) -> &'a str {
 pub(crate) fn parts(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut left = Some(text);
     core::iter::from_fn(move || {
-        let (part, rest) = match cut(left?, &[separator]) {
-            Some((part, rest)) => (part, Some(rest)),
-            None => (left?, None),
-        };
-        left = rest;
-        Some(part)
+        let text = left?;
+        let at = text.bytes().position(|byte| byte == separator).unwrap_or(text.len());
+        left = text.get(at.saturating_add(1)..);
+        text.get(..at)
     })
 }
 

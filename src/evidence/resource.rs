@@ -1,18 +1,22 @@
 //! The Istio resource behind a route or a cluster.
 
 use crate::concat::concat;
-use crate::find::parts;
+use crate::find::{parts, same};
 use crate::prelude::*;
 
 use core::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Resource {
-    kind: String,
-    namespace: String,
-    name: String,
+#[derive(Debug, Clone)]
+pub struct Resource(String);
+
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        same(&self.0, &other.0)
+    }
 }
+
+impl Eq for Resource {}
 
 /// Kubernetes names are at most 253 characters; kinds and namespaces 63.
 const LONGEST_NAME: usize = 253;
@@ -42,22 +46,19 @@ impl Resource {
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.' || b == b'_')
         };
         let fits = proper(kind, LONGEST_PART) && proper(namespace, LONGEST_PART);
-        (fits && proper(name, LONGEST_NAME)).then(|| Self {
-            kind: kind.to_owned(),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        let fits = fits && proper(name, LONGEST_NAME);
+        fits.then(|| Self(concat(&[kind, "/", namespace, "/", name])))
     }
 
     /// `Kind/namespace/name`.
-    pub fn path(&self) -> String {
-        concat(&[&*self.kind, "/", &self.namespace, "/", &self.name])
+    pub fn path(&self) -> &str {
+        &self.0
     }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path())
+        f.write_str(self.path())
     }
 }
 

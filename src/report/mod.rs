@@ -45,7 +45,7 @@ impl Report {
             cause: verdict.cause,
             confidence: verdict.confidence,
             direction: e.direction,
-            resource: verdict.resource.as_ref().map(|r| clean(&r.path(), LONGEST_VALUE)),
+            resource: verdict.resource.as_ref().map(|r| clean(r.path(), LONGEST_VALUE)),
             evidence: evidence(verdict.facts, e),
             json: OnceCell::new(),
         }
