@@ -33,3 +33,59 @@ impl Recent {
         Some(report)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{ClusterName, Details, Flags};
+
+    /// A refused connection to the endpoint of this number.
+    fn refused(endpoint: usize) -> Box<Evidence> {
+        let mut e = Box::<Evidence>::default();
+        e.code = Some(503);
+        e.flags = Flags::UPSTREAM_CONNECTION_FAILURE;
+        e.details = Details::new(
+            "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+        );
+        e.upstream.transport_failure = e.details.transport_failure();
+        e.upstream.cluster = ClusterName::new("outbound|80||a.b");
+        e.upstream.address = Some(format!("10.0.0.{endpoint}:80"));
+        e
+    }
+
+    #[test]
+    fn the_same_is_told_the_same_and_anything_else_is_not() {
+        let mut recent = Recent::default();
+        let first = recent.report(refused(1)).unwrap();
+        let other = recent.report(refused(2)).unwrap();
+        assert!(Rc::ptr_eq(&first, &recent.report(refused(1)).unwrap()));
+        assert!(Rc::ptr_eq(&other, &recent.report(refused(2)).unwrap()));
+        assert!(first.evidence.contains("10.0.0.1:80") && other.evidence.contains("10.0.0.2:80"));
+        // Nothing that was seen is left out of the comparison, be it shown or not.
+        let changes: &[fn(&mut Evidence)] = &[
+            |e| e.code = Some(502),
+            |e| e.direction = crate::evidence::Direction::Inbound,
+            |e| e.past.took_mtls = true,
+            |e| e.answer.by_proxy = Some(true),
+            |e| e.upstream.cluster = ClusterName::new("outbound|80||a.c"),
+            |e| e.route.name = Some("r".into()),
+        ];
+        for change in changes {
+            let mut changed = refused(1);
+            change(&mut changed);
+            assert!(!Rc::ptr_eq(&first, &recent.report(changed).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_what_would_be_said_and_no_more_is_kept_than_a_few() {
+        let mut recent = Recent::default();
+        for endpoint in (0..1_000).map(|at| at * at % 23) {
+            let e = refused(endpoint);
+            let fresh = Report::new(&diagnose(&e).unwrap(), &e);
+            assert_eq!(*recent.report(e).unwrap(), fresh);
+            assert!(recent.reports.len() <= MOST);
+        }
+        assert!(recent.report(Box::default()).is_none(), "a success is nothing to tell");
+    }
+}

@@ -138,6 +138,8 @@ fn cases() -> Vec<Case> {
         http("http: the application's 404", answer(404, 0, "via_upstream")),
         http("http: the application's 500", answer(500, 0, "via_upstream")),
         http("http: cluster missing", cluster_missing()),
+        http("http: no route", answer(404, Flags::NO_ROUTE_FOUND.0, "route_not_found")),
+        http("http: no endpoint", answer(503, Flags::NO_HEALTHY_UPSTREAM.0, "no_healthy_upstream")),
         http("http: upstream refused", upstream_refused()),
         http("http: unclassified", answer(503, 1 << 45, "something_new{at}[all]")),
         connection("connection: an HTTP/1.1 request", vec![b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()]),
