@@ -32,6 +32,8 @@ const DETAILS: &[&str] = &[
     "upstream_reset_before_response_started{connection_timeout}",
     "upstream_reset_before_response_started{overflow}",
     "upstream_reset_before_response_started{remote_connection_failure}",
+    "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_104}",
+    "upstream_reset_before_response_started{something_new}",
     "upstream_reset_after_response_started{remote_reset}",
     "upstream_reset_after_response_started{protocol_error}",
     "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",

@@ -21,6 +21,10 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
         e.upstream.transport_failure = None;
     }
     e.upstream.transport_failure = e.details.transport_failure().or(e.upstream.transport_failure);
+    // Mixer's replies have a flag of their own, or none.
+    if e.flags.any_failure() && !e.flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) {
+        e.mixer = None;
+    }
     if !e.flags.has(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED) {
         e.upstream.attempts = None;
     }
