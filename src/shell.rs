@@ -120,6 +120,7 @@ impl Worker {
         }
     }
 
+    #[inline(never)]
     fn on_stream_log(&mut self, stream: Stream) {
         let Some(plugin) = self.plugins.get_mut(stream.plugin) else { return };
         match stream.kind {
@@ -129,6 +130,7 @@ impl Worker {
     }
 
     /// Access loggers have no stream of their own: Envoy logs on the plugin's context.
+    #[inline(never)]
     fn on_access_log(&mut self, context: u32) {
         match self.plugins.get_mut(context) {
             Some(plugin) if plugin.role() == Role::AccessLog => {

@@ -99,7 +99,7 @@ fn reset(failure: Option<&TransportFailure>) -> (Flags, Wanted) {
         .and(Flags::UPSTREAM_OVERFLOW)
         .and(Flags::UPSTREAM_PROTOCOL_ERROR);
     match failure.filter(|failure| failure.is_connect_error()).and_then(TransportFailure::connect_error) {
-        Some(ConnectError::Refused | ConnectError::Unreachable | ConnectError::TimedOut) => {
+        Some(error) if error != ConnectError::Other => {
             (Flags::UPSTREAM_CONNECTION_FAILURE, Wanted::UPSTREAM)
         }
         _ => {

@@ -65,6 +65,7 @@ impl HttpStream {
     }
 
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
+    #[inline(never)]
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
         let details = collect::details(host);

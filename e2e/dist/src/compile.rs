@@ -41,7 +41,8 @@ pub fn compile(root: &Path) -> Result<Compiled> {
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
     run(Command::new(&cargo)
         .current_dir(root)
-        .args(["build", "--quiet", "--lib", "--package", "meshwhy", "--profile", "wasm", "--target", TARGET])
+        .args(["rustc", "--quiet", "--lib", "--package", "meshwhy", "--crate-type", "cdylib"])
+        .args(["--profile", "wasm", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_folder)
         // The encoded form takes paths with spaces; it replaces RUSTFLAGS, so that nobody's own get in.
