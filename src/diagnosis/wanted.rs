@@ -99,9 +99,7 @@ fn reset(failure: Option<&TransportFailure>) -> (Flags, Wanted) {
         .and(Flags::UPSTREAM_OVERFLOW)
         .and(Flags::UPSTREAM_PROTOCOL_ERROR);
     match failure.filter(|failure| failure.is_connect_error()).and_then(TransportFailure::connect_error) {
-        Some(error) if error != ConnectError::Other => {
-            (Flags::UPSTREAM_CONNECTION_FAILURE, Wanted::UPSTREAM)
-        }
+        Some(error) if error != ConnectError::Other => (Flags::UPSTREAM_CONNECTION_FAILURE, Wanted::UPSTREAM),
         _ => {
             let tls = Wanted::UPSTREAM_TLS.and(Wanted::UPSTREAM_FAILURE);
             (RESET, Wanted::UPSTREAM.and(Wanted::UPSTREAM_RULE).and(tls))
