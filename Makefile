@@ -32,7 +32,7 @@ SOAK_RATE ?= 500
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-growth bench-floor dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
+.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,10 @@ lint: toolchain ## Check formatting, clippy (native and wasm), documentation and
 bench: dist ## Measure what the filter costs a request
 	$(say) "Benchmark: Envoy with and without meshwhy"
 	cargo run -q -p e2e --bin bench
+
+bench-failures: dist ## Measure what a report takes, for each kind of failure alone
+	$(say) "Benchmark: failures"
+	cargo run -q -p e2e --bin bench -- failures --rounds 60
 
 bench-growth: dist ## Measure how that grows with workers, connections, series and header sizes
 	$(say) "Benchmark: growth"

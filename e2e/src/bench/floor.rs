@@ -41,10 +41,7 @@ const PARTS: Modules = &[
         &[r#"(func (export "proxy_on_log") (param i32)
             (drop (call $property (i32.const 96) (i32.const 33) (i32.const 16) (i32.const 20))))"#],
     ),
-    (
-        "what a report can't do without: meshwhy's callbacks, `:status`, six attributes, seven values of filter state",
-        &[BEGINS, READS_STATUS, BODY, REPORT],
-    ),
+    WHOLE,
     (
         "writes filter state, when it is logged",
         &[r#"(func (export "proxy_on_log") (param i32)
@@ -80,9 +77,30 @@ const BODY: &str =
     r#"(func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (i32.const 0))"#;
 const LOG: &str = r#"(func (export "proxy_on_log") (param i32))"#;
 
+/// What a report takes, whoever writes it.
+const WHOLE: (&str, &[&str]) = (
+    "what a report can't do without: meshwhy's callbacks, `:status`, six attributes, seven values of filter state",
+    &[BEGINS, READS_STATUS, BODY, REPORT],
+);
+
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that are measured with everything else.
+    Usual,
+    /// And each part.
+    Parts,
+    /// What a report takes.
+    Report,
+}
+
 /// Writes them into the folder; their names and files.
-pub(super) fn modules(folder: &Path, parts: bool) -> Result<Vec<(String, String)>> {
-    let parts = if parts { PARTS } else { &[] };
+pub(super) fn modules(folder: &Path, which: Which) -> Result<Vec<(String, String)>> {
+    let (whole, parts): (Modules, Modules) = match which {
+        Which::Usual => (MODULES, &[]),
+        Which::Parts => (MODULES, PARTS),
+        Which::Report => (&[], &[WHOLE]),
+    };
     let write = |(index, (name, exports)): (usize, &(&'static str, &[&str]))| {
         let module = wat::parse_str(format!(
             r#"(module
@@ -112,5 +130,5 @@ pub(super) fn modules(folder: &Path, parts: bool) -> Result<Vec<(String, String)
         std::fs::write(&file, module)?;
         Ok(((*name).to_owned(), file.display().to_string()))
     };
-    MODULES.iter().chain(parts).enumerate().map(write).collect()
+    whole.iter().chain(parts).enumerate().map(write).collect()
 }

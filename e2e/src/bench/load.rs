@@ -21,10 +21,22 @@ pub(super) struct Load {
     pub(super) reconnects: bool,
     /// So many of a hundred requests fail.
     pub(super) failing: usize,
+    /// What fails, in turn.
+    pub(super) failures: &'static [&'static str],
 }
 
-const PROXIED: Load =
-    Load { name: "", listener: "proxied", tls: false, http2: false, reconnects: false, failing: 0 };
+/// What fails where nothing else is said: no route, nobody listens, no endpoint, the application's own error.
+const FAILURES: &[&str] = &["/nowhere", "/refused", "/empty", "/error"];
+
+const PROXIED: Load = Load {
+    name: "",
+    listener: "proxied",
+    tls: false,
+    http2: false,
+    reconnects: false,
+    failing: 0,
+    failures: FAILURES,
+};
 
 pub(super) const SUCCESS: Load = Load { name: "proxied HTTP/1.1, success", ..PROXIED };
 
@@ -45,18 +57,25 @@ pub(super) const LOADS: &[Load] = &[
     Load { name: "proxied HTTP/1.1, all failures", failing: 100, ..PROXIED },
 ];
 
+const FAILING: Load = Load { failing: 100, ..PROXIED };
+
+/// Each kind of failure alone. nginx closes the connection with a 500 of its own, but not with a 503.
+pub(super) const KINDS: &[Load] = &[
+    Load { name: "the application's 503", failures: &["/busy"], ..FAILING },
+    Load { name: "nobody listens", failures: &["/refused"], ..FAILING },
+    Load { name: "no endpoint", failures: &["/empty"], ..FAILING },
+    Load { name: "no route", failures: &["/nowhere"], ..FAILING },
+];
+
 /// New connections at the same time; the server behind takes 256.
 const AT_ONCE: usize = 50;
-
-/// What fails, in turn: no route, nobody listens, no endpoint, the application's own error.
-const FAILURES: [&str; 4] = ["/nowhere", "/refused", "/empty", "/error"];
 
 impl Load {
     /// Microseconds of the workers' CPU for a request.
     pub(super) fn play(&self, envoy: &Envoy, requests: usize) -> Result<f64> {
         let port = envoy.port(self.listener)?;
         let scheme = if self.tls { "https" } else { "http" };
-        let mut failures = FAILURES.iter().cycle();
+        let mut failures = self.failures.iter().cycle();
         let mut urls = String::new();
         for index in 0..400_usize {
             // Spread evenly: 10 of 100 is every tenth.

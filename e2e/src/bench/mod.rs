@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub use growth::growth;
-use load::{LOADS, Load};
+use load::{KINDS, LOADS, Load};
 use table::Row;
 use variants::Variant;
 
@@ -43,13 +43,26 @@ pub struct Effort {
     pub against: Vec<PathBuf>,
     /// Likewise: what each callback and host call takes, by modules that do nothing else.
     pub parts: bool,
+    /// Likewise: each kind of failure alone.
+    pub kinds: bool,
+}
+
+impl Effort {
+    fn by_hand(&self) -> floor::Which {
+        match (self.kinds, self.parts) {
+            (true, _) => floor::Which::Report,
+            (false, true) => floor::Which::Parts,
+            (false, false) => floor::Which::Usual,
+        }
+    }
 }
 
 /// The server behind the proxy.
 fn backend() -> Server {
     Server::Nginx(
         "listen 127.0.0.1:{port}; keepalive_requests 1000000; client_header_buffer_size 64k; \
-         large_client_header_buffers 4 128k; location / { return 200 ok; } location /error { return 500; }",
+         large_client_header_buffers 4 128k; location / { return 200 ok; } location /error { return 500; } \
+         location /busy { return 503; }",
     )
 }
 
@@ -68,15 +81,19 @@ pub fn run(effort: &Effort) -> Result<String> {
     }
     let mut rows: Vec<Row> = Vec::new();
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
-    for load in LOADS.iter().filter(wanted) {
+    let loads = if effort.kinds { KINDS } else { LOADS };
+    for load in loads.iter().filter(wanted) {
         eprintln!("{}", load.name);
+        if effort.kinds {
+            variants.iter().try_for_each(|variant| load.play(&variant.envoy, WARM_UP).map(drop))?;
+        }
         let measured = measure(load, &variants, effort)?;
         // It takes long: what is known is not lost with what fails later.
         eprintln!("{}", table::costs(&measured));
         rows.extend(measured);
     }
     let mut out = table::costs(&rows);
-    if effort.only.is_some() {
+    if effort.only.is_some() || effort.kinds {
         return Ok(out);
     }
     out += &saturation::measure(&variants, effort)?;

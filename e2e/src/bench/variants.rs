@@ -39,6 +39,7 @@ pub(super) fn proxy(more: &Value) -> Proxy {
         vec![
             route("/ok", "backend"),
             route("/error", "backend"),
+            route("/busy", "backend"),
             route("/refused", "refused"),
             route("/empty", "empty"),
         ]
@@ -82,7 +83,7 @@ pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<V
     let connection = Roles { http: None, access_log: None, ..Roles::all() };
     let connection_and_http = Roles { access_log: None, ..Roles::all() };
     let (ours, plain) = (tools::module()?.display().to_string(), Roles::none);
-    let mut others = floor::modules(folder, effort.parts)?;
+    let mut others = floor::modules(folder, effort.by_hand())?;
     others.extend(
         effort.against.iter().map(|path| path.display().to_string()).map(|path| (path.clone(), path)),
     );
@@ -97,7 +98,7 @@ pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<V
         ("connection + http", connection_and_http, &ours, &none),
         ("all three, as shipped", Roles::all(), &ours, &none),
     ];
-    if effort.parts || !effort.against.is_empty() {
+    if effort.by_hand() != floor::Which::Usual || !effort.against.is_empty() {
         list.retain(|(name, ..)| {
             matches!(*name, "no filter" | "no-op SDK filter" | "Lua, the nearest to it" | "http")
         });
@@ -132,7 +133,7 @@ pub(super) fn without_and_with(
 
 /// With the module that does nothing: what Envoy and V8 take for any.
 pub(super) fn with_empty(proxy: &Proxy, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {
-    let modules = floor::modules(folder, false)?;
+    let modules = floor::modules(folder, floor::Which::Usual)?;
     let (_, empty) = modules.first().context("a module by hand")?;
     let bootstrap = without_file_logs(proxy.clone().roles(Roles::http_only()).bootstrap(empty));
     start(bootstrap, folder, backend, workers)

@@ -1,4 +1,4 @@
-//! `make bench` and `make bench-growth`: measure, print and write into `docs/performance.md`.
+//! `make bench`, `make bench-failures` and `make bench-growth`: measure, print and write into `docs/performance.md`.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +9,7 @@ use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
        bench --only LOAD [--against MODULE]...   prints only
+       bench failures [--rounds N]               each kind of failure alone
        bench floor                               prints what each callback and host call takes";
 
 fn main() -> Result<()> {
@@ -19,12 +20,17 @@ fn main() -> Result<()> {
         only: None,
         against: Vec::new(),
         parts: false,
+        kinds: false,
     };
     let mut grows = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "growth" {
             grows = true;
+            continue;
+        }
+        if argument == "failures" {
+            effort.kinds = true;
             continue;
         }
         if argument == "floor" {
@@ -49,6 +55,9 @@ fn main() -> Result<()> {
         return write(&docs.join("performance.md"), "bench-growth", &(conditions(&effort)? + &table));
     }
     let table = run(&effort)?;
+    if effort.kinds {
+        return write(&docs.join("performance.md"), "bench-failures", &(conditions(&effort)? + &table));
+    }
     if effort.only.is_some() {
         println!("{table}");
         return Ok(());
