@@ -2,20 +2,20 @@
 
 use core::cell::OnceCell;
 
-use crate::find::same;
+use super::text::Text;
 use crate::prelude::*;
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone)]
 pub struct ClusterName {
-    name: String,
+    name: Text,
     /// Where the three bars of Istio's form are: looked for when a rule asks, and then once, for every rule asks for the parts.
     bars: OnceCell<Option<[usize; 3]>>,
 }
 
 impl PartialEq for ClusterName {
     fn eq(&self, other: &Self) -> bool {
-        same(&self.name, &other.name)
+        self.name == other.name
     }
 }
 
@@ -24,7 +24,7 @@ impl Eq for ClusterName {}
 impl ClusterName {
     /// Takes the name; an empty one is none.
     pub fn new(name: impl Into<String>) -> Option<Self> {
-        let name = name.into();
+        let name = Text::from(name.into());
         (!name.is_empty()).then_some(Self { bars: OnceCell::new(), name })
     }
 
@@ -35,13 +35,13 @@ impl ClusterName {
 
     /// Istio's cluster for hosts outside the registry that may not be reached.
     pub fn is_black_hole(&self) -> bool {
-        self.name == "BlackHoleCluster"
+        &*self.name == "BlackHoleCluster"
     }
 
     /// Istio's clusters for traffic that no service or route claims.
     pub fn is_passthrough(&self) -> bool {
         // Older versions have one for each address family: `InboundPassthroughClusterIpv4`.
-        matches!(self.name.as_str(), "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
+        matches!(&*self.name, "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
             || self.name.starts_with("InboundPassthroughCluster")
     }
 

@@ -1,15 +1,15 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
-use crate::find::same;
 use crate::prelude::*;
 
 use super::TransportFailure;
+use super::text::Text;
 
 /// `%RESPONSE_CODE_DETAILS%`, verbatim. Every rule asks for the name, so it is found once, and looked up once if it is one of
 /// those that come most often.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    text: String,
+    text: Text,
     name_ends: usize,
     kind: Kind,
 }
@@ -23,14 +23,6 @@ enum Kind {
     ResetAfterResponse,
 }
 
-impl PartialEq for Details {
-    fn eq(&self, other: &Self) -> bool {
-        same(&self.text, &other.text)
-    }
-}
-
-impl Eq for Details {}
-
 impl Details {
     /// Takes the text as Envoy gave it; `-` is no details.
     pub fn new(text: impl Into<String>) -> Self {
@@ -39,7 +31,8 @@ impl Details {
             return Self::default();
         }
         let bracket = text.bytes().position(|byte| matches!(byte, b'{' | b'[' | b'('));
-        let mut details = Self { name_ends: bracket.unwrap_or(text.len()), text, kind: Kind::Other };
+        let mut details =
+            Self { name_ends: bracket.unwrap_or(text.len()), text: text.into(), kind: Kind::Other };
         details.kind = match details.name() {
             "via_upstream" => Kind::ViaUpstream,
             "upstream_reset_before_response_started" => Kind::ResetBeforeResponse,

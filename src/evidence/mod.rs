@@ -11,6 +11,7 @@ mod grpc;
 mod mixer;
 mod names;
 mod resource;
+mod text;
 mod transport;
 
 pub use cluster::ClusterName;

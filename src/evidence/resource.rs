@@ -1,22 +1,15 @@
 //! The Istio resource behind a route or a cluster.
 
+use super::text::Text;
 use crate::concat::concat;
-use crate::find::{parts, same};
+use crate::find::parts;
 use crate::prelude::*;
 
 use core::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
-#[derive(Debug, Clone)]
-pub struct Resource(String);
-
-impl PartialEq for Resource {
-    fn eq(&self, other: &Self) -> bool {
-        same(&self.0, &other.0)
-    }
-}
-
-impl Eq for Resource {}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource(Text);
 
 /// Kubernetes names are at most 253 characters; kinds and namespaces 63.
 const LONGEST_NAME: usize = 253;
@@ -47,7 +40,7 @@ impl Resource {
         };
         let fits = proper(kind, LONGEST_PART) && proper(namespace, LONGEST_PART);
         let fits = fits && proper(name, LONGEST_NAME);
-        fits.then(|| Self(concat(&[kind, "/", namespace, "/", name])))
+        fits.then(|| Self(concat(&[kind, "/", namespace, "/", name]).into()))
     }
 
     /// `Kind/namespace/name`.

@@ -1,19 +1,12 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
-use crate::find::{before, holds, same, split_once};
+use super::text::Text;
+use crate::find::{before, holds, split_once};
 use crate::prelude::*;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
-#[derive(Debug, Clone)]
-pub struct TransportFailure(String);
-
-impl PartialEq for TransportFailure {
-    fn eq(&self, other: &Self) -> bool {
-        same(&self.0, &other.0)
-    }
-}
-
-impl Eq for TransportFailure {}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportFailure(Text);
 
 /// What the socket said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +35,7 @@ impl TransportFailure {
             text.iter_mut().filter(|byte| **byte == b'_').for_each(|byte| *byte = b' ');
         }
         // One ASCII character for another leaves it what it was.
-        String::from_utf8(text).ok().map(Self)
+        String::from_utf8(text).ok().map(|text| Self(text.into()))
     }
 
     /// The whole reason.

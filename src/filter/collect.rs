@@ -344,8 +344,7 @@ fn takes_istio_mtls(host: &impl Host) -> bool {
 /// How many endpoints the cluster has. Envoy reads the gauge `membership_total`, and Istio's proxies keep no gauges of
 /// clusters (1.31): 0 is what they always say. It is true all the same where no DestinationRule is there to have
 /// endpoints ejected: what isn't ready is no endpoint in Istio.
-fn endpoints(host: &impl Host) -> Option<u64> {
-    let has_rule = || resource(host, DESTINATION_RULE).is_some();
+fn endpoints(host: &impl Host, has_rule: impl FnOnce() -> bool) -> Option<u64> {
     let is_istio = || text(host, "xds\0node\0metadata\0ISTIO_VERSION").is_some();
     number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || !has_rule() || !is_istio())
 }
@@ -370,12 +369,15 @@ fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
     }
     let wanted = wanted.knowing(upstream.transport_failure.as_ref());
     upstream.address = text(host, ADDRESS);
-    if wanted.has(Wanted::UPSTREAM_RULE) {
+    let by_rule = wanted.has(Wanted::UPSTREAM_RULE);
+    if by_rule {
         upstream.resource = resource(host, DESTINATION_RULE);
         upstream.takes_istio_mtls = upstream.address.as_ref().map(|_| takes_istio_mtls(host));
     }
     if wanted.has(Wanted::ENDPOINTS) {
-        upstream.endpoints = endpoints(host);
+        let rule =
+            || if by_rule { upstream.resource.is_some() } else { resource(host, DESTINATION_RULE).is_some() };
+        upstream.endpoints = endpoints(host, rule);
     }
     if wanted.has(Wanted::UPSTREAM_TLS) {
         upstream.tls_version = upstream_tls(host);

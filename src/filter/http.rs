@@ -65,13 +65,14 @@ impl HttpStream {
     }
 
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
+    // Out of the way of successes.
     #[inline(never)]
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
         let details = collect::details(host);
         if !details.via_upstream() {
             self.tell_client(host, plugin, code, &details);
-        } else if is_server_error(code) || self.is_grpc_server_error() {
+        } else if self.is_server_error() {
             self.note().by_proxy = Some(bears_a_proxys_mark(host));
         }
         self.noted.get_or_insert_default().details = details;
@@ -99,18 +100,16 @@ impl HttpStream {
             return;
         }
         let flags = collect::flags(host).unwrap_or_default();
-        if self.code.is_some() && !self.is_error() && !flags.any_failure() {
-            let answer = self.take_noted().answer;
+        let (is_error, is_server_error) = (self.is_error(), self.is_server_error());
+        let Noted { answer, details: noted } = self.take_noted();
+        if self.code.is_some() && !is_error && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
-        let Noted { answer, details: noted } = self.take_noted();
         let known = self.complete && !noted.is_empty() && !flags.has(LATE);
         let details = if known { noted } else { collect::details(host) };
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
-        let own_4xx = details.via_upstream()
-            && self.code.is_some_and(|code| !is_server_error(code))
-            && answer.page.is_none()
-            && !answer.grpc_status.is_some_and(GrpcStatus::is_server_error);
+        let own_4xx =
+            details.via_upstream() && self.code.is_some() && !is_server_error && answer.page.is_none();
         if own_4xx && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
@@ -185,6 +184,10 @@ impl HttpStream {
 
     fn is_error(&self) -> bool {
         self.code.is_some_and(|code| code >= 400) || self.grpc_status().is_some()
+    }
+
+    fn is_server_error(&self) -> bool {
+        self.code.is_some_and(is_server_error) || self.is_grpc_server_error()
     }
 
     fn is_grpc_server_error(&self) -> bool {

@@ -97,8 +97,8 @@ impl Series {
         if self.refused {
             return Ok(());
         }
-        if let Some(id) = self.id(&labels) {
-            return host.increment(id, 1);
+        if let Ok(at) = self.find(&labels) {
+            return self.increment(host, at);
         }
         let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
         if full && !labels.resource.is_empty() {
@@ -110,21 +110,23 @@ impl Series {
             self.dropped = Some(dropped);
             host.increment(dropped, 1)?;
         }
-        let id = match self.id(&labels) {
-            Some(id) => id,
-            None => {
+        match self.find(&labels) {
+            Ok(at) => self.increment(host, at),
+            Err(at) => {
                 let id = self.define(host, &labels.stat_name())?;
-                let at = self.ids.partition_point(|(known, _)| *known < labels);
                 self.ids.insert(at, (labels, id));
-                id
+                host.increment(id, 1)
             }
-        };
-        host.increment(id, 1)
+        }
     }
 
-    fn id(&self, labels: &Labels) -> Option<MetricId> {
-        let at = self.ids.partition_point(|(known, _)| known < labels);
-        self.ids.get(at).filter(|(known, _)| known == labels).map(|(_, id)| *id)
+    /// Where it is, or else belongs.
+    fn find(&self, labels: &Labels) -> core::result::Result<usize, usize> {
+        self.ids.binary_search_by(|(known, _)| known.cmp(labels))
+    }
+
+    fn increment(&self, host: &impl Host, at: usize) -> Result<()> {
+        self.ids.get(at).map_or(Ok(()), |(_, id)| host.increment(*id, 1))
     }
 
     /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`), and writes an error for every

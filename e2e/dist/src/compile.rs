@@ -39,6 +39,7 @@ pub fn compile(root: &Path) -> Result<Compiled> {
     let remaps = remaps(root)?;
     let target_folder =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+    // As a cdylib alone: Cargo leaves link-time optimisation out where the crate is an rlib, too.
     run(Command::new(&cargo)
         .current_dir(root)
         .args(["rustc", "--quiet", "--lib", "--package", "meshwhy", "--crate-type", "cdylib"])
