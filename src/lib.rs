@@ -5,31 +5,20 @@
 //! told ([`report`]). Only [`filter`] talks to the host, and only `shell` exists in the module
 //! alone; all the rest is plain Rust that runs in native tests.
 
-// The standard library's panics format messages that nobody would see.
-#![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
-
-extern crate alloc;
 
 pub mod catalogue;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
-mod concat;
 pub mod config;
 pub mod diagnosis;
 pub mod evidence;
 #[cfg(not(target_family = "wasm"))]
 pub mod explain;
 pub mod filter;
-mod find;
-mod hash;
 pub mod history;
 pub mod host;
-mod number;
-mod prelude;
 pub mod report;
 #[cfg(target_arch = "wasm32")]
 mod shell;
-#[cfg(any(target_arch = "wasm32", test))]
-mod streams;
 pub mod wire;

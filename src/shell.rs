@@ -1,212 +1,173 @@
-//! The module's entry points: finds the context a callback is for and hands it on.
-//!
-//! They are the ABI's own exports rather than the SDK's, because the SDK's dispatcher panics with
-//! "invalid context_id" as soon as a plugin is plugged in at another point than its role expects (a
-//! WasmPlugin of type NETWORK without a `role`, say), and a panic ends the VM for the whole worker.
-//! Here an unknown context is nothing to do.
+//! The module's contexts, on the proxy-wasm SDK.
 
-#![allow(unsafe_code, reason = "exported names")]
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
-use core::cell::RefCell;
-use core::panic::PanicInfo;
+use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
+use proxy_wasm::types::{Action, ContextType, LogLevel};
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
-use crate::host::raw::{Proxy, lives};
-use crate::prelude::*;
+use crate::host::Host;
+use crate::host::sdk::Proxy;
 use crate::report::Series;
-use crate::streams::Streams;
 
-/// What one VM (one worker thread) holds.
-struct Worker {
-    plugins: Plugins,
-    streams: Streams<Stream>,
-    series: Series,
+#[allow(unsafe_code, reason = "the SDK's macro exports a function")]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(super::LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(super::Root::default()));
+    }}
 }
 
-/// The plugins of one VM by their contexts: a handful, so they are simply looked through.
-struct Plugins(Vec<(u32, Plugin)>);
-
-/// A stream or connection, and the plugin it belongs to.
-struct Stream {
-    plugin: u32,
-    kind: Kind,
+thread_local! {
+    /// The counters of all plugins of this VM.
+    static SERIES: RefCell<Series> = RefCell::new(Series::default());
 }
 
-enum Kind {
-    Http(HttpStream),
-    Connection(Box<Connection>),
+type Shared = Rc<RefCell<Option<Plugin>>>;
+
+/// A plugin; `None` where its configuration was refused.
+#[derive(Default)]
+struct Root {
+    plugin: Shared,
+    place: Cell<Option<ContextType>>,
 }
 
-/// A VM has one thread.
-struct OneThread<T>(RefCell<T>);
-
-// SAFETY: nobody shares it with another thread, for want of any.
-unsafe impl<T> Sync for OneThread<T> {}
-
-static WORKER: OneThread<Worker> = OneThread(RefCell::new(Worker {
-    plugins: Plugins(Vec::new()),
-    streams: Streams::new(),
-    series: Series::new(),
-}));
-
-/// A quarter of the standard library's size, which matters more here than its reserves for large heaps.
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
-
-/// The lints refuse what can panic; should it happen all the same, it ends the VM, and there is nobody to tell.
-#[panic_handler]
-fn on_panic(_: &PanicInfo) -> ! {
-    core::arch::wasm32::unreachable()
-}
-
-/// Runs `work` on the worker's state; nothing, should the host ever call back into a running callback.
-fn with_worker(work: impl FnOnce(&mut Worker)) {
-    if let Ok(mut worker) = WORKER.0.try_borrow_mut() {
-        work(&mut worker);
-    }
-}
-
-impl Plugins {
-    fn get_mut(&mut self, context: u32) -> Option<&mut Plugin> {
-        self.0.iter_mut().find(|(of, _)| *of == context).map(|(_, plugin)| plugin)
-    }
-
-    /// Puts one in; what has ended meanwhile goes, for the host doesn't tell (see `proxy_on_log`).
-    fn insert(&mut self, context: u32, plugin: Option<Plugin>) {
-        self.0.retain(|(of, _)| *of != context && lives(*of, context));
-        self.0.extend(plugin.map(|plugin| (context, plugin)));
-    }
-}
-
-impl Worker {
-    fn on_data(&mut self, context: u32, handle: impl FnOnce(&mut Connection)) {
-        let Some(stream) = self.streams.get_mut(context) else { return };
-        match &mut stream.kind {
-            Kind::Connection(connection) => handle(connection),
-            Kind::Http(_) => {
-                if let Some(plugin) = self.plugins.get_mut(stream.plugin) {
-                    plugin.complain_of_place(&Proxy, "a network filter", "connection");
+impl Root {
+    /// Where the plugin is plugged in. The SDK takes the wrong type for a panic, so the proxy is asked, once: HTTP
+    /// streams have a protocol when they begin, connections don't.
+    fn place(&self) -> ContextType {
+        if let Some(place) = self.place.get() {
+            return place;
+        }
+        let is_http = Proxy.property("request\0protocol").is_ok_and(|protocol| protocol.is_some());
+        let place = if is_http { ContextType::HttpContext } else { ContextType::StreamContext };
+        self.place.set(Some(place));
+        let mut plugin = self.plugin.borrow_mut();
+        if let Some(plugin) = plugin.as_mut() {
+            match (plugin.role(), place) {
+                (Role::AccessLog, _) => {
+                    plugin.complain_of_place(&Proxy, "a filter", "http\" or \"connection")
                 }
+                (Role::Http, ContextType::StreamContext) => {
+                    plugin.complain_of_place(&Proxy, "a network filter", "connection")
+                }
+                (Role::Connection, ContextType::HttpContext) => {
+                    plugin.complain_of_place(&Proxy, "an HTTP filter", "http")
+                }
+                _ => {}
             }
         }
+        place
     }
 
-    /// The plugin is looked up for errors only: nearly all responses are none.
-    fn on_response_headers(&mut self, context: u32, end_of_stream: bool) {
-        let Some(stream) = self.streams.get_mut(context) else { return };
-        match &mut stream.kind {
-            Kind::Http(http) => {
-                if http.on_response_headers(&Proxy, end_of_stream)
-                    && let Some(plugin) = self.plugins.get_mut(stream.plugin)
-                {
-                    http.on_error_headers(&Proxy, plugin);
-                }
-            }
-            Kind::Connection(_) => {
-                if let Some(plugin) = self.plugins.get_mut(stream.plugin) {
-                    plugin.complain_of_place(&Proxy, "an HTTP filter", "http");
-                }
-            }
-        }
+    /// Whether the stream that begins is looked at even if it succeeds; `None` where it is nothing to this role.
+    fn begin(&self, role: Role) -> Option<bool> {
+        let mut plugin = self.plugin.borrow_mut();
+        plugin.as_mut().filter(|plugin| plugin.role() == role).map(Plugin::samples_next)
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        *self.plugin.borrow_mut() = Plugin::configure(&Proxy);
+        true
     }
 
-    /// Nothing comes after it, so the stream or connection is forgotten.
-    fn on_log(&mut self, context: u32) {
-        match self.streams.take(context) {
-            Some(Stream { kind: Kind::Http(stream), .. }) if stream.passed_whole() => {}
-            Some(stream) => self.on_stream_log(stream),
-            None => self.on_access_log(context),
-        }
-    }
-
-    // Out of the way of successes, as what follows: inlined, these make every call of `on_log` five times as long.
-    #[inline(never)]
-    fn on_stream_log(&mut self, stream: Stream) {
-        let Some(plugin) = self.plugins.get_mut(stream.plugin) else { return };
-        match stream.kind {
-            Kind::Http(mut stream) => stream.on_log(&Proxy, plugin, &mut self.series),
-            Kind::Connection(mut connection) => connection.on_log(&Proxy, plugin, &mut self.series),
-        }
-    }
-
-    /// Access loggers have no stream of their own: Envoy logs on the plugin's context.
-    #[inline(never)]
-    fn on_access_log(&mut self, context: u32) {
-        match self.plugins.get_mut(context) {
+    fn on_log(&mut self) {
+        match self.plugin.borrow_mut().as_mut() {
             Some(plugin) if plugin.role() == Role::AccessLog => {
-                plugin.on_access_log(&Proxy, &mut self.series)
+                SERIES.with_borrow_mut(|series| plugin.on_access_log(&Proxy, series));
             }
             Some(plugin) => plugin.complain_of_place(&Proxy, "an access logger", "access_log"),
             None => {}
         }
     }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(self.place())
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        let sampled = self.begin(Role::Http);
+        let plugin = sampled.map(|_| Rc::clone(&self.plugin));
+        Some(Box::new(Http { stream: HttpStream::new(sampled == Some(true)), plugin }))
+    }
+
+    fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
+        let sampled = self.begin(Role::Connection);
+        let plugin = sampled.map(|_| Rc::clone(&self.plugin));
+        Some(Box::new(Tcp { connection: Connection::new(sampled == Some(true)), plugin }))
+    }
 }
 
-/// Go on: a role never changes, delays or rejects traffic.
-const CONTINUE: u32 = 0;
-
-/// The ABI's version.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_abi_version_0_2_1() {}
-
-/// A plugin's (`parent` 0), a stream's or a connection's context begins.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
-    with_worker(|worker| {
-        let Some(plugin) = worker.plugins.get_mut(parent) else { return };
-        let kind = match plugin.role() {
-            Role::Http => Kind::Http(HttpStream::new(plugin.samples_next())),
-            Role::Connection => Kind::Connection(Box::new(Connection::new(plugin.samples_next()))),
-            // An access logger never has a stream's context.
-            Role::AccessLog => return plugin.complain_of_place(&Proxy, "a filter", "http\" or \"connection"),
-        };
-        worker.streams.insert(context, Stream { plugin: parent, kind }, |of| lives(of, context));
-    });
+/// An HTTP stream; without a plugin it is nothing to this role.
+struct Http {
+    stream: HttpStream,
+    plugin: Option<Shared>,
 }
 
-/// The plugin's configuration is there. A wrong one disables it; traffic flows on, so this never says no.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
-    with_worker(|worker| worker.plugins.insert(context, Plugin::configure(&Proxy)));
-    1
-}
+impl Context for Http {}
 
-/// Response headers pass.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_headers(context: u32, _count: usize, end_of_stream: u32) -> u32 {
-    with_worker(|worker| worker.on_response_headers(context, end_of_stream != 0));
-    CONTINUE
-}
-
-/// A part of the response's body passes.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_body(context: u32, _size: usize, end_of_stream: u32) -> u32 {
-    with_worker(|worker| {
-        if let Some(Stream { kind: Kind::Http(stream), .. }) = worker.streams.get_mut(context) {
-            stream.on_response_body(&Proxy, end_of_stream != 0);
+impl HttpContext for Http {
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let Some(shared) = &self.plugin else { return Action::Continue };
+        if self.stream.on_response_headers(&Proxy, end_of_stream)
+            && let Some(plugin) = shared.borrow_mut().as_mut()
+        {
+            self.stream.on_error_headers(&Proxy, plugin);
         }
-    });
-    CONTINUE
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if self.plugin.is_some() {
+            self.stream.on_response_body(&Proxy, end_of_stream);
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if self.stream.passed_whole() {
+            return;
+        }
+        let Some(shared) = &self.plugin else { return };
+        if let Some(plugin) = shared.borrow_mut().as_mut() {
+            SERIES.with_borrow_mut(|series| self.stream.on_log(&Proxy, plugin, series));
+        }
+    }
 }
 
-/// Bytes from the client pass.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_downstream_data(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
-    with_worker(|worker| worker.on_data(context, |connection| connection.on_downstream_data(&Proxy)));
-    CONTINUE
+/// A connection; without a plugin it is nothing to this role.
+struct Tcp {
+    connection: Connection,
+    plugin: Option<Shared>,
 }
 
-/// Bytes to the client pass.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_upstream_data(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
-    with_worker(|worker| worker.on_data(context, |connection| connection.on_upstream_data(&Proxy)));
-    CONTINUE
-}
+impl Context for Tcp {}
 
-/// A stream or connection is logged, which is the last that is heard of it. Envoy could say when a context ends
-/// (`proxy_on_delete`), but every call into the VM costs all traffic; so what ends without being logged is found out by asking.
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_log(context: u32) {
-    with_worker(|worker| worker.on_log(context));
+impl StreamContext for Tcp {
+    fn on_downstream_data(&mut self, _: usize, _: bool) -> Action {
+        if self.plugin.is_some() {
+            self.connection.on_downstream_data(&Proxy);
+        }
+        Action::Continue
+    }
+
+    fn on_upstream_data(&mut self, _: usize, _: bool) -> Action {
+        if self.plugin.is_some() {
+            self.connection.on_upstream_data(&Proxy);
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let Some(shared) = &self.plugin else { return };
+        if let Some(plugin) = shared.borrow_mut().as_mut() {
+            SERIES.with_borrow_mut(|series| self.connection.on_log(&Proxy, plugin, series));
+        }
+    }
 }

@@ -1,17 +1,11 @@
 //! The configuration: parsed once, every mistake named with its key and what was expected.
 
-mod json;
 #[cfg(test)]
 mod tests;
 
-use crate::concat::concat;
-use crate::number;
-use crate::prelude::*;
-
 use core::fmt;
 
-pub use json::SyntaxError;
-use json::Value;
+use serde_json::Value;
 
 /// Which plug point this plugin serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,7 +52,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigError {
     /// It is no JSON at all.
-    Syntax(SyntaxError),
+    Syntax(String),
     /// It is JSON, but no object.
     NotAnObject,
     /// There is no such key.
@@ -84,13 +78,6 @@ macro_rules! keys {
 
 keys!("role", "log", "log_per_minute", "observe_every", "resource_label", "max_series", "response_header");
 
-/// What the object holds: the last value of each key that there is, and the first one that there isn't.
-#[derive(Default)]
-struct Members {
-    values: [Option<Value>; KEYS.len()],
-    unknown: Option<String>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -115,18 +102,18 @@ impl Config {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(config);
         }
-        let mut members = Members::default();
-        match json::parse(bytes, &mut |key, value| members.take(key, value)).map_err(ConfigError::Syntax)? {
-            Value::Object => {}
+        let members = match serde_json::from_slice(bytes) {
+            Ok(Value::Object(members)) => members,
             // A WasmPlugin without pluginConfig can come as null.
-            Value::Null => return Ok(config),
-            _ => return Err(ConfigError::NotAnObject),
+            Ok(Value::Null) => return Ok(config),
+            Ok(_) => return Err(ConfigError::NotAnObject),
+            Err(error) => return Err(ConfigError::Syntax(error.to_string())),
+        };
+        if let Some(key) = members.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            return Err(ConfigError::UnknownKey(crate::report::clean(key, 64)));
         }
-        if let Some(key) = members.unknown {
-            return Err(ConfigError::UnknownKey(crate::report::clean(&key, 64)));
-        }
-        for (key, value) in KEYS.iter().zip(&members.values) {
-            if let Some(value) = value {
+        for key in KEYS {
+            if let Some(value) = members.get(*key) {
                 config.set(key, value)?;
             }
         }
@@ -145,7 +132,7 @@ impl Config {
             "observe_every" => self.observe_every = number("observe_every", 0, value)?,
             "max_series" => self.max_series = number("max_series", 1, value)?,
             "resource_label" => {
-                self.resource_label = one_of("resource_label", "true or false", value, boolean)?;
+                self.resource_label = one_of("resource_label", "true or false", value, Value::as_bool)?;
             }
             "response_header" => {
                 let expected = "a header name of lower-case letters, digits and -, at most 64 characters";
@@ -167,26 +154,8 @@ impl Config {
     }
 }
 
-impl Members {
-    fn take(&mut self, key: String, value: Value) {
-        let slot = KEYS.iter().position(|known| *known == key).and_then(|i| self.values.get_mut(i));
-        match slot {
-            Some(slot) => *slot = Some(value),
-            None => self.unknown = self.unknown.take().or(Some(key)),
-        }
-    }
-}
-
-fn boolean(value: &Value) -> Option<bool> {
-    if let Value::Bool(value) = value { Some(*value) } else { None }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    if let Value::Text(value) = value { Some(value) } else { None }
-}
-
 fn role(value: &Value) -> Option<Role> {
-    match text(value)? {
+    match value.as_str()? {
         "http" => Some(Role::Http),
         "connection" => Some(Role::Connection),
         "access_log" => Some(Role::AccessLog),
@@ -195,7 +164,7 @@ fn role(value: &Value) -> Option<Role> {
 }
 
 fn log_mode(value: &Value) -> Option<LogMode> {
-    match text(value)? {
+    match value.as_str()? {
         "off" => Some(LogMode::Off),
         "limited" => Some(LogMode::Limited),
         "all" => Some(LogMode::All),
@@ -204,7 +173,7 @@ fn log_mode(value: &Value) -> Option<LogMode> {
 }
 
 fn header_name(value: &Value) -> Option<String> {
-    let name = text(value)?.to_ascii_lowercase();
+    let name = value.as_str()?.to_ascii_lowercase();
     let proper = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     (!name.is_empty() && name.len() <= 64 && name.bytes().all(proper)).then_some(name)
 }
@@ -213,11 +182,7 @@ fn number(key: &'static str, least: u32, value: &Value) -> Result<u32, ConfigErr
     let expected =
         if least == 0 { "a whole number from 0 to 1000000" } else { "a whole number from 1 to 1000000" };
     one_of(key, expected, value, |v| {
-        let whole = match v {
-            Value::Whole(n) => u32::try_from(*n).ok()?,
-            Value::Float(float) => whole_float(*float)?,
-            _ => return None,
-        };
+        let whole = v.as_u64().and_then(|n| u32::try_from(n).ok()).or_else(|| whole_float(v.as_f64()?))?;
         (least..=1_000_000).contains(&whole).then_some(whole)
     })
 }
@@ -229,12 +194,6 @@ fn whole_float(float: f64) -> Option<u32> {
     (f64::from(whole) == float).then_some(whole)
 }
 
-/// Beyond 2^53 all are.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact below that")]
-fn is_whole(float: f64) -> bool {
-    float.abs() >= 9_007_199_254_740_992.0 || float as i64 as f64 == float
-}
-
 fn one_of<T>(
     key: &'static str,
     expected: &'static str,
@@ -244,37 +203,23 @@ fn one_of<T>(
     read(value).ok_or_else(|| ConfigError::Invalid { key, expected, got: described(value) })
 }
 
-/// A value in a few words; floats are not printed, because the code for that is larger than this module.
+/// A value in a few words.
 fn described(value: &Value) -> String {
     match value {
-        Value::Null => "null".into(),
-        Value::Bool(true) => "true".into(),
-        Value::Bool(false) => "false".into(),
-        Value::Whole(n) => number::shown(*n),
-        Value::Negative(n) => concat(&["-", &number::shown(n.unsigned_abs())]),
-        Value::Float(float) => if is_whole(*float) { "a number" } else { "a fraction" }.into(),
-        Value::Text(text) => concat(&["'", &crate::report::clean(text, 64), "'"]),
-        Value::List => "a list".into(),
-        Value::Object => "an object".into(),
-    }
-}
-
-impl ConfigError {
-    /// One line that names the key and what was expected.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Syntax(error) => concat(&["not valid JSON: ", &error.text()]),
-            Self::NotAnObject => concat(&["expected a JSON object with any of the keys ", KEY_LIST]),
-            Self::UnknownKey(key) => concat(&["unknown key `", key, "`: expected one of ", KEY_LIST]),
-            Self::Invalid { key, expected, got } => {
-                concat(&["`", key, "`: expected ", expected, ", got ", got])
-            }
-        }
+        Value::String(text) => format!("'{}'", crate::report::clean(text, 64)),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+        plain => plain.to_string(),
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text())
+        match self {
+            Self::Syntax(error) => write!(f, "not valid JSON: {error}"),
+            Self::NotAnObject => write!(f, "expected a JSON object with any of the keys {KEY_LIST}"),
+            Self::UnknownKey(key) => write!(f, "unknown key `{key}`: expected one of {KEY_LIST}"),
+            Self::Invalid { key, expected, got } => write!(f, "`{key}`: expected {expected}, got {got}"),
+        }
     }
 }

@@ -3,7 +3,6 @@
 use super::Verdict;
 use crate::catalogue::Cause;
 use crate::evidence::{Direction, Evidence, Fact, Flags, Layer, MixerStatus, Resource};
-use crate::find::{cut, split_once};
 
 const RBAC: &str = "rbac_access_denied_matched_policy";
 
@@ -87,15 +86,15 @@ pub(crate) fn is_policys(termination: &str) -> bool {
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     let reason = e.termination.as_deref().filter(|t| is_policys(t))?;
     (e.layer == Layer::Tcp).then_some(())?;
-    let inner = cut(reason, b"[").map(|(_, rest)| rest.strip_suffix(']').unwrap_or(rest));
+    let inner = reason.split_once('[').map(|(_, rest)| rest.strip_suffix(']').unwrap_or(rest));
     let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
     Some(denied.blaming(&inner.and_then(policy)))
 }
 
 /// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.
 fn policy(id: &str) -> Option<Resource> {
-    let (_, rest) = split_once(id, "ns[")?;
-    let (namespace, rest) = split_once(rest, "]-policy[")?;
-    let (name, _) = cut(rest, b"]")?;
+    let (_, rest) = id.split_once("ns[")?;
+    let (namespace, rest) = rest.split_once("]-policy[")?;
+    let (name, _) = rest.split_once(']')?;
     Resource::new("AuthorizationPolicy", namespace, name)
 }

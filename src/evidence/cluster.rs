@@ -3,7 +3,6 @@
 use core::cell::OnceCell;
 
 use super::text::Text;
-use crate::prelude::*;
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone)]

@@ -1,7 +1,5 @@
 //! Envoy's response code details: a name, and what some of them carry in brackets.
 
-use crate::prelude::*;
-
 use super::TransportFailure;
 use super::text::Text;
 

@@ -1,9 +1,6 @@
 //! The single facts of the evidence: what a rule rests on, and what the report shows of it.
 
 use super::{ConnectError, Evidence, TransportFailure};
-use crate::concat::concat;
-use crate::number;
-use crate::prelude::*;
 use crate::wire::FirstBytes;
 
 /// One fact. Rules name those they rest on; the report prints them as `key=value`.
@@ -154,7 +151,7 @@ impl Fact {
         match self {
             Self::Details => (!e.details.is_empty()).then(|| e.details.as_str().to_owned()),
             Self::Flags => (e.flags.0 != 0).then(|| e.flags.short()),
-            Self::Code => e.code.map(number::shown),
+            Self::Code => e.code.map(|n| n.to_string()),
             Self::Termination => text(&e.termination),
             Self::FilterChain => text(&e.filter_chain),
             Self::FirstBytes => down.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
@@ -169,7 +166,7 @@ impl Fact {
             Self::VirtualHost => text(&e.route.virtual_host),
             Self::Route => text(&e.route.name),
             Self::Cluster => up.cluster.as_ref().map(|c| c.as_str().to_owned()),
-            Self::Endpoints => up.endpoints.map(number::shown),
+            Self::Endpoints => up.endpoints.map(|n| n.to_string()),
             Self::Endpoint => text(&up.address),
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
             Self::EndpointFailed => e.past.endpoint_failed.map(shown),
@@ -180,22 +177,22 @@ impl Fact {
                 up.transport_failure.as_ref().and_then(TransportFailure::connect_error).map(error_name)
             }
             Self::UpstreamFailure => up.transport_failure.as_ref().map(|f| f.as_str().to_owned()),
-            Self::Attempts => up.attempts.filter(|n| *n > 1).map(number::shown),
+            Self::Attempts => up.attempts.filter(|n| *n > 1).map(|n| n.to_string()),
             Self::UpstreamFirstBytes => up.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::Page => e.answer.page.map(|p| p.id().to_owned()),
-            Self::Lived => e.lived.map(|ms| concat(&[&*number::shown(ms), "ms"])),
+            Self::Lived => e.lived.map(|ms| format!("{ms}ms")),
             // The upstream answered, so it was the retry that found no room.
             Self::Breaker => e.details.via_upstream().then(|| "max_retries".to_owned()),
-            Self::GrpcStatus => e.answer.grpc_status.map(|status| number::shown(status.0)),
-            Self::Promised => e.answer.promised.map(number::shown),
-            Self::Passed => e.answer.passed.map(number::shown),
+            Self::GrpcStatus => e.answer.grpc_status.map(|status| status.0.to_string()),
+            Self::Promised => e.answer.promised.map(|n| n.to_string()),
+            Self::Passed => e.answer.passed.map(|n| n.to_string()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),
             Self::RuleFor => text(&e.past.rule_for),
             Self::Versions => text(&e.past.versions),
             Self::Split => text(&e.past.split),
-            Self::FailedFor => e.past.failed_for.map(number::shown),
+            Self::FailedFor => e.past.failed_for.map(|n| n.to_string()),
             Self::Mixer => e.mixer.map(|status| status.id().to_owned()),
             Self::Unframed => e.answer.unframed.map(shown),
         }
@@ -208,7 +205,7 @@ fn shown(is: bool) -> String {
 
 fn version(first: Option<&FirstBytes>) -> Option<String> {
     let (major, minor) = first?.http.as_ref()?.version?;
-    Some(concat(&["HTTP/", &number::shown(major), ".", &number::shown(minor)]))
+    Some(format!("HTTP/{major}.{minor}"))
 }
 
 /// The server name from wherever it was seen: a ClientHello in the first bytes, or the proxy's own reading.

@@ -1,9 +1,5 @@
 //! Envoy's response flags, as the integer that `response.flags` holds.
 
-use crate::concat::{concat, join};
-use crate::number;
-use crate::prelude::*;
-
 /// A set of response flags. A bit this version doesn't know keeps its place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub u64);
@@ -79,8 +75,8 @@ impl Flags {
             let flag = Self(1_u64.unbounded_shl(*bit));
             self.has(flag) && !Self::SHORT.iter().any(|(known, _)| *known == flag)
         });
-        names.extend(unnamed.map(|bit| concat(&["bit", &number::shown(bit)])));
-        join(&names, ",")
+        names.extend(unnamed.map(|bit| format!("bit{bit}")));
+        names.join(",")
     }
 
     /// The set with these short names; unknown names are left out.

@@ -1,7 +1,5 @@
 //! gRPC's own status: a call can fail although its HTTP status is 200.
 
-use crate::number;
-
 /// The number in `grpc-status`; one that gRPC doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GrpcStatus(pub u8);
@@ -9,7 +7,7 @@ pub struct GrpcStatus(pub u8);
 impl GrpcStatus {
     /// Reads a header's or trailer's value; numbers are at most three digits long.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        number::parse(value).map(Self)
+        str::from_utf8(value).ok()?.parse().ok().map(Self)
     }
 
     /// Whether the call succeeded.

@@ -24,7 +24,6 @@ pub use names::{covers, host_of, is_mesh_name};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
 
-use crate::prelude::*;
 use crate::wire::FirstBytes;
 
 /// Istio's name for an outbound listener's default chain (1.29 and 1.31; not the catch-all of `virtualOutbound`).

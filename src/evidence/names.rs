@@ -1,13 +1,11 @@
 //! Host names: what a request asks for, and whether a certificate's or SNI's name covers it.
 
-use crate::find::{before, cut};
-
 /// The host of an `:authority`: without port, without the brackets of an IPv6 address.
 pub fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
-        return before(rest, b"]");
+        return rest.split(']').next().unwrap_or(rest);
     }
-    match cut(authority, b":") {
+    match authority.split_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => authority,
     }
@@ -17,7 +15,8 @@ pub fn host_of(authority: &str) -> &str {
 pub fn covers(pattern: &str, host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     match pattern.strip_prefix("*.") {
-        Some(parent) => cut(host, b".")
+        Some(parent) => host
+            .split_once('.')
             .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
         None => pattern.eq_ignore_ascii_case(host),
     }

@@ -1,9 +1,6 @@
 //! The Istio resource behind a route or a cluster.
 
 use super::text::Text;
-use crate::concat::concat;
-use crate::find::parts;
-use crate::prelude::*;
 
 use core::fmt;
 
@@ -19,7 +16,7 @@ impl Resource {
     /// Parses what istiod puts in the metadata (`AddConfigInfoMetadata`); anything else is none.
     pub fn from_config_path(path: &str) -> Option<Self> {
         let rest = path.strip_prefix("/apis/")?;
-        let mut parts = parts(rest, b'/');
+        let mut parts = rest.split('/');
         let (_group, _version) = (parts.next()?, parts.next()?);
         if parts.next()? != "namespaces" {
             return None;
@@ -40,7 +37,7 @@ impl Resource {
         };
         let fits = proper(kind, LONGEST_PART) && proper(namespace, LONGEST_PART);
         let fits = fits && proper(name, LONGEST_NAME);
-        fits.then(|| Self(concat(&[kind, "/", namespace, "/", name]).into()))
+        fits.then(|| Self(format!("{kind}/{namespace}/{name}").into()))
     }
 
     /// `Kind/namespace/name`.
@@ -57,7 +54,7 @@ impl fmt::Display for Resource {
 
 /// `virtual-service` → `VirtualService`; the Gateway API's kinds shout their protocol.
 fn camel_case(kebab: &str) -> String {
-    let words = parts(kebab, b'-').map(|word| match word {
+    let words = kebab.split('-').map(|word| match word {
         "http" | "https" | "tcp" | "tls" | "udp" | "grpc" => word.to_ascii_uppercase(),
         _ => {
             let mut word = word.to_owned();

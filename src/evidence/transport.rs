@@ -1,8 +1,6 @@
 //! Why a connection or its TLS failed, in Envoy's words.
 
 use super::text::Text;
-use crate::find::{before, holds, split_once};
-use crate::prelude::*;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +29,7 @@ impl TransportFailure {
             return None;
         }
         let mut text = trimmed.to_owned().into_bytes();
-        if holds(trimmed.as_bytes(), "connect_error:_") {
+        if trimmed.contains("connect_error:_") {
             text.iter_mut().filter(|byte| **byte == b'_').for_each(|byte| *byte = b' ');
         }
         // One ASCII character for another leaves it what it was.
@@ -45,7 +43,7 @@ impl TransportFailure {
 
     /// Whether it holds this word.
     pub fn has(&self, word: &str) -> bool {
-        holds(self.0.as_bytes(), word)
+        self.0.contains(word)
     }
 
     /// Whether it speaks of TLS at all.
@@ -81,8 +79,8 @@ impl TransportFailure {
         let (_, after) =
             ["SSL routines:OPENSSL_internal:", "SSL_routines:OPENSSL_internal:", "OPENSSL_internal:"]
                 .iter()
-                .find_map(|before| split_once(&self.0, before))?;
-        let word = before(after, b":|} ");
+                .find_map(|before| self.0.split_once(*before))?;
+        let word = after.split([':', '|', '}', ' ']).next().unwrap_or(after);
         (!word.is_empty()).then_some(word)
     }
 
@@ -95,8 +93,8 @@ impl TransportFailure {
     ///
     /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
     pub fn connect_error(&self) -> Option<ConnectError> {
-        let (_, error) = split_once(&self.0, "connect error: ")?;
-        let error = before(error, b"|").trim_ascii();
+        let (_, error) = self.0.split_once("connect error: ")?;
+        let error = error.split('|').next().unwrap_or(error).trim_ascii();
         Some(match error {
             "111" | "Connection refused" => ConnectError::Refused,
             "113"

@@ -5,7 +5,6 @@ use super::connection::is_tcp;
 use super::{Plugin, collect};
 use crate::evidence::{Answer, Evidence, TransportFailure};
 use crate::host::Host;
-use crate::prelude::*;
 use crate::report::Series;
 
 impl Plugin {

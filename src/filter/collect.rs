@@ -3,17 +3,13 @@
 // Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent one a tenth of it,
 // so only failures come here.
 
-use crate::concat::concat;
 use crate::diagnosis::{Wanted, is_policys, wanted};
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
     MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
 };
-use crate::find::parts;
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
-use crate::number;
-use crate::prelude::*;
 use crate::wire::FirstBytes;
 
 /// Where the connection role leaves what it saw, for the HTTP role and the access loggers.
@@ -211,7 +207,7 @@ pub(super) fn success(
 /// The endpoint's version, from `workload;namespace;name;version;cluster`.
 fn version(host: &impl Host) -> Option<String> {
     let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
-    let version = parts(&workload, b';').nth(3)?;
+    let version = workload.split(';').nth(3)?;
     (!version.is_empty()).then(|| version.to_owned())
 }
 
@@ -239,7 +235,7 @@ fn milliseconds(host: &impl Host) -> Option<u64> {
 /// Adds how long the body was to be, and how much of it came.
 fn measure(host: &impl Host, answer: &mut Answer) {
     let promised = host.header(HeaderMap::Response, "content-length").ok().flatten();
-    answer.promised = promised.and_then(|length| number::parse(&length));
+    answer.promised = promised.and_then(|length| str::from_utf8(&length).ok()?.parse().ok());
     answer.passed = number(host, "response\0size");
 }
 
@@ -277,7 +273,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
 
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
 fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
-    let marked = |kind: &str| text(host, &concat(&["filter_state\0meshwhy.listener.", kind])).is_some();
+    let marked = |kind: &str| text(host, &format!("filter_state\0meshwhy.listener.{kind}")).is_some();
     if marked("tls") {
         return Some(ListenerKind::Tls);
     }

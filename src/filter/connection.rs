@@ -3,7 +3,6 @@
 use super::{Plugin, collect};
 use crate::evidence::{Evidence, Flags};
 use crate::host::{Buffer, Host};
-use crate::prelude::*;
 use crate::report::Series;
 use crate::wire::{Protocol, Sniffer};
 

@@ -15,13 +15,11 @@ use recent::Recent;
 use sampler::Sampler;
 
 use crate::catalogue::Cause;
-use crate::concat::concat;
 use crate::config::{Config, ConfigError, LogMode, Role};
 use crate::diagnosis::observe;
 use crate::evidence::{Direction, Evidence};
 use crate::history::History;
 use crate::host::{Buffer, Host, Level, MetricKind};
-use crate::prelude::*;
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
 
 /// One configured plugin on one worker thread.
@@ -83,9 +81,10 @@ impl Plugin {
     pub fn complain_of_place(&mut self, host: &impl Host, place: &str, role: &str) {
         if !self.misplaced {
             self.misplaced = true;
-            let line =
-                ["meshwhy: `role`: expected \"", role, "\" for ", place, "; this plugin does nothing here"];
-            host.log(Level::Error, &concat(&line));
+            host.log(
+                Level::Error,
+                &format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here"),
+            );
         }
     }
 
@@ -165,6 +164,5 @@ fn announce(host: &impl Host) {
 }
 
 fn refuse(host: &impl Host, error: &ConfigError) {
-    let line = ["meshwhy: configuration refused, nothing will be diagnosed: ", &error.text()];
-    host.log(Level::Error, &concat(&line));
+    host.log(Level::Error, &format!("meshwhy: configuration refused, nothing will be diagnosed: {error}"));
 }

@@ -1,10 +1,9 @@
 //! What was told lately. A failure seldom comes alone, and those that show the same are told the same.
 
-use alloc::rc::Rc;
+use std::rc::Rc;
 
 use crate::diagnosis::diagnose;
 use crate::evidence::Evidence;
-use crate::prelude::*;
 use crate::report::Report;
 
 /// The last few reports and what they rest on: all of it, so that a report is found for its own evidence only.

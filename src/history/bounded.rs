@@ -1,6 +1,6 @@
 //! A list that forgets its oldest item rather than grow.
 
-use crate::prelude::*;
+use hashbrown::HashSet;
 
 /// At most so many items.
 #[derive(Debug)]
@@ -36,15 +36,29 @@ impl<T> Bounded<T> {
     }
 }
 
-/// What was seen, each once.
-impl Bounded<u64> {
-    pub(super) fn knows(&self, hash: u64) -> bool {
-        self.items.contains(&hash)
+/// What was seen: when there is no room, any of it is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Known(HashSet<String>);
+
+impl Known {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    pub(super) fn remember(&mut self, hash: u64) {
-        if !self.knows(hash) {
-            self.push(hash);
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    pub(super) fn remember(&mut self, name: &str) {
+        if self.0.contains(name) {
+            return;
         }
+        if self.0.len() >= super::MOST
+            && let Some(one) = self.0.iter().next().cloned()
+        {
+            self.0.remove(&one);
+        }
+        self.0.insert(name.to_owned());
     }
 }

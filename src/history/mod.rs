@@ -7,12 +7,11 @@ mod recovery;
 mod services;
 mod split;
 
-use bounded::Bounded;
+use bounded::{Bounded, Known};
 use recovery::Recoveries;
 pub use recovery::RequestKey;
 
 use crate::evidence::{Direction, Evidence, Past};
-use crate::hash::hash_of;
 
 /// Services, virtual hosts and routes that are remembered, each.
 const MOST: usize = 64;
@@ -25,11 +24,11 @@ pub struct History {
     versions: Bounded<services::Versions>,
     splits: Bounded<split::Split>,
     /// Endpoints with which Istio's mutual TLS was agreed.
-    mutual: Bounded<u64>,
+    mutual: Known,
     /// Endpoints that could have it and answered without.
-    plain: Bounded<u64>,
+    plain: Known,
     /// Clusters of which an endpoint failed.
-    failed: Bounded<u64>,
+    failed: Known,
     recoveries: Recoveries,
 }
 
@@ -41,9 +40,9 @@ impl History {
             rules: Bounded::new(MOST),
             versions: Bounded::new(MOST),
             splits: Bounded::new(MOST),
-            mutual: Bounded::new(MOST),
-            plain: Bounded::new(MOST),
-            failed: Bounded::new(MOST),
+            mutual: Known::default(),
+            plain: Known::default(),
+            failed: Known::default(),
             recoveries: Recoveries::new(),
         }
     }
@@ -69,21 +68,21 @@ impl History {
 
     /// A stream that failed: remembers it, and tells what earlier ones say about it.
     pub fn failure(&mut self, e: &Evidence) -> Past {
-        let cluster = e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str().as_bytes()]));
-        let past = self.past(e, cluster);
+        let cluster = e.upstream.cluster.as_ref().map(|cluster| cluster.as_str().to_owned());
+        let past = self.past(e, cluster.as_deref());
         if let Some(cluster) = cluster.filter(|_| e.upstream.address.is_some()) {
-            self.failed.remember(cluster);
+            self.failed.remember(&cluster);
         }
         past
     }
 
     /// What earlier streams say about one that fails.
     pub fn before(&self, e: &Evidence) -> Past {
-        self.past(e, e.upstream.cluster.as_ref().map(|cluster| hash_of(&[cluster.as_str().as_bytes()])))
+        self.past(e, e.upstream.cluster.as_ref().map(|cluster| cluster.as_str()))
     }
 
-    fn past(&self, e: &Evidence, cluster: Option<u64>) -> Past {
-        let known = e.upstream.address.as_ref().map(|address| hash_of(&[address.as_bytes()]));
+    fn past(&self, e: &Evidence, cluster: Option<&str>) -> Past {
+        let known = e.upstream.address.as_deref();
         Past {
             took_mtls: known.is_some_and(|known| self.mutual.knows(known)),
             took_plaintext: known.is_some_and(|known| self.plain.knows(known)),
@@ -98,13 +97,21 @@ impl History {
         let able = e.upstream.takes_istio_mtls == Some(true);
         let Some(address) = e.upstream.address.as_ref().filter(|_| able) else { return };
         let endpoints = if e.upstream.tls_version.is_some() { &mut self.mutual } else { &mut self.plain };
-        endpoints.remember(hash_of(&[address.as_bytes()]));
+        endpoints.remember(address);
     }
 
     /// Failures that may end by themselves.
     pub fn recoveries(&mut self) -> &mut Recoveries {
         &mut self.recoveries
     }
+}
+
+/// A number for texts that are compared and not kept.
+fn hash_of(parts: &[&[u8]]) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use super::{Bounded, hash_of};
 use crate::evidence::{Evidence, Past, Resource};
-use crate::prelude::*;
 
 /// A VirtualService that was seen to lead from a virtual host to a service.
 #[derive(Debug)]

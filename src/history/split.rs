@@ -1,10 +1,7 @@
 //! How a weighted route's requests were spread.
 
 use super::{Bounded, hash_of};
-use crate::concat::{concat, join};
 use crate::evidence::Evidence;
-use crate::number;
-use crate::prelude::*;
 
 /// One named route's requests, by cluster.
 #[derive(Debug)]
@@ -46,8 +43,8 @@ pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Op
 }
 
 fn shown(clusters: &[(String, u32)]) -> String {
-    let counts = clusters.iter().map(|(cluster, count)| concat(&[cluster, ":", &number::shown(*count)]));
-    join(&counts.collect::<Vec<_>>(), ",")
+    let counts = clusters.iter().map(|(cluster, count)| format!("{cluster}:{count}"));
+    counts.collect::<Vec<_>>().join(",")
 }
 
 /// Whether the fullest share is more than two standard deviations above an even one.

@@ -148,6 +148,6 @@ fn nothing_grows_without_bound() {
     assert_eq!(history.versions.items().len(), MOST);
     assert_eq!(history.splits.items().len(), MOST);
     for seen in [&history.mutual, &history.plain, &history.failed] {
-        assert_eq!(seen.items().len(), MOST);
+        assert_eq!(seen.len(), MOST);
     }
 }

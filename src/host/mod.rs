@@ -3,9 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(target_arch = "wasm32")]
-pub mod raw;
-
-use crate::prelude::*;
+pub mod sdk;
 
 /// A status of the proxy-wasm ABI; a number the ABI doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

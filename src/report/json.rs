@@ -1,8 +1,5 @@
 //! One flat JSON object, written directly: the strings are clean already, and the order is kept.
 
-use crate::number;
-use crate::prelude::*;
-
 /// An object of texts and, behind them, numbers. The texts must be clean (see [`super::clean`]).
 pub(super) fn object<'a>(
     texts: &mut dyn Iterator<Item = (&'a str, &'a str)>,
@@ -17,7 +14,7 @@ pub(super) fn object<'a>(
         separator = ",";
     }
     for (key, value) in numbers {
-        out.extend([separator, "\"", key, "\":", &number::shown(*value)]);
+        out.extend([separator, "\"", key, "\":", &*value.to_string()]);
         separator = ",";
     }
     out.push('}');

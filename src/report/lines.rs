@@ -1,7 +1,6 @@
 //! How many lines of each cause may go to the proxy's own log.
 
 use crate::catalogue::Cause;
-use crate::prelude::*;
 
 const MINUTE: u64 = 60_000_000_000;
 

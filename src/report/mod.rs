@@ -14,7 +14,6 @@ use core::cell::OnceCell;
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
-use crate::prelude::*;
 
 /// Longest value of any filter-state key but `meshwhy` itself, in bytes.
 pub const LONGEST_VALUE: usize = 512;

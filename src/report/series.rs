@@ -1,14 +1,14 @@
 //! The counters: names in the form whose labels Istio's tag extraction reads, and a bound on how many.
 
 use crate::catalogue::Cause;
-use crate::concat::concat;
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
+use hashbrown::HashMap;
+
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
-use crate::prelude::*;
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Counter {
     /// `meshwhy_failures_total`
     Failures,
@@ -26,7 +26,7 @@ impl Counter {
 }
 
 /// A label set. The side follows from the cause.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Labels {
     /// The metric.
     pub counter: Counter,
@@ -46,20 +46,15 @@ const OTHER: &str = "_other";
 impl Labels {
     /// The stat's name, without the prefix `wasmcustom.` that Envoy puts before it.
     pub fn stat_name(&self) -> String {
-        concat(&[
-            "cause=.=",
+        format!(
+            "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
             self.cause.id(),
-            ";.;confidence=.=",
             self.confidence.id(),
-            ";.;side=.=",
             self.cause.side().id(),
-            ";.;direction=.=",
             self.direction.id(),
-            ";.;resource=.=",
-            &self.resource,
-            ";.;",
+            self.resource,
             self.counter.name(),
-        ])
+        )
     }
 }
 
@@ -77,18 +72,12 @@ pub const fn dropped_name() -> &'static str {
 /// resource becomes `_other`, and the number of such sets is bounded by the catalogue.
 #[derive(Debug, Default)]
 pub struct Series {
-    /// In order, so that they are found without looking at all of them.
-    ids: Vec<(Labels, MetricId)>,
+    ids: HashMap<Labels, MetricId>,
     dropped: Option<MetricId>,
     refused: bool,
 }
 
 impl Series {
-    /// None yet.
-    pub const fn new() -> Self {
-        Self { ids: Vec::new(), dropped: None, refused: false }
-    }
-
     /// Adds one; beyond `max` label sets the resource becomes `_other`.
     ///
     /// # Errors
@@ -97,8 +86,8 @@ impl Series {
         if self.refused {
             return Ok(());
         }
-        if let Ok(at) = self.find(&labels) {
-            return self.increment(host, at);
+        if let Some(id) = self.ids.get(&labels) {
+            return host.increment(*id, 1);
         }
         let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
         if full && !labels.resource.is_empty() {
@@ -110,23 +99,15 @@ impl Series {
             self.dropped = Some(dropped);
             host.increment(dropped, 1)?;
         }
-        match self.find(&labels) {
-            Ok(at) => self.increment(host, at),
-            Err(at) => {
+        let id = match self.ids.get(&labels) {
+            Some(id) => *id,
+            None => {
                 let id = self.define(host, &labels.stat_name())?;
-                self.ids.insert(at, (labels, id));
-                host.increment(id, 1)
+                self.ids.insert(labels, id);
+                id
             }
-        }
-    }
-
-    /// Where it is, or else belongs.
-    fn find(&self, labels: &Labels) -> core::result::Result<usize, usize> {
-        self.ids.binary_search_by(|(known, _)| known.cmp(labels))
-    }
-
-    fn increment(&self, host: &impl Host, at: usize) -> Result<()> {
-        self.ids.get(at).map_or(Ok(()), |(_, id)| host.increment(*id, 1))
+        };
+        host.increment(id, 1)
     }
 
     /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`), and writes an error for every

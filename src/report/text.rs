@@ -1,7 +1,5 @@
 //! Text that can't break out of where it is printed.
 
-use crate::prelude::*;
-
 /// Keeps printable ASCII without `"` and `\`; everything else becomes `?`. At most `longest` bytes.
 pub fn clean(text: &str, longest: usize) -> String {
     // Of what is not ASCII, one byte stands for the character.

@@ -1,7 +1,6 @@
 //! HTTP/1's first lines (RFC 9112, sections 3 and 4).
 
 use super::HttpLine;
-use crate::number;
 
 const METHODS: &[&[u8]] = &[
     b"GET",
@@ -43,7 +42,7 @@ pub(super) fn status_line(line: &[u8]) -> Option<HttpLine> {
     let (first, rest) = split_at_space(line)?;
     let version = version(first)?;
     let digits = rest.get(..3)?;
-    let status = number::parse(digits)?;
+    let status = str::from_utf8(digits).ok()?.parse().ok()?;
     Some(HttpLine { version: Some(version), https_url: false, status: Some(status) })
 }
 

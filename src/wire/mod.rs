@@ -11,8 +11,6 @@ mod protocol;
 mod text;
 mod tls;
 
-use crate::prelude::*;
-
 pub use protocol::Protocol;
 
 /// The most bytes kept of each direction.

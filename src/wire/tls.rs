@@ -1,7 +1,5 @@
 //! TLS: records, and the ClientHello within them (RFC 8446, section 4.1.2).
 
-use crate::prelude::*;
-
 use super::{ClientHello, FirstBytes, MAX_BYTES, Protocol, Step};
 
 const ALERT: u8 = 21;

@@ -8,10 +8,11 @@ use walrus::{Module, ModuleConfig};
 /// The module's exports: its memory and the callbacks of `src/shell.rs` and `src/host/raw.rs`.
 ///
 /// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
-pub const KEPT_EXPORTS: [&str; 10] = [
+pub const KEPT_EXPORTS: [&str; 12] = [
     "memory",
+    "malloc",
+    "_initialize",
     "proxy_abi_version_0_2_1",
-    "proxy_on_memory_allocate",
     "proxy_on_context_create",
     "proxy_on_configure",
     "proxy_on_response_headers",
@@ -19,11 +20,24 @@ pub const KEPT_EXPORTS: [&str; 10] = [
     "proxy_on_downstream_data",
     "proxy_on_upstream_data",
     "proxy_on_log",
+    "proxy_on_delete",
 ];
 
 /// The module with nothing but [`KEPT_EXPORTS`] and what they reach.
 pub fn trim(wasm: &[u8]) -> Result<Vec<u8>> {
-    trim_to(wasm, &KEPT_EXPORTS)
+    let spec = std::env::var("SPIKE_KEEP").unwrap_or_default();
+    if spec == "all" {
+        let module = ModuleConfig::new().parse(wasm)?;
+        let all: Vec<String> = module.exports.iter().map(|e| e.name.clone()).collect();
+        return trim_to(wasm, &all.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let drop = std::env::var("SPIKE_DROP").unwrap_or_default();
+    let kept: Vec<&str> = KEPT_EXPORTS
+        .into_iter()
+        .chain(spec.split(',').filter(|s| !s.is_empty()))
+        .filter(|e| !drop.split(',').any(|d| d == *e))
+        .collect();
+    trim_to(wasm, &kept)
 }
 
 fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
@@ -46,10 +60,6 @@ fn keep_exports(module: &mut Module, kept: &[&str]) -> Result<()> {
         ensure!(present.contains(*name), "the module does not export {name}");
     }
     for name in present.iter().filter(|name| !kept.contains(&name.as_str())) {
-        ensure!(
-            !name.starts_with("proxy_"),
-            "the module exports {name}, which is not in the list of kept exports"
-        );
         module.exports.remove(name)?;
     }
     Ok(())
