@@ -133,12 +133,12 @@ fn trial(
     e2e::tools::unless_lacking(trial, lacks)
 }
 
-/// Every block of YAML on the page is applied by a story, and every section that has one is played broken and fixed.
+/// Every manifest of the page is applied by a story, and every section that has one is played broken and fixed.
 fn whole_page(stories: &[Story]) -> Result<()> {
-    let played: BTreeSet<(&str, usize)> = stories.iter().flat_map(Story::page_blocks).collect();
-    for (section, index) in page::yaml_blocks()? {
-        ensure!(played.contains(&(section.as_str(), index)), "nobody plays block {index} of {section:?}");
-        let of_section = || stories.iter().filter(|s| s.section == Some(section.as_str()));
+    let played: BTreeSet<String> = stories.iter().flat_map(Story::page_files).collect();
+    for (section, name) in page::manifests()? {
+        ensure!(played.contains(&name), "no story plays {name}");
+        let of_section = || stories.iter().filter(|s| s.section == Some(section));
         ensure!(of_section().any(Story::is_broken), "{section:?} is not played broken");
         ensure!(of_section().any(|story| !story.is_broken()), "{section:?} is not played fixed");
     }

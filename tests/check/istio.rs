@@ -19,14 +19,14 @@ const READ: [&str; 3] = [
     "cluster_missing tests/testdata/networking/ingress-gateway/configs.yaml",
 ];
 
-/// Istio's source: `ISTIO_SOURCE`, or what Go's module cache has of the version that is used here.
+/// Istio's source: `ISTIO_SOURCE`, or what Go's module cache has of the version that the rig runs.
 fn source() -> Option<PathBuf> {
     if let Some(folder) = env::var_os("ISTIO_SOURCE") {
         return Some(folder.into());
     }
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/istio/istio-1.31");
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/istio/istio-1.31");
     let output = Command::new("go")
-        .args(["list", "-m", "-f", "{{.Dir}}", "istio.io/istio"])
+        .args(["list", "-f", "{{.Module.Dir}}", "istio.io/istio/pilot/cmd/pilot-agent"])
         .env("GOPROXY", "off")
         .env("GOFLAGS", "-mod=readonly")
         .current_dir(module)

@@ -5,18 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use meshwhy::catalogue::manual::PageSection;
 
 use super::programs::{Programs, Version};
 use super::rig::{MODULE_URL, Rig};
 use super::{manifests, page, sandbox, stories};
 use crate::tools::{self, root};
 
-/// What the walk in the README applies: the page's sections and blocks, under names of their own.
-const EXAMPLES: &[(&str, &str, usize)] = &[
-    ("https-to-http-port.yaml", "Sending HTTPS to an HTTP port", 0),
-    ("gateway-termination.yaml", "Gateway with TLS termination", 0),
-    ("gateway-passthrough.yaml", "Gateway with TLS passthrough", 0),
-    ("double-tls.yaml", "Double TLS (TLS origination for a TLS request)", 0),
+/// What the walk in the README applies: the mistakes of these sections, under names of their own.
+const EXAMPLES: &[(&str, PageSection)] = &[
+    ("https-to-http-port.yaml", PageSection::HttpsToHttpPort),
+    ("gateway-termination.yaml", PageSection::GatewayTermination),
+    ("gateway-passthrough.yaml", PageSection::GatewayPassthrough),
+    ("double-tls.yaml", PageSection::DoubleTls),
 ];
 
 /// Starts it, says how to use it, and waits for Ctrl-C.
@@ -47,8 +48,8 @@ fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
     for name in manifests::NAMES {
         fs::write(shipped.join(name), manifests::rendered(name, MODULE_URL, &sha256)?)?;
     }
-    for (name, section, index) in EXAMPLES {
-        fs::write(examples.join(name), page::block(section, *index)?)?;
+    for (name, section) in EXAMPLES {
+        fs::write(examples.join(name), page::text(*section, "broken.yaml")?)?;
     }
     let istioctl = Programs::of(version)?.istioctl();
     let kubectl = tools::program("kubectl", "kubernetes-client")?;

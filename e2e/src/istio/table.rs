@@ -5,16 +5,15 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Result, ensure};
+use meshwhy::catalogue::manual::PageSection;
 
-use super::page;
 use super::story::{Story, Told};
 use crate::tools::root;
 
 /// One story of the page, as it was played.
 #[derive(Debug)]
 pub struct Row {
-    section: &'static str,
-    name: &'static str,
+    section: PageSection,
     text: String,
 }
 
@@ -35,7 +34,7 @@ impl Row {
         let _ = write!(text, " {} |", cell(&envoy(told)));
         let _ = write!(text, " {} |", cell(&analyze(told)));
         let _ = writeln!(text, " {} |", cell(&told.verdicts().join("\n")));
-        Some(Self { section, name: story.name, text })
+        Some(Self { section, text })
     }
 }
 
@@ -43,7 +42,7 @@ impl Row {
 /// meshwhy says; what programs print around it may differ by a millisecond or the order of requests.
 pub fn check(rows: &[Row]) -> Result<()> {
     let file = root().join("docs/page.md");
-    let text = document(rows)?;
+    let text = document(rows);
     if std::env::var_os("MESHWHY_BLESS").is_some() {
         return Ok(fs::write(file, text)?);
     }
@@ -68,24 +67,22 @@ fn essence(document: &str) -> Vec<(String, String)> {
     document.lines().filter(|line| line.starts_with(['|', '#'])).filter_map(cells).collect()
 }
 
-fn document(rows: &[Row]) -> Result<String> {
-    let mut by_section: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
-    let titles = page::titles()?;
+fn document(rows: &[Row]) -> String {
+    // The order of `PageSection` is the page's.
+    let mut by_section: BTreeMap<PageSection, Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        let position = titles.iter().position(|title| title == row.section);
-        ensure!(position.is_some(), "{}: the page has no section {:?}", row.name, row.section);
-        by_section.entry(position.unwrap_or_default()).or_default().push(row);
+        by_section.entry(row.section).or_default().push(row);
     }
     let mut out = String::from(HEAD);
-    for (position, rows) in by_section {
+    for (section, rows) in by_section {
         let _ = write!(
             out,
             "\n## {}\n\n| broken | the client gets | Envoy's default log | `istioctl analyze` | meshwhy |\n|---|---|---|---|---|\n",
-            titles[position]
+            section.title()
         );
         rows.iter().for_each(|row| out.push_str(&row.text));
     }
-    Ok(out)
+    out
 }
 
 /// Fit for a cell.

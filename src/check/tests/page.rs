@@ -1,31 +1,21 @@
 //! Every example of Istio's page, as it is printed there: what is broken is named, what is mended is not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{all, found};
+use crate::catalogue::manual::PageSection;
 use crate::check::{Source, check};
 
-/// The page lies beside the repository, where CI and the project's people have it.
-const PAGE: &str = "../shared/traffic-management-problems.md";
+/// A file of the page: its section, and what it is (`broken.yaml`).
+fn file(section: PageSection, what: &str) -> String {
+    let path = folder().join(format!("{}.{what}", section.anchor()));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
 
-/// The YAML blocks under a heading, in order; `None` where there is no page.
-fn blocks(heading: &str) -> Option<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    let page = match fs::read_to_string(&path) {
-        Ok(page) => page,
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "{}: {error}", path.display());
-            eprintln!("skipped: {}: {error}", path.display());
-            return None;
-        }
-    };
-    let section =
-        page.split_once(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}")).1;
-    let section =
-        ["\n## ", "\n### ", "\n#### "].iter().fold(section, |rest, next| rest.split(next).next().unwrap());
-    let blocks = section.split("{{< text yaml >}}\n").skip(1);
-    Some(blocks.map(|block| block.split("{{< /text >}}").next().unwrap_or_default().to_owned()).collect())
+/// The manifests, as the page prints them; its licence and origin are in the README there.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/istio-page")
 }
 
 /// A resource with its `spec` replaced where a fragment of the page says so: what a reader does.
@@ -47,25 +37,20 @@ fn spliced(text: &str, until: &str, fragment: &str, from: &str) -> String {
 }
 
 #[test]
-fn every_block_can_be_read() {
-    let Some(text) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).ok() else {
-        return;
-    };
-    let blocks: Vec<_> = text
-        .split("{{< text yaml >}}\n")
-        .skip(1)
-        .map(|rest| rest.split("{{< /text >}}").next().unwrap())
-        .collect();
-    assert_eq!(blocks.len(), 15);
-    for block in blocks {
-        let checked = check(&[Source { name: "page".to_owned(), text: block.to_owned() }], false);
-        assert_eq!(checked.unreadable, [], "{block}");
+fn every_manifest_can_be_read() {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let manifests: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    assert_eq!(manifests.len(), 15);
+    for path in manifests {
+        let text = fs::read_to_string(&path).unwrap();
+        let checked = check(&[Source { name: "page".to_owned(), text }], false);
+        assert_eq!(checked.unreadable, [], "{}", path.display());
     }
 }
 
 #[test]
 fn destination_rule_503() {
-    let Some(blocks) = blocks("503 errors after setting destination rule") else { return };
+    let tls = file(PageSection::DestinationRule503, "fixed.yaml");
     let strict = "apiVersion: security.istio.io/v1beta1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: istio-system}\nspec: {mtls: {mode: STRICT}}";
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: helloworld}\nspec: {selector: {app: helloworld}, ports: [{port: 5000, name: http}]}";
     let mesh = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'enableAutoMtls: false'}";
@@ -80,62 +65,61 @@ fn destination_rule_503() {
     assert_eq!(found(&all(&[strict, service, mesh, &forgotten])), named);
     // The page's tip: not with automatic mutual TLS.
     assert!(found(&all(&[strict, service, &forgotten])).is_empty());
-    assert!(found(&all(&[strict, service, mesh, &rule(&blocks[0])])).is_empty());
-    let disabled = rule(&blocks[0].replace("ISTIO_MUTUAL", "DISABLE"));
+    assert!(found(&all(&[strict, service, mesh, &rule(&tls)])).is_empty());
+    let disabled = rule(&tls.replace("ISTIO_MUTUAL", "DISABLE"));
     assert_eq!(found(&all(&[strict, service, &disabled])), named);
 }
 
 #[test]
 fn gateway_route_rules() {
-    let Some(blocks) = blocks("Route rules have no effect on ingress gateway requests") else { return };
-    let [broken, mesh, repeated, combined] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let [broken, mesh, repeated, combined] =
+        ["broken.yaml", "mesh-rule.yaml", "fixed.yaml", "fixed-combined.yaml"]
+            .map(|what| file(PageSection::GatewayRouteRules, what));
     let named = ["gateway_ignores_mesh_routes likely VirtualService/default/myapp"];
-    assert_eq!(found(&all(&[broken, mesh])), named);
+    assert_eq!(found(&all(&[&broken, &mesh])), named);
     let testing = broken.replace("\"myapp.com\"", "\"*\"");
-    assert_eq!(found(&all(&[&testing, mesh])), named);
-    assert!(found(&all(&[repeated, mesh])).is_empty());
-    assert!(found(combined).is_empty());
+    assert_eq!(found(&all(&[&testing, &mesh])), named);
+    assert!(found(&all(&[&repeated, &mesh])).is_empty());
+    assert!(found(&combined).is_empty());
 }
 
 #[test]
 fn https_to_an_http_port() {
-    let Some(blocks) = blocks("Sending HTTPS to an HTTP port") else { return };
-    let [broken, fix] = blocks.as_slice() else { panic!("{blocks:?}") };
-    assert_eq!(found(broken), ["tls_on_plaintext_port likely ServiceEntry/default/httpbin"]);
-    assert!(found(&spliced(broken, "  ports:\n", fix, "  ports:\n")).is_empty());
+    let [broken, fix] = ["broken.yaml", "fixed.yaml"].map(|what| file(PageSection::HttpsToHttpPort, what));
+    assert_eq!(found(&broken), ["tls_on_plaintext_port likely ServiceEntry/default/httpbin"]);
+    assert!(found(&spliced(&broken, "  ports:\n", &fix, "  ports:\n")).is_empty());
 }
 
 #[test]
 fn gateway_with_tls_termination() {
-    let Some(blocks) = blocks("Gateway with TLS termination") else { return };
-    let [broken, fix] = blocks.as_slice() else { panic!("{blocks:?}") };
-    assert_eq!(found(broken), ["gateway_without_http_routes certain VirtualService/default/httpbin"]);
-    let fixed = mended(broken, "VirtualService", |text| {
+    let [broken, fix] = ["broken.yaml", "fixed.yaml"].map(|what| file(PageSection::GatewayTermination, what));
+    assert_eq!(found(&broken), ["gateway_without_http_routes certain VirtualService/default/httpbin"]);
+    let fixed = mended(&broken, "VirtualService", |text| {
         let (_, route) = text.split_once("    route:\n").unwrap();
-        format!("{}    route:\n{route}", spliced(text, "  tls:\n", fix, "  http:\n"))
+        format!("{}    route:\n{route}", spliced(text, "  tls:\n", &fix, "  http:\n"))
     });
     assert!(found(&fixed).is_empty(), "{fixed}");
 }
 
 #[test]
 fn gateway_with_tls_passthrough() {
-    let Some(blocks) = blocks("Gateway with TLS passthrough") else { return };
-    let [broken, routes, termination] = blocks.as_slice() else { panic!("{blocks:?}") };
-    assert_eq!(found(broken), ["no_filter_chain_for_sni certain VirtualService/default/virtual-service"]);
-    let fixed = mended(broken, "VirtualService", |text| spliced(text, "  http:\n", routes, "  tls:\n"));
+    let [broken, routes, termination] = ["broken.yaml", "fixed-tls-routes.yaml", "fixed-termination.yaml"]
+        .map(|what| file(PageSection::GatewayPassthrough, what));
+    assert_eq!(found(&broken), ["no_filter_chain_for_sni certain VirtualService/default/virtual-service"]);
+    let fixed = mended(&broken, "VirtualService", |text| spliced(text, "  http:\n", &routes, "  tls:\n"));
     assert!(found(&fixed).is_empty(), "{fixed}");
-    let fixed = mended(broken, "Gateway", |text| spliced(text, "    tls:\n", termination, "    tls:\n"));
+    let fixed = mended(&broken, "Gateway", |text| spliced(text, "    tls:\n", &termination, "    tls:\n"));
     assert!(found(&fixed).is_empty(), "{fixed}");
 }
 
 #[test]
 fn double_tls() {
-    let Some(blocks) = blocks("Double TLS (TLS origination for a TLS request) {#double-tls}") else { return };
-    let [broken, http, target_port] = blocks.as_slice() else { panic!("{blocks:?}") };
-    assert_eq!(found(broken), ["double_tls likely DestinationRule/default/originate-tls"]);
+    let [broken, http, target_port] = ["broken.yaml", "fixed-http-on-443.yaml", "fixed-http-on-80.yaml"]
+        .map(|what| file(PageSection::DoubleTls, what));
+    assert_eq!(found(&broken), ["double_tls likely DestinationRule/default/originate-tls"]);
     for fix in [http, target_port] {
-        let fixed = mended(broken, "ServiceEntry", |text| {
-            format!("{}  resolution: DNS\n", spliced(text, "  hosts:\n", fix, "  hosts:\n"))
+        let fixed = mended(&broken, "ServiceEntry", |text| {
+            format!("{}  resolution: DNS\n", spliced(text, "  hosts:\n", &fix, "  hosts:\n"))
         });
         assert!(found(&fixed).is_empty(), "{fixed}");
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use meshwhy::catalogue::manual::PageSection;
 
 use super::{Pod, Surroundings};
 use crate::istio::{netns, page};
@@ -17,8 +18,8 @@ use crate::tools;
 pub(super) enum Application {
     /// nginx with the inside of a `server` block.
     Nginx(String),
-    /// nginx with a configuration of the page: section, number, and what fills its gaps.
-    NginxPage(&'static str, usize, &'static [(&'static str, &'static str)]),
+    /// nginx with a configuration of the page: section, file, and what fills its gaps.
+    NginxPage(PageSection, &'static str, &'static [(&'static str, &'static str)]),
     /// A program that listens on this port.
     Program(u16, &'static [&'static str]),
 }
@@ -30,8 +31,8 @@ impl Application {
                 let block = block.replace("{pki}", &around.pki.display().to_string());
                 start_nginx(pod, folder, &format!("server {{ server_name _; {block} }}"))
             }
-            Self::NginxPage(section, index, fill) => {
-                start_nginx(pod, folder, &page::filled(section, *index, fill)?)
+            Self::NginxPage(section, file, fill) => {
+                start_nginx(pod, folder, &page::filled(*section, file, fill)?)
             }
             Self::Program(port, command) => {
                 fs::write(folder.join("index.html"), format!("{}\n", pod.name))?;

@@ -4,6 +4,7 @@ mod agent;
 mod application;
 mod running;
 
+use meshwhy::catalogue::manual::PageSection;
 use serde_json::{Value, json};
 
 use application::Application;
@@ -108,15 +109,15 @@ impl Pod {
         self
     }
 
-    /// nginx with a block of the page; what it leaves open is filled in.
+    /// nginx with a file of the page; what it leaves open is filled in.
     #[must_use]
     pub fn nginx_page(
         mut self,
-        section: &'static str,
-        index: usize,
+        section: PageSection,
+        file: &'static str,
         fill: &'static [(&'static str, &'static str)],
     ) -> Self {
-        self.serves.push(Application::NginxPage(section, index, fill));
+        self.serves.push(Application::NginxPage(section, file, fill));
         self
     }
 

@@ -1,9 +1,11 @@
 //! The page's section "Double TLS".
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, Nothing};
 use super::super::story::{Says, Story, Yaml};
 
-const DOUBLE: &str = "Double TLS (TLS origination for a TLS request)";
+const DOUBLE: PageSection = PageSection::DoubleTls;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -11,9 +13,9 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn page() -> Vec<Story> {
-    let broken = |name, about| Story::new(name, about).page(DOUBLE).block(0);
-    let patched = |name, about, block| {
-        broken(name, about).with(Yaml::PagePatch("serviceentry/httpbin", "default", DOUBLE, block))
+    let broken = |name, about| Story::new(name, about).page(DOUBLE).file("broken.yaml");
+    let patched = |name, about, file| {
+        broken(name, about).with(Yaml::PagePatch("serviceentry/httpbin", "default", DOUBLE, file))
     };
     let rule = "DestinationRule/default/originate-tls";
     vec![
@@ -31,10 +33,10 @@ fn page() -> Vec<Story> {
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
             .says(Says::new("client", "double_tls", "certain").blames(rule)),
-        patched("double_tls/fixed/http_on_443", "Plaintext to the sidecar, on 443", 1)
+        patched("double_tls/fixed/http_on_443", "Plaintext to the sidecar, on 443", "fixed-http-on-443.yaml")
             .curl(&["http://httpbin.org:443/"])
             .gets(Answer("httpbin-org over TLS")),
-        patched("double_tls/fixed/http_on_80", "Plaintext to the sidecar, on 80", 2)
+        patched("double_tls/fixed/http_on_80", "Plaintext to the sidecar, on 80", "fixed-http-on-80.yaml")
             .curl(&["http://httpbin.org/"])
             .gets(Answer("httpbin-org over TLS")),
         broken("double_tls/fixed/no_origination", "TLS by the application alone")

@@ -1,10 +1,12 @@
 //! The page's section "Gateway to virtual service TLS mismatch".
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 
-const TERMINATES: &str = "Gateway with TLS termination";
-const PASSES: &str = "Gateway with TLS passthrough";
+const TERMINATES: PageSection = PageSection::GatewayTermination;
+const PASSES: PageSection = PageSection::GatewayPassthrough;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -12,7 +14,7 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn termination() -> Vec<Story> {
-    let broken = |name, about| Story::new(name, about).page(TERMINATES).block(0).own(HTTPBIN_443);
+    let broken = |name, about| Story::new(name, about).page(TERMINATES).file("broken.yaml").own(HTTPBIN_443);
     vec![
         broken("gateway_terminates/tls_routes", "TLS ends at the gateway, and no rule is for what comes out")
             .from("outside")
@@ -30,7 +32,7 @@ fn termination() -> Vec<Story> {
             .says(Says::new("ingress", "gateway_without_http_routes", "certain").gateway()),
         broken("gateway_terminates/fixed", "HTTP routes")
             .own(HTTPBIN_80)
-            .with(Yaml::PageFilled(TERMINATES, 1, HTTP_ROUTES))
+            .with(Yaml::PageFilled(TERMINATES, "fixed.yaml", HTTP_ROUTES))
             .from("outside")
             .curl(&["https://httpbin.example.com/"])
             .gets(Answer("httpbin-org HTTP/1.1")),
@@ -51,7 +53,7 @@ const HTTP_ROUTES: &[(&str, &str)] = &[
 ];
 
 fn passthrough() -> Vec<Story> {
-    let broken = |name, about| Story::new(name, about).page(PASSES).block(0);
+    let broken = |name, about| Story::new(name, about).page(PASSES).file("broken.yaml");
     vec![
         broken(
             "gateway_passes/http_routes",
@@ -74,13 +76,13 @@ fn passthrough() -> Vec<Story> {
         .says(Says::new("ingress", "no_filter_chain_for_sni", "likely").gateway().only_counted()),
         broken("gateway_passes/fixed/tls_routes", "TLS routes")
             .own(HTTPBIN_443)
-            .with(Yaml::PageFilled(PASSES, 1, TLS_ROUTES))
+            .with(Yaml::PageFilled(PASSES, "fixed-tls-routes.yaml", TLS_ROUTES))
             .from("outside")
             .curl(&["https://httpbin.example.com/"])
             .gets(Answer("httpbin-org over TLS")),
         broken("gateway_passes/fixed/terminates", "TLS ends at the gateway")
             .own(HTTPBIN_80)
-            .with(Yaml::PageFilled(PASSES, 2, TERMINATION))
+            .with(Yaml::PageFilled(PASSES, "fixed-termination.yaml", TERMINATION))
             .from("outside")
             .curl(&["https://httpbin.example.com/"])
             .gets(Answer("httpbin-org HTTP/1.1")),

@@ -1,9 +1,11 @@
 //! HTTP/1.0: nginx as a reverse proxy, and servers that answer with it.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Nothing, Status};
 use super::super::story::{Says, Story};
 
-pub(super) const PAGE: &str = "Envoy won't connect to my HTTP/1.0 service";
+pub(super) const PAGE: PageSection = PageSection::Http10Service;
 
 /// The page's nginx as it stands: where it says 127.0.0.1:8080, a sidecar listens.
 pub(super) const IN_FRONT_OF_SIDECAR: &[(&str, &str)] =

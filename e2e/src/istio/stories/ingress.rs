@@ -1,10 +1,12 @@
 //! A gateway whose requests don't follow the rules of the mesh.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answers, Only};
 use super::super::story::{Says, Story, Yaml};
 use super::rejected::SUBSETS;
 
-const PAGE: &str = "Route rules have no effect on ingress gateway requests";
+const PAGE: PageSection = PageSection::GatewayRouteRules;
 
 /// What the page's second rule leaves open.
 const REST: &[(&str, &str)] = &[(
@@ -17,9 +19,13 @@ pub fn stories() -> Vec<Story> {
     let mesh = |name, about| Story::new(name, about).page(PAGE).own(GATEWAY).own(SUBSETS);
     let gateway = |story: Story| story.from("outside").curl(&["http://myapp.com/hello?[1-20]"]);
     let inside = |story: Story| story.curl(&["http://helloworld.default.svc.cluster.local/hello?[1-20]"]);
-    let broken = |name, about| mesh(name, about).with(Yaml::PageFilled(PAGE, 0, REST)).block(1);
-    let subset = |name, about| mesh(name, about).with(Yaml::PageFilled(PAGE, 2, REST)).block(1);
-    let combined = |name, about| mesh(name, about).block(3);
+    let broken = |name, about| {
+        mesh(name, about).with(Yaml::PageFilled(PAGE, "broken.yaml", REST)).file("mesh-rule.yaml")
+    };
+    let subset = |name, about| {
+        mesh(name, about).with(Yaml::PageFilled(PAGE, "fixed.yaml", REST)).file("mesh-rule.yaml")
+    };
+    let combined = |name, about| mesh(name, about).file("fixed-combined.yaml");
     let only_v1 = Only("helloworld-v1", "helloworld-v2");
     vec![
         gateway(broken("gateway_ignores_mesh", "The mesh's rule does nothing for the gateway's requests"))

@@ -1,9 +1,11 @@
 //! A proxy under load that has too few file descriptors.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, Only};
 use super::super::story::{Says, Story};
 
-const PAGE: &str = "Envoy is crashing under load";
+const PAGE: PageSection = PageSection::EnvoyCrashing;
 
 /// Slow answers, so that each request holds its connections. (ApacheBench speaks HTTP/1.0, which sidecars don't take.)
 const AT_ONCE: &[&str] =

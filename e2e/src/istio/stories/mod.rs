@@ -71,10 +71,10 @@ pub fn plan(version: Version) -> Plan {
             Pod::sidecar("client"),
             Pod::sidecar_without_interception("unredirected")
                 .nginx("listen 8081; location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host http-backend; }")
-                .nginx_page(http10::PAGE, 0, http10::IN_FRONT_OF_SIDECAR),
+                .nginx_page(http10::PAGE, "fixed.conf", http10::IN_FRONT_OF_SIDECAR),
             Pod::sidecar("frontend")
                 .nginx("listen 8081; location / { proxy_pass http://helloworld; }")
-                .nginx_page(http10::PAGE, 0, http10::IN_FRONT_OF_SERVICE),
+                .nginx_page(http10::PAGE, "fixed.conf", http10::IN_FRONT_OF_SERVICE),
             Pod::sidecar("few-files").open_files(128),
             Pod::sidecar("reports")
                 .nginx("listen 8080; location /error { return 503; } location / { limit_rate 100; return 200 \"reports, slowly: 0123456789 0123456789 0123456789 0123456789\\n\"; }")

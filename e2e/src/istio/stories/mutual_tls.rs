@@ -1,14 +1,16 @@
 //! Mutual TLS that one side speaks and the other doesn't.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 
-const PAGE: &str = "503 errors after setting destination rule";
+const PAGE: PageSection = PageSection::DestinationRule503;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
     let strict = |name, about| Story::new(name, about).page(PAGE).own(STRICT);
-    let merged = Yaml::PageSpecPatch("destinationrule/books", "default", PAGE, 0);
+    let merged = Yaml::PageSpecPatch("destinationrule/books", "default", PAGE, "fixed.yaml");
     let conflict = || {
         [
             Says::new("client", "destination_rule_tls_conflict", "likely")

@@ -1,9 +1,11 @@
 //! Requests that Envoy rejects: no route, no cluster, no endpoint, no connection, a limit, an authorizer.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
 
-const PAGE: &str = "Requests are rejected by Envoy";
+const PAGE: PageSection = PageSection::RequestsRejected;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {

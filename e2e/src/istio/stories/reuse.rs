@@ -1,10 +1,12 @@
 //! The page's section on several gateways with one certificate: connections that browsers reuse.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
 use crate::tools::Needed;
 
-const REUSE: &str = "404 errors occur when multiple gateways configured with same TLS certificate";
+const REUSE: PageSection = PageSection::SharedCertificate;
 const CHROMIUM: Needed = ("chromium", "chromium");
 const CERTUTIL: Needed = ("certutil", "libnss3-tools");
 

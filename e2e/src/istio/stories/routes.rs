@@ -1,10 +1,12 @@
 //! Route rules that don't seem to affect traffic.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, Answers, Status};
 use super::super::story::{Says, Story, Yaml};
 use super::rejected::SUBSETS;
 
-const PAGE: &str = "Route rules don't seem to affect traffic flow";
+const PAGE: PageSection = PageSection::RouteRulesNoEffect;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {

@@ -1,10 +1,12 @@
 //! The page's section "Sending HTTPS to an HTTP port", wherever that port is.
 
+use meshwhy::catalogue::manual::PageSection;
+
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 use crate::tools::Needed;
 
-const TO_HTTP_PORT: &str = "Sending HTTPS to an HTTP port";
+const TO_HTTP_PORT: PageSection = PageSection::HttpsToHttpPort;
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -12,9 +14,14 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn page() -> Vec<Story> {
-    let broken = |name, about| Story::new(name, about).page(TO_HTTP_PORT).block(0);
+    let broken = |name, about| Story::new(name, about).page(TO_HTTP_PORT).file("broken.yaml");
     let fixed = |name, about| {
-        broken(name, about).with(Yaml::PagePatch("serviceentry/httpbin", "default", TO_HTTP_PORT, 1))
+        broken(name, about).with(Yaml::PagePatch(
+            "serviceentry/httpbin",
+            "default",
+            TO_HTTP_PORT,
+            "fixed.yaml",
+        ))
     };
     vec![
         broken("https_to_http_port/allow_any", "HTTPS to a port declared HTTP bypasses the mesh")

@@ -7,6 +7,9 @@ mod says;
 mod told;
 mod yaml;
 
+use meshwhy::catalogue::manual::PageSection;
+
+use super::page;
 use super::programs::Version;
 use crate::tools::Needed;
 
@@ -23,7 +26,7 @@ pub struct Story {
     /// A name to call it by.
     pub name: &'static str,
     /// The page's section.
-    pub section: Option<&'static str>,
+    pub section: Option<PageSection>,
     /// One sentence.
     pub about: &'static str,
     /// What is applied, in this order.
@@ -66,7 +69,7 @@ impl Story {
 
     /// From this section of the page.
     #[must_use]
-    pub fn page(mut self, section: &'static str) -> Self {
+    pub fn page(mut self, section: PageSection) -> Self {
         self.section = Some(section);
         self
     }
@@ -85,11 +88,13 @@ impl Story {
         self
     }
 
-    /// With a block of its section.
+    /// With a file of its section of the page; a story without a section has none.
     #[must_use]
-    pub fn block(self, index: usize) -> Self {
-        let section = self.section.unwrap_or_default();
-        self.with(Yaml::Page(section, index))
+    pub fn file(self, file: &'static str) -> Self {
+        match self.section {
+            Some(section) => self.with(Yaml::Page(section, file)),
+            None => self,
+        }
     }
 
     /// With our own configuration.
@@ -178,13 +183,13 @@ impl Story {
         self.versions
     }
 
-    /// The page's blocks that it applies: section and number.
-    pub fn page_blocks(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    /// The page's files that it applies.
+    pub fn page_files(&self) -> impl Iterator<Item = String> {
         self.yaml.iter().filter_map(|yaml| match yaml {
-            Yaml::Page(section, index)
-            | Yaml::PageFilled(section, index, _)
-            | Yaml::PagePatch(_, _, section, index)
-            | Yaml::PageSpecPatch(_, _, section, index) => Some((*section, *index)),
+            Yaml::Page(section, file)
+            | Yaml::PageFilled(section, file, _)
+            | Yaml::PagePatch(_, _, section, file)
+            | Yaml::PageSpecPatch(_, _, section, file) => Some(page::name(*section, file)),
             Yaml::Own(_) => None,
         })
     }
@@ -195,7 +200,7 @@ impl Story {
     }
 
     /// Its section of the page, if it plays the mistake: these are shown to people.
-    pub fn broken_section(&self) -> Option<&'static str> {
+    pub fn broken_section(&self) -> Option<PageSection> {
         self.section.filter(|_| self.broken)
     }
 }
