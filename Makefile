@@ -142,9 +142,10 @@ cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwh
 	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
 	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && dist/meshwhy man dist/man
 
-docs: toolchain ## Write docs/causes.md and docs/look-alikes.md anew
-	$(say) "Writing docs/causes.md and docs/look-alikes.md"
+docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
+	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"
 	MESHWHY_BLESS=1 cargo test -p meshwhy --lib catalogue -- --quiet
+	MESHWHY_BLESS=1 cargo test -p meshwhy --test reference -- --quiet
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
 manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, DOCS_URL=https://HOST/docs, NAMESPACE=...)

@@ -25,7 +25,7 @@ impl Side {
     }
 }
 
-/// The catalogue's chapters, in the order of the contract.
+/// The catalogue's chapters, in the order of `docs/reference.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     /// What the client sent first.
@@ -59,7 +59,7 @@ macro_rules! causes {
         pub enum Cause { $($variant,)* }
 
         impl Cause {
-            /// Every cause, in the order of the contract.
+            /// Every cause, in the order of `docs/reference.md`.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The stable id: the value of the `cause` label and of `meshwhy.cause`.

@@ -1,4 +1,4 @@
-//! Renders the catalogue as `docs/causes.md`.
+//! Renders the catalogue as Markdown: `docs/causes.md`, and the tables in `docs/reference.md`.
 
 use std::fmt::Write;
 
@@ -45,7 +45,29 @@ pub fn causes_markdown() -> String {
     out
 }
 
-/// The causes by chapter, in the order of the contract.
+/// The tables of ids in `docs/reference.md`.
+pub fn causes_tables() -> String {
+    let mut out = String::new();
+    for (group, causes) in chapters() {
+        push(
+            &mut out,
+            format_args!("\n### {}\n\n| id | title | side | soft |\n|---|---|---|---|\n", chapter(group)),
+        );
+        for cause in causes {
+            let (id, title, side) = (cause.id(), manual::entry(*cause).title, cause.side().id());
+            let soft = match cause.soft() {
+                Softness::Never => "",
+                Softness::Also => "also",
+                Softness::Only => "only",
+            };
+            push(&mut out, format_args!("| [`{id}`](causes.md#{id}) | {title} | `{side}` | {soft} |\n"));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// The causes by chapter, in their order.
 fn chapters() -> impl Iterator<Item = (Group, &'static [Cause])> {
     Cause::ALL
         .chunk_by(|a, b| a.group() == b.group())

@@ -1,137 +1,11 @@
-//! The catalogue against the contract, and its texts against their rules.
+//! The catalogue, and its texts against their rules. Ids, sides and softness: `tests/reference.rs`.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use super::manual::{PageSection, entry};
 use super::markdown::causes_markdown;
-use super::{Cause, Group, Side, Softness};
-
-/// The contract's table of ids.
-const CONTRACT: &[(Group, &[&str])] = &[
-    (
-        Group::ClientBytes,
-        &[
-            "tls_on_plaintext_port",
-            "plaintext_on_tls_port",
-            "http10_client",
-            "not_http_on_http_port",
-            "https_url_on_plaintext_port",
-            "invalid_http_request",
-        ],
-    ),
-    (
-        Group::DownstreamTls,
-        &[
-            "client_certificate_missing",
-            "client_certificate_rejected",
-            "downstream_tls_failed",
-            "plaintext_to_strict_mtls",
-            "no_filter_chain_for_sni",
-        ],
-    ),
-    (
-        Group::Routes,
-        &[
-            "route_host_unknown",
-            "route_no_match",
-            "route_table_missing",
-            "gateway_without_http_routes",
-            "connection_reused_across_gateways",
-            "cluster_missing",
-            "egress_blocked",
-        ],
-    ),
-    (
-        Group::Reaching,
-        &[
-            "no_endpoints",
-            "no_healthy_endpoints",
-            "upstream_refused",
-            "upstream_unreachable",
-            "upstream_connect_timeout",
-            "upstream_dns_failure",
-            "circuit_breaker_overflow",
-            "file_descriptors_exhausted",
-        ],
-    ),
-    (
-        Group::UpstreamTls,
-        &[
-            "destination_rule_tls_conflict",
-            "upstream_expects_tls",
-            "upstream_speaks_plaintext",
-            "upstream_certificate_rejected",
-            "upstream_requires_client_certificate",
-            "upstream_tls_failed",
-            "double_tls",
-        ],
-    ),
-    (
-        Group::Answer,
-        &[
-            "http10_upstream",
-            "http2_to_http1_upstream",
-            "upstream_protocol_error",
-            "upstream_timeout",
-            "upstream_reset",
-            "upstream_closed_connection",
-            "application_error",
-        ],
-    ),
-    (
-        Group::Policy,
-        &[
-            "authorization_policy_denied",
-            "jwt_rejected",
-            "ext_authz_denied",
-            "ext_authz_unavailable",
-            "rate_limited",
-            "rate_limit_service_unavailable",
-            "fault_injected",
-            "mixer_unavailable",
-            "mixer_unauthenticated",
-            "mixer_permission_denied",
-            "mixer_resource_exhausted",
-            "mixer_internal",
-        ],
-    ),
-    (
-        Group::Limits,
-        &[
-            "client_disconnected",
-            "idle_timeout",
-            "max_duration_reached",
-            "proxy_overloaded",
-            "local_health_check_failed",
-            "filter_config_missing",
-        ],
-    ),
-    (
-        Group::Soft,
-        &[
-            "virtual_service_not_applied",
-            "gateway_ignores_mesh_routes",
-            "http_treated_as_tcp",
-            "traffic_bypasses_mesh",
-            "weights_not_settled",
-            "config_propagating",
-        ],
-    ),
-    (Group::Unknown, &["unclassified"]),
-];
-
-#[test]
-fn ids_are_those_of_the_contract_in_its_order() {
-    let contract: Vec<(Group, &str)> =
-        CONTRACT.iter().flat_map(|(group, ids)| ids.iter().map(|id| (*group, *id))).collect();
-    let catalogue: Vec<(Group, &str)> = Cause::ALL.iter().map(|c| (c.group(), c.id())).collect();
-    let unlisted: Vec<_> = catalogue.iter().filter(|one| !contract.contains(one)).collect();
-    let unknown: Vec<_> = contract.iter().filter(|one| !catalogue.contains(one)).collect();
-    assert!(unlisted.is_empty(), "CONTRACT in src/catalogue/tests.rs lacks {unlisted:?}");
-    assert!(unknown.is_empty(), "the catalogue lacks {unknown:?}: ids are an interface and stay");
-    assert_eq!(catalogue, contract, "same ids, other order");
-}
+use super::{Cause, Group, Softness};
 
 #[test]
 fn ids_are_unique_snake_case_and_found_again() {
@@ -151,19 +25,11 @@ fn ids_are_unique_snake_case_and_found_again() {
 }
 
 #[test]
-fn softness_is_that_of_the_contract() {
-    let also: Vec<&str> = Cause::ALL.iter().filter(|c| c.soft() == Softness::Also).map(|c| c.id()).collect();
-    assert_eq!(also, ["tls_on_plaintext_port", "http10_client", "not_http_on_http_port", "http10_upstream"]);
+fn the_soft_group_is_soft_only() {
     for cause in Cause::ALL {
         assert_eq!(cause.soft() == Softness::Only, cause.group() == Group::Soft, "{}", cause.id());
         assert_eq!(cause.only_soft(), cause.group() == Group::Soft);
     }
-}
-
-#[test]
-fn side_and_fix_of_the_contracts_example() {
-    assert_eq!(Cause::TlsOnPlaintextPort.side(), Side::Mesh);
-    assert_eq!(Cause::TlsOnPlaintextPort.fix(), "Declare the port as HTTPS, or send plain HTTP to it.");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The scenarios, a table for each group of the contract.
+//! The scenarios, a table for each group of causes.
 
 mod answer;
 mod client_bytes;
