@@ -65,7 +65,7 @@ pub fn details(bytes: &[u8]) {
     let mut evidence = Evidence {
         layer: [Layer::Http, Layer::Tcp, Layer::Listener][usize::from(layer % 3)],
         code: Some(u16::from_le_bytes([low, high])).filter(|code| *code != 0),
-        flags: Flags(u64::from_le_bytes(flags)),
+        flags: Flags::from_bits_retain(u64::from_le_bytes(flags)),
         details: Details::new(texts.next().unwrap_or_default()),
         ..Evidence::default()
     };

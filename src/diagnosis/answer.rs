@@ -15,7 +15,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 
 /// Some servers end every connection with a reset (UR, 1.40): a lead at the most.
 fn tcp_reset(e: &Evidence) -> Option<Verdict> {
-    e.flags.has(Flags::UPSTREAM_REMOTE_RESET).then_some(())?;
+    e.flags.contains(Flags::UPSTREAM_REMOTE_RESET).then_some(())?;
     // Without a word, where an HTTP port's chain didn't take the bytes: the server didn't either.
     let refused = e.client_spoke_tls() == Some(true);
     if let Some(verdict) = super::passthrough::by_bytes(e).filter(|_| refused) {
@@ -42,7 +42,7 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
             | "upstream_per_try_timeout"
             | "upstream_per_try_idle_timeout"
     );
-    (named || e.flags.has(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
+    (named || e.flags.contains(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
     // The time-out itself is the route's.
     Some(Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource))
 }
@@ -68,7 +68,7 @@ fn broken(e: &Evidence) -> Option<Verdict> {
         Fact::Attempts,
     ];
     let named = e.details.reset_reason() == Some("protocol_error");
-    (named || e.flags.has(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
+    (named || e.flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
     // A body with a length has no form that could be broken: it ended too early. (In HTTP/2 the server may have
     // ended it properly, and promised too much.)
     if was_cut_short(e) {
@@ -95,10 +95,10 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         }
         _ => {}
     }
-    if e.flags.has(Flags::UPSTREAM_REMOTE_RESET) {
+    if e.flags.contains(Flags::UPSTREAM_REMOTE_RESET) {
         return Verdict::likely(Cause::UpstreamReset, FACTS);
     }
-    if e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION) {
+    if e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION) {
         return Verdict::likely(Cause::UpstreamClosedConnection, FACTS);
     }
     None

@@ -27,7 +27,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         name if is_protocol_error(name) => {
             Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
         }
-        _ if e.flags.has(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
+        _ if e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
             const FACTS: &[Fact] = &[Fact::Flags, Fact::Details];
             // Without details it may be a codec's error, and with it TLS.
             let how_sure = if e.details.is_empty() { Verdict::possible } else { Verdict::likely };

@@ -52,5 +52,5 @@ fn by_flag(flags: Flags) -> Option<Cause> {
         (Flags::DOWNSTREAM_CONNECTION_TERMINATION, Cause::ClientDisconnected),
         (Flags::DOWNSTREAM_REMOTE_RESET, Cause::ClientDisconnected),
     ];
-    CAUSES.iter().find(|(flag, _)| flags.has(*flag)).map(|(_, cause)| *cause)
+    CAUSES.iter().find(|(flag, _)| flags.intersects(*flag)).map(|(_, cause)| *cause)
 }

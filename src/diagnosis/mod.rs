@@ -143,9 +143,10 @@ fn failed(e: &Evidence) -> bool {
 /// Either side may end a TCP connection as it likes: load balancers' health checks do it with a reset, and so do some
 /// servers that have said what they had to.
 fn tcp_flags(e: &Evidence) -> Flags {
-    let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION.and(Flags::DOWNSTREAM_REMOTE_RESET);
-    let by_server = if e.upstream.first_bytes.is_some() { Flags::UPSTREAM_REMOTE_RESET } else { Flags(0) };
-    Flags(e.flags.0 & !by_client.and(by_server).0)
+    let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION | Flags::DOWNSTREAM_REMOTE_RESET;
+    let by_server =
+        if e.upstream.first_bytes.is_some() { Flags::UPSTREAM_REMOTE_RESET } else { Flags::empty() };
+    e.flags.difference(by_client | by_server)
 }
 
 fn http_failed(e: &Evidence) -> bool {

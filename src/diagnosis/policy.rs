@@ -47,14 +47,14 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
         }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
-        name if e.flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && !name.starts_with("ext_authz") => {
+        name if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && !name.starts_with("ext_authz") => {
             return mixer(e, Verdict::certain);
         }
         // Other filters' own words, with flags that only policies set.
         _ if e.details.via_upstream() => return None,
-        _ if e.flags.has(Flags::RATE_LIMIT_SERVICE_ERROR) => Cause::RateLimitServiceUnavailable,
-        _ if e.flags.has(Flags::RATE_LIMITED) => Cause::RateLimited,
-        _ if e.flags.has(Flags::FAULT_INJECTED) => Cause::FaultInjected,
+        _ if e.flags.contains(Flags::RATE_LIMIT_SERVICE_ERROR) => Cause::RateLimitServiceUnavailable,
+        _ if e.flags.contains(Flags::RATE_LIMITED) => Cause::RateLimited,
+        _ if e.flags.contains(Flags::FAULT_INJECTED) => Cause::FaultInjected,
         _ => return None,
     };
     Verdict::certain(cause, FACTS)

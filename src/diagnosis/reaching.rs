@@ -13,13 +13,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 
 fn dns(e: &Evidence) -> Option<Verdict> {
     let named = e.details.name() == "dns_resolution_failure";
-    (named || e.flags.has(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
+    (named || e.flags.contains(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
     Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster])
 }
 
 fn overflow(e: &Evidence) -> Option<Verdict> {
     let overflowed = e.details.reset_reason() == Some("overflow");
-    (overflowed || e.flags.has(Flags::UPSTREAM_OVERFLOW)).then_some(())?;
+    (overflowed || e.flags.contains(Flags::UPSTREAM_OVERFLOW)).then_some(())?;
     // `maintenance_mode` and `drop_overload` are flagged UO too, and are somebody's decision.
     if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
         return None;
@@ -38,7 +38,7 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
     let named = e.details.name() == "no_healthy_upstream";
-    (named || e.flags.has(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
+    (named || e.flags.contains(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     match e.upstream.endpoints {
         Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
@@ -59,7 +59,7 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::UpstreamFailure, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     let reason = e.details.reset_reason();
     let failure = e.upstream.transport_failure.as_ref();
-    let failed = e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE)
+    let failed = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE)
         || matches!(
             reason,
             Some("remote_connection_failure" | "local_connection_failure" | "connection_failure")

@@ -29,7 +29,7 @@ fn http(e: &Evidence) -> Option<Verdict> {
             Verdict::certain(Cause::EgressBlocked, &[Fact::Details, Fact::VirtualHost, Fact::Route])
         }
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
-        _ if e.flags.has(Flags::NO_CLUSTER_FOUND) => {
+        _ if e.flags.contains(Flags::NO_CLUSTER_FOUND) => {
             let facts = &[Fact::Flags, Fact::Details, Fact::VirtualHost, Fact::Route];
             Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
         }
@@ -97,7 +97,7 @@ fn tcp(e: &Evidence) -> Option<Verdict> {
         let verdict = if e.filter_chain.is_some() { Verdict::certain } else { Verdict::possible };
         return verdict(Cause::EgressBlocked, facts);
     }
-    if e.flags.has(Flags::NO_CLUSTER_FOUND) {
+    if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
         return Verdict::certain(Cause::ClusterMissing, &[Fact::Flags, Fact::FilterChain, Fact::Termination]);
     }
     None

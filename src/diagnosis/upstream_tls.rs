@@ -28,9 +28,9 @@ fn is_the_rules_doing(cause: Cause, e: &Evidence) -> bool {
 pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
     // With these flags no connection to the upstream was even tried.
     const UNTRIED: Flags = Flags::NO_HEALTHY_UPSTREAM
-        .and(Flags::NO_CLUSTER_FOUND)
-        .and(Flags::UPSTREAM_OVERFLOW)
-        .and(Flags::DNS_RESOLUTION_FAILED);
+        .union(Flags::NO_CLUSTER_FOUND)
+        .union(Flags::UPSTREAM_OVERFLOW)
+        .union(Flags::DNS_RESOLUTION_FAILED);
     let failure = e.upstream.transport_failure.as_ref();
     // A plaintext upstream is wrong for either TLS.
     let plaintext = failure.is_some_and(is_plaintext_answer);
@@ -38,7 +38,7 @@ pub(super) fn looks_like_double_tls(e: &Evidence) -> bool {
     let meant = e.upstream.takes_istio_mtls == Some(true);
     // A server that answers TLS inside the TLS knows what it does: a tunnel.
     let tunnel = e.upstream.first_bytes.as_ref().is_some_and(|f| f.protocol.is_tls());
-    let tried = e.layer == Layer::Tcp && !e.flags.has(UNTRIED);
+    let tried = e.layer == Layer::Tcp && !e.flags.intersects(UNTRIED);
     tried && originates && !plaintext && !meant && !tunnel && e.client_spoke_tls() == Some(true)
 }
 
@@ -96,7 +96,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     if failure.is_socket_error() {
         // Reset by the upstream: a handshake that failed only where no connection came to be, and even then the network
         // may have done it.
-        let unconnected = e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE);
+        let unconnected = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
         return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
     }
     if is_plaintext_answer(failure) {
@@ -163,13 +163,13 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
     let meant_for_mtls = e.upstream.tls_version.is_none() && takes_mtls;
     if e.layer == Layer::Tcp {
         // Nobody knows how far the conversation had got.
-        let reset = e.flags.has(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();
+        let reset = e.flags.contains(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();
         let conflict = reset && meant_for_mtls;
         return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();
     }
     let closed = e.details.reset_before_response()
         && e.details.reset_reason() == Some("connection_termination")
-        && e.flags.has(Flags::UPSTREAM_CONNECTION_TERMINATION);
+        && e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION);
     let how_sure = if e.past.took_plaintext { Verdict::possible } else { Verdict::likely };
     (closed && meant_for_mtls).then(|| how_sure(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
 }

@@ -150,7 +150,7 @@ impl Fact {
         let text = |t: &Option<String>| t.clone();
         match self {
             Self::Details => (!e.details.is_empty()).then(|| e.details.as_str().to_owned()),
-            Self::Flags => (e.flags.0 != 0).then(|| e.flags.short()),
+            Self::Flags => (!e.flags.is_empty()).then(|| e.flags.short()),
             Self::Code => e.code.map(|n| n.to_string()),
             Self::Termination => text(&e.termination),
             Self::FilterChain => text(&e.filter_chain),

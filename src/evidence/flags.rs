@@ -1,13 +1,18 @@
 //! Envoy's response flags, as the integer that `response.flags` holds.
 
-/// A set of response flags. A bit this version doesn't know keeps its place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Flags(pub u64);
-
+/// Declares the flags once: name, bit, Envoy's short name, meaning.
 macro_rules! flags {
     ($($name:ident $bit:literal $short:literal $doc:literal,)*) => {
+        bitflags::bitflags! {
+            /// A set of response flags. A bit that this version doesn't know keeps its place.
+            #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+            pub struct Flags: u64 {
+                $(#[doc = $doc] const $name = 1 << $bit;)*
+                const _ = !0;
+            }
+        }
+
         impl Flags {
-            $(#[doc = $doc] pub const $name: Self = Self(1 << $bit);)*
             const SHORT: &'static [(Self, &'static str)] = &[$((Self::$name, $short),)*];
         }
     };
@@ -49,42 +54,28 @@ flags! {
 
 impl Flags {
     /// Flags that say nothing went wrong: a delay was injected, the answer came from a cache.
-    pub const HARMLESS: Self = Self(Self::DELAY_INJECTED.0 | Self::RESPONSE_FROM_CACHE_FILTER.0);
-
-    /// Whether any of `others` is set.
-    pub const fn has(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-
-    /// Both sets.
-    #[must_use]
-    pub const fn and(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
+    pub const HARMLESS: Self = Self::DELAY_INJECTED.union(Self::RESPONSE_FROM_CACHE_FILTER);
 
     /// Whether any flag says that something went wrong.
     pub const fn any_failure(self) -> bool {
-        self.0 & !Self::HARMLESS.0 != 0
+        !self.difference(Self::HARMLESS).is_empty()
     }
 
     /// Envoy's short names joined by commas; what has no name comes as `bitN`.
     pub fn short(self) -> String {
-        let known = Self::SHORT.iter().filter(|(flag, _)| self.has(*flag));
-        let mut names: Vec<String> = known.map(|(_, name)| (*name).to_owned()).collect();
-        let unnamed = (0..u64::BITS).filter(|bit| {
-            let flag = Self(1_u64.unbounded_shl(*bit));
-            self.has(flag) && !Self::SHORT.iter().any(|(known, _)| *known == flag)
+        let names = (0..u64::BITS).filter_map(|bit| {
+            let flag = Self::from_bits_retain(1_u64.unbounded_shl(bit));
+            let known = || Self::SHORT.iter().find(|(known, _)| *known == flag);
+            self.contains(flag)
+                .then(|| known().map_or_else(|| format!("bit{bit}"), |(_, name)| (*name).to_owned()))
         });
-        names.extend(unnamed.map(|bit| format!("bit{bit}")));
-        names.join(",")
+        names.collect::<Vec<_>>().join(",")
     }
 
     /// The set with these short names; unknown names are left out.
     pub fn from_short(names: &str) -> Self {
-        names
-            .split(',')
-            .filter_map(|name| Self::SHORT.iter().find(|(_, short)| *short == name.trim()))
-            .fold(Self::default(), |all, (flag, _)| all.and(*flag))
+        let known = |name: &str| Self::SHORT.iter().find(|(_, short)| *short == name.trim());
+        names.split(',').filter_map(known).map(|(flag, _)| *flag).collect()
     }
 }
 
@@ -94,7 +85,7 @@ mod tests {
 
     #[test]
     fn names_go_both_ways() {
-        let flags = Flags::UPSTREAM_CONNECTION_FAILURE.and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+        let flags = Flags::UPSTREAM_CONNECTION_FAILURE | Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
         assert_eq!(flags.short(), "UF,URX");
         assert_eq!(Flags::from_short("URX,UF"), flags);
         assert_eq!(Flags::from_short("-"), Flags::default());
@@ -102,8 +93,8 @@ mod tests {
 
     #[test]
     fn an_unknown_bit_is_kept() {
-        assert_eq!(Flags(1 << 40 | 1).short(), "LH,bit40");
-        assert!(Flags(1 << 40).any_failure());
+        assert_eq!(Flags::from_bits_retain(1 << 40 | 1).short(), "LH,bit40");
+        assert!(Flags::from_bits_retain(1 << 40).any_failure());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Evidence {
     /// Whether an accepted request ended in a way that a tunnel may end, too: either side closed it.
     pub fn ended_like_a_tunnel(&self) -> bool {
         let accepted = self.code.is_some_and(|code| (200..300).contains(&code));
-        accepted && self.flags.has(TUNNELS_END) && self.only_tunnels_flags()
+        accepted && self.flags.intersects(TUNNELS_END) && self.only_tunnels_flags()
     }
 
     /// Whether this is a tunnel, by CONNECT or an upgrade, that ended as tunnels do (1.40).
@@ -76,14 +76,14 @@ impl Evidence {
     }
 
     fn only_tunnels_flags(&self) -> bool {
-        self.flags.0 & !(TUNNELS_END.0 | Flags::HARMLESS.0) == 0
+        self.flags.difference(TUNNELS_END.union(Flags::HARMLESS)).is_empty()
     }
 }
 
 /// What flags a tunnel's end when nothing is wrong (1.40): a close by either side, or the client's RST_STREAM.
 const TUNNELS_END: Flags = Flags::UPSTREAM_CONNECTION_TERMINATION
-    .and(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
-    .and(Flags::DOWNSTREAM_REMOTE_RESET);
+    .union(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
+    .union(Flags::DOWNSTREAM_REMOTE_RESET);
 
 /// From where the evidence was taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

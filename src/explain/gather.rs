@@ -8,7 +8,7 @@ use crate::evidence::{
 };
 
 /// Stands for a flag that this version doesn't know.
-const UNKNOWN_FLAG: Flags = Flags(1 << 63);
+const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
 
 /// What the line shows.
 pub(super) fn evidence(line: &Line<'_>) -> Evidence {
@@ -86,12 +86,12 @@ pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
 pub(super) fn is_streams_connection(e: &Evidence) -> bool {
     const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
-        .and(Flags::UPSTREAM_CONNECTION_FAILURE)
-        .and(Flags::UPSTREAM_OVERFLOW)
-        .and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
-        .and(Flags::NO_CLUSTER_FOUND);
+        .union(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .union(Flags::UPSTREAM_OVERFLOW)
+        .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .union(Flags::NO_CLUSTER_FOUND);
     let refused = e.termination.as_deref().is_some_and(is_policys);
-    e.layer == Layer::Tcp && !e.flags.has(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
+    e.layer == Layer::Tcp && !e.flags.intersects(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
 }
 
 fn layer(line: &Line<'_>, flags: Flags) -> Layer {
@@ -99,7 +99,7 @@ fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     let is_stream = line.code().is_some() || has_request(line) || line.get(Column::Details).is_some();
     let no_chain = match line.get(Column::Details) {
         Some(details) => details == "filter_chain_not_found",
-        None => !line.shows(Column::Details) && !is_stream && flags.has(Flags::NO_ROUTE_FOUND),
+        None => !line.shows(Column::Details) && !is_stream && flags.contains(Flags::NO_ROUTE_FOUND),
     };
     if no_chain || (!is_stream && failure.is_some_and(|reason| !reason.is_inspectors_note())) {
         return Layer::Listener;
@@ -112,7 +112,7 @@ fn flags(line: &Line<'_>) -> Flags {
     let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).unwrap_or_default();
     names.split(',').filter(|name| !name.is_empty()).fold(Flags::default(), |all, name| {
         let known = Flags::from_short(short(name));
-        all.and(if known.0 == 0 { UNKNOWN_FLAG } else { known })
+        all | if known.is_empty() { UNKNOWN_FLAG } else { known }
     })
 }
 

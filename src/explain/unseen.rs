@@ -182,11 +182,11 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
     }
     if lacks(Column::UpstreamFailure) && e.upstream.transport_failure.is_none() {
         let failed = Flags::UPSTREAM_CONNECTION_FAILURE;
-        if e.flags.has(failed) {
+        if e.flags.intersects(failed) {
             add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
         }
     }
-    let no_host = e.flags.has(Flags::NO_HEALTHY_UPSTREAM) || e.details.name() == "no_healthy_upstream";
+    let no_host = e.flags.contains(Flags::NO_HEALTHY_UPSTREAM) || e.details.name() == "no_healthy_upstream";
     if no_host && e.upstream.endpoints.is_none() {
         add("%CEL(upstream.num_endpoints)%", vec![endpoints(0), endpoints(3)]);
     }
@@ -195,7 +195,7 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
     if connected && lacks(Column::TlsMode) {
         add(MTLS, vec![mtls(true), mtls(false)]);
     }
-    if connected && lacks(Column::UpstreamTls) && !e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE) {
+    if connected && lacks(Column::UpstreamTls) && !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
         let agreed: Change = Box::new(|e| e.upstream.tls_version = Some(String::new()));
         add("%UPSTREAM_TLS_VERSION%", vec![agreed]);
     }
@@ -281,12 +281,12 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
     }
     // Older versions write no reason for TCP: a time-out is one of many, and not where it was quick.
     let unexplained =
-        e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none();
+        e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none();
     if unexplained && !lacks(Column::UpstreamFailure) && gather::is_short(line) != Some(false) {
         add("a newer Envoy", failures());
     }
     // A TCP proxy reads nothing from the client before the upstream is connected (1.40).
-    if !e.flags.has(Flags::UPSTREAM_CONNECTION_FAILURE) {
+    if !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
         let kinds = [Protocol::TlsClientHello, Protocol::Http1, Protocol::Binary];
         add(BYTES, kinds.map(client_bytes).into());
         let kinds = [Protocol::TlsServerHello, Protocol::Binary, Protocol::Http1];
@@ -415,7 +415,11 @@ fn details(e: &Evidence) -> Vec<Change> {
     ];
     let fits = |code: u16, flags: &str| {
         e.code.unwrap_or(0) == code
-            && if flags.is_empty() { !e.flags.any_failure() } else { e.flags.has(Flags::from_short(flags)) }
+            && if flags.is_empty() {
+                !e.flags.any_failure()
+            } else {
+                e.flags.intersects(Flags::from_short(flags))
+            }
     };
     let is = |text: &'static str| -> Change { Box::new(move |e| set_details(e, text)) };
     KNOWN.iter().filter(|(code, flags, _)| fits(*code, flags)).map(|(_, _, text)| is(text)).collect()

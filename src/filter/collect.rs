@@ -32,10 +32,10 @@ const TERMINATION: &str = "connection\0termination_details";
 
 /// With these flags somebody has waited in vain: how long is part of the evidence.
 const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
-    .and(Flags::STREAM_IDLE_TIMEOUT)
-    .and(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
-    .and(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
-    .and(Flags::DOWNSTREAM_REMOTE_RESET);
+    .union(Flags::STREAM_IDLE_TIMEOUT)
+    .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
+    .union(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
+    .union(Flags::DOWNSTREAM_REMOTE_RESET);
 
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
@@ -69,7 +69,7 @@ fn resource(host: &impl Host, path: &str) -> Option<Resource> {
 
 /// The flags alone: what decides whether anything else is read.
 pub(super) fn flags(host: &impl Host) -> Option<Flags> {
-    number(host, FLAGS).map(Flags)
+    number(host, FLAGS).map(Flags::from_bits_retain)
 }
 
 pub(super) fn code(host: &impl Host) -> Option<u16> {
@@ -121,22 +121,22 @@ pub(super) fn http(
     // Filled in where it is: it is large, and most of it stays empty.
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
-    if flags.has(TIME_RAN_OUT) || code.is_none() {
+    if flags.intersects(TIME_RAN_OUT) || code.is_none() {
         e.lived = milliseconds(host);
     }
-    if wanted.has(Wanted::CLIENT) {
+    if wanted.contains(Wanted::CLIENT) {
         requester(host, &mut e.downstream);
     }
     if e.details.name() == "route_not_found" {
         compare_with_authority(host, &mut e.downstream);
     }
-    if flags.has(Flags::UPSTREAM_PROTOCOL_ERROR) {
+    if flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR) {
         e.downstream.grpc = Some(is_grpc(host));
     }
-    if wanted.has(Wanted::VIRTUAL_HOST) {
+    if wanted.contains(Wanted::VIRTUAL_HOST) {
         e.route.virtual_host = virtual_host(host);
     }
-    if wanted.has(Wanted::ROUTE) {
+    if wanted.contains(Wanted::ROUTE) {
         name_route(host, &mut e.route);
     }
     e.upstream.transport_failure = failure;
@@ -145,7 +145,8 @@ pub(super) fn http(
         measure(host, &mut e.answer);
     }
     // Its replies have a flag of their own, or none.
-    if wanted.has(Wanted::MIXER) && (!flags.any_failure() || flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE))
+    if wanted.contains(Wanted::MIXER)
+        && (!flags.any_failure() || flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE))
     {
         e.mixer = mixer(host);
     }
@@ -351,34 +352,34 @@ fn mixer(host: &impl Host) -> Option<MixerStatus> {
 
 /// The upstream, as far as it was reached. Why it was not may stand in an attribute, beside what the details say.
 fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
-    if wanted.has(Wanted::UPSTREAM) {
+    if wanted.contains(Wanted::UPSTREAM) {
         upstream.cluster = cluster(host);
     }
     if upstream.cluster.is_none() {
         // Without a cluster there is nothing behind it to ask for.
         return;
     }
-    if wanted.has(Wanted::UPSTREAM_FAILURE)
+    if wanted.contains(Wanted::UPSTREAM_FAILURE)
         && let Some(failure) = text(host, UPSTREAM_FAILURE).and_then(|reason| TransportFailure::new(&reason))
     {
         upstream.transport_failure = Some(failure);
     }
     let wanted = wanted.knowing(upstream.transport_failure.as_ref());
     upstream.address = text(host, ADDRESS);
-    let by_rule = wanted.has(Wanted::UPSTREAM_RULE);
+    let by_rule = wanted.contains(Wanted::UPSTREAM_RULE);
     if by_rule {
         upstream.resource = resource(host, DESTINATION_RULE);
         upstream.takes_istio_mtls = upstream.address.as_ref().map(|_| takes_istio_mtls(host));
     }
-    if wanted.has(Wanted::ENDPOINTS) {
+    if wanted.contains(Wanted::ENDPOINTS) {
         let rule =
             || if by_rule { upstream.resource.is_some() } else { resource(host, DESTINATION_RULE).is_some() };
         upstream.endpoints = endpoints(host, rule);
     }
-    if wanted.has(Wanted::UPSTREAM_TLS) {
+    if wanted.contains(Wanted::UPSTREAM_TLS) {
         upstream.tls_version = upstream_tls(host);
     }
-    if wanted.has(Wanted::ATTEMPTS) {
+    if wanted.contains(Wanted::ATTEMPTS) {
         upstream.attempts = number(host, ATTEMPTS);
     }
 }

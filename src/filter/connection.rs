@@ -90,11 +90,11 @@ impl Connection {
 /// connection. A connection manager leaves a flag of its own (DPE, DT, OM) on the connection, and no cluster.
 pub(super) fn is_tcp(host: &impl Host, flags: Flags) -> bool {
     const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
-        .and(Flags::UPSTREAM_CONNECTION_FAILURE)
-        .and(Flags::UPSTREAM_OVERFLOW)
-        .and(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
-        .and(Flags::NO_CLUSTER_FOUND);
-    flags.has(BY_TCP_PROXY) || collect::cluster(host).is_some()
+        .union(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .union(Flags::UPSTREAM_OVERFLOW)
+        .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .union(Flags::NO_CLUSTER_FOUND);
+    flags.intersects(BY_TCP_PROXY) || collect::cluster(host).is_some()
 }
 
 /// Gives the sniffer what it still wants; whether there was anything new.

@@ -27,13 +27,13 @@ struct Noted {
 
 /// With these flags something went on after the answer had passed, and left its own details.
 const LATE: Flags = Flags::DOWNSTREAM_CONNECTION_TERMINATION
-    .and(Flags::DOWNSTREAM_REMOTE_RESET)
-    .and(Flags::DOWNSTREAM_PROTOCOL_ERROR)
-    .and(Flags::LOCAL_RESET)
-    .and(Flags::STREAM_IDLE_TIMEOUT)
-    .and(Flags::DURATION_TIMEOUT)
-    .and(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
-    .and(Flags::OVERLOAD_MANAGER);
+    .union(Flags::DOWNSTREAM_REMOTE_RESET)
+    .union(Flags::DOWNSTREAM_PROTOCOL_ERROR)
+    .union(Flags::LOCAL_RESET)
+    .union(Flags::STREAM_IDLE_TIMEOUT)
+    .union(Flags::DURATION_TIMEOUT)
+    .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
+    .union(Flags::OVERLOAD_MANAGER);
 
 /// The most bytes of an error page that are read: the sentence stands near its beginning.
 const LONGEST_PAGE: usize = 2048;
@@ -103,7 +103,7 @@ impl HttpStream {
         if self.code.is_some() && !is_error && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
-        let known = self.complete && !noted.is_empty() && !flags.has(LATE);
+        let known = self.complete && !noted.is_empty() && !flags.intersects(LATE);
         let details = if known { noted } else { collect::details(host) };
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx =

@@ -138,8 +138,8 @@ fn cases() -> Vec<Case> {
         http("http: the application's 404", answer(404, 0, "via_upstream")),
         http("http: the application's 500", answer(500, 0, "via_upstream")),
         http("http: cluster missing", cluster_missing()),
-        http("http: no route", answer(404, Flags::NO_ROUTE_FOUND.0, "route_not_found")),
-        http("http: no endpoint", answer(503, Flags::NO_HEALTHY_UPSTREAM.0, "no_healthy_upstream")),
+        http("http: no route", answer(404, Flags::NO_ROUTE_FOUND.bits(), "route_not_found")),
+        http("http: no endpoint", answer(503, Flags::NO_HEALTHY_UPSTREAM.bits(), "no_healthy_upstream")),
         http("http: upstream refused", upstream_refused()),
         http("http: unclassified", answer(503, 1 << 45, "something_new{at}[all]")),
         connection("connection: an HTTP/1.1 request", vec![b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()]),
@@ -159,7 +159,7 @@ fn cases() -> Vec<Case> {
         logger(
             "access log: no filter chain",
             MemoryHost::new()
-                .with_number("response.flags", Flags::NO_ROUTE_FOUND.0)
+                .with_number("response.flags", Flags::NO_ROUTE_FOUND.bits())
                 .with_property("response.code_details", "filter_chain_not_found")
                 .with_property("connection.requested_server_name", "unknown.example"),
         ),
@@ -180,7 +180,7 @@ fn answer(code: u64, flags: u64, details: &str) -> MemoryHost {
 }
 
 fn cluster_missing() -> MemoryHost {
-    answer(503, Flags::NO_CLUSTER_FOUND.0, "cluster_not_found")
+    answer(503, Flags::NO_CLUSTER_FOUND.bits(), "cluster_not_found")
         .with_property("xds.virtual_host_name", "reviews:80")
         .with_property(
             "xds.route_metadata.filter_metadata.istio.config",
@@ -191,7 +191,7 @@ fn cluster_missing() -> MemoryHost {
 fn upstream_refused() -> MemoryHost {
     let details =
         "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
-    answer(503, Flags::UPSTREAM_CONNECTION_FAILURE.0, details)
+    answer(503, Flags::UPSTREAM_CONNECTION_FAILURE.bits(), details)
         .with_property("upstream.transport_failure_reason", "delayed connect error: 111")
 }
 

@@ -128,7 +128,7 @@ prop_compose! {
         grpc_status in optional(&[GrpcStatus(5), GrpcStatus(14)]),
     ) -> Evidence {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
-        e.flags = Flags(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
+        e.flags = Flags::from_bits_retain(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
         e.route.virtual_host = virtual_host;
         e.route.name = route;
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();

@@ -12,7 +12,7 @@ fn an_authorization_policy_is_named_with_namespace_and_name() {
     let tcp = Evidence {
         layer: Layer::Tcp,
         termination: Some(id.into()),
-        flags: Flags(1 << 3),
+        flags: Flags::from_bits_retain(1 << 3),
         ..Evidence::default()
     };
     assert_eq!(named(&tcp), Some(("authorization_policy_denied", "certain")));

@@ -22,10 +22,10 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
     }
     e.upstream.transport_failure = e.details.transport_failure().or(e.upstream.transport_failure);
     // Mixer's replies have a flag of their own, or none.
-    if e.flags.any_failure() && !e.flags.has(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) {
+    if e.flags.any_failure() && !e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) {
         e.mixer = None;
     }
-    if !e.flags.has(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED) {
+    if !e.flags.contains(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED) {
         e.upstream.attempts = None;
     }
     if e.upstream.cluster.is_none() {
@@ -37,11 +37,11 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
 
 /// The same, with all forgotten that isn't wanted.
 fn only(groups: Wanted, mut e: Evidence) -> Evidence {
-    if !groups.has(Wanted::UPSTREAM_FAILURE) {
+    if !groups.contains(Wanted::UPSTREAM_FAILURE) {
         e.upstream.transport_failure = e.details.transport_failure();
     }
     let groups = groups.knowing(e.upstream.transport_failure.as_ref());
-    let lacks = |group| !groups.has(group);
+    let lacks = |group| !groups.contains(group);
     let (up, route) = (&mut e.upstream, &mut e.route);
     if lacks(Wanted::CLIENT) {
         let (grpc, tunnel) = (e.downstream.grpc, e.downstream.tunnel);

@@ -88,7 +88,7 @@ fn the_access_logger_tells_alone_what_it_can() {
 #[test]
 fn a_connection_managers_connection_is_not_counted_by_the_connection_role() {
     // Envoy marks the connection when its codec gave up; the stream is the HTTP role's.
-    let host = MemoryHost::new().with_number("response.flags", Flags::DOWNSTREAM_PROTOCOL_ERROR.0);
+    let host = MemoryHost::new().with_number("response.flags", Flags::DOWNSTREAM_PROTOCOL_ERROR.bits());
     let mut connection = Connection::default();
     host.set_buffer(Buffer::DownstreamData, b"\x16\x03\x01\0\x05\x01\0\0\x01\x03\x03");
     connection.on_downstream_data(&host);

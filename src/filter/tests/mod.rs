@@ -13,7 +13,7 @@ use crate::host::HeaderMap;
 use crate::host::memory::MemoryHost;
 use crate::report::Series;
 
-const UF: u64 = Flags::UPSTREAM_CONNECTION_FAILURE.0;
+const UF: u64 = Flags::UPSTREAM_CONNECTION_FAILURE.bits();
 
 fn plugin(config: &str) -> Plugin {
     Plugin::new(Config::parse(config.as_bytes()).unwrap())
@@ -50,7 +50,7 @@ fn refused() -> MemoryHost {
 }
 
 fn missing_cluster() -> MemoryHost {
-    answered(503, Flags::NO_CLUSTER_FOUND.0)
+    answered(503, Flags::NO_CLUSTER_FOUND.bits())
         .with_property("response.code_details", "cluster_not_found")
         .with_property("xds.virtual_host_name", "reviews:80")
         .with_property(

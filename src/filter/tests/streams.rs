@@ -9,7 +9,7 @@ use crate::report::Series;
 
 /// A stream that was accepted, and that the client ended.
 fn left(method: &str) -> MemoryHost {
-    answered(200, Flags::DOWNSTREAM_CONNECTION_TERMINATION.0)
+    answered(200, Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", "downstream_remote_disconnect")
         .with_property("request.method", method)
         .with_property("xds.cluster_name", "backend")
@@ -45,7 +45,7 @@ fn an_answer_of_no_stated_length_is_not_odd_in_a_tunnel() {
 fn a_response_that_is_cut_off_is_looked_at() {
     let details = "upstream_reset_after_response_started{connection_termination}";
     let host = success()
-        .with_number("response.flags", Flags::UPSTREAM_CONNECTION_TERMINATION.0)
+        .with_number("response.flags", Flags::UPSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", details);
     let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
     stream.on_response_headers(&host, false);

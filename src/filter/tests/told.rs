@@ -68,7 +68,7 @@ fn direction_comes_from_the_node_first() {
 fn the_header_knows_of_earlier_requests_what_the_log_knows() {
     let mut plugin = plugin(r#"{"response_header":"x-meshwhy-cause"}"#);
     http(&refused(), &mut plugin, &mut Series::default());
-    let nobody_left = answered(503, Flags::NO_HEALTHY_UPSTREAM.0)
+    let nobody_left = answered(503, Flags::NO_HEALTHY_UPSTREAM.bits())
         .with_property("response.code_details", "no_healthy_upstream")
         .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local");
     http(&nobody_left, &mut plugin, &mut Series::default());
