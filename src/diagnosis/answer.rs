@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, GrpcStatus, Layer, Page};
+use crate::evidence::{Detail, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -35,12 +35,12 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
         Fact::Attempts,
     ];
     let named = matches!(
-        e.details.name(),
+        e.details.detail(),
         // The docs' name and the source's: the binary (1.40) has the second.
-        "upstream_response_timeout"
-            | "response_timeout"
-            | "upstream_per_try_timeout"
-            | "upstream_per_try_idle_timeout"
+        Detail::UpstreamResponseTimeout
+            | Detail::ResponseTimeout
+            | Detail::UpstreamPerTryTimeout
+            | Detail::UpstreamPerTryIdleTimeout
     );
     (named || e.flags.contains(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
     // The time-out itself is the route's.

@@ -2,29 +2,31 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, is_mesh_name};
+use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer != Layer::Http {
         return None;
     }
-    match e.details.name() {
+    match e.details.detail() {
         // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
-        "low_version" => {
+        Detail::LowVersion => {
             const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
             let version = e.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version);
             // It is also what is said of versions that don't exist.
             let unknown = version.is_some_and(|version| version > (1, 1));
             Verdict::certain(if unknown { Cause::InvalidHttpRequest } else { Cause::Http10Client }, FACTS)
         }
-        "http1.https_url_on_plaintext_connection" => {
+        Detail::Http1HttpsUrlOnPlaintextConnection => {
             Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
         }
-        "http1.codec_error" => Some(codec_error(e)?),
+        Detail::Http1CodecError => Some(codec_error(e)?),
         // Bytes that the HTTP/1 parser waits out: without a line feed it never answers, the client gives up.
-        "downstream_remote_disconnect" | "downstream_local_disconnect" if e.code.is_none() => not_http(e),
-        name if is_protocol_error(name) => {
+        Detail::DownstreamRemoteDisconnect | Detail::DownstreamLocalDisconnect if e.code.is_none() => {
+            not_http(e)
+        }
+        detail if is_protocol_error(detail) => {
             Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
         }
         _ if e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
@@ -92,22 +94,25 @@ fn is_old_or_partial_tls(first: &FirstBytes) -> bool {
 }
 
 /// Details that the codecs and the connection manager give to requests they refuse for their form.
-fn is_protocol_error(name: &str) -> bool {
-    const REFUSED: &[&str] = &[
-        "absolute_path_rejected",
-        "early_connect_data",
-        "invalid_path",
-        "missing_host_header",
-        "missing_path_rejected",
-        "path_normalization_failed",
-        "request_headers_failed_strict_check",
-    ];
-    // The client's own reset is no protocol error.
-    let reset = matches!(
-        name,
-        "http2.remote_reset" | "http2.remote_refuse" | "http3.remote_reset" | "http3.remote_refuse"
-    );
-    let by_codec =
-        ["http.", "http1.", "http2.", "http3.", "uhv."].iter().any(|prefix| name.starts_with(prefix));
-    REFUSED.contains(&name) || (by_codec && !reset)
+fn is_protocol_error(detail: Detail) -> bool {
+    use Detail::{
+        AbsolutePathRejected, EarlyConnectData, Http2RemoteRefuse, Http2RemoteReset, Http3RemoteRefuse,
+        Http3RemoteReset, InvalidPath, MissingHostHeader, MissingPathRejected, PathNormalizationFailed,
+        RequestHeadersFailedStrictCheck,
+    };
+    match detail {
+        AbsolutePathRejected
+        | EarlyConnectData
+        | InvalidPath
+        | MissingHostHeader
+        | MissingPathRejected
+        | PathNormalizationFailed
+        | RequestHeadersFailedStrictCheck => true,
+        // The client's own reset is no protocol error.
+        Http2RemoteReset | Http2RemoteRefuse | Http3RemoteReset | Http3RemoteRefuse => false,
+        _ => matches!(
+            detail.origin(),
+            Some(Origin::Http1 | Origin::Http2 | Origin::Http3 | Origin::HeaderCheck)
+        ),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Direction, Evidence, Fact, Layer, TransportFailure};
+use crate::evidence::{Detail, Direction, Evidence, Fact, Layer, TransportFailure};
 
 const FAILURE: &[Fact] = &[Fact::DownstreamFailure, Fact::Details, Fact::Sni, Fact::FilterChain];
 
@@ -10,7 +10,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer != Layer::Listener {
         return None;
     }
-    if e.details.name() == "filter_chain_not_found" {
+    if e.details.detail() == Detail::FilterChainNotFound {
         return no_chain(e);
     }
     // A note is no failure: it is there on plaintext that works, too.

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer};
+use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
@@ -10,20 +10,20 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
         return None;
     }
-    let by_details = match e.details.name() {
-        "stream_idle_timeout" | "request_header_timeout" | "downstream_header_timeout" => {
+    let by_details = match e.details.detail() {
+        Detail::StreamIdleTimeout | Detail::RequestHeaderTimeout | Detail::DownstreamHeaderTimeout => {
             Some(Cause::IdleTimeout)
         }
-        "max_duration_timeout"
-        | "duration_timeout"
-        | "request_overall_timeout"
-        | "upstream_max_stream_duration_reached" => Some(Cause::MaxDurationReached),
-        "overload" => Some(Cause::ProxyOverloaded),
-        "downstream_remote_disconnect"
-        | "http2.remote_reset"
-        | "http2.remote_refuse"
-        | "http3.remote_reset"
-        | "http3.remote_refuse" => Some(Cause::ClientDisconnected),
+        Detail::MaxDurationTimeout
+        | Detail::DurationTimeout
+        | Detail::RequestOverallTimeout
+        | Detail::UpstreamMaxStreamDurationReached => Some(Cause::MaxDurationReached),
+        Detail::Overload => Some(Cause::ProxyOverloaded),
+        Detail::DownstreamRemoteDisconnect
+        | Detail::Http2RemoteReset
+        | Detail::Http2RemoteRefuse
+        | Detail::Http3RemoteReset
+        | Detail::Http3RemoteRefuse => Some(Cause::ClientDisconnected),
         _ => None,
     };
     let cause = by_details.or_else(|| by_flag(e.flags))?;

@@ -25,7 +25,7 @@ pub(crate) use policy::is_policys;
 pub(crate) use wanted::{Wanted, wanted};
 
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, Resource, TransportFailure};
+use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Resource, TransportFailure};
 
 /// How sure the verdict is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,14 +128,12 @@ fn failed(e: &Evidence) -> bool {
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
         // So does a refusal, but for the termination details.
         Layer::Tcp => {
-            tcp_flags(e).any_failure()
-                || upstream_tls::looks_like_double_tls(e)
-                || e.termination.as_deref().is_some_and(is_policys)
+            tcp_flags(e).any_failure() || upstream_tls::looks_like_double_tls(e) || is_policys(&e.termination)
         }
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();
             failure.is_some_and(TransportFailure::is_failed_handshake)
-                || e.details.name() == "filter_chain_not_found"
+                || e.details.detail() == Detail::FilterChainNotFound
         }
     }
 }
@@ -154,23 +152,25 @@ fn http_failed(e: &Evidence) -> bool {
         return false;
     }
     // External authorization sends browsers to a login like that (1.40: UAEX, too).
-    if e.details.name() == "ext_authz_denied" && e.code.is_some_and(|c| (300..400).contains(&c)) {
+    if e.details.detail() == Detail::ExtAuthzDenied && e.code.is_some_and(|c| (300..400).contains(&c)) {
         return false;
     }
     if e.flags.any_failure() {
         return true;
     }
-    match e.details.name() {
+    match e.details.detail() {
         // The application's own 4xx are its business, unless the page blames the connection.
-        "via_upstream" => {
+        Detail::ViaUpstream => {
             upstream_tls::page(e).is_some() || e.code.is_some_and(is_server_error) || answer::is_grpc_error(e)
         }
         // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
-        "direct_response" => routes::is_block_all(e),
+        Detail::DirectResponse => routes::is_block_all(e),
         // Neither code nor details nor flags: nothing to speak of.
-        "" => e.code.is_some_and(|c| c >= 400),
+        Detail::None => e.code.is_some_and(|c| c >= 400),
         // A local reply to gRPC is HTTP 200.
-        name => e.code.is_none_or(|c| c >= 400) || e.answer.grpc_status.is_some() || policy::refuses(name),
+        detail => {
+            e.code.is_none_or(|c| c >= 400) || e.answer.grpc_status.is_some() || policy::refuses(detail)
+        }
     }
 }
 

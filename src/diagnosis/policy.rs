@@ -2,21 +2,22 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Direction, Evidence, Fact, Flags, Layer, MixerStatus, Resource};
-
-const RBAC: &str = "rbac_access_denied_matched_policy";
+use crate::evidence::{
+    Detail, Details, Direction, Evidence, Fact, Flags, Layer, MixerStatus, Origin, Resource,
+};
 
 /// Whether these details name a refusal, also where its status is gRPC's 200.
-pub(super) fn refuses(name: &str) -> bool {
+pub(super) fn refuses(detail: Detail) -> bool {
     matches!(
-        name,
-        RBAC | "jwt_authn_access_denied"
-            | "ext_authz_denied"
-            | "ext_authz_error"
-            | "request_rate_limited"
-            | "rate_limiter_error"
-            | "local_rate_limited"
-            | "fault_filter_abort"
+        detail,
+        Detail::RbacAccessDeniedMatchedPolicy
+            | Detail::JwtAuthnAccessDenied
+            | Detail::ExtAuthzDenied
+            | Detail::ExtAuthzError
+            | Detail::RequestRateLimited
+            | Detail::RateLimiterError
+            | Detail::LocalRateLimited
+            | Detail::FaultFilterAbort
     )
 }
 
@@ -28,8 +29,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if let Some(verdict) = tcp_rbac(e) {
         return Some(verdict);
     }
-    let cause = match e.details.name() {
-        RBAC => {
+    let cause = match e.details.detail() {
+        Detail::RbacAccessDeniedMatchedPolicy => {
             let name = e.details.inner().and_then(policy);
             // No AuthorizationPolicy is for outbound traffic; Istio's agent puts a filter that denies all in the place of a
             // WasmPlugin that it can't fetch (1.31).
@@ -37,17 +38,19 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             let how_sure = if stray { Verdict::possible } else { Verdict::certain };
             return Some(how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name));
         }
-        "jwt_authn_access_denied" => Cause::JwtRejected,
-        "ext_authz_denied" => Cause::ExtAuthzDenied,
-        "ext_authz_error" => Cause::ExtAuthzUnavailable,
-        "request_rate_limited" | "local_rate_limited" => Cause::RateLimited,
-        "rate_limiter_error" => Cause::RateLimitServiceUnavailable,
-        "fault_filter_abort" => {
+        Detail::JwtAuthnAccessDenied => Cause::JwtRejected,
+        Detail::ExtAuthzDenied => Cause::ExtAuthzDenied,
+        Detail::ExtAuthzError => Cause::ExtAuthzUnavailable,
+        Detail::RequestRateLimited | Detail::LocalRateLimited => Cause::RateLimited,
+        Detail::RateLimiterError => Cause::RateLimitServiceUnavailable,
+        Detail::FaultFilterAbort => {
             // The fault is the route's own.
             return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
         }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
-        name if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && !name.starts_with("ext_authz") => {
+        by if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE)
+            && by.origin() != Some(Origin::ExtAuthz) =>
+        {
             return mixer(e, Verdict::certain);
         }
         // Other filters' own words, with flags that only policies set.
@@ -79,16 +82,14 @@ pub(super) fn unexplained_reply(e: &Evidence) -> Option<Verdict> {
 }
 
 /// Whether these termination details are a policy's: the network RBAC filter leaves its reason there, and nowhere else.
-pub(crate) fn is_policys(termination: &str) -> bool {
-    termination.starts_with(RBAC)
+pub(crate) fn is_policys(termination: &Details) -> bool {
+    termination.detail() == Detail::RbacAccessDeniedMatchedPolicy
 }
 
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
-    let reason = e.termination.as_deref().filter(|t| is_policys(t))?;
-    (e.layer == Layer::Tcp).then_some(())?;
-    let inner = reason.split_once('[').map(|(_, rest)| rest.strip_suffix(']').unwrap_or(rest));
+    (e.layer == Layer::Tcp && is_policys(&e.termination)).then_some(())?;
     let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
-    Some(denied.blaming(&inner.and_then(policy)))
+    Some(denied.blaming(&e.termination.inner().and_then(policy)))
 }
 
 /// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.

@@ -2,7 +2,7 @@
 
 use super::{Verdict, passthrough};
 use crate::catalogue::Cause;
-use crate::evidence::{ConnectError, Evidence, Fact, Flags, Layer, TransportFailure};
+use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
@@ -12,7 +12,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 }
 
 fn dns(e: &Evidence) -> Option<Verdict> {
-    let named = e.details.name() == "dns_resolution_failure";
+    let named = e.details.detail() == Detail::DnsResolutionFailure;
     (named || e.flags.contains(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
     Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster])
 }
@@ -21,7 +21,10 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     let overflowed = e.details.reset_reason() == Some("overflow");
     (overflowed || e.flags.contains(Flags::UPSTREAM_OVERFLOW)).then_some(())?;
     // `maintenance_mode` and `drop_overload` are flagged UO too, and are somebody's decision.
-    if matches!(e.details.name(), "maintenance_mode" | "drop_overload" | "unconditional_drop_overload") {
+    if matches!(
+        e.details.detail(),
+        Detail::MaintenanceMode | Detail::DropOverload | Detail::UnconditionalDropOverload
+    ) {
         return None;
     }
     const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Breaker, Fact::Cluster, Fact::Endpoint];
@@ -37,7 +40,7 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
 fn endpoints(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
-    let named = e.details.name() == "no_healthy_upstream";
+    let named = e.details.detail() == Detail::NoHealthyUpstream;
     (named || e.flags.contains(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     match e.upstream.endpoints {
@@ -64,7 +67,7 @@ fn connection(e: &Evidence) -> Option<Verdict> {
             reason,
             Some("remote_connection_failure" | "local_connection_failure" | "connection_failure")
         );
-    if failure.is_some_and(|f| f.has("socket_creation_failure") || f.has("socket creation failure")) {
+    if failure.is_some_and(TransportFailure::is_no_socket) {
         return Verdict::likely(Cause::FileDescriptorsExhausted, FACTS);
     }
     if reason == Some("connection_timeout") {

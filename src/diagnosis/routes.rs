@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::catalogue::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer};
+use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -13,19 +13,19 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 }
 
 fn http(e: &Evidence) -> Option<Verdict> {
-    match e.details.name() {
-        "route_not_found" => route_not_found(e),
+    match e.details.detail() {
+        Detail::RouteNotFound => route_not_found(e),
         // Never provoked on 1.40: neither RDS nor scoped routes that never arrive, nor a scope without a match, give
         // these details; all of them end as `route_not_found`.
-        "route_configuration_not_found" => {
+        Detail::RouteConfigurationNotFound => {
             Verdict::certain(Cause::RouteTableMissing, &[Fact::Details, Fact::Flags])
         }
         // The cluster's name can't be read (1.40): the route and its VirtualService can.
-        "cluster_not_found" => {
+        Detail::ClusterNotFound => {
             let facts = &[Fact::Details, Fact::VirtualHost, Fact::Route];
             Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
         }
-        "direct_response" if is_block_all(e) => {
+        Detail::DirectResponse if is_block_all(e) => {
             Verdict::certain(Cause::EgressBlocked, &[Fact::Details, Fact::VirtualHost, Fact::Route])
         }
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.

@@ -108,7 +108,9 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
             surely(Cause::UpstreamRequiresClientCertificate)
         }
         // In answer to the ClientHello: versions, ciphers or the server name. BoringSSL adds that word.
-        "SSLV3_ALERT_HANDSHAKE_FAILURE" if failure.has("HANDSHAKE_FAILURE_ON_CLIENT_HELLO") => {
+        "SSLV3_ALERT_HANDSHAKE_FAILURE"
+            if failure.tls_words().any(|word| word == "HANDSHAKE_FAILURE_ON_CLIENT_HELLO") =>
+        {
             surely(Cause::UpstreamTlsFailed)
         }
         // Later, TLS 1.2 servers say no more than this when a client certificate is missing or not trusted.

@@ -1,6 +1,6 @@
 //! What the rules ask for where an HTTP stream ended with these details and flags: what they don't ask for is not read.
 
-use crate::evidence::{Answer, ConnectError, Details, Flags, TransportFailure};
+use crate::evidence::{Answer, ConnectError, Detail, Details, Flags, TransportFailure};
 
 use super::policy;
 
@@ -54,8 +54,7 @@ pub(crate) fn wanted(
     const POLICYS: Flags = Flags::UNAUTHORIZED_EXTERNAL_SERVICE
         .union(Flags::RATE_LIMITED)
         .union(Flags::RATE_LIMIT_SERVICE_ERROR);
-    let name = details.name();
-    let (own, groups) = match name {
+    let (own, groups) = match details.detail() {
         // The way to the upstream went well. Pages are about TLS.
         _ if details.via_upstream() && answer.page.is_some() => {
             (Flags::empty(), Wanted::UPSTREAM | Wanted::UPSTREAM_TLS)
@@ -65,14 +64,14 @@ pub(crate) fn wanted(
             reset(failure)
         }
         // An earlier attempt may have got further, and say why it failed.
-        "no_healthy_upstream" => {
+        Detail::NoHealthyUpstream => {
             (Flags::NO_HEALTHY_UPSTREAM, Wanted::UPSTREAM | Wanted::ENDPOINTS | Wanted::UPSTREAM_FAILURE)
         }
-        "route_not_found" => (Flags::NO_ROUTE_FOUND, Wanted::CLIENT | Wanted::VIRTUAL_HOST),
-        "cluster_not_found" => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),
+        Detail::RouteNotFound => (Flags::NO_ROUTE_FOUND, Wanted::CLIENT | Wanted::VIRTUAL_HOST),
+        Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),
         // The fault is the route's.
-        "fault_filter_abort" => (Flags::FAULT_INJECTED, Wanted::ROUTE),
-        _ if policy::refuses(name) => (POLICYS, Wanted::empty()),
+        Detail::FaultFilterAbort => (Flags::FAULT_INJECTED, Wanted::ROUTE),
+        _ if policy::refuses(details.detail()) => (POLICYS, Wanted::empty()),
         _ => return Wanted::EVERYTHING,
     };
     let beside = Flags::HARMLESS | Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;

@@ -152,7 +152,7 @@ impl Fact {
             Self::Details => (!e.details.is_empty()).then(|| e.details.as_str().to_owned()),
             Self::Flags => (!e.flags.is_empty()).then(|| e.flags.short()),
             Self::Code => e.code.map(|n| n.to_string()),
-            Self::Termination => text(&e.termination),
+            Self::Termination => (!e.termination.is_empty()).then(|| e.termination.as_str().to_owned()),
             Self::FilterChain => text(&e.filter_chain),
             Self::FirstBytes => down.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::RequestVersion => version(down.first_bytes.as_ref()),
@@ -160,7 +160,9 @@ impl Fact {
             Self::TlsVersion => text(&down.tls_version),
             Self::Protocol => text(&down.protocol),
             Self::Grpc => down.grpc.map(shown),
-            Self::DownstreamFailure => down.transport_failure.as_ref().map(words),
+            Self::DownstreamFailure => {
+                down.transport_failure.as_ref().map(|failure| failure.words().to_owned())
+            }
             Self::SniIsAuthority => down.sni_is_authority.map(shown),
             Self::CertificateCovers => down.certificate_covers_authority.map(shown),
             Self::VirtualHost => text(&e.route.virtual_host),
@@ -212,11 +214,6 @@ fn version(first: Option<&FirstBytes>) -> Option<String> {
 fn sni(e: &Evidence) -> Option<String> {
     let hello = e.downstream.first_bytes.as_ref().and_then(|f| f.tls.as_ref());
     hello.and_then(|h| h.sni.clone()).or_else(|| e.downstream.sni.clone())
-}
-
-/// The reason word where there is one, else the whole reason.
-fn words(failure: &TransportFailure) -> String {
-    failure.tls_reason().unwrap_or(failure.as_str()).to_owned()
 }
 
 fn error_name(error: ConnectError) -> String {

@@ -13,15 +13,17 @@ mod names;
 mod resource;
 mod text;
 mod transport;
+mod words;
 
 pub use cluster::ClusterName;
-pub use details::Details;
+pub use details::{Detail, Details, Origin};
 pub use fact::Fact;
 pub use flags::Flags;
 pub use grpc::GrpcStatus;
 pub use mixer::MixerStatus;
 pub use names::{covers, host_of, is_mesh_name};
 pub use resource::Resource;
+pub use text::{CUT, host_name, name};
 pub use transport::{ConnectError, TransportFailure};
 
 use crate::wire::FirstBytes;
@@ -45,7 +47,7 @@ pub struct Evidence {
     /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
     pub lived: Option<u64>,
     /// Envoy's connection termination details.
-    pub termination: Option<String>,
+    pub termination: Details,
     /// The name of the filter chain that took the connection.
     pub filter_chain: Option<String>,
     /// The client's side.

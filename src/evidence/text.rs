@@ -1,6 +1,44 @@
-//! Texts as the proxy gave them.
+//! Texts as the proxy gave them, and what may be kept of them.
 
 use core::ops::Deref;
+
+use crate::wire::host_character;
+
+/// Stands for text that is no known vocabulary: none of it is kept.
+pub const CUT: &str = "[cut]";
+
+/// A name of the configuration: of a route, a virtual host, a cluster, a filter chain, an endpoint.
+///
+/// Of what no such name holds, none is kept, and neither is what follows it.
+pub fn name(text: String) -> String {
+    let end = text.bytes().position(|byte| !is_name(byte)).unwrap_or(text.len());
+    // Dynamic forward proxies name a cluster after the host that the client asked for (1.40).
+    let end = if text.starts_with(FORWARD_PROXYS) { FORWARD_PROXYS.len() } else { end };
+    cut_at(text, end)
+}
+
+/// The beginning of the names of clusters that a dynamic forward proxy makes (`sub_clusters_config`, 1.40).
+const FORWARD_PROXYS: &str = "DFPCluster:";
+
+/// A server name of TLS: what no host name holds is `?`.
+pub fn host_name(text: &str) -> String {
+    text.bytes().map(host_character).collect()
+}
+
+/// Keeps the beginning; where something followed, the mark stands for it.
+pub(super) fn cut_at(mut text: String, end: usize) -> String {
+    if end < text.len() && text.is_char_boundary(end) {
+        text.truncate(end);
+        text.push_str(CUT);
+    }
+    text
+}
+
+/// Istio's names have `|`, `:`, `/`, `*` and brackets; ports, subsets and paths of sockets fit, too.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'|' | b':' | b'*' | b'~' | b'@' | b'[' | b']')
+}
 
 /// A text that is compared with earlier ones, which are often the same: by words, not by bytes.
 #[derive(Debug, Clone, Default)]

@@ -2,9 +2,10 @@
 
 use super::{Column, Line, grpc};
 use crate::diagnosis::is_policys;
+use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
-    TransportFailure, Upstream, covers, host_of,
+    TransportFailure, Upstream, covers, host_name, host_of,
 };
 
 /// Stands for a flag that this version doesn't know.
@@ -21,15 +22,16 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         _ => line.get(Column::Details).unwrap_or_default(),
     };
     let details = Details::new(details);
-    let host = text(Column::UpstreamHost);
+    let name = |column| text(column).map(evidence::name);
+    let host = name(Column::UpstreamHost);
     Evidence {
         layer,
         code: line.code(),
         flags,
-        termination: text(Column::Termination),
-        filter_chain: text(Column::FilterChain),
+        termination: Details::new(line.get(Column::Termination).unwrap_or_default()),
+        filter_chain: name(Column::FilterChain),
         downstream: Downstream {
-            sni: text(Column::Sni),
+            sni: text(Column::Sni).map(|sni| host_name(&sni)),
             tls_version: text(Column::DownstreamTls),
             protocol: text(Column::Protocol),
             transport_failure: line.get(Column::DownstreamFailure).and_then(TransportFailure::new),
@@ -39,12 +41,12 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
             ..Downstream::default()
         },
         route: Route {
-            virtual_host: text(Column::VirtualHost),
-            name: text(Column::Route),
+            virtual_host: name(Column::VirtualHost),
+            name: name(Column::Route),
             resource: line.get(Column::RouteConfig).and_then(Resource::from_config_path),
         },
         upstream: Upstream {
-            cluster: line.get(Column::Cluster).and_then(ClusterName::new),
+            cluster: name(Column::Cluster).and_then(ClusterName::new),
             resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),
             endpoints: endpoints(line),
             tls_version: text(Column::UpstreamTls),
@@ -90,7 +92,7 @@ pub(super) fn is_streams_connection(e: &Evidence) -> bool {
         .union(Flags::UPSTREAM_OVERFLOW)
         .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
         .union(Flags::NO_CLUSTER_FOUND);
-    let refused = e.termination.as_deref().is_some_and(is_policys);
+    let refused = is_policys(&e.termination);
     e.layer == Layer::Tcp && !e.flags.intersects(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
 }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::{Column, Finding, Line, Own, broader::is_broader, own, time};
 use crate::catalogue::Cause;
-use crate::evidence::{Flags, TransportFailure};
+use crate::evidence::{Details, Flags, TransportFailure, name};
 use crate::report::{LONGEST_FACT, escape};
 
 /// Milliseconds between a stream's end and its own line: they are written in the same turn of the worker's loop (Envoy 1.40: up to 3 apart on
@@ -53,10 +53,12 @@ fn agrees(line: &Line<'_>, column: Column, value: &str) -> bool {
     match column {
         Column::Code => line.code().is_some_and(|code| same(&code.to_string())),
         Column::Flags => Flags::from_short(shown.unwrap_or_default()) == Flags::from_short(value),
-        Column::Details | Column::Cluster | Column::UpstreamHost => shown.is_some_and(same),
-        Column::DownstreamFailure => shown
-            .and_then(TransportFailure::new)
-            .is_some_and(|failure| same(failure.tls_reason().unwrap_or(failure.as_str()))),
+        // The filter keeps less of it than the access log.
+        Column::Details => shown.is_some_and(|shown| same(Details::new(shown).as_str())),
+        Column::Cluster | Column::UpstreamHost => shown.is_some_and(|shown| same(&name(shown.to_owned()))),
+        Column::DownstreamFailure => {
+            shown.and_then(TransportFailure::new).is_some_and(|failure| same(failure.words()))
+        }
         // The filter may have read it where Envoy doesn't.
         _ => shown.is_none_or(same),
     }

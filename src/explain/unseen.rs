@@ -5,7 +5,7 @@ use super::{Column, Finding, Line, Source, gather, is_broader};
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict, diagnose};
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Page,
+    ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Page,
     TransportFailure,
 };
 use crate::report::Report;
@@ -186,7 +186,8 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
             add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
         }
     }
-    let no_host = e.flags.contains(Flags::NO_HEALTHY_UPSTREAM) || e.details.name() == "no_healthy_upstream";
+    let no_host =
+        e.flags.contains(Flags::NO_HEALTHY_UPSTREAM) || e.details.detail() == Detail::NoHealthyUpstream;
     if no_host && e.upstream.endpoints.is_none() {
         add("%CEL(upstream.num_endpoints)%", vec![endpoints(0), endpoints(3)]);
     }
@@ -228,7 +229,7 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
         add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
     }
-    if matches!(e.details.name(), "route_not_found" | "direct_response" | "") {
+    if matches!(e.details.detail(), Detail::RouteNotFound | Detail::DirectResponse | Detail::None) {
         no_route(e, line, add);
     }
     // Whether the error page is another proxy's is in no log.
@@ -236,7 +237,7 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         add("meshwhy's http role", vec![Box::new(|e| e.answer.page = Some(Page::ProxyReply))]);
     }
     // A body that broke off: whether it was shorter than its length said is in no log.
-    if e.details.name() == "upstream_reset_after_response_started" || e.details.is_empty() {
+    if e.details.reset_after_response() || e.details.is_empty() {
         let cut_short: Change = Box::new(|e| (e.answer.promised, e.answer.passed) = (Some(2), Some(1)));
         add("meshwhy's http role", vec![cut_short]);
     }
@@ -267,7 +268,10 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
     let lacks = |column| !line.shows(column);
     if lacks(Column::Termination) {
         let denied = "rbac_access_denied_matched_policy[none]";
-        add("%CONNECTION_TERMINATION_DETAILS%", vec![Box::new(move |e| e.termination = Some(denied.into()))]);
+        add(
+            "%CONNECTION_TERMINATION_DETAILS%",
+            vec![Box::new(move |e| e.termination = Details::new(denied))],
+        );
     }
     // Istio's default chain leads to either.
     let undeclared = e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole() || c.is_passthrough());

@@ -3,7 +3,7 @@
 
 use super::connection::is_tcp;
 use super::{Plugin, collect};
-use crate::evidence::{Answer, Evidence, TransportFailure};
+use crate::evidence::{Answer, Detail, Evidence, TransportFailure};
 use crate::host::Host;
 use crate::report::Series;
 
@@ -24,7 +24,7 @@ fn gather(host: &impl Host) -> Option<Box<Evidence>> {
     let details = collect::details(host);
     let failure = collect::downstream_failure(host);
     let handshake_failed = failure.as_ref().is_some_and(TransportFailure::is_failed_handshake);
-    if handshake_failed || details.name() == "filter_chain_not_found" {
+    if handshake_failed || details.detail() == Detail::FilterChainNotFound {
         return Some(collect::listener(host, details, failure));
     }
     let flags = collect::flags(host).unwrap_or_default();

@@ -4,9 +4,10 @@
 // so only failures come here.
 
 use crate::diagnosis::{Wanted, is_policys, wanted};
+use crate::evidence;
 use crate::evidence::{
-    Answer, ClusterName, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind,
-    MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
+    Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
+    ListenerKind, MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
 };
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
@@ -58,6 +59,11 @@ fn text(host: &impl Host, path: &str) -> Option<String> {
     })
 }
 
+/// An attribute that is a name of the configuration's, as far as such names go.
+fn name(host: &impl Host, path: &str) -> Option<String> {
+    text(host, path).map(evidence::name)
+}
+
 /// An attribute that is a number: eight bytes, little endian.
 fn number(host: &impl Host, path: &str) -> Option<u64> {
     host.property_of(path).ok().flatten().map(u64::from_le_bytes)
@@ -81,7 +87,7 @@ pub(super) fn details(host: &impl Host) -> Details {
 }
 
 pub(super) fn cluster(host: &impl Host) -> Option<ClusterName> {
-    ClusterName::new(text(host, CLUSTER)?)
+    ClusterName::new(name(host, CLUSTER)?)
 }
 
 pub(super) fn upstream_tls(host: &impl Host) -> Option<String> {
@@ -127,7 +133,7 @@ pub(super) fn http(
     if wanted.contains(Wanted::CLIENT) {
         requester(host, &mut e.downstream);
     }
-    if e.details.name() == "route_not_found" {
+    if e.details.detail() == Detail::RouteNotFound {
         compare_with_authority(host, &mut e.downstream);
     }
     if flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR) {
@@ -196,7 +202,7 @@ pub(super) fn success(
         e.route.virtual_host = virtual_host(host);
     }
     if unframed || e.upstream.takes_istio_mtls == Some(true) {
-        e.upstream.address = text(host, ADDRESS);
+        e.upstream.address = name(host, ADDRESS);
     }
     if whole {
         e.upstream.resource = resource(host, DESTINATION_RULE);
@@ -209,7 +215,7 @@ pub(super) fn success(
 fn version(host: &impl Host) -> Option<String> {
     let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
     let version = workload.split(';').nth(3)?;
-    (!version.is_empty()).then(|| version.to_owned())
+    (!version.is_empty()).then(|| evidence::name(version.to_owned()))
 }
 
 /// What tells this request from others: only its hash is kept.
@@ -220,12 +226,12 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
 
 /// The route's name, and what it was made of.
 fn name_route(host: &impl Host, route: &mut Route) {
-    route.name = text(host, "xds\0route_name");
+    route.name = name(host, "xds\0route_name");
     route.resource = resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config");
 }
 
 fn virtual_host(host: &impl Host) -> Option<String> {
-    text(host, "xds\0virtual_host_name")
+    name(host, "xds\0virtual_host_name")
 }
 
 /// How long the stream lived; the attribute is in nanoseconds.
@@ -252,21 +258,25 @@ fn is_connect(host: &impl Host) -> bool {
 /// Whether a policy ended this connection: a network filter leaves that in the termination details, which healthy
 /// connections don't have.
 pub(super) fn refused_by_policy(host: &impl Host) -> bool {
-    text(host, TERMINATION).is_some_and(|details| is_policys(&details))
+    is_policys(&termination(host))
+}
+
+fn termination(host: &impl Host) -> Details {
+    Details::new(text(host, TERMINATION).unwrap_or_default())
 }
 
 /// What a connection on a TCP proxy's chain shows at its end.
 pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     let mut e = Box::<Evidence>::default();
     (e.layer, e.flags, e.details) = (Layer::Tcp, flags, details(host));
-    e.filter_chain = text(host, "xds\0filter_chain_name");
+    e.filter_chain = name(host, "xds\0filter_chain_name");
     connect(host, &mut e.downstream);
     if e.filter_chain.as_deref() == Some(FALL_THROUGH) {
         e.downstream.listener = listener_kind(host);
         // What a TLS inspector noted, if there is one.
         e.downstream.transport_failure = downstream_failure(host);
     }
-    e.termination = text(host, TERMINATION);
+    e.termination = termination(host);
     e.upstream.transport_failure = e.details.transport_failure();
     reach(host, Wanted::EVERYTHING, &mut e.upstream);
     e
@@ -305,7 +315,7 @@ pub(super) fn listener(
 ) -> Box<Evidence> {
     let mut e = Box::<Evidence>::default();
     (e.layer, e.details) = (Layer::Listener, details);
-    e.filter_chain = text(host, "xds\0filter_chain_name");
+    e.filter_chain = name(host, "xds\0filter_chain_name");
     connect(host, &mut e.downstream);
     e.downstream.transport_failure = failure;
     e
@@ -313,7 +323,7 @@ pub(super) fn listener(
 
 /// The client's connection.
 fn connect(host: &impl Host, client: &mut Downstream) {
-    client.sni = text(host, SNI);
+    client.sni = text(host, SNI).map(|name| evidence::host_name(&name));
     client.tls_version = text(host, "connection\0tls_version");
 }
 
@@ -365,7 +375,7 @@ fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
         upstream.transport_failure = Some(failure);
     }
     let wanted = wanted.knowing(upstream.transport_failure.as_ref());
-    upstream.address = text(host, ADDRESS);
+    upstream.address = name(host, ADDRESS);
     let by_rule = wanted.contains(Wanted::UPSTREAM_RULE);
     if by_rule {
         upstream.resource = resource(host, DESTINATION_RULE);

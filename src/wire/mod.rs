@@ -12,6 +12,7 @@ mod text;
 mod tls;
 
 pub use protocol::Protocol;
+pub(crate) use tls::host_character;
 
 /// The most bytes kept of each direction.
 pub const MAX_BYTES: usize = 1024;

@@ -129,7 +129,8 @@ fn protocols(extension: &[u8]) -> Vec<String> {
     names
 }
 
-fn host_character(byte: u8) -> char {
+/// The byte, or `?` where no host name holds it.
+pub(crate) fn host_character(byte: u8) -> char {
     let fits = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*' | b':');
     if fits { char::from(byte) } else { '?' }
 }

@@ -2,7 +2,7 @@
 
 use super::{named, stream};
 use crate::diagnosis::diagnose;
-use crate::evidence::{Direction, Evidence, Flags, Layer, MixerStatus};
+use crate::evidence::{Details, Direction, Evidence, Flags, Layer, MixerStatus};
 
 #[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
@@ -11,7 +11,7 @@ fn an_authorization_policy_is_named_with_namespace_and_name() {
     assert_eq!(verdict.resource.unwrap().to_string(), "AuthorizationPolicy/prod/deny-all");
     let tcp = Evidence {
         layer: Layer::Tcp,
-        termination: Some(id.into()),
+        termination: Details::new(id),
         flags: Flags::from_bits_retain(1 << 3),
         ..Evidence::default()
     };

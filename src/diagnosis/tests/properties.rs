@@ -46,7 +46,7 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::Details => e.details = Details::default(),
         Fact::Flags => e.flags = Flags::default(),
         Fact::Code => e.code = None,
-        Fact::Termination => e.termination = None,
+        Fact::Termination => e.termination = Details::default(),
         Fact::FilterChain => e.filter_chain = None,
         Fact::FirstBytes | Fact::RequestVersion => down.first_bytes = None,
         Fact::Sni => {

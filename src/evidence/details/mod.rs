@@ -1,0 +1,188 @@
+//! Envoy's response code details: a name, and what some of them carry in brackets.
+
+mod known;
+mod places;
+
+pub use known::{Detail, Origin};
+
+use super::TransportFailure;
+use super::text::{CUT, Text, cut_at};
+
+/// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary, and nothing else.
+///
+/// Filters may put free text there, and the client's or a server's with it. A name that isn't known is not kept, and neither is
+/// what isn't known in a known place: [`CUT`] stands for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    text: Text,
+    name_ends: usize,
+    detail: Detail,
+}
+
+impl Details {
+    /// Takes the text as Envoy gave it; `-` is no details.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if text.is_empty() || text == "-" {
+            return Self::default();
+        }
+        let name_ends = text.bytes().position(|byte| matches!(byte, b'{' | b'[' | b'('));
+        let name_ends = name_ends.unwrap_or(text.len());
+        let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
+        let detail = Detail::new(name);
+        let text = match detail {
+            // Nothing in front of a bracket is no name either.
+            Detail::None | Detail::Other => return Self::other(),
+            _ if rest.is_empty() => text,
+            _ => match places::known(detail, rest) {
+                Some(known) if known == rest => text,
+                Some(known) => [name, &known].concat(),
+                None => cut_at(text, name_ends),
+            },
+        };
+        Self { name_ends, text: text.into(), detail }
+    }
+
+    fn other() -> Self {
+        Self { text: CUT.to_owned().into(), name_ends: CUT.len(), detail: Detail::Other }
+    }
+
+    /// All that is kept of it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether Envoy gave none.
+    pub fn is_empty(&self) -> bool {
+        self.detail == Detail::None
+    }
+
+    /// Which they are.
+    pub fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    /// The name; empty where there are no details.
+    pub fn name(&self) -> &'static str {
+        self.detail.name()
+    }
+
+    /// What stands in the outermost brackets.
+    pub fn inner(&self) -> Option<&str> {
+        let rest = self.text.get(self.name_ends.checked_add(1)?..)?;
+        Some(rest.strip_suffix(['}', ']', ')']).unwrap_or(rest))
+    }
+
+    /// Whether the response came from the upstream rather than from this proxy.
+    pub fn via_upstream(&self) -> bool {
+        self.detail == Detail::ViaUpstream
+    }
+
+    /// Whether the upstream's stream was reset, or never came to be, before the response began.
+    pub fn reset_before_response(&self) -> bool {
+        self.detail == Detail::UpstreamResetBeforeResponseStarted
+    }
+
+    /// Whether it was reset in the middle of the response.
+    pub fn reset_after_response(&self) -> bool {
+        self.detail == Detail::UpstreamResetAfterResponseStarted
+    }
+
+    /// The reason of an upstream reset: `connection_termination`, `remote_connection_failure`, ...
+    pub fn reset_reason(&self) -> Option<&str> {
+        Some(self.reset()?.0)
+    }
+
+    /// The transport's reason behind an upstream reset's.
+    pub fn transport_failure(&self) -> Option<TransportFailure> {
+        TransportFailure::new(self.reset()?.1.get(1..)?)
+    }
+
+    /// The reason of an upstream reset and, with what joins them, the transport's.
+    fn reset(&self) -> Option<(&str, &str)> {
+        (self.reset_before_response() || self.reset_after_response()).then_some(())?;
+        Some(places::reset(self.inner()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_taken_apart_in_both_styles() {
+        for separator in ['|', ','] {
+            let details = Details::new(format!(
+                "upstream_reset_before_response_started{{remote_connection_failure{separator}delayed_connect_error:_111}}"
+            ));
+            assert_eq!(details.name(), "upstream_reset_before_response_started");
+            assert_eq!(details.reset_reason(), Some("remote_connection_failure"));
+            let failure = details.transport_failure().unwrap();
+            assert_eq!(failure.as_str(), "delayed connect error: 111");
+        }
+    }
+
+    #[test]
+    fn others_have_no_reset_reason() {
+        assert_eq!(Details::new("rbac_access_denied_matched_policy[none]").reset_reason(), None);
+        assert_eq!(Details::new("rbac_access_denied_matched_policy[none]").inner(), Some("none"));
+        assert!(Details::new("-").is_empty());
+        assert_eq!(Details::new("").name(), "");
+    }
+
+    #[test]
+    fn only_known_vocabulary_is_kept() {
+        for (text, kept) in [
+            ("State query param is not a valid JSON: TOKEN", "[cut]"),
+            ("token%3DSECRET", "[cut]"),
+            ("{secret}", "[cut]"),
+            ("via_upstream{secret}", "via_upstream[cut]"),
+            ("route_not_found", "route_not_found"),
+            (
+                "upstream_reset_before_response_started{secret|secret}",
+                "upstream_reset_before_response_started{[cut]|[cut]}",
+            ),
+            (
+                "upstream_reset_before_response_started{overflow}",
+                "upstream_reset_before_response_started{overflow}",
+            ),
+            (
+                "downstream_local_disconnect(filter_chain_is_being_removed)",
+                "downstream_local_disconnect(filter_chain_is_being_removed)",
+            ),
+            (
+                "downstream_local_disconnect(codec_error:secret)",
+                "downstream_local_disconnect(codec_error:[cut])",
+            ),
+            ("downstream_local_disconnect(secret)", "downstream_local_disconnect([cut])"),
+            ("jwt_authn_access_denied{Jwt_is_expired}", "jwt_authn_access_denied{Jwt_is_expired}"),
+            ("jwt_authn_access_denied{Jwt_eyJhbGciOi_is_expired}", "jwt_authn_access_denied{[cut]}"),
+            ("rbac_access_denied_matched_policy[none]", "rbac_access_denied_matched_policy[none]"),
+            (
+                "rbac_access_denied_matched_policy[ns[a]-policy[b.c]-rule[0]]",
+                "rbac_access_denied_matched_policy[ns[a]-policy[b.c]-rule[0]]",
+            ),
+            (
+                "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]]",
+                "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]]",
+            ),
+            (
+                "rbac_access_denied_matched_policy[ns[a]-policy[the secret]-rule[0]]",
+                "rbac_access_denied_matched_policy[[cut]]",
+            ),
+            ("rbac_access_denied_matched_policy[TOKEN]", "rbac_access_denied_matched_policy[[cut]]"),
+        ] {
+            let details = Details::new(text);
+            assert_eq!(details.as_str(), kept);
+            assert_eq!(Details::new(kept), details, "{text}");
+        }
+        let certificate = Details::new(
+            "upstream_reset_before_response_started{remote_connection_failure|TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:_certificate_verification_error_at_depth_0:_unable_to_get_local_issuer_certificate:TLS_error_end}",
+        );
+        assert_eq!(
+            certificate.as_str(),
+            "upstream_reset_before_response_started{remote_connection_failure|TLS_error:_CERTIFICATE_VERIFY_FAILED:_depth_0:_unable_to_get_local_issuer_certificate}"
+        );
+        assert_eq!(certificate.transport_failure().unwrap().certificate_depth(), Some(0));
+    }
+}

@@ -1,0 +1,349 @@
+//! Why a connection or its TLS failed, in Envoy's and BoringSSL's words.
+
+use super::text::{CUT, Text};
+use super::words;
+
+mod tls;
+
+/// `transport_failure_reason` of either side, or what stands for it in the details.
+///
+/// Only known vocabulary is kept, in a form of its own: `TLS_error: WORD`, the reason first, `, WORD` for each more, and behind
+/// `: ` what was wrong with a certificate; `delayed connect error: 111`; and the like. What the peer may have chosen (the names
+/// in its certificate) is gone before any rule looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportFailure {
+    text: Text,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// TLS failed. Its words begin behind the prefix.
+    Tls,
+    /// TLS met an error of the socket.
+    TlsSocket,
+    /// What a TLS inspector noted.
+    Note,
+    /// The socket couldn't connect.
+    Connect,
+    /// There was no socket.
+    NoSocket,
+    Other,
+}
+
+/// What the socket said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectError {
+    /// ECONNREFUSED: nobody listens there.
+    Refused,
+    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said no.
+    Unreachable,
+    /// ETIMEDOUT.
+    TimedOut,
+    /// ECONNRESET, EPIPE: it was closed while connecting.
+    Reset,
+    /// Any other.
+    Other,
+}
+
+/// Before the words of TLS.
+const TLS: &str = "TLS_error: ";
+/// Before those of a TLS inspector's note.
+const NOTE: &str = "TLS_error|";
+/// A certificate or key that the control plane hasn't sent yet.
+const NO_SECRET: &str = "TLS error: Secret is not supplied by SDS";
+/// Envoy couldn't open one.
+const NO_SOCKET: &str = "socket creation failure";
+
+impl TransportFailure {
+    /// Takes the reason with spaces, as properties have them, or underscores, as details have them.
+    pub fn new(reason: &str) -> Option<Self> {
+        let reason = reason.trim_ascii();
+        if reason.is_empty() || reason == "-" {
+            return None;
+        }
+        let (text, kind) = tls::read(reason).or_else(|| connect(reason)).unwrap_or_else(|| other(reason));
+        Some(Self { text: text.into(), kind })
+    }
+
+    /// All that is kept of it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As it stands within details: without spaces.
+    pub(super) fn in_details(&self) -> String {
+        self.text.replace(' ', "_")
+    }
+
+    /// Whether it speaks of TLS at all.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.kind, Kind::Tls | Kind::TlsSocket | Kind::Note)
+    }
+
+    /// Whether it is only what a TLS inspector noted of bytes that are no ClientHello: it does so on every plaintext
+    /// connection (1.40: `TLS_error|error:...`), healthy ones included. A failed handshake reads `TLS_error:|...`.
+    pub fn is_inspectors_note(&self) -> bool {
+        self.kind == Kind::Note
+    }
+
+    /// Whether TLS with the client failed, and it didn't just go away: clients and load balancers' health checks may end a
+    /// connection with a reset.
+    pub fn is_failed_handshake(&self) -> bool {
+        !self.is_inspectors_note() && !self.is_socket_error()
+    }
+
+    /// Whether it is the socket's error, found while TLS was reading or writing: the peer reset the connection, be it in
+    /// the handshake or long after it (1.40).
+    pub fn is_socket_error(&self) -> bool {
+        self.kind == Kind::TlsSocket
+    }
+
+    /// Whether this proxy couldn't even open a socket.
+    pub fn is_no_socket(&self) -> bool {
+        self.kind == Kind::NoSocket
+    }
+
+    /// BoringSSL's reason word, such as `WRONG_VERSION_NUMBER`. The number before it is the same
+    /// reason, but differs between builds.
+    pub fn tls_reason(&self) -> Option<&str> {
+        self.tls_words().next()
+    }
+
+    /// All of BoringSSL's words, the reason first.
+    pub fn tls_words(&self) -> impl Iterator<Item = &str> {
+        let words = self.tls_text().map(|text| text.split_once(": ").map_or(text, |(words, _)| words));
+        let words = words.filter(|_| self.kind != Kind::TlsSocket).into_iter();
+        words.flat_map(|words| words.split(", ")).filter(|word| tls::is_word(word))
+    }
+
+    /// What was wrong with the peer's certificate, in the words of BoringSSL or Envoy's validator: `certificate has expired`.
+    pub fn certificate_problem(&self) -> Option<&str> {
+        let (_, certificate) = self.tls_text()?.split_once(": ")?;
+        let problem = match certificate.strip_prefix("depth ") {
+            Some(depth) => depth.split_once(": ")?.1,
+            None => certificate,
+        };
+        Some(problem.split(CUT).next().unwrap_or_default().trim_ascii()).filter(|problem| !problem.is_empty())
+    }
+
+    /// How far up the chain that certificate is: 0 is the peer's own.
+    pub fn certificate_depth(&self) -> Option<u32> {
+        let (_, certificate) = self.tls_text()?.split_once(": depth ")?;
+        certificate.split_once(':')?.0.parse().ok()
+    }
+
+    /// The words of TLS and what was wrong with the certificate, where there are any, else all that is kept.
+    pub fn words(&self) -> &str {
+        self.tls_text().unwrap_or(&self.text)
+    }
+
+    fn tls_text(&self) -> Option<&str> {
+        self.text.strip_prefix(TLS).or_else(|| self.text.strip_prefix(NOTE))
+    }
+
+    /// Whether the socket speaks, and nobody else.
+    pub fn is_connect_error(&self) -> bool {
+        self.kind == Kind::Connect
+    }
+
+    /// What the socket said, if that is what failed.
+    ///
+    /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
+    pub fn connect_error(&self) -> Option<ConnectError> {
+        if self.kind != Kind::Connect {
+            return None;
+        }
+        let (_, error) = self.text.split_once(": ")?;
+        Some(match error {
+            "111" | "Connection refused" => ConnectError::Refused,
+            "113"
+            | "No route to host"
+            | "101"
+            | "Network is unreachable"
+            | "1"
+            | "Operation not permitted"
+            | "13"
+            | "Permission denied" => ConnectError::Unreachable,
+            "110" | "Connection timed out" => ConnectError::TimedOut,
+            "104" | "Connection reset by peer" | "32" | "Broken pipe" => ConnectError::Reset,
+            _ => ConnectError::Other,
+        })
+    }
+}
+
+/// `delayed connect error: 111`; where several addresses were tried, the first one's error.
+fn connect(reason: &str) -> Option<(String, Kind)> {
+    let spaced = reason.replace('_', " ");
+    let (when, error) = spaced.split_once(" connect error: ")?;
+    matches!(when, "delayed" | "immediate").then_some(())?;
+    let error = error.split('|').next().unwrap_or_default().trim_ascii();
+    let is_number = !error.is_empty() && error.len() <= 4 && error.bytes().all(|b| b.is_ascii_digit());
+    let error = if is_number || words::is_known(error) { error } else { CUT };
+    Some((format!("{when} connect error: {error}"), Kind::Connect))
+}
+
+fn other(reason: &str) -> (String, Kind) {
+    let same = |known: &str| {
+        known
+            .bytes()
+            .map(|b| if b == b' ' { b'_' } else { b })
+            .eq(reason.bytes().map(|b| if b == b' ' { b'_' } else { b }))
+    };
+    if same(NO_SOCKET) {
+        return (NO_SOCKET.to_owned(), Kind::NoSocket);
+    }
+    (CUT.to_owned(), Kind::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_reason_word_counts_not_the_number() {
+        for (text, word) in [
+            (
+                "TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
+                "WRONG_VERSION_NUMBER",
+            ),
+            (
+                "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end",
+                "CERTIFICATE_VERIFY_FAILED",
+            ),
+            ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST", "HTTP_REQUEST"),
+            (
+                "TLS_error:|436207716:ECDSA routines:OPENSSL_internal:BAD_SIGNATURE|184549382:X.509 certificate routines:OPENSSL_internal:public key routines|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: x:TLS_error_end",
+                "CERTIFICATE_VERIFY_FAILED",
+            ),
+        ] {
+            let failure = TransportFailure::new(text).unwrap();
+            assert!(failure.is_tls(), "{text}");
+            assert_eq!(failure.tls_reason(), Some(word), "{text}");
+        }
+        let sds = TransportFailure::new("TLS error: Secret is not supplied by SDS").unwrap();
+        assert!(sds.is_tls() && sds.tls_reason().is_none());
+    }
+
+    #[test]
+    fn a_reset_is_no_reason_of_tls() {
+        let text =
+            "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end";
+        for text in [text.to_owned(), text.replace(' ', "_")] {
+            let failure = TransportFailure::new(&text).unwrap();
+            assert!(
+                failure.is_tls() && failure.is_socket_error() && failure.tls_reason().is_none(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn socket_errors_by_number_and_by_name() {
+        for (text, error) in [
+            ("delayed connect error: 111", ConnectError::Refused),
+            ("immediate_connect_error:_Connection_refused", ConnectError::Refused),
+            ("delayed connect error: 113", ConnectError::Unreachable),
+            ("immediate connect error: Network is unreachable", ConnectError::Unreachable),
+            ("delayed connect error: 110", ConnectError::TimedOut),
+            ("immediate connect error: 99", ConnectError::Other),
+        ] {
+            assert_eq!(TransportFailure::new(text).unwrap().connect_error(), Some(error), "{text}");
+        }
+        assert_eq!(TransportFailure::new("-"), None);
+    }
+
+    /// What is left of the reason, in both styles, and of what is left, too.
+    fn kept(text: &str) -> String {
+        let failure = TransportFailure::new(text).unwrap();
+        assert_eq!(TransportFailure::new(failure.as_str()).unwrap(), failure, "{text}");
+        assert_eq!(TransportFailure::new(&failure.in_details()).unwrap(), failure, "{text}");
+        assert_eq!(TransportFailure::new(&text.replace(' ', "_")).unwrap(), failure, "{text}");
+        failure.as_str().to_owned()
+    }
+
+    #[test]
+    fn a_certificates_names_steer_nothing_and_go_nowhere() {
+        let verify = |rest: &str| {
+            format!(
+                "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: {rest}:TLS_error_end"
+            )
+        };
+        for (rest, shown) in [
+            (
+                "SAN matcher, certificate SANs are [spiffe://x/system_library, a.delayed_connect_error:_111]",
+                "TLS_error: CERTIFICATE_VERIFY_FAILED: SAN matcher [cut]",
+            ),
+            (
+                "SAN matcher, certificate SANs are [x|1:SSL routines:OPENSSL_internal:HTTP_REQUEST]",
+                "TLS_error: CERTIFICATE_VERIFY_FAILED: SAN matcher [cut]",
+            ),
+            (
+                "X509_verify_cert: certificate verification error at depth 0: certificate has expired",
+                "TLS_error: CERTIFICATE_VERIFY_FAILED: depth 0: certificate has expired",
+            ),
+            (
+                "X509_verify_cert: certificate verification error at depth 1: the secret of somebody",
+                "TLS_error: CERTIFICATE_VERIFY_FAILED: depth 1: [cut]",
+            ),
+            ("secret", "TLS_error: CERTIFICATE_VERIFY_FAILED: [cut]"),
+            ("empty cert chain", "TLS_error: CERTIFICATE_VERIFY_FAILED: empty cert chain"),
+        ] {
+            assert_eq!(kept(&verify(rest)), shown);
+            let failure = TransportFailure::new(&verify(rest)).unwrap();
+            assert_eq!(failure.tls_words().collect::<Vec<_>>(), ["CERTIFICATE_VERIFY_FAILED"]);
+            assert!(!failure.is_socket_error() && failure.connect_error().is_none());
+        }
+        let expired =
+            verify("X509_verify_cert: certificate verification error at depth 2: certificate has expired");
+        let expired = TransportFailure::new(&expired).unwrap();
+        assert_eq!(expired.certificate_problem(), Some("certificate has expired"));
+        assert_eq!(expired.certificate_depth(), Some(2));
+    }
+
+    #[test]
+    fn what_is_not_known_is_cut() {
+        for (text, shown) in [
+            ("delayed connect error: 111", "delayed connect error: 111"),
+            (
+                "immediate connect error: Cannot assign requested address",
+                "immediate connect error: Cannot assign requested address",
+            ),
+            ("delayed connect error: token=secret", "delayed connect error: [cut]"),
+            ("socket creation failure", "socket creation failure"),
+            ("TLS error: Secret is not supplied by SDS", "TLS error: Secret is not supplied by SDS"),
+            ("TLS_error:|token secret", "TLS_error: [cut]"),
+            ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST", "TLS_error|HTTP_REQUEST"),
+            (
+                "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end",
+                "TLS_error: system library: Connection reset by peer",
+            ),
+            (
+                "TLS_error:|33554536:system library:OPENSSL_internal:secret:TLS_error_end",
+                "TLS_error: system library: [cut]",
+            ),
+            ("another transport socket's words", "[cut]"),
+        ] {
+            assert_eq!(kept(text), shown);
+        }
+        let old = "TLS error: 268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER";
+        assert_eq!(kept(old), "TLS_error: CERTIFICATE_VERIFY_FAILED, WRONG_VERSION_NUMBER");
+    }
+
+    proptest! {
+        #[test]
+        fn only_known_words_are_left(text in "[a-z:|,\\[\\] ]{0,60}") {
+            let Some(failure) = TransportFailure::new(&text) else { return Ok(()) };
+            prop_assert!(failure.as_str() == CUT || failure.as_str() == NO_SOCKET || failure.is_connect_error());
+        }
+    }
+}
