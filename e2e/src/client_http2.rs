@@ -30,6 +30,10 @@ pub enum Ask {
     Tunnel(Reason),
     /// A request that it takes back with this RST_STREAM, after a while without an answer.
     Reset(Reason),
+    /// A gRPC call that it takes back with CANCEL once the answer's headers are there, and a message if one comes.
+    Watch,
+    /// The same, ended by closing the connection.
+    WatchAndLeave,
 }
 
 /// Asks through this port.
@@ -79,6 +83,18 @@ async fn talk(sender: SendRequest<Bytes>, url: String, how: Ask) -> Result<Seen>
         Ok(response) => response.into_parts(),
         Err(error) => return Ok(Seen { status: None, exit: 1, text: error.to_string() }),
     };
+    if matches!(how, Ask::Watch | Ask::WatchAndLeave) {
+        let message = timeout(Duration::from_millis(300), body.data()).await.ok().flatten();
+        if how == Ask::Watch {
+            sending.send_reset(Reason::CANCEL);
+            sleep(Duration::from_millis(100)).await;
+        } else {
+            // Dropped, they would be reset.
+            std::mem::forget((sending, body));
+        }
+        let text = format!("messages: {}", u8::from(message.is_some()));
+        return Ok(Seen { status: Some(head.status.as_u16()), exit: 0, text });
+    }
     let mut text = String::new();
     let mut messages = if how == Ask::GrpcStream { MESSAGES } else { 0 };
     while let Some(part) = body.data().await {

@@ -5,8 +5,16 @@ use crate::catalogue::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::Lived, Fact::Flags, Fact::Code, Fact::Cluster, Fact::Endpoint];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::Lived,
+        Fact::Flags,
+        Fact::Code,
+        Fact::Promised,
+        Fact::Passed,
+        Fact::Cluster,
+        Fact::Endpoint,
+    ];
     if e.layer == Layer::Listener {
         return None;
     }
@@ -26,7 +34,15 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         | Detail::Http3RemoteRefuse => Some(Cause::ClientDisconnected),
         _ => None,
     };
-    let cause = by_details.or_else(|| by_flag(e.flags))?;
+    // What the upstream did came first.
+    let reset = e.details.reset_reason().is_some();
+    let flags = if reset { e.flags.difference(Flags::CLIENT_LEFT) } else { e.flags };
+    let cause = by_details.or_else(|| by_flag(flags))?;
+    if cause == Cause::ClientDisconnected && e.left_midway() {
+        // Readers stop when they have had enough. Where no length was promised nothing says that they hadn't.
+        let how_sure = if e.answer.promised.is_some() { Verdict::likely } else { Verdict::possible };
+        return how_sure(cause, FACTS);
+    }
     // On a TCP chain the flag says how it ended, not what went wrong inside; and a client whose request never came
     // together may have spoken something else.
     let request_seen = e.upstream.cluster.is_some()

@@ -141,21 +141,23 @@ fn failed(e: &Evidence) -> bool {
 /// Either side may end a TCP connection as it likes: load balancers' health checks do it with a reset, and so do some
 /// servers that have said what they had to.
 fn tcp_flags(e: &Evidence) -> Flags {
-    let by_client = Flags::DOWNSTREAM_CONNECTION_TERMINATION | Flags::DOWNSTREAM_REMOTE_RESET;
     let by_server =
         if e.upstream.first_bytes.is_some() { Flags::UPSTREAM_REMOTE_RESET } else { Flags::empty() };
-    e.flags.difference(by_client | by_server)
+    e.flags.difference(Flags::CLIENT_LEFT | by_server)
 }
 
 fn http_failed(e: &Evidence) -> bool {
-    if e.is_ended_tunnel() {
+    if e.is_ended_tunnel() || e.is_left_stream() {
         return false;
     }
     // External authorization sends browsers to a login like that (1.40: UAEX, too).
     if e.details.detail() == Detail::ExtAuthzDenied && e.code.is_some_and(|c| (300..400).contains(&c)) {
         return false;
     }
-    if e.flags.any_failure() {
+    // The last answer was one to try again, by its status: that one decides.
+    let retried =
+        if e.details.via_upstream() { Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED } else { Flags::empty() };
+    if e.flags.difference(retried).any_failure() {
         return true;
     }
     match e.details.detail() {

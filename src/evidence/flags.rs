@@ -55,6 +55,9 @@ flags! {
 impl Flags {
     /// Flags that say nothing went wrong: a delay was injected, the answer came from a cache.
     pub const HARMLESS: Self = Self::DELAY_INJECTED.union(Self::RESPONSE_FROM_CACHE_FILTER);
+    /// The client left: it closed the connection, or reset the stream.
+    pub const CLIENT_LEFT: Self =
+        Self::DOWNSTREAM_CONNECTION_TERMINATION.union(Self::DOWNSTREAM_REMOTE_RESET);
 
     /// Whether any flag says that something went wrong.
     pub const fn any_failure(self) -> bool {

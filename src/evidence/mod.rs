@@ -77,8 +77,28 @@ impl Evidence {
         upgraded || (self.downstream.tunnel == Some(true) && self.ended_like_a_tunnel())
     }
 
+    /// Whether the client left while an answer passed, and nothing else is flagged.
+    pub fn left_midway(&self) -> bool {
+        const ALONE: Flags = Flags::CLIENT_LEFT.union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+        self.code.is_some()
+            && self.flags.intersects(Flags::CLIENT_LEFT)
+            && !self.flags.difference(ALONE).any_failure()
+    }
+
+    /// Whether the client left an answer that lacks nothing: a stream that only its client ends, or all that was promised.
+    pub fn is_left_stream(&self) -> bool {
+        let answer = &self.answer;
+        let passed = answer.passed.unwrap_or_default();
+        let ends_so = match answer.stream {
+            Some(Stream::Events) => true,
+            Some(Stream::Grpc) => passed > 0,
+            None => answer.promised.is_some_and(|promised| passed >= promised),
+        };
+        ends_so && self.left_midway()
+    }
+
     fn only_tunnels_flags(&self) -> bool {
-        self.flags.difference(TUNNELS_END.union(Flags::HARMLESS)).is_empty()
+        !self.flags.difference(TUNNELS_END).any_failure()
     }
 }
 
@@ -213,12 +233,34 @@ pub struct Answer {
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
     /// looked at on successes that are observed.
     pub unframed: Option<bool>,
-    /// How long a body its `content-length` promises; asked for only where it broke off.
+    /// How long a body its `content-length` promises; asked for only where it broke off or the client left.
     pub promised: Option<u64>,
-    /// How much of the body was passed on; asked for only where it broke off.
+    /// How much of the body was passed on; asked for only where it broke off or the client left.
     pub passed: Option<u64>,
     /// gRPC's status, where it says that the call failed.
     pub grpc_status: Option<GrpcStatus>,
+    /// What kind of stream it is, if one that only its client ends; asked for only where the client left.
+    pub stream: Option<Stream>,
+}
+
+/// Answers whose end no server promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// `text/event-stream`.
+    Events,
+    /// `application/grpc` and its relatives.
+    Grpc,
+}
+
+impl Stream {
+    /// By the answer's `content-type`.
+    pub fn of_content_type(kind: &[u8]) -> Option<Self> {
+        let is = |name: &[u8]| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        if is(b"text/event-stream") {
+            return Some(Self::Events);
+        }
+        is(b"application/grpc").then_some(Self::Grpc)
+    }
 }
 
 /// What earlier requests showed.

@@ -214,9 +214,11 @@ fn a_column_more_and_the_cause_is_known() {
 }
 
 #[test]
-fn the_end_of_a_tunnel_is_told_from_a_client_that_left() {
-    let line = istio(r#"200 DC downstream_remote_disconnect - "-""#);
+fn a_client_that_left_before_any_answer_failed_and_one_in_its_middle_may_have_had_enough() {
+    let line = istio(r#"0 DC downstream_remote_disconnect - "-""#);
     assert_eq!(failed(&line).1.cause, Cause::ClientDisconnected);
+    let line = istio(r#"200 DC downstream_remote_disconnect - "-""#);
+    assert!(matches!(read(&line), Reading::Fine(_)));
     assert!(matches!(read(&line.replace("GET", "CONNECT")), Reading::Fine(_)));
 }
 

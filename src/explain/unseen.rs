@@ -30,7 +30,8 @@ const MOST_WORLDS: usize = 4_096;
 
 /// Names the cause, as far as the line lets one know it; nothing where it shows no failure.
 pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
-    if gather::is_streams_connection(shown) {
+    // A client that left in the middle of an answer: no log shows whether more was to come. Streams of events end so, too.
+    if gather::is_streams_connection(shown) || shown.left_midway() {
         return None;
     }
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;

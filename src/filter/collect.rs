@@ -7,7 +7,7 @@ use crate::diagnosis::{Wanted, is_policys, wanted};
 use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
-    ListenerKind, MixerStatus, Resource, Route, TransportFailure, Upstream, covers, host_of,
+    ListenerKind, MixerStatus, Resource, Route, Stream, TransportFailure, Upstream, covers, host_of,
 };
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
@@ -147,8 +147,13 @@ pub(super) fn http(
     }
     e.upstream.transport_failure = failure;
     reach(host, wanted, &mut e.upstream);
-    if e.details.reset_after_response() {
+    let left = e.left_midway();
+    if left || e.details.reset_after_response() {
         measure(host, &mut e.answer);
+    }
+    if left {
+        let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
+        e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
     }
     // Its replies have a flag of their own, or none.
     if wanted.contains(Wanted::MIXER)

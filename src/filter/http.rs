@@ -97,7 +97,11 @@ impl HttpStream {
         if self.ended_in_grpc_trailers(host) && !self.is_grpc_server_error() && !self.sampled {
             return;
         }
-        let flags = collect::flags(host).unwrap_or_default();
+        let mut flags = collect::flags(host).unwrap_or_default();
+        if self.complete {
+            // Nothing was missing any more.
+            flags = flags.difference(Flags::CLIENT_LEFT);
+        }
         let (is_error, is_server_error) = (self.is_error(), self.is_server_error());
         let Noted { answer, details: noted } = self.take_noted();
         if self.code.is_some() && !is_error && !flags.any_failure() {

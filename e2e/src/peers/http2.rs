@@ -22,6 +22,8 @@ pub enum Http2 {
     GrpcSays(&'static [u8]),
     /// A gRPC stream: sends back whatever comes, then status 0.
     GrpcEchoes,
+    /// A gRPC stream on which no message ever comes.
+    GrpcSilent,
     /// A gRPC error as servers send it: the status in the headers, and no body.
     GrpcRefuses(&'static str),
     /// RST_STREAM instead of an answer.
@@ -87,6 +89,13 @@ fn answer(
             let answer = respond.send_response(headers.body(())?, false)?;
             // A client that leaves is a scenario's own.
             tokio::spawn(async move { drop(echo(request.into_body(), answer).await) });
+        }
+        Http2::GrpcSilent => {
+            let body = respond.send_response(headers.body(())?, false)?;
+            tokio::spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                drop(body);
+            });
         }
         Http2::GrpcRefuses(status) => {
             respond.send_response(headers.header("grpc-status", status).body(())?, true)?;

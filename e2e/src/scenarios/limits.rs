@@ -4,11 +4,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Places, Seen};
-use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy};
 use crate::envoy::parts::{all_by, all_to, cluster, direct, http2, istio_config, route, with};
 use crate::peers::process::wait_for;
-use crate::peers::{Habit, Http2, Server};
+use crate::peers::{Habit, Server};
 use crate::scenario::{Log, Scenario};
 use crate::scenarios::common::{ASK, PLAIN, backend};
 
@@ -23,50 +22,7 @@ fn tcp(patch: Value) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [leaving(), idle(), durations(), proxy()].into_iter().flatten().collect()
-}
-
-fn leaving() -> Vec<Scenario> {
-    vec![
-        Scenario::new(
-            "limits/client_gives_up",
-            "the client waits half a second, the upstream is slower",
-            managed(json!({})),
-        )
-        .server("backend", SILENT)
-        .curl(&["-m", "0.5", "http://127.0.0.1:{listener:http}/"])
-        .gets_nothing("timed out")
-        .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-        .names("client_disconnected", "certain")
-        .because(&["lived=", "endpoint="]),
-        Scenario::new("limits/client_cancels", "an HTTP/2 client takes its request back", {
-            Proxy::new([Listener::http("http", all_to("backend"))], [with(backend(), http2())])
-        })
-        .server("backend", Server::Http2(Http2::NeverAnswers))
-        .client(Client::Http2("http", Ask::Reset(h2::Reason::CANCEL)))
-        .logs(Log::Http, &[("code", "0"), ("flags", "DR"), ("details", "http2.remote_reset")])
-        .names("client_disconnected", "certain"),
-        Scenario::new("limits/client_refuses", "an HTTP/2 client resets with REFUSED_STREAM", {
-            Proxy::new([Listener::http("http", all_to("backend"))], [with(backend(), http2())])
-        })
-        .server("backend", Server::Http2(Http2::NeverAnswers))
-        .client(Client::Http2("http", Ask::Reset(h2::Reason::REFUSED_STREAM)))
-        .logs(Log::Http, &[("code", "0"), ("flags", "DR"), ("details", "http2.remote_refuse")])
-        .names("client_disconnected", "certain"),
-        Scenario::new(
-            "limits/client_leaves_midway",
-            "the client leaves in the middle of the answer",
-            managed(json!({})),
-        )
-        .server(
-            "backend",
-            Server::Made(Habit::AnswerOnce(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")),
-        )
-        .curl(&["-m", "0.5", "http://127.0.0.1:{listener:http}/"])
-        .says("timed out")
-        .logs(Log::Http, &[("code", "200"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-        .names("client_disconnected", "certain"),
-    ]
+    [idle(), durations(), proxy()].into_iter().flatten().collect()
 }
 
 fn idle() -> Vec<Scenario> {

@@ -5,6 +5,7 @@ mod client_bytes;
 mod common;
 mod downstream_tls;
 pub mod healthy;
+mod leaving;
 mod limits;
 mod passthrough;
 mod policy;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         upstream_tls::table(),
         answer::table(),
         policy::table(),
+        leaving::table(),
         limits::table(),
         passthrough::table(),
         soft::table(),

@@ -73,6 +73,7 @@ pub const HEALTHY: &[Call] = &[
     get("/gone", 404),
     get("/retried/attempt", 200),
     get("/reconnected/200", 200),
+    get("/not-found/404", 404),
     // Methods.
     with("/web/200", 200, &["head"]),
     with("/h2/404", 404, &["head"]),

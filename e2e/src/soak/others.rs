@@ -24,6 +24,9 @@ pub const HEALTHY: &[Act] = &[
     websocket_closed_by_server,
     websocket_closed_by_client,
     websocket_left,
+    grpc_watch,
+    grpc_not_to_be_retried,
+    events_left,
     tunnel_left_by_server,
     pipelined,
     not_ascii,
@@ -35,7 +38,8 @@ pub const HEALTHY: &[Act] = &[
 ];
 
 /// All that fail.
-pub const FAILING: &[Act] = &[grpc_unavailable, leaves, unencoded, ssh, tcp_refused];
+pub const FAILING: &[Act] =
+    &[grpc_unavailable, leaves, leaves_chunks, leaves_video, unencoded, ssh, tcp_refused];
 
 fn connect(places: &Places, listener: &str) -> Result<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", places.listener(listener)?))?;
@@ -63,6 +67,53 @@ fn grpc(places: &Places) -> Result<Tally> {
 fn grpc_stream(places: &Places) -> Result<Tally> {
     let calls = call(places, "/package.Echo/M", Ask::GrpcStream, 8, "0")?;
     Ok(Tally::healthy(calls, calls))
+}
+
+/// Watches that their clients cancel.
+fn grpc_watch(places: &Places) -> Result<Tally> {
+    let calls =
+        client_http2::ask_at_once(places.listener("http")?, "soak.test", "/package.Echo/M", Ask::Watch, 8)?;
+    for Seen { text, .. } in &calls {
+        ensure!(text == "messages: 1", "a watch: {text}");
+    }
+    Ok(Tally::healthy(calls.len() as u64, calls.len() as u64))
+}
+
+/// The application's own words, which the route asks for again.
+fn grpc_not_to_be_retried(places: &Places) -> Result<Tally> {
+    let mut calls = call(places, "/package.Cancelled/M", Ask::Grpc, 4, "1")?;
+    calls += call(places, "/package.Exhausted/M", Ask::Grpc, 4, "8")?;
+    Ok(Tally::healthy(calls, calls))
+}
+
+/// Asks, reads until this has come, and leaves.
+fn leave_after(places: &Places, path: &str, wanted: &str) -> Result<()> {
+    let mut stream = connect(places, "http")?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: soak.test\r\n\r\n").as_bytes())?;
+    let (mut text, mut buffer) = (String::new(), [0; 1024]);
+    while !text.contains(wanted) {
+        let size = stream.read(&mut buffer)?;
+        ensure!(size > 0, "{path} ended after {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..size]));
+    }
+    Ok(())
+}
+
+fn events_left(places: &Places) -> Result<Tally> {
+    leave_after(places, "/events-for-ever", "data: x")?;
+    Ok(Tally::healthy(1, 1))
+}
+
+/// A long poll, or any answer of no stated length.
+fn leaves_chunks(places: &Places) -> Result<Tally> {
+    leave_after(places, "/chunks-for-ever", "half")?;
+    Ok(Tally::failed(1, ("client_disconnected", "possible", "")))
+}
+
+/// A film of a stated length.
+fn leaves_video(places: &Places) -> Result<Tally> {
+    leave_after(places, "/video", "half")?;
+    Ok(Tally::failed(1, ("client_disconnected", "likely", "")))
 }
 
 fn grpc_unavailable(places: &Places) -> Result<Tally> {

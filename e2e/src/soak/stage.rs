@@ -111,9 +111,24 @@ fn servers_of() -> Vec<(&'static str, Server)> {
         ("grpc-invalid", Server::Http2(Http2::GrpcRefuses("3"))),
         ("grpc-echo", Server::Http2(Http2::GrpcEchoes)),
         ("grpc-unavailable", Server::Http2(Http2::Grpc("14"))),
+        ("grpc-cancelled", Server::Http2(Http2::GrpcRefuses("1"))),
+        ("grpc-exhausted", Server::Http2(Http2::GrpcRefuses("8"))),
+        ("events-for-ever", Server::Made(Habit::AnswerOnce(ENDLESS_EVENTS))),
+        ("chunks-for-ever", Server::Made(Habit::AnswerOnce(ENDLESS_CHUNKS))),
+        ("video", Server::Made(Habit::AnswerOnce(HALF_A_VIDEO))),
         ("resetting", Server::Http2(Http2::Resets(Reason::INTERNAL_ERROR))),
     ]
 }
+
+const ENDLESS_EVENTS: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: x\n\n\r\n";
+const ENDLESS_CHUNKS: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+const HALF_A_VIDEO: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 100000\r\n\r\nhalf";
+
+/// Istio's default.
+const RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 
 /// nginx, which answers `.../CODE` with that code. It never ends a connection by itself: the race with a request
 /// that is on its way would be a failure indeed.
@@ -180,7 +195,16 @@ fn routes() -> Vec<Value> {
         direct("/gone", 404, "gone"),
         with(to("/retried", "web"), retries("5xx")),
         with(with(to("/reconnected", "half-dead"), retries("connect-failure")), elsewhere),
+        to("/events-for-ever", "events-for-ever"),
         to("/events", "events"),
+        to("/chunks-for-ever", "chunks-for-ever"),
+        to("/video", "video"),
+        with(to("/package.Cancelled/", "grpc-cancelled"), retries(RETRY_ON)),
+        with(to("/package.Exhausted/", "grpc-exhausted"), retries("resource-exhausted")),
+        with(
+            with(to("/not-found", "web"), retries("retriable-status-codes")),
+            json!({"route": {"retry_policy": {"retriable_status_codes": [404]}}}),
+        ),
         to("/package.Ok/", "grpc"),
         to("/package.NotFound/", "grpc-not-found"),
         to("/package.Invalid/", "grpc-invalid"),
@@ -226,6 +250,11 @@ fn clusters() -> Vec<Value> {
         over_http2("grpc-invalid"),
         over_http2("grpc-echo"),
         over_http2("grpc-unavailable"),
+        with(over_http2("grpc-cancelled"), limits(json!({"max_retries": 1000}))),
+        with(over_http2("grpc-exhausted"), limits(json!({"max_retries": 1000}))),
+        cluster("events-for-ever", "events-for-ever"),
+        cluster("chunks-for-ever", "chunks-for-ever"),
+        cluster("video", "video"),
         over_http2("resetting"),
         cluster("tcp-tls", "tls"),
         cluster("echo", "echo"),

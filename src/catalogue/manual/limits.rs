@@ -6,7 +6,11 @@ use crate::catalogue::Cause;
 pub(super) static CLIENT_DISCONNECTED: Entry = Entry {
     title: "The client left before the response was complete",
     happened: "The client closed the connection or reset the stream: its own timeout, a cancelled \
-        call, a closed browser tab, a load balancer in front that gave up.",
+        call, a closed browser tab, a load balancer in front that gave up. Before an answer began \
+        this is certain. In the middle of one it is likely where more was promised \
+        (`content-length`), and possible where no length was: readers stop when they have had \
+        enough. Event streams, gRPC streams with messages, websockets and tunnels end so, and are \
+        no failures.",
     looks_like: "`0 DC downstream_remote_disconnect`; after the headers `200 DC`. HTTP/2: `0 DR \
         http2.remote_reset`. The client reports its own timeout.",
     confirm: r#"# Do the durations cluster at a round value? That is the client's timeout.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::first;
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, Flags, GrpcStatus, Layer, ListenerKind,
-    MixerStatus, Page, Resource, TransportFailure, Upstream,
+    MixerStatus, Page, Resource, Stream, TransportFailure, Upstream,
 };
 use crate::wire::{FirstBytes, Protocol};
 
@@ -126,6 +126,7 @@ prop_compose! {
         promised in optional(&[4_u64, 100]),
         passed in optional(&[4_u64]),
         grpc_status in optional(&[GrpcStatus(5), GrpcStatus(14)]),
+        stream in optional(&[Stream::Events, Stream::Grpc]),
     ) -> Evidence {
         let mut e = Evidence { layer, direction, code, details: Details::new(details), downstream, upstream, ..Evidence::default() };
         e.flags = Flags::from_bits_retain(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
@@ -133,7 +134,7 @@ prop_compose! {
         e.route.name = route;
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
-            Answer { page, by_proxy, unframed, promised, passed, grpc_status };
+            Answer { page, by_proxy, unframed, promised, passed, grpc_status, stream };
         e.filter_chain = filter_chain;
         e.mixer = mixer;
         e

@@ -2,7 +2,7 @@
 
 use super::{first, named, stream};
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, TransportFailure,
+    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Stream, TransportFailure,
 };
 use crate::wire::{Protocol, Sniffer};
 
@@ -16,6 +16,41 @@ fn a_client_that_left_may_have_spoken_something_else() {
     assert_eq!(named(&e), Some(("client_disconnected", "certain")));
     e.downstream.first_bytes = first(Protocol::Mongodb);
     assert_eq!(named(&e), Some(("not_http_on_http_port", "certain")));
+}
+
+#[test]
+fn a_client_that_leaves_an_answer_may_have_had_enough() {
+    let left = |promised, passed, stream| {
+        let mut e = super::stream(200, "DC,URX", "downstream_remote_disconnect");
+        (e.answer.promised, e.answer.passed, e.answer.stream) = (promised, passed, stream);
+        named(&e)
+    };
+    let is = |confidence| Some(("client_disconnected", confidence));
+    assert_eq!(left(Some(100), Some(4), None), is("likely"));
+    assert_eq!(left(Some(100), Some(100), None), None, "all of it had passed");
+    assert_eq!(left(None, Some(4), None), is("possible"));
+    assert_eq!(left(None, Some(0), Some(Stream::Events)), None);
+    assert_eq!(left(None, Some(5), Some(Stream::Grpc)), None);
+    assert_eq!(left(None, Some(0), Some(Stream::Grpc)), is("possible"));
+    // Something else was flagged as well.
+    let mut e = super::stream(200, "DC,UPE", "upstream_reset_after_response_started{protocol_error}");
+    e.answer.stream = Some(Stream::Events);
+    assert_eq!(named(&e), Some(("upstream_protocol_error", "likely")));
+}
+
+#[test]
+fn streams_are_known_by_their_content_type() {
+    for (kind, stream) in [
+        ("text/event-stream", Some(Stream::Events)),
+        ("Text/Event-Stream; charset=utf-8", Some(Stream::Events)),
+        ("application/grpc", Some(Stream::Grpc)),
+        ("application/grpc-web+proto", Some(Stream::Grpc)),
+        ("application/json", None),
+        ("text/event", None),
+        ("", None),
+    ] {
+        assert_eq!(Stream::of_content_type(kind.as_bytes()), stream, "{kind}");
+    }
 }
 
 #[test]

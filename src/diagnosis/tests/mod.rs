@@ -83,6 +83,8 @@ fn nothing_failed() {
         (404, "-", "via_upstream"),
         (429, "-", "via_upstream"),
         (200, "DI", "via_upstream"),
+        (200, "URX", "via_upstream"),
+        (404, "URX", "via_upstream"),
         (200, "RFCF", "response_from_cache_filter"),
         (101, "UC", "via_upstream"),
         (101, "DC", "downstream_remote_disconnect"),

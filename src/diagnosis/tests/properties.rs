@@ -91,6 +91,12 @@ fn forget(fact: Fact, e: &mut Evidence) {
     }
 }
 
+/// Whether flags that mean failures elsewhere are none here.
+fn ended_well(e: &Evidence) -> bool {
+    let retried = e.flags.difference(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+    e.is_ended_tunnel() || e.is_left_stream() || (e.details.via_upstream() && !retried.any_failure())
+}
+
 fn certain(e: &Evidence) -> Option<Verdict> {
     diagnose(e).filter(|verdict| verdict.confidence == Confidence::Certain)
 }
@@ -102,7 +108,7 @@ proptest! {
     fn every_failure_has_one_verdict(e in evidence()) {
         let verdict = diagnose(&e);
         prop_assert_eq!(&diagnose(&e), &verdict);
-        if e.layer == Layer::Http && e.flags.any_failure() && !e.is_ended_tunnel() {
+        if e.layer == Layer::Http && e.flags.any_failure() && !ended_well(&e) {
             prop_assert!(verdict.is_some());
         }
     }
@@ -155,8 +161,9 @@ proptest! {
     #[test]
     fn forgetting_a_shown_fact_never_makes_it_more_certain(e in evidence()) {
         let Some(before) = diagnose(&e) else { return Ok(()) };
-        // Envoy has the TLS versions exactly where TLS was agreed: there absence is what was seen.
-        let doubtful = |fact: &&Fact| !matches!(fact, Fact::TlsVersion | Fact::UpstreamTls);
+        // Envoy has the TLS versions exactly where TLS was agreed, and the code where an answer began: there absence is what
+        // was seen.
+        let doubtful = |fact: &&Fact| !matches!(fact, Fact::TlsVersion | Fact::UpstreamTls | Fact::Code);
         for fact in before.facts.iter().filter(doubtful) {
             let mut less = e.clone();
             forget(*fact, &mut less);
