@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::istio::scrape;
 use e2e::monitoring::clock::Clock;
 use e2e::monitoring::links::{self, DOCS};
-use e2e::monitoring::{self, dashboard, items, walk};
+use e2e::monitoring::{self, dashboard, items, scan, walk};
 use e2e::tools::{self, root};
 use e2e::{exposition, flood};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -40,6 +40,9 @@ fn main() {
         tools::install([("promtool", "prometheus"), ("prometheus", "prometheus")])
     };
     let lacks = (!missing.is_empty()).then_some("promtool");
+    let clients =
+        if arguments.list { BTreeSet::new() } else { tools::install(scan::CLIENTS.iter().copied()) };
+    let missing_client = clients.first().copied();
     let promtool =
         |name: &str, check: fn() -> Result<()>| e2e::tools::unless_lacking(trial(name, check), lacks);
     let mut trials = vec![
@@ -54,6 +57,10 @@ fn main() {
         trial("dashboard_is_whole", dashboard::check),
         trial("alerts_are_all_walked", walk::is_whole),
         promtool("from_failure_to_dashboard_alert_and_manual", walk::walk),
+        e2e::tools::unless_lacking(
+            trial("a_port_scan_raises_no_alert_and_a_mistake_does", scan::play),
+            lacks.or(missing_client),
+        ),
         trial("series_are_bounded", || flood::series(RESOURCES)),
         trial("log_is_bounded", log_is_bounded),
     ];

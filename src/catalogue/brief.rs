@@ -15,7 +15,7 @@ pub enum Softness {
 }
 
 impl Cause {
-    /// Who has to act.
+    /// Who has to act within the mesh; see [`Self::side_at`] for gateways.
     pub const fn side(self) -> Side {
         match self {
             // The client is what most often does as it was told; the port's declaration is wrong.

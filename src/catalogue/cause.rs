@@ -14,6 +14,14 @@ pub enum Side {
 }
 
 impl Side {
+    /// The side with this id.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn from_id(id: &str) -> Option<Self> {
+        [Self::Downstream, Self::Mesh, Self::Upstream, Self::Platform]
+            .into_iter()
+            .find(|side| side.id() == id)
+    }
+
     /// The value of the `side` label and of `meshwhy.side`.
     pub const fn id(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::manual::{self, PageSection};
 use super::{Cause, Group, Side, Softness};
+use crate::evidence::Direction;
 
 const INTRO: &str = "\
 <!-- Generated from src/catalogue. Change it there, then: make docs -->
@@ -17,6 +18,7 @@ How to read a verdict:
 - **cause**: the id. Look it up below.
 - **confidence**: `certain`: the evidence fits no other cause. `likely`: others are improbable. `possible`: a lead, no more.
 - **side**: who has to act. `downstream`: the client. `mesh`: Istio's configuration. `upstream`: the service. `platform`: machine, network, Kubernetes.
+  What anyone can send is `downstream` at gateways, where strangers are clients, too: a port scan is no fault of the mesh.
 - **soft**: seen on traffic that works. Counted in `meshwhy_observations_total`, not in `meshwhy_failures_total`.
 
 Log samples are from Envoy's default access log: status, flags, details. `-` means none. Words in capitals (`POD`, `HOST`) are
@@ -55,12 +57,19 @@ pub fn causes_tables() -> String {
         );
         for cause in causes {
             let (id, title, side) = (cause.id(), manual::entry(*cause).title, cause.side().id());
+            let at_gateways = match cause.side_at(Direction::Gateway) {
+                same if same == cause.side() => String::new(),
+                other => format!(", at gateways `{}`", other.id()),
+            };
             let soft = match cause.soft() {
                 Softness::Never => "",
                 Softness::Also => "also",
                 Softness::Only => "only",
             };
-            push(&mut out, format_args!("| [`{id}`](causes.md#{id}) | {title} | `{side}` | {soft} |\n"));
+            push(
+                &mut out,
+                format_args!("| [`{id}`](causes.md#{id}) | {title} | `{side}`{at_gateways} | {soft} |\n"),
+            );
         }
     }
     out.push('\n');
@@ -78,6 +87,9 @@ fn push_cause(out: &mut String, cause: Cause) {
     let entry = manual::entry(cause);
     push(out, format_args!("\n### {}\n\n**{}**\n\n", cause.id(), entry.title));
     push(out, format_args!("**Side**: {}.", side(cause.side())));
+    if cause.side_at(Direction::Gateway) != cause.side() {
+        out.push_str(" At a gateway `downstream`: anyone who reaches the port can send it.");
+    }
     match cause.soft() {
         Softness::Never => {}
         Softness::Also => out.push_str(" Soft as well: also seen where the bytes got through."),

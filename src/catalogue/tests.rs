@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::manual::{PageSection, entry};
 use super::markdown::causes_markdown;
-use super::{Cause, Group, Softness};
+use super::{Cause, Group, Side, Softness};
 
 #[test]
 fn ids_are_unique_snake_case_and_found_again() {
@@ -29,6 +29,27 @@ fn the_soft_group_is_soft_only() {
     for cause in Cause::ALL {
         assert_eq!(cause.soft() == Softness::Only, cause.group() == Group::Soft, "{}", cause.id());
         assert_eq!(cause.only_soft(), cause.group() == Group::Soft);
+    }
+}
+
+/// What a port scan makes, and the mistakes that no client makes alone.
+#[test]
+fn no_stranger_makes_the_mesh_guilty_at_a_gateway() {
+    use crate::evidence::Direction::{Gateway, Inbound, Outbound};
+    for cause in Cause::ALL {
+        let by_anyone = cause.anyone_can_send();
+        assert_eq!((cause.side_at(Inbound), cause.side_at(Outbound)), (cause.side(), cause.side()));
+        assert_eq!(cause.side_at(Gateway), if by_anyone { Side::Downstream } else { cause.side() });
+        let bytes = matches!(cause.group(), Group::ClientBytes | Group::DownstreamTls);
+        assert!(by_anyone || !bytes, "{}: it takes no more than a connection", cause.id());
+    }
+    for cause in
+        [Cause::RouteHostUnknown, Cause::RouteNoMatch, Cause::AuthorizationPolicyDenied, Cause::DoubleTls]
+    {
+        assert_eq!(cause.side_at(Gateway), Side::Downstream, "{}", cause.id());
+    }
+    for cause in [Cause::ClusterMissing, Cause::GatewayWithoutHttpRoutes, Cause::FaultInjected] {
+        assert_eq!(cause.side_at(Gateway), Side::Mesh, "{}", cause.id());
     }
 }
 

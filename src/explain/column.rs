@@ -101,6 +101,8 @@ columns! {
         ["FILTER_STATE(WASM.MESHWHY.CAUSE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.CAUSE'])"] ["cause"],
     Confidence "How sure meshwhy's filter was."
         ["FILTER_STATE(WASM.MESHWHY.CONFIDENCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.CONFIDENCE'])"] ["confidence"],
+    Side "Who has to act, as meshwhy's filter said."
+        ["FILTER_STATE(WASM.MESHWHY.SIDE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.SIDE'])"] ["side"],
     Resource "The resource that meshwhy's filter named."
         ["FILTER_STATE(WASM.MESHWHY.RESOURCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.RESOURCE'])"] ["resource"],
     Evidence "The evidence of meshwhy's filter."

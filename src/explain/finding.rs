@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Cause, Side};
 use crate::diagnosis::Confidence;
-use crate::evidence::ClusterName;
+use crate::evidence::{ClusterName, Direction};
 
 /// Who found the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct Finding {
     pub would_tell: Vec<&'static str>,
     /// Who found it.
     pub source: Source,
+    pub(super) side: Option<Side>,
 }
 
 /// Where a request was sent, as istiod's cluster names say it.
@@ -50,6 +51,7 @@ impl Finding {
     pub(super) fn told(
         cause: Cause,
         confidence: Confidence,
+        side: Option<Side>,
         resource: Option<String>,
         evidence: Option<String>,
     ) -> Self {
@@ -61,7 +63,29 @@ impl Finding {
             alternatives: Vec::new(),
             would_tell: Vec::new(),
             source: Source::Filter,
+            side: side.or_else(|| common_side(&[cause], None)),
         }
+    }
+
+    /// What the rules make of a line, at a gateway or not, or where that is unknown.
+    pub(super) fn of_line(
+        (cause, confidence): (Cause, Confidence),
+        alternatives: Vec<Cause>,
+        at_gateway: Option<bool>,
+    ) -> Self {
+        let mut finding = Self {
+            cause,
+            confidence,
+            resource: None,
+            evidence: String::new(),
+            alternatives,
+            would_tell: Vec::new(),
+            source: Source::Line,
+            side: None,
+        };
+        let causes = [finding.causes(), &finding.alternatives].concat();
+        finding.side = common_side(&causes, at_gateway);
+        finding
     }
 
     /// The causes that it comes down to: one, or several where only they are known.
@@ -80,12 +104,22 @@ impl Finding {
         }
     }
 
-    /// Who has to act, where all causes that fit agree on it.
-    pub fn side(&self) -> Option<Side> {
-        let (first, others) = self.causes().split_first()?;
-        let agrees = |cause: &Cause| cause.side() == first.side();
-        (others.iter().all(agrees) && self.alternatives.iter().all(agrees)).then(|| first.side())
+    /// Who has to act, where all causes that fit agree on it, at a gateway as well as within the mesh if the line doesn't
+    /// show which of them it is.
+    pub const fn side(&self) -> Option<Side> {
+        self.side
     }
+}
+
+fn common_side(causes: &[Cause], at_gateway: Option<bool>) -> Option<Side> {
+    let places: &[Direction] = match at_gateway {
+        Some(true) => &[Direction::Gateway],
+        Some(false) => &[Direction::Outbound],
+        None => &[Direction::Gateway, Direction::Outbound],
+    };
+    let mut sides = causes.iter().flat_map(|cause| places.iter().map(|place| cause.side_at(*place)));
+    let first = sides.next()?;
+    sides.all(|side| side == first).then_some(first)
 }
 
 impl Destination {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Column, Finding, Line, prefix, time};
-use crate::catalogue::Cause;
+use crate::catalogue::{Cause, Side};
 use crate::diagnosis::Confidence;
 
 /// A line of meshwhy in the proxy's own log: a failure without its request.
@@ -26,7 +26,8 @@ pub(super) fn in_line(line: &Line<'_>) -> Option<Finding> {
     let text = |column| line.get(column).map(str::to_owned);
     if let Some(cause) = line.get(Column::Cause).and_then(Cause::from_id) {
         let confidence = confidence(line.get(Column::Confidence));
-        return Some(Finding::told(cause, confidence, text(Column::Resource), text(Column::Evidence)));
+        let side = line.get(Column::Side).and_then(Side::from_id);
+        return Some(Finding::told(cause, confidence, side, text(Column::Resource), text(Column::Evidence)));
     }
     of_object(&serde_json::from_str(line.get(Column::Meshwhy)?).ok()?)
 }
@@ -102,7 +103,9 @@ fn unescaped(value: &str) -> String {
 fn of_object(object: &Value) -> Option<Finding> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
     let cause = Cause::from_id(&text("cause")?)?;
-    Some(Finding::told(cause, confidence(text("confidence").as_deref()), text("resource"), text("evidence")))
+    let side = text("side").as_deref().and_then(Side::from_id);
+    let confidence = confidence(text("confidence").as_deref());
+    Some(Finding::told(cause, confidence, side, text("resource"), text("evidence")))
 }
 
 fn confidence(id: Option<&str>) -> Confidence {

@@ -347,6 +347,28 @@ fn the_filters_own_verdict_counts() {
     assert_eq!(named(&without), ("invalid_http_request", "possible"));
 }
 
+#[test]
+fn who_has_to_act_is_said_where_a_gateway_would_say_the_same() {
+    let side = |text: &str| failed(text).1.side().map(crate::catalogue::Side::id);
+    let told = |side: &str| {
+        format!(
+            r#"{{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain",{side}"evidence":"x","fix":"-"}}"#
+        )
+    };
+    // The filter knew where it was.
+    assert_eq!(side(&told(r#""side":"downstream","#)), Some("downstream"));
+    assert_eq!(side(&told(r#""side":"mesh","#)), Some("mesh"));
+    assert_eq!(side(&told("")), None);
+    // A line that a sidecar or a gateway may have written: a stranger can ask for anything.
+    assert_eq!(side(&istio(REFUSED)), Some("upstream"));
+    let denied = r#"403 - rbac_access_denied_matched_policy[none] - "-""#;
+    assert_eq!(side(&istio(denied)), None);
+    assert_eq!(
+        side(&istio(denied).replace("outbound|9080|v2|reviews.default.svc.cluster.local", "inbound|9080||")),
+        Some("mesh")
+    );
+}
+
 fn own(text: &str) -> Own {
     match read(text) {
         Reading::Own(own) => *own,

@@ -1,7 +1,7 @@
 //! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
 
 use super::memory::remembered;
-use super::{Column, Finding, Line, Source, gather, is_broader};
+use super::{Column, Finding, Line, gather, is_broader};
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict, diagnose};
 use crate::evidence::{
@@ -36,15 +36,22 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     }
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
     let report = Report::new(&verdict, shown);
+    let named = (agreed.cause, agreed.confidence);
     Some(Finding {
-        cause: agreed.cause,
-        confidence: agreed.confidence,
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
         evidence: report.evidence,
-        alternatives: agreed.alternatives,
         would_tell,
-        source: Source::Line,
+        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown))
     })
+}
+
+/// Gateways and clients' sidecars have the same clusters, but for those that only sidecars have.
+fn at_gateway(shown: &Evidence) -> Option<bool> {
+    let cluster = shown.upstream.cluster.as_ref();
+    let sidecars = cluster
+        .is_some_and(|c| c.is_passthrough() || c.is_black_hole() || c.as_str().starts_with("inbound|"))
+        || shown.filter_chain.as_deref() == Some(FALL_THROUGH);
+    sidecars.then_some(false)
 }
 
 /// What a line comes to, apart from its names and addresses.

@@ -55,7 +55,7 @@ impl Report {
         [
             ("meshwhy.cause", Some(self.cause.id())),
             ("meshwhy.confidence", Some(self.confidence.id())),
-            ("meshwhy.side", Some(self.cause.side().id())),
+            ("meshwhy.side", Some(self.cause.side_at(self.direction).id())),
             ("meshwhy.resource", self.resource.as_deref()),
             ("meshwhy.evidence", Some(self.evidence.as_str()).filter(|e| !e.is_empty())),
             ("meshwhy.fix", Some(self.cause.fix())),

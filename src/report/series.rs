@@ -25,7 +25,7 @@ impl Counter {
     }
 }
 
-/// A label set. The side follows from the cause.
+/// A label set. The side follows from cause and direction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Labels {
     /// The metric.
@@ -50,7 +50,7 @@ impl Labels {
             "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
             self.cause.id(),
             self.confidence.id(),
-            self.cause.side().id(),
+            self.cause.side_at(self.direction).id(),
             self.direction.id(),
             self.resource,
             self.counter.name(),

@@ -5,6 +5,7 @@ pub mod dashboard;
 mod failing;
 pub mod links;
 pub mod picture;
+pub mod scan;
 pub mod stage;
 mod svg;
 pub mod walk;

@@ -190,13 +190,14 @@ fn clusters(places: &Places, names: &[&str]) -> Result<Value> {
 }
 
 /// Envoy looks when a file takes another's place.
-fn put(folder: &Path, name: &str, content: &Value) -> Result<()> {
+pub(super) fn put(folder: &Path, name: &str, content: &Value) -> Result<()> {
     let neighbour = folder.join(format!("{name}.new"));
     fs::write(&neighbour, content.to_string())?;
     fs::rename(&neighbour, folder.join(name)).with_context(|| name.to_owned())
 }
 
-fn prometheus(
+/// A Prometheus with the shipped rules on this clock, which scrapes these.
+pub(super) fn prometheus(
     folder: &Path,
     clock: Clock,
     proxies: &[(&'static str, &'static str, Envoy)],

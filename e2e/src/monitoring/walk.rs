@@ -17,7 +17,6 @@ const CLOCK: Clock = Clock(300);
 const BEFORE: &[(&str, &str, &str)] = &[
     ("MeshwhyAbsent", "shop", "legacy"),
     ("MeshwhyCauseAboveRate", "search", "cluster_missing"),
-    ("MeshwhyCauseAboveRate", "shop", "tls_on_plaintext_port"),
     ("MeshwhyCauseAboveRate", "shop", "upstream_refused"),
     ("MeshwhySeriesDropped", "search", "search"),
     ("MeshwhySilent", "billing", "broken"),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use meshwhy::catalogue::Cause;
+use meshwhy::evidence::Direction;
 use serde_json::Value;
 
 use super::{Diagnosis, Log, Outcome, Scenario};
@@ -66,7 +68,7 @@ impl Scenario {
             .find(|line| line["cause"] == diagnosis.cause)
             .with_context(|| format!("{} was not named", diagnosis.cause))?;
         self.check_fields(line)?;
-        diagnosis.check(line)
+        diagnosis.check(line, self.direction)
     }
 
     /// Whether the access log can't name the cause: an access logger tells, and that writes no filter state.
@@ -165,20 +167,28 @@ impl Scenario {
 impl Diagnosis {
     /// What its counter is labelled with.
     fn labels(&self, direction: &'static str) -> Result<BTreeMap<&'static str, &'static str>> {
-        let cause = meshwhy::catalogue::Cause::from_id(self.cause).context("no such cause")?;
         let labels = [
             ("cause", self.cause),
             ("confidence", self.confidence),
-            ("side", cause.side().id()),
+            ("side", self.side(direction)?),
             ("direction", direction),
             ("resource", self.resource),
         ];
         Ok(labels.into())
     }
 
+    fn side(&self, direction: &str) -> Result<&'static str> {
+        let cause = Cause::from_id(self.cause).context("no such cause")?;
+        let all = [Direction::Inbound, Direction::Outbound, Direction::Gateway];
+        let direction = all.into_iter().find(|d| d.id() == direction).context("no such direction")?;
+        Ok(cause.side_at(direction).id())
+    }
+
     /// Whether a line of the access log says so.
-    fn check(&self, line: &Value) -> Result<()> {
+    fn check(&self, line: &Value, direction: &str) -> Result<()> {
         let text = |key: &str| line[key].as_str().unwrap_or("-");
+        let side = self.side(direction)?;
+        ensure!(text("side") == side, "side {}, expected {side}", text("side"));
         let resource = if self.resource.is_empty() { "-" } else { self.resource };
         ensure!(text("confidence") == self.confidence, "confidence {}", text("confidence"));
         ensure!(text("resource") == resource, "resource {}", text("resource"));

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 
 use anyhow::{Context as _, Result};
 use meshwhy::catalogue::Cause;
+use meshwhy::evidence::Direction;
 use serde_json::Value;
 
 use super::tally::Tally;
@@ -94,7 +95,8 @@ impl Found {
             match sample.name.as_str() {
                 "meshwhy_failures_total" => {
                     let name = key(label("cause"), label("confidence"), label("resource"));
-                    let side = Cause::from_id(label("cause")).map(|cause| cause.side().id());
+                    let side =
+                        Cause::from_id(label("cause")).map(|cause| cause.side_at(Direction::Gateway).id());
                     let fits = side == Some(label("side")) && label("direction") == "gateway";
                     if !fits {
                         self.deviations.push(format!("wrong labels: {:?}", sample.labels));

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use meshwhy::catalogue::manual::{self, PageSection};
 use meshwhy::catalogue::{Cause, Softness};
+use meshwhy::evidence::Direction;
 
 use crate::output::{BOLD, CAUSE, DIM, FIX};
 
@@ -42,7 +43,13 @@ fn page(out: &mut impl Write, cause: Cause) -> io::Result<()> {
         Softness::Also => "; also seen where the bytes got through",
         Softness::Only => "; seen on traffic that works",
     };
-    writeln!(out, "{DIM}Side{DIM:#}: {}{soft}\n", cause.side().id())?;
+    let at_gateways = cause.side_at(Direction::Gateway);
+    let strangers = if at_gateways == cause.side() {
+        String::new()
+    } else {
+        format!("; at a gateway {}", at_gateways.id())
+    };
+    writeln!(out, "{DIM}Side{DIM:#}: {}{strangers}{soft}\n", cause.side().id())?;
     writeln!(out, "{}\n", wrapped(entry.happened))?;
     writeln!(out, "{BOLD}Looks like{BOLD:#}\n{}\n", wrapped(entry.looks_like))?;
     writeln!(out, "{BOLD}Confirm{BOLD:#}\n{}\n", indented(entry.confirm))?;
