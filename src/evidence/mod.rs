@@ -13,6 +13,7 @@ mod names;
 mod resource;
 mod text;
 mod transport;
+mod vocabulary;
 mod words;
 
 pub use cluster::ClusterName;

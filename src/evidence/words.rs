@@ -4,36 +4,43 @@
 //! certificates (`X509_verify_cert_error_string`), of what Envoy's certificate validators add, of the C library's error
 //! texts for sockets, and of resolvers' errors (Envoy 1.36 and 1.40, glibc 2.31 to 2.41).
 
-/// The words of no letter, of one, of two, ...: each with a space behind it.
-const WORDS: &[&str] = &[
-    "",
-    "3 a b e n s t x y ",
-    "64 an be by ca ec in ip is no of ok on or to ",
-    "alg and any are aud bad bit but crl ctx der did dns exp gai get has iat iss jti jwt key kid nbf \
-     non not now oct okp out rfc rsa san set sub the too two uri use was yet ",
-    "3779 cert data does dots down fail file flag form from hash have host init json jwks keys leaf \
-     list long many must name open path peer pipe sans self spki such type with x509 ",
-    "abort apple array being cares chain could doesn email empty error fails fetch field files first \
-     found input known local match parse proxy query reply reset route scope setup space store suite \
-     timed trust usage valid value while wrong ",
-    "answer assign base64 broken buffer bundle cannot caused client create decode denied domain \
-     failed family fields format header issuer length lookup memory number output parent please \
-     policy public remote serial server signed string subset syntax system tokens unable verify ",
-    "address allowed already channel contact context decrypt digital dropped ed25519 encoded expired \
-     failure feature general include integer invalid matcher maximum minimum missing network payload \
-     provide purpose refused resolve revoked servers service signing started subject subtree success \
-     timeout trusted unknown ",
-    "argument critical encoding endpoint exceeded excluded expected explicit hostname identity \
-     markings mismatch multiple notafter positive precheck progress protocol rejected required \
-     resource returned routines sections software strerror verified ",
-    "audiences authority available base64url cancelled connected destroyed different directory \
-     extension implement norecords notbefore operation permitted requested resources signature \
-     supported temporary transport unhandled violation ",
-    "associated configured connection constraint contacting descriptor getifaddrs identifier \
-     lastupdate mismatches nextupdate permission resolution validation ",
-    "application appropriate certificate constraints destination getaddrinfo recoverable temporarily \
-     unavailable unreachable unsupported ",
-    "certificates inconsistent misformatted verification ",
+use super::vocabulary::{hashes, position};
+
+/// In small letters.
+#[rustfmt::skip]
+const WORDS: &[u32] = hashes![
+    "3", "3779", "64", "a", "abort", "address", "alg", "allowed", "already", "an", "and", "answer",
+    "any", "apple", "application", "appropriate", "are", "argument", "array", "assign",
+    "associated", "aud", "audiences", "authority", "available", "b", "bad", "base64", "base64url",
+    "be", "being", "bit", "broken", "buffer", "bundle", "but", "by", "ca", "cancelled", "cannot",
+    "cares", "caused", "cert", "certificate", "certificates", "chain", "channel", "client",
+    "configured", "connected", "connection", "constraint", "constraints", "contact", "contacting",
+    "context", "could", "create", "critical", "crl", "ctx", "data", "decode", "decrypt", "denied",
+    "der", "descriptor", "destination", "destroyed", "did", "different", "digital", "directory",
+    "dns", "does", "doesn", "domain", "dots", "down", "dropped", "e", "ec", "ed25519", "email",
+    "empty", "encoded", "encoding", "endpoint", "error", "exceeded", "excluded", "exp", "expected",
+    "expired", "explicit", "extension", "fail", "failed", "fails", "failure", "family", "feature",
+    "fetch", "field", "fields", "file", "files", "first", "flag", "form", "format", "found", "from",
+    "gai", "general", "get", "getaddrinfo", "getifaddrs", "has", "hash", "have", "header", "host",
+    "hostname", "iat", "identifier", "identity", "implement", "in", "include", "inconsistent",
+    "init", "input", "integer", "invalid", "ip", "is", "iss", "issuer", "json", "jti", "jwks",
+    "jwt", "key", "keys", "kid", "known", "lastupdate", "leaf", "length", "list", "local", "long",
+    "lookup", "many", "markings", "match", "matcher", "maximum", "memory", "minimum",
+    "misformatted", "mismatch", "mismatches", "missing", "multiple", "must", "n", "name", "nbf",
+    "network", "nextupdate", "no", "non", "norecords", "not", "notafter", "notbefore", "now",
+    "number", "oct", "of", "ok", "okp", "on", "open", "operation", "or", "out", "output", "parent",
+    "parse", "path", "payload", "peer", "permission", "permitted", "pipe", "please", "policy",
+    "positive", "precheck", "progress", "protocol", "provide", "proxy", "public", "purpose",
+    "query", "recoverable", "refused", "rejected", "remote", "reply", "requested", "required",
+    "reset", "resolution", "resolve", "resource", "resources", "returned", "revoked", "rfc",
+    "route", "routines", "rsa", "s", "san", "sans", "scope", "sections", "self", "serial", "server",
+    "servers", "service", "set", "setup", "signature", "signed", "signing", "software", "space",
+    "spki", "started", "store", "strerror", "string", "sub", "subject", "subset", "subtree",
+    "success", "such", "suite", "supported", "syntax", "system", "t", "temporarily", "temporary",
+    "the", "timed", "timeout", "to", "tokens", "too", "transport", "trust", "trusted", "two",
+    "type", "unable", "unavailable", "unhandled", "unknown", "unreachable", "unsupported", "uri",
+    "usage", "use", "valid", "validation", "value", "verification", "verified", "verify",
+    "violation", "was", "while", "with", "wrong", "x", "x509", "y", "yet",
 ];
 
 /// The longest sentence is shorter.
@@ -41,16 +48,9 @@ const LONGEST: usize = 100;
 
 /// Whether it is made of the known words, whatever their case; spaces may be underscores.
 pub(super) fn is_known(sentence: &str) -> bool {
-    let is_word = |part: &str| {
-        let known = WORDS.get(part.len()).unwrap_or(&"").as_bytes();
-        let mut same_length = known.chunks_exact(part.len().saturating_add(1));
-        part.is_empty() || same_length.any(|word| word.trim_ascii_end().eq_ignore_ascii_case(part.as_bytes()))
-    };
-    let is_between = |byte: u8| {
-        matches!(byte, b' ' | b'_' | b'.' | b',' | b':' | b'\'' | b'-' | b'/' | b'[' | b']' | b'(' | b')')
-    };
-    let between = |c: char| u8::try_from(c).is_ok_and(is_between);
-    !sentence.is_empty() && sentence.len() <= LONGEST && sentence.split(between).all(is_word)
+    let mut parts = sentence.split([' ', '_', '.', ',', ':', '\'', '-', '/', '[', ']', '(', ')']);
+    let is_word = |part: &str| part.is_empty() || position(WORDS, part).is_some();
+    !sentence.is_empty() && sentence.len() <= LONGEST && parts.all(is_word)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod places;
 pub use known::{Detail, Origin};
 
 use super::TransportFailure;
-use super::text::{CUT, Text, cut_at};
+use super::text::{CUT, Text};
 
 /// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary, and nothing else.
 ///
@@ -34,11 +34,7 @@ impl Details {
             // Nothing in front of a bracket is no name either.
             Detail::None | Detail::Other => return Self::other(),
             _ if rest.is_empty() => text,
-            _ => match places::known(detail, rest) {
-                Some(known) if known == rest => text,
-                Some(known) => [name, &known].concat(),
-                None => cut_at(text, name_ends),
-            },
+            _ => places::known(detail, name, rest),
         };
         Self { name_ends, text: text.into(), detail }
     }
@@ -63,8 +59,8 @@ impl Details {
     }
 
     /// The name; empty where there are no details.
-    pub fn name(&self) -> &'static str {
-        self.detail.name()
+    pub fn name(&self) -> &str {
+        self.text.get(..self.name_ends).unwrap_or_default()
     }
 
     /// What stands in the outermost brackets.

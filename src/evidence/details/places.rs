@@ -2,10 +2,11 @@
 
 use super::Detail;
 use crate::evidence::text::CUT;
+use crate::evidence::vocabulary::{cut, hashes, position, push, push_replaced};
 use crate::evidence::{TransportFailure, words};
 
 /// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced; 1.36, 1.40 and older).
-const RESETS: &[&str] = &[
+const RESETS: &[u32] = hashes![
     "connection_failure",
     "connection_termination",
     "connection_timeout",
@@ -24,7 +25,7 @@ const RESETS: &[&str] = &[
 
 /// Why this proxy closed a connection (`LocalCloseReasons` and what filters give; 1.36 and 1.40). Behind some, a number or a
 /// text follows.
-const CLOSES: &[&str] = &[
+const CLOSES: &[u32] = hashes![
     "close_for_connect_request_or_tcp_tunneling",
     "closing_upstream_tcp_connection_due_to_downstream_local_close",
     "closing_upstream_tcp_connection_due_to_downstream_remote_close",
@@ -57,28 +58,37 @@ const CLOSES: &[&str] = &[
 /// The longest name of a policy, and of each of its parts, in Kubernetes.
 const LONGEST_POLICY: usize = 253;
 
-/// What is kept of the brackets behind this name; none where it has no such place.
-pub(super) fn known(detail: Detail, rest: &str) -> Option<String> {
-    let keep: fn(&str) -> Option<String> = match detail {
-        Detail::UpstreamResetBeforeResponseStarted | Detail::UpstreamResetAfterResponseStarted => {
-            |inner| Some(known_reset(inner))
-        }
-        Detail::RbacAccessDeniedMatchedPolicy => |inner| is_policy(inner).then(|| inner.to_owned()),
-        Detail::DownstreamLocalDisconnect => |inner| Some(close(inner)),
-        Detail::JwtAuthnAccessDenied | Detail::DnsResolutionFailure => {
-            |inner| words::is_known(inner).then(|| inner.to_owned())
-        }
-        _ => return None,
-    };
-    let (open, inner) = rest.split_at_checked(1)?;
+/// The name, and what is kept of the brackets behind it.
+pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
+    let (open, inner) = rest.split_at_checked(1).unwrap_or_default();
     let inner = inner.strip_suffix(['}', ']', ')']).unwrap_or(inner);
-    let close = match open {
-        "{" => "}",
-        "[" => "]",
-        _ => ")",
+    let mut kept = String::with_capacity(name.len().saturating_add(rest.len()));
+    push(&mut kept, name);
+    let is_known = match detail {
+        Detail::UpstreamResetBeforeResponseStarted | Detail::UpstreamResetAfterResponseStarted => {
+            push(&mut kept, open);
+            push_reset(inner, &mut kept);
+            push(&mut kept, "}");
+            return kept;
+        }
+        Detail::DownstreamLocalDisconnect => {
+            push(&mut kept, open);
+            push_close(inner, &mut kept);
+            push(&mut kept, ")");
+            return kept;
+        }
+        Detail::RbacAccessDeniedMatchedPolicy => is_policy(inner),
+        Detail::JwtAuthnAccessDenied | Detail::DnsResolutionFailure => words::is_known(inner),
+        // No other has such a place.
+        _ => {
+            push(&mut kept, CUT);
+            return kept;
+        }
     };
-    let inner = keep(inner);
-    Some([open, inner.as_deref().unwrap_or(CUT), close].concat())
+    push(&mut kept, open);
+    push(&mut kept, if is_known { inner } else { CUT });
+    push(&mut kept, if open == "[" { "]" } else { "}" });
+    kept
 }
 
 /// The reason of a reset and, with what joins them, the transport's.
@@ -88,42 +98,49 @@ pub(super) fn reset(inner: &str) -> (&str, &str) {
     inner.split_at_checked(joint.unwrap_or(inner.len())).unwrap_or((inner, ""))
 }
 
-fn known_reset(inner: &str) -> String {
+fn push_reset(inner: &str, kept: &mut String) {
     let (reason, transport) = reset(inner);
-    let reason = if RESETS.contains(&reason) { reason } else { CUT };
-    let joint = transport.get(..1).unwrap_or_default();
-    let transport = transport.get(1..).and_then(TransportFailure::new);
-    match transport {
-        Some(failure) => [reason, joint, &failure.in_details()].concat(),
-        None => reason.to_owned(),
+    push(kept, if position(RESETS, reason).is_some() { reason } else { CUT });
+    if let Some((joint, transport)) = transport.split_at_checked(1)
+        && let Some(failure) = TransportFailure::new(transport)
+    {
+        push(kept, joint);
+        // Details have no spaces.
+        push_replaced(kept, failure.as_str(), b' ', b'_');
     }
 }
 
-fn close(reason: &str) -> String {
-    let name = reason.find(':').and_then(|colon| reason.get(..=colon)).unwrap_or(reason);
-    let more = reason.get(name.len()..).unwrap_or_default();
-    let known = CLOSES.contains(&name);
-    let is_number = more.len() <= 4 && more.bytes().all(|b| b.is_ascii_digit());
-    match (known, is_number) {
-        (true, true) => reason.to_owned(),
-        (true, false) => [name, CUT].concat(),
-        (false, _) => CUT.to_owned(),
-    }
+fn push_close(reason: &str, kept: &mut String) {
+    let name_ends =
+        reason.bytes().position(|byte| byte == b':').map_or(reason.len(), |at| at.saturating_add(1));
+    let (name, more) = reason.split_at_checked(name_ends).unwrap_or_default();
+    let is_known = position(CLOSES, name).is_some();
+    let is_number = more.len() <= 4 && more.bytes().all(|byte| byte.is_ascii_digit());
+    push(kept, if is_known { name } else { CUT });
+    push(
+        kept,
+        match is_known {
+            true if is_number => more,
+            true => CUT,
+            false => "",
+        },
+    );
 }
 
 /// `none`, a name as Kubernetes has them, or istiod's `ns[NAMESPACE]-policy[NAME]-rule[N]`, in front of which CUSTOM policies
 /// have their provider's name.
 fn is_policy(id: &str) -> bool {
-    let Some((provider, rest)) = id.split_once("ns[") else { return is_kubernetes_name(id) };
+    let Some((provider, rest)) = cut(id, "ns[") else { return is_kubernetes_name(id) };
     let parts = || {
-        let (namespace, rest) = rest.split_once("]-policy[")?;
-        let (name, rule) = rest.split_once("]-rule[")?;
+        let (namespace, rest) = cut(rest, "]-policy[")?;
+        let (name, rule) = cut(rest, "]-rule[")?;
         Some([namespace, name, rule.strip_suffix(']')?])
     };
     (provider.is_empty() || is_kubernetes_name(provider))
         && parts().is_some_and(|parts| parts.iter().all(|part| is_kubernetes_name(part)))
 }
 
+#[inline(never)]
 fn is_kubernetes_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     !name.is_empty() && name.len() <= LONGEST_POLICY && name.bytes().all(fits)

@@ -1,6 +1,7 @@
 //! Why a connection or its TLS failed, in Envoy's and BoringSSL's words.
 
 use super::text::{CUT, Text};
+use super::vocabulary::{push, push_replaced};
 use super::words;
 
 mod tls;
@@ -62,18 +63,20 @@ impl TransportFailure {
         if reason.is_empty() || reason == "-" {
             return None;
         }
-        let (text, kind) = tls::read(reason).or_else(|| connect(reason)).unwrap_or_else(|| other(reason));
-        Some(Self { text: text.into(), kind })
+        let (mut unspaced, mut kept) = (String::new(), String::new());
+        push_replaced(&mut unspaced, reason, b' ', b'_');
+        let kind = tls::read(&unspaced, &mut kept).or_else(|| connect(&unspaced, &mut kept));
+        let kind = kind.unwrap_or_else(|| {
+            let no_socket = unspaced == "socket_creation_failure";
+            push(&mut kept, if no_socket { NO_SOCKET } else { CUT });
+            if no_socket { Kind::NoSocket } else { Kind::Other }
+        });
+        Some(Self { text: kept.into(), kind })
     }
 
     /// All that is kept of it.
     pub fn as_str(&self) -> &str {
         &self.text
-    }
-
-    /// As it stands within details: without spaces.
-    pub(super) fn in_details(&self) -> String {
-        self.text.replace(' ', "_")
     }
 
     /// Whether it speaks of TLS at all.
@@ -172,28 +175,19 @@ impl TransportFailure {
     }
 }
 
-/// `delayed connect error: 111`; where several addresses were tried, the first one's error.
-fn connect(reason: &str) -> Option<(String, Kind)> {
-    let spaced = reason.replace('_', " ");
-    let (when, error) = spaced.split_once(" connect error: ")?;
-    matches!(when, "delayed" | "immediate").then_some(())?;
-    let error = error.split('|').next().unwrap_or_default().trim_ascii();
-    let is_number = !error.is_empty() && error.len() <= 4 && error.bytes().all(|b| b.is_ascii_digit());
-    let error = if is_number || words::is_known(error) { error } else { CUT };
-    Some((format!("{when} connect error: {error}"), Kind::Connect))
-}
-
-fn other(reason: &str) -> (String, Kind) {
-    let same = |known: &str| {
-        known
-            .bytes()
-            .map(|b| if b == b' ' { b'_' } else { b })
-            .eq(reason.bytes().map(|b| if b == b' ' { b'_' } else { b }))
-    };
-    if same(NO_SOCKET) {
-        return (NO_SOCKET.to_owned(), Kind::NoSocket);
+/// `delayed_connect_error:_111`; where several addresses were tried, the first one's error.
+fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
+    let prefixes = ["delayed_connect_error:_", "immediate_connect_error:_"];
+    let (prefix, error) = prefixes.iter().find_map(|prefix| Some((*prefix, reason.strip_prefix(prefix)?)))?;
+    push_replaced(kept, prefix, b'_', b' ');
+    let error = error.split('|').next()?;
+    let is_number = error.len() <= 4 && error.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || words::is_known(error) {
+        push_replaced(kept, error, b'_', b' ')
+    } else {
+        push(kept, CUT)
     }
-    (CUT.to_owned(), Kind::Other)
+    Some(Kind::Connect)
 }
 
 #[cfg(test)]
@@ -266,7 +260,7 @@ mod tests {
     fn kept(text: &str) -> String {
         let failure = TransportFailure::new(text).unwrap();
         assert_eq!(TransportFailure::new(failure.as_str()).unwrap(), failure, "{text}");
-        assert_eq!(TransportFailure::new(&failure.in_details()).unwrap(), failure, "{text}");
+        assert_eq!(TransportFailure::new(&failure.as_str().replace(' ', "_")).unwrap(), failure, "{text}");
         assert_eq!(TransportFailure::new(&text.replace(' ', "_")).unwrap(), failure, "{text}");
         failure.as_str().to_owned()
     }

@@ -2,16 +2,20 @@
 
 use super::{Kind, NO_SECRET, NOTE, TLS};
 use crate::evidence::text::CUT;
+use crate::evidence::vocabulary::{cut, push, push_replaced};
 use crate::evidence::words;
 
 /// Behind this stand the names of the peer's certificate, which anybody may have chosen.
-const VERIFY: [&str; 2] = ["verify cert failed", "verify_cert_failed"];
+const VERIFY: &str = "verify_cert_failed";
 
-/// Before what the socket said.
-const SOCKET: &str = "system library: ";
+/// Before the depth, in Envoy's default validator.
+const AT: &str = "X509_verify_cert:_certificate_verification_error_at_";
 
 /// Before the word of each error.
 const BEFORE_WORD: &str = "OPENSSL_internal:";
+
+/// Before what the socket said, once this module has read it.
+const SOCKET: &str = "system_library:_";
 
 /// More words than BoringSSL queues for one failure.
 const MOST_WORDS: usize = 6;
@@ -19,79 +23,98 @@ const MOST_WORDS: usize = 6;
 /// The longest of BoringSSL's words is shorter.
 const LONGEST_WORD: usize = 64;
 
-/// Takes `TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`, its older forms, what this
-/// module itself has made of it, and a TLS inspector's note.
-pub(super) fn read(reason: &str) -> Option<(String, Kind)> {
-    let starts = |start: &str| reason.starts_with(start) || reason.starts_with(&start.replace(' ', "_"));
-    if starts(NO_SECRET) {
-        return Some((NO_SECRET.to_owned(), Kind::Tls));
+/// Takes `TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`, its older forms, what this
+/// module itself has made of it, and a TLS inspector's note; all without spaces. Writes what is kept.
+pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
+    if let Some(note) = reason.strip_prefix(NOTE) {
+        push(kept, NOTE);
+        let _ = errors(note, kept);
+        return Some(Kind::Note);
     }
-    let is_note = starts(NOTE);
-    let is_tls = is_note || starts("TLS_error:") || starts("TLS error:") || starts_with_number(reason);
-    is_tls.then_some(())?;
-    let verify = VERIFY.iter().find_map(|verify| reason.split_once(verify));
-    let (errors, certificate) = verify.map_or((reason, None), |(errors, rest)| (errors, Some(rest)));
-    if !errors.contains(BEFORE_WORD) {
-        return Some(again(reason, is_note));
-    }
-    let (mut all, mut of_tls) = (Vec::new(), None);
-    let mut before = "";
-    for part in errors.split(BEFORE_WORD) {
-        let library = before.trim_end_matches(':').rsplit([':', '|']).next().unwrap_or_default();
-        if matches!(library, "system library" | "system_library") {
-            return Some(socket(part));
+    let text = match reason.strip_prefix("TLS_error:") {
+        Some("_Secret_is_not_supplied_by_SDS") => {
+            push(kept, NO_SECRET);
+            return Some(Kind::Tls);
         }
-        let word = first_word(part);
-        if !before.is_empty() && is_word(word) && all.len() < MOST_WORDS {
-            let is_tls = matches!(library, "SSL routines" | "SSL_routines");
-            of_tls = of_tls.or_else(|| is_tls.then_some(all.len()));
-            all.push(word);
+        Some(text) => text,
+        // Some logs leave out what stands before the number.
+        None if reason.starts_with(|c: char| c.is_ascii_digit()) && cut(reason, BEFORE_WORD).is_some() => {
+            reason
         }
-        before = part;
-    }
+        None => return None,
+    };
+    push(kept, TLS);
+    Some(errors(text, kept))
+}
+
+fn errors(text: &str, kept: &mut String) -> Kind {
+    let (queued, certificate) = cut(text, VERIFY).unwrap_or((text, ""));
     // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose signature is bad).
-    if let Some(beginning) = of_tls.and_then(|at| all.get_mut(..=at)) {
-        beginning.rotate_right(1);
+    let (mut rest, mut reason) = (queued, "");
+    while let Some((library, part)) = cut(rest, BEFORE_WORD) {
+        if library.ends_with("system_library:") {
+            return socket(part, kept);
+        }
+        if library.ends_with("SSL_routines:") || reason.is_empty() {
+            reason = part;
+        }
+        if library.ends_with("SSL_routines:") {
+            break;
+        }
+        rest = part;
     }
-    let words = if all.is_empty() { CUT.to_owned() } else { all.join(", ") };
-    Some(joined(is_note, &words, certificate.map(problem)))
+    if reason.is_empty() {
+        return again(text.trim_start_matches('_'), kept);
+    }
+    push_word(first_word(reason), kept);
+    rest = queued;
+    for _ in 0..MOST_WORDS {
+        let Some((_, part)) = cut(rest, BEFORE_WORD) else { break };
+        if part.len() != reason.len() {
+            push(kept, ", ");
+            push_word(first_word(part), kept);
+        }
+        rest = part;
+    }
+    // Truncated logs have no end.
+    let certificate = cut(certificate, ":TLS_error_end").map_or(certificate, |(inside, _)| inside);
+    let certificate = certificate.trim_start_matches([':', '_']);
+    problem(certificate.strip_prefix(AT).unwrap_or(certificate), kept);
+    Kind::Tls
 }
 
 /// What this module has made of it before, from an earlier report.
-fn again(reason: &str, is_note: bool) -> (String, Kind) {
-    let spaced = reason.replace(":_", ": ").replace(",_", ", ");
-    let text = spaced.strip_prefix(TLS).or_else(|| spaced.strip_prefix(NOTE)).unwrap_or_default();
-    if let Some(error) = text.strip_prefix(SOCKET).or_else(|| text.strip_prefix("system_library: ")) {
-        return socket(error);
+fn again(text: &str, kept: &mut String) -> Kind {
+    if let Some(error) = text.strip_prefix(SOCKET) {
+        return socket(error, kept);
     }
-    let (words, certificate) =
-        text.split_once(": ").map_or((text, None), |(words, rest)| (words, Some(rest)));
-    let known = words.split(", ").take(MOST_WORDS).all(is_word);
-    joined(is_note, if known { words } else { CUT }, certificate.map(known_problem))
+    let (words, certificate) = cut(text, ":_").unwrap_or((text, ""));
+    for (at, word) in words.split(',').take(MOST_WORDS).enumerate() {
+        push(kept, if at > 0 { ", " } else { "" });
+        push_word(word.strip_prefix('_').unwrap_or(word), kept);
+    }
+    problem(certificate, kept);
+    Kind::Tls
 }
 
-fn joined(is_note: bool, words: &str, certificate: Option<String>) -> (String, Kind) {
-    let (prefix, kind) = if is_note { (NOTE, Kind::Note) } else { (TLS, Kind::Tls) };
-    let certificate = certificate.filter(|problem| !problem.is_empty());
-    let text = match certificate {
-        Some(problem) => [prefix, words, ": ", &problem].concat(),
-        None => [prefix, words].concat(),
-    };
-    (text, kind)
+#[inline(never)]
+fn push_word(word: &str, kept: &mut String) {
+    push(kept, if is_word(word) { word } else { CUT });
 }
 
-fn socket(error: &str) -> (String, Kind) {
-    let error = error.split([':', '|']).next().unwrap_or_default().replace('_', " ");
-    let error = if words::is_known(&error) { error.as_str() } else { CUT };
-    ([TLS, SOCKET, error].concat(), Kind::TlsSocket)
+fn socket(error: &str, kept: &mut String) -> Kind {
+    push_replaced(kept, SOCKET, b'_', b' ');
+    let end = error.bytes().position(|byte| matches!(byte, b':' | b'|')).unwrap_or(error.len());
+    push_sentence(error.get(..end).unwrap_or_default(), kept);
+    Kind::TlsSocket
 }
 
 /// The word, without the next error's number where older versions join them with a space.
 fn first_word(part: &str) -> &str {
-    let end = part.bytes().position(|b| !is_word_byte(b)).unwrap_or(part.len());
+    let end = part.bytes().position(|byte| !is_word_byte(byte)).unwrap_or(part.len());
     let word = part.get(..end).unwrap_or_default();
     match word.rsplit_once('_') {
-        Some((word, number)) if number.len() > 5 && number.bytes().all(|b| b.is_ascii_digit()) => word,
+        Some((word, number)) if number.len() > 5 && number.bytes().all(|byte| byte.is_ascii_digit()) => word,
         _ => word,
     }
 }
@@ -105,37 +128,34 @@ pub(super) fn is_word(word: &str) -> bool {
     !word.is_empty() && word.len() <= LONGEST_WORD && word.bytes().all(is_word_byte)
 }
 
-/// What stands behind `verify cert failed`, up to the peer's names.
-fn problem(rest: &str) -> String {
-    let rest = rest.replace('_', " ");
-    let rest = rest.split(":TLS error end").next().unwrap_or_default();
-    let rest = rest.trim_start_matches([':', ' ']).trim_end_matches(['}', ' ']);
-    let at_depth = rest.strip_prefix("X509 verify cert: certificate verification error at ");
-    known_problem(at_depth.unwrap_or(rest))
-}
-
 /// `depth 0: certificate has expired`, or what Envoy's validator says; the mark stands for the peer's names.
-fn known_problem(text: &str) -> String {
-    let text = text.replace('_', " ");
-    if let Some((depth, problem)) = text.strip_prefix("depth ").and_then(|rest| rest.split_once(": ")) {
-        let is_depth = !depth.is_empty() && depth.len() <= 3 && depth.bytes().all(|b| b.is_ascii_digit());
-        let depth = if is_depth { depth } else { "?" };
-        let problem = if words::is_known(problem) { problem } else { CUT };
-        return ["depth ", depth, ": ", problem].concat();
+fn problem(text: &str, kept: &mut String) {
+    if text.is_empty() {
+        return;
     }
-    let end = text.find([',', '[', ':']).unwrap_or(text.len());
-    let (problem, names) = text.split_at_checked(end).unwrap_or((&text, ""));
-    let problem = problem.trim_ascii_end();
-    match (words::is_known(problem), names.is_empty()) {
-        _ if text.is_empty() => String::new(),
-        (true, true) => problem.to_owned(),
-        (true, false) => [problem, " ", CUT].concat(),
-        (false, _) => CUT.to_owned(),
+    push(kept, ": ");
+    if let Some((depth, problem)) = text.strip_prefix("depth_").and_then(|rest| cut(rest, ":_"))
+        && depth.len() <= 3
+        && depth.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        push(kept, "depth ");
+        push(kept, depth);
+        push(kept, ": ");
+        return push_sentence(problem, kept);
+    }
+    let end = text.bytes().position(|byte| matches!(byte, b',' | b'[' | b':')).unwrap_or(text.len());
+    let (problem, names) = text.split_at_checked(end).unwrap_or_default();
+    let problem = problem.trim_end_matches('_');
+    if words::is_known(problem) {
+        push_replaced(kept, problem, b'_', b' ');
+        push(kept, if names.is_empty() { "" } else { " " });
+    }
+    if !words::is_known(problem) || !names.is_empty() {
+        push(kept, CUT);
     }
 }
 
-/// Some logs leave out what stands before the number.
-fn starts_with_number(reason: &str) -> bool {
-    let number = reason.split(':').next().unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && reason.contains(BEFORE_WORD)
+fn push_sentence(sentence: &str, kept: &mut String) {
+    let sentence = sentence.trim_end_matches(['}', '_']);
+    if words::is_known(sentence) { push_replaced(kept, sentence, b'_', b' ') } else { push(kept, CUT) }
 }
