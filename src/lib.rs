@@ -11,6 +11,8 @@ pub mod catalogue;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
 pub mod config;
+#[cfg(target_arch = "wasm32")]
+mod contexts;
 pub mod diagnosis;
 pub mod evidence;
 #[cfg(not(target_family = "wasm"))]
@@ -19,6 +21,4 @@ pub mod filter;
 pub mod history;
 pub mod host;
 pub mod report;
-#[cfg(target_arch = "wasm32")]
-mod shell;
 pub mod wire;

@@ -1,94 +1,74 @@
 //! Cluster names, as istiod makes them.
 
-use core::cell::OnceCell;
-
-use super::text::Text;
-
 /// A cluster's name. Istio's are `direction|port|subset|host`.
-#[derive(Debug, Clone)]
-pub struct ClusterName {
-    name: Text,
-    /// Where the three bars of Istio's form are: looked for when a rule asks, and then once, for every rule asks for the parts.
-    bars: OnceCell<Option<[usize; 3]>>,
-}
-
-impl PartialEq for ClusterName {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for ClusterName {}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterName(String);
 
 impl ClusterName {
     /// Takes the name; an empty one is none.
     pub fn new(name: impl Into<String>) -> Option<Self> {
-        let name = Text::from(name.into());
-        (!name.is_empty()).then_some(Self { bars: OnceCell::new(), name })
+        let name = name.into();
+        (!name.is_empty()).then_some(Self(name))
     }
 
     /// The whole name.
     pub fn as_str(&self) -> &str {
-        &self.name
+        &self.0
     }
 
     /// Istio's cluster for hosts outside the registry that may not be reached.
     pub fn is_black_hole(&self) -> bool {
-        &*self.name == "BlackHoleCluster"
+        self.0 == "BlackHoleCluster"
     }
 
     /// Istio's clusters for traffic that no service or route claims.
     pub fn is_passthrough(&self) -> bool {
         // Older versions have one for each address family: `InboundPassthroughClusterIpv4`.
-        matches!(&*self.name, "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
-            || self.name.starts_with("InboundPassthroughCluster")
+        matches!(self.0.as_str(), "PassthroughCluster" | "AllowAnyDynamicDNSCluster")
+            || self.0.starts_with("InboundPassthroughCluster")
     }
 
     /// Whether it is a service's cluster, by Istio's name.
     pub fn is_service(&self) -> bool {
-        let service = self.part(0) == Some("outbound") && self.host().is_some();
-        service || (self.part(0) == Some("inbound") && self.port().is_some())
+        let service = self.direction() == Some("outbound") && self.host().is_some();
+        service || (self.direction() == Some("inbound") && self.port().is_some())
     }
 
     /// Whether istiod made it: for a service, or for what no service claims.
     pub fn is_istios(&self) -> bool {
-        self.bars().is_some() || self.is_passthrough() || self.is_black_hole()
+        self.parts().is_some() || self.is_passthrough() || self.is_black_hole()
     }
 
     /// The service's host in one of Istio's names.
     pub fn host(&self) -> Option<&str> {
-        self.part(3)
+        self.parts().and_then(|[_, _, _, host]| named(host))
     }
 
     /// The service's port in one of Istio's names.
     pub fn port(&self) -> Option<&str> {
-        self.part(1)
+        self.parts().and_then(|[_, port, ..]| named(port))
     }
 
     /// The subset in one of Istio's names.
     pub fn subset(&self) -> Option<&str> {
-        self.part(2)
+        self.parts().and_then(|[_, _, subset, _]| named(subset))
     }
 
-    fn bars(&self) -> Option<[usize; 3]> {
-        *self.bars.get_or_init(|| bars(&self.name))
+    fn direction(&self) -> Option<&str> {
+        self.parts().map(|[direction, ..]| direction)
     }
 
-    fn part(&self, index: usize) -> Option<&str> {
-        let bars = self.bars()?;
-        let begins = match index.checked_sub(1) {
-            Some(before) => bars.get(before)?.checked_add(1)?,
-            None => 0,
-        };
-        let ends = bars.get(index).copied().unwrap_or(self.name.len());
-        self.name.get(begins..ends).filter(|part| !part.is_empty())
+    /// The parts of one of Istio's names.
+    fn parts(&self) -> Option<[&str; 4]> {
+        let mut parts = self.0.split('|');
+        let four = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
+        parts.next().is_none().then_some(four)
     }
 }
 
-fn bars(name: &str) -> Option<[usize; 3]> {
-    let mut found = name.bytes().enumerate().filter(|(_, byte)| *byte == b'|').map(|(at, _)| at);
-    let bars = [found.next()?, found.next()?, found.next()?];
-    found.next().is_none().then_some(bars)
+/// A part, unless it is empty.
+fn named(part: &str) -> Option<&str> {
+    Some(part).filter(|part| !part.is_empty())
 }
 
 #[cfg(test)]

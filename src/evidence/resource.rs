@@ -1,12 +1,10 @@
 //! The Istio resource behind a route or a cluster.
 
-use super::text::Text;
-
-use core::fmt;
+use std::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource(Text);
+pub struct Resource(String);
 
 /// Kubernetes names are at most 253 characters; kinds and namespaces 63.
 const LONGEST_NAME: usize = 253;
@@ -37,7 +35,7 @@ impl Resource {
         };
         let fits = proper(kind, LONGEST_PART) && proper(namespace, LONGEST_PART);
         let fits = fits && proper(name, LONGEST_NAME);
-        fits.then(|| Self(format!("{kind}/{namespace}/{name}").into()))
+        fits.then(|| Self(format!("{kind}/{namespace}/{name}")))
     }
 
     /// `Kind/namespace/name`.

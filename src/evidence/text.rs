@@ -1,7 +1,5 @@
 //! Texts as the proxy gave them, and what may be kept of them.
 
-use core::ops::Deref;
-
 use crate::wire::host_character;
 
 /// Stands for text that is no known vocabulary: none of it is kept.
@@ -39,29 +37,3 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'|' | b':' | b'*' | b'~' | b'@' | b'[' | b']')
 }
-
-/// A text that is compared with earlier ones, which are often the same: by words, not by bytes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Text(String);
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl PartialEq for Text {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl Eq for Text {}

@@ -92,7 +92,7 @@ impl Finding {
     pub fn causes(&self) -> &[Cause] {
         match (self.cause, self.alternatives.is_empty()) {
             (Cause::Unclassified, false) => &self.alternatives,
-            _ => core::slice::from_ref(&self.cause),
+            _ => std::slice::from_ref(&self.cause),
         }
     }
 
@@ -140,8 +140,8 @@ impl Destination {
     }
 }
 
-impl core::fmt::Display for Destination {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.host)?;
         if let Some(port) = &self.port {
             write!(f, ":{port}")?;

@@ -1,7 +1,7 @@
 //! Envoy's format strings, read backwards: which part of a line is which column.
 
-use core::fmt;
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::memmem::Finder;
 use serde_json::Value;

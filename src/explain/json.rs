@@ -1,7 +1,7 @@
 //! Access logs with one JSON object a line.
 
-use core::fmt;
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::memmem;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};

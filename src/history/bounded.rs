@@ -1,42 +1,45 @@
-//! A list that forgets its oldest item rather than grow.
+//! Memory that forgets rather than grow.
+
+use std::collections::VecDeque;
 
 use hashbrown::HashSet;
 
-/// At most so many items.
+/// The last items that were put in, at most so many.
 #[derive(Debug)]
 pub(super) struct Bounded<T> {
-    items: Vec<T>,
+    items: VecDeque<T>,
     most: usize,
-    next: usize,
 }
 
 impl<T> Bounded<T> {
     /// Holds `most` items.
     pub(super) const fn new(most: usize) -> Self {
-        Self { items: Vec::new(), most, next: 0 }
+        Self { items: VecDeque::new(), most }
     }
 
-    pub(super) fn items(&self) -> &[T] {
-        &self.items
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter()
     }
 
     pub(super) fn find(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {
         self.items.iter_mut().find(|item| is(item))
     }
 
-    /// Puts it in, in the place of the one that was put in longest ago if there is no room.
+    /// Keeps those items only.
+    pub(super) fn retain(&mut self, is: impl Fn(&T) -> bool) {
+        self.items.retain(is);
+    }
+
+    /// Puts it in; where there is no room, the oldest goes.
     pub(super) fn push(&mut self, item: T) {
-        if self.items.len() < self.most {
-            return self.items.push(item);
+        if self.items.len() >= self.most {
+            self.items.pop_front();
         }
-        if let Some(slot) = self.items.get_mut(self.next) {
-            *slot = item;
-        }
-        self.next = self.next.saturating_add(1).checked_rem(self.most).unwrap_or_default();
+        self.items.push_back(item);
     }
 }
 
-/// What was seen: when there is no room, any of it is forgotten.
+/// Names that were seen, at most `MOST`: where there is no room, any of them is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Known(HashSet<String>);
 
@@ -55,9 +58,9 @@ impl Known {
             return;
         }
         if self.0.len() >= super::MOST
-            && let Some(one) = self.0.iter().next().cloned()
+            && let Some(any) = self.0.iter().next().cloned()
         {
-            self.0.remove(&one);
+            self.0.remove(&any);
         }
         self.0.insert(name.to_owned());
     }

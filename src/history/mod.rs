@@ -49,7 +49,7 @@ impl History {
 
     /// Whether any VirtualService is known whose service others may reach without it.
     pub fn compares(&self) -> bool {
-        !self.rules.items().is_empty()
+        self.rules.iter().next().is_some()
     }
 
     /// A stream that succeeded: remembers it, and tells what earlier ones say about it.
@@ -104,14 +104,6 @@ impl History {
     pub fn recoveries(&mut self) -> &mut Recoveries {
         &mut self.recoveries
     }
-}
-
-/// A number for texts that are compared and not kept.
-fn hash_of(parts: &[&[u8]]) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

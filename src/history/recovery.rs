@@ -1,6 +1,8 @@
 //! Requests that failed for want of configuration, and whether the same requests succeed soon after.
 
-use super::{Bounded, hash_of};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::Bounded;
 
 /// What makes two requests the same one: method, host and path. Only a hash is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,9 @@ const QUIET: u64 = 3_000_000_000;
 impl RequestKey {
     /// The key of a request.
     pub fn new(method: &[u8], host: &[u8], path: &[u8]) -> Self {
-        Self(hash_of(&[method, host, path]))
+        let mut hasher = DefaultHasher::new();
+        (method, host, path).hash(&mut hasher);
+        Self(hasher.finish())
     }
 }
 
@@ -43,7 +47,7 @@ impl Recoveries {
 
     /// Whether any failure may still be found to have ended.
     pub fn awaited(&mut self) -> bool {
-        self.0.items().iter().any(|failing| !failing.over)
+        self.0.iter().any(|failing| !failing.over)
     }
 
     /// It failed, at this time in nanoseconds.

@@ -1,12 +1,15 @@
 //! What is known of the services behind the routes.
 
-use super::{Bounded, hash_of};
+use super::Bounded;
 use crate::evidence::{Evidence, Past, Resource};
+
+/// Port and host of a service.
+type Service = (String, String);
 
 /// A VirtualService that was seen to lead from a virtual host to a service.
 #[derive(Debug)]
 pub(super) struct Rule {
-    service: u64,
+    service: Service,
     virtual_host: String,
     resource: Resource,
 }
@@ -14,7 +17,7 @@ pub(super) struct Rule {
 /// The versions of a service's workloads that answered, where no subset was chosen.
 #[derive(Debug)]
 pub(super) struct Versions {
-    service: u64,
+    service: Service,
     /// The last one.
     last: String,
     /// The one before it, and how many looks ago it was seen.
@@ -25,18 +28,13 @@ pub(super) struct Versions {
 /// Two versions this many looks apart are there at the same time; in a rolling update the old one is gone by then.
 const RECENT: u32 = 10;
 
-/// No service's number.
-const NONE: u64 = 0;
-
 /// The VirtualService that leads to the same service from another virtual host. One host's routes all come from
 /// its VirtualService, or all from the service (istiod 1.31), so the host itself can't tell.
 pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence, past: &mut Past) {
     let (Some(service), Some(virtual_host)) = (service(e), &e.route.virtual_host) else { return };
     let Some(resource) = &e.route.resource else {
         // If it had one, that is gone.
-        while let Some(gone) = rules.find(|rule| rule.virtual_host == *virtual_host && rule.service != NONE) {
-            gone.service = NONE;
-        }
+        rules.retain(|rule| rule.virtual_host != *virtual_host);
         if let Some(rule) = rules.find(|rule| rule.service == service) {
             past.rule = Some(rule.resource.clone());
             past.rule_for = Some(rule.virtual_host.clone());
@@ -58,21 +56,17 @@ pub(super) fn versions(all: &mut Bounded<Versions>, e: &Evidence) -> Option<Stri
     };
     known.ago = known.ago.saturating_add(1);
     if known.last != version {
-        known.before = core::mem::replace(&mut known.last, version);
+        known.before = std::mem::replace(&mut known.last, version);
         known.ago = 1;
     }
     (known.ago <= RECENT && !known.before.is_empty()).then(|| {
         let (one, other) = (&known.last, &known.before);
         let (first, second) = if one < other { (one, other) } else { (other, one) };
-        let mut both = first.clone();
-        both.push(',');
-        both.push_str(second);
-        both
+        format!("{first},{second}")
     })
 }
 
-/// Port and host of the cluster.
-fn service(e: &Evidence) -> Option<u64> {
+fn service(e: &Evidence) -> Option<Service> {
     let cluster = e.upstream.cluster.as_ref()?;
-    Some(hash_of(&[cluster.port()?.as_bytes(), cluster.host()?.as_bytes()]))
+    Some((cluster.port()?.to_owned(), cluster.host()?.to_owned()))
 }

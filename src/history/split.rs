@@ -1,12 +1,15 @@
 //! How a weighted route's requests were spread.
 
-use super::{Bounded, hash_of};
+use super::Bounded;
 use crate::evidence::Evidence;
+
+/// Its name and that of its virtual host.
+type RouteKey = (String, String);
 
 /// One named route's requests, by cluster.
 #[derive(Debug)]
 pub(super) struct Split {
-    route: u64,
+    route: RouteKey,
     clusters: Vec<(String, u32)>,
 }
 
@@ -22,13 +25,10 @@ const SETTLED: u32 = 100;
 pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Option<String> {
     let cluster = e.upstream.cluster.as_ref()?;
     let route = key(e)?;
-    let split = match splits.find(|split| split.route == route) {
-        Some(split) => split,
-        None => {
-            splits.push(Split { route, clusters: Vec::new() });
-            splits.find(|split| split.route == route)?
-        }
-    };
+    if splits.find(|split| split.route == route).is_none() {
+        splits.push(Split { route: route.clone(), clusters: Vec::new() });
+    }
+    let split = splits.find(|split| split.route == route)?;
     let room = split.clusters.len() < MOST_CLUSTERS;
     match split.clusters.iter_mut().find(|(name, _)| name == cluster.as_str()) {
         Some((_, count)) => *count = count.saturating_add(1),
@@ -58,8 +58,8 @@ fn is_uneven(clusters: &[(String, u32)], seen: u32) -> bool {
 }
 
 /// Only a route with a name is one route: those without all look alike.
-fn key(e: &Evidence) -> Option<u64> {
+fn key(e: &Evidence) -> Option<RouteKey> {
     let name = e.route.name.as_ref().filter(|name| *name != "default")?;
     e.route.resource.as_ref()?;
-    Some(hash_of(&[name.as_bytes(), e.route.virtual_host.as_deref()?.as_bytes()]))
+    Some((name.clone(), e.route.virtual_host.clone()?))
 }

@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(target_arch = "wasm32")]
-pub mod sdk;
+pub mod proxy;
 
 /// A status of the proxy-wasm ABI; a number the ABI doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

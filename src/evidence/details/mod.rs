@@ -6,7 +6,7 @@ mod places;
 pub use known::{Detail, Origin};
 
 use super::TransportFailure;
-use super::text::{CUT, Text};
+use super::text::CUT;
 
 /// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary, and nothing else.
 ///
@@ -14,7 +14,7 @@ use super::text::{CUT, Text};
 /// what isn't known in a known place: [`CUT`] stands for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    text: Text,
+    text: String,
     name_ends: usize,
     detail: Detail,
 }
@@ -26,8 +26,7 @@ impl Details {
         if text.is_empty() || text == "-" {
             return Self::default();
         }
-        let name_ends = text.bytes().position(|byte| matches!(byte, b'{' | b'[' | b'('));
-        let name_ends = name_ends.unwrap_or(text.len());
+        let name_ends = text.find(['{', '[', '(']).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
         let detail = Detail::new(name);
         let text = match detail {
@@ -36,11 +35,11 @@ impl Details {
             _ if rest.is_empty() => text,
             _ => places::known(detail, name, rest),
         };
-        Self { name_ends, text: text.into(), detail }
+        Self { name_ends, text, detail }
     }
 
     fn other() -> Self {
-        Self { text: CUT.to_owned().into(), name_ends: CUT.len(), detail: Detail::Other }
+        Self { text: CUT.to_owned(), name_ends: CUT.len(), detail: Detail::Other }
     }
 
     /// All that is kept of it.

@@ -1,6 +1,6 @@
 //! Why a connection or its TLS failed, in Envoy's and BoringSSL's words.
 
-use super::text::{CUT, Text};
+use super::text::CUT;
 use super::vocabulary::{push, push_replaced};
 use super::words;
 
@@ -13,7 +13,7 @@ mod tls;
 /// in its certificate) is gone before any rule looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportFailure {
-    text: Text,
+    text: String,
     kind: Kind,
 }
 
@@ -71,7 +71,7 @@ impl TransportFailure {
             push(&mut kept, if no_socket { NO_SOCKET } else { CUT });
             if no_socket { Kind::NoSocket } else { Kind::Other }
         });
-        Some(Self { text: kept.into(), kind })
+        Some(Self { text: kept, kind })
     }
 
     /// All that is kept of it.

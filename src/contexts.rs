@@ -9,7 +9,7 @@ use proxy_wasm::types::{Action, ContextType, LogLevel};
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
 use crate::host::Host;
-use crate::host::sdk::Proxy;
+use crate::host::proxy::Proxy;
 use crate::report::Series;
 
 #[allow(unsafe_code, reason = "the SDK's macro exports a function")]
