@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use core::fmt;
+use std::fmt;
 
 use serde_json::Value;
 

@@ -1,22 +1,37 @@
-//! One flat JSON object, written directly: the strings are clean already, and the order is kept.
+//! One flat JSON object, its keys in the order given.
 
-/// An object of texts and, behind them, numbers. The texts must be clean (see [`super::clean`]).
-pub(super) fn object<'a>(
-    texts: &mut dyn Iterator<Item = (&'a str, &'a str)>,
-    numbers: &[(&str, u64)],
-) -> String {
-    // Most objects fit, and growing costs more than the room.
-    let mut out = String::with_capacity(1024);
-    out.push('{');
-    let mut separator = "";
-    for (key, value) in texts {
-        out.extend([separator, "\"", key, "\":\"", value, "\""]);
-        separator = ",";
+use serde::{Serialize, Serializer};
+
+/// A key and its value.
+pub(super) type Member<'a> = (&'a str, Value<'a>);
+
+/// A value of the object.
+#[derive(Clone, Copy)]
+pub(super) enum Value<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+/// Members in order, which a `serde_json::Map` would sort.
+struct Object<I>(I);
+
+impl<'a, I: Iterator<Item = Member<'a>> + Clone> Serialize for Object<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.clone())
     }
-    for (key, value) in numbers {
-        out.extend([separator, "\"", key, "\":", &*value.to_string()]);
-        separator = ",";
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u64(*number),
+        }
     }
-    out.push('}');
-    out
+}
+
+/// The object as text.
+pub(super) fn object<'a>(members: impl Iterator<Item = Member<'a>> + Clone) -> String {
+    // Texts and numbers always can be written.
+    serde_json::to_string(&Object(members)).unwrap_or_default()
 }

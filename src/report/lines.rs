@@ -38,7 +38,7 @@ impl LogLimiter {
             return None;
         }
         window.written = window.written.saturating_add(1);
-        Some(core::mem::take(&mut window.suppressed))
+        Some(std::mem::take(&mut window.suppressed))
     }
 }
 

@@ -9,11 +9,13 @@ pub use lines::LogLimiter;
 pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
-use core::cell::OnceCell;
+use std::cell::OnceCell;
 
 use crate::catalogue::Cause;
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
+use json::Member;
+use json::Value::{Number, Text};
 
 /// Longest value of any filter-state key but `meshwhy` itself, in bytes.
 pub const LONGEST_VALUE: usize = 512;
@@ -51,7 +53,7 @@ impl Report {
     }
 
     /// The filter-state keys and their values, without the JSON object.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> + Clone {
         [
             ("meshwhy.cause", Some(self.cause.id())),
             ("meshwhy.confidence", Some(self.confidence.id())),
@@ -64,13 +66,13 @@ impl Report {
         .filter_map(|(key, value)| value.map(|v| (key, v)))
     }
 
-    fn named(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields().map(|(key, value)| (key.strip_prefix("meshwhy.").unwrap_or(key), value))
+    fn members(&self) -> impl Iterator<Item = Member<'_>> + Clone {
+        self.fields().map(|(key, value)| (key.strip_prefix("meshwhy.").unwrap_or(key), Text(value)))
     }
 
     /// All of it as one JSON object.
     pub fn json(&self) -> &str {
-        self.json.get_or_init(|| json::object(&mut self.named(), &[]))
+        self.json.get_or_init(|| json::object(self.members()))
     }
 
     /// The line for the proxy's own log; `suppressed` earlier ones of this cause were left out.
@@ -79,10 +81,9 @@ impl Report {
             Counter::Failures => "meshwhy",
             Counter::Observations => "meshwhy_observation",
         };
-        let last = [("direction", self.direction.id())];
-        let mut fields = [("event", event)].into_iter().chain(self.named()).chain(last);
-        let counts: &[(&str, u64)] = if suppressed > 0 { &[("suppressed", suppressed)] } else { &[] };
-        json::object(&mut fields, counts)
+        let suppressed = (suppressed > 0).then_some(("suppressed", Number(suppressed)));
+        let members = [("event", Text(event))].into_iter().chain(self.members());
+        json::object(members.chain([("direction", Text(self.direction.id()))]).chain(suppressed))
     }
 }
 

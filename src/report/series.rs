@@ -1,10 +1,10 @@
 //! The counters: names in the form whose labels Istio's tag extraction reads, and a bound on how many.
 
+use hashbrown::HashMap;
+
 use crate::catalogue::Cause;
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
-use hashbrown::HashMap;
-
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
 
 /// What is counted.
