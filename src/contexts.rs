@@ -1,124 +1,125 @@
-//! The module's contexts, on the proxy-wasm SDK.
+//! The SDK's contexts: one root for each plugin, one context for each HTTP stream or connection.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
+use proxy_wasm::types::{Action, ContextType};
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
-use crate::host::Host;
-use crate::host::proxy::Proxy;
+use crate::host::{Host as _, Proxy};
 use crate::report::Series;
-
-#[allow(unsafe_code, reason = "the SDK's macro exports a function")]
-mod entry {
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(super::LogLevel::Info);
-        proxy_wasm::set_root_context(|_| Box::new(super::Root::default()));
-    }}
-}
 
 thread_local! {
     /// The counters of all plugins of this VM.
-    static SERIES: RefCell<Series> = RefCell::new(Series::default());
+    static SERIES: RefCell<Series> = RefCell::default();
 }
 
-type Shared = Rc<RefCell<Option<Plugin>>>;
+/// A plugin, shared by its streams.
+type Shared = Rc<RefCell<Plugin>>;
 
-/// A plugin; `None` where its configuration was refused.
+/// A configured plugin; `None` where its configuration was refused.
 #[derive(Default)]
-struct Root {
-    plugin: Shared,
-    place: Cell<Option<ContextType>>,
+pub struct Root {
+    plugin: Option<Shared>,
+    plug_point: Cell<Option<ContextType>>,
+}
+
+/// An HTTP stream; without a plugin none of its role's business.
+struct Http {
+    stream: HttpStream,
+    plugin: Option<Shared>,
+}
+
+/// A connection; without a plugin none of its role's business.
+struct Network {
+    connection: Connection,
+    plugin: Option<Shared>,
 }
 
 impl Root {
-    /// Where the plugin is plugged in. The SDK takes the wrong type for a panic, so the proxy is asked, once: HTTP
-    /// streams have a protocol when they begin, connections don't.
-    fn place(&self) -> ContextType {
-        if let Some(place) = self.place.get() {
-            return place;
+    /// Where this plugin is plugged in. For a stream of another type than this says the SDK panics, so the proxy is asked
+    /// and not the configuration: HTTP streams have a protocol when they begin, connections don't (Envoy 1.36, 1.40).
+    fn plug_point(&self) -> ContextType {
+        if let Some(known) = self.plug_point.get() {
+            return known;
         }
-        let is_http = Proxy.property("request\0protocol").is_ok_and(|protocol| protocol.is_some());
-        let place = if is_http { ContextType::HttpContext } else { ContextType::StreamContext };
-        self.place.set(Some(place));
-        let mut plugin = self.plugin.borrow_mut();
-        if let Some(plugin) = plugin.as_mut() {
-            match (plugin.role(), place) {
-                (Role::AccessLog, _) => {
-                    plugin.complain_of_place(&Proxy, "a filter", "http\" or \"connection")
-                }
-                (Role::Http, ContextType::StreamContext) => {
-                    plugin.complain_of_place(&Proxy, "a network filter", "connection")
-                }
-                (Role::Connection, ContextType::HttpContext) => {
-                    plugin.complain_of_place(&Proxy, "an HTTP filter", "http")
-                }
-                _ => {}
-            }
-        }
-        place
+        let is_http = match Proxy.property("request\0protocol") {
+            Ok(protocol) => protocol.is_some(),
+            // Attributes can't be read here: then the configuration's word is all there is.
+            Err(_) => self.plugin.as_ref().is_none_or(|plugin| plugin.borrow().role() != Role::Connection),
+        };
+        let plug_point = if is_http { ContextType::HttpContext } else { ContextType::StreamContext };
+        self.plug_point.set(Some(plug_point));
+        self.log_if_misplaced(plug_point);
+        plug_point
     }
 
-    /// Whether the stream that begins is looked at even if it succeeds; `None` where it is nothing to this role.
-    fn begin(&self, role: Role) -> Option<bool> {
-        let mut plugin = self.plugin.borrow_mut();
-        plugin.as_mut().filter(|plugin| plugin.role() == role).map(Plugin::samples_next)
+    fn log_if_misplaced(&self, plug_point: ContextType) {
+        let Some(plugin) = &self.plugin else { return };
+        let mut plugin = plugin.borrow_mut();
+        let (place, role) = match (plugin.role(), plug_point) {
+            (Role::AccessLog, _) => ("a filter", "http\" or \"connection"),
+            (Role::Http, ContextType::StreamContext) => ("a network filter", "connection"),
+            (Role::Connection, ContextType::HttpContext) => ("an HTTP filter", "http"),
+            _ => return,
+        };
+        plugin.log_misplaced(&Proxy, place, role);
+    }
+
+    /// The plugin, if it has this role, and whether the stream that begins is observed even if it succeeds.
+    fn begin(&self, role: Role) -> (Option<Shared>, bool) {
+        let plugin = self.plugin.as_ref().filter(|plugin| plugin.borrow().role() == role);
+        let sampled = plugin.is_some_and(|plugin| plugin.borrow_mut().samples_next());
+        (plugin.cloned(), sampled)
     }
 }
 
 impl Context for Root {}
 
 impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
-        *self.plugin.borrow_mut() = Plugin::configure(&Proxy);
+    fn on_configure(&mut self, _: usize) -> bool {
+        Proxy.probe_log();
+        self.plugin = Plugin::configure(&Proxy).map(|plugin| Rc::new(RefCell::new(plugin)));
+        // A refused configuration is no reason to refuse the listener.
         true
     }
 
-    fn on_log(&mut self) {
-        match self.plugin.borrow_mut().as_mut() {
-            Some(plugin) if plugin.role() == Role::AccessLog => {
-                SERIES.with_borrow_mut(|series| plugin.on_access_log(&Proxy, series));
-            }
-            Some(plugin) => plugin.complain_of_place(&Proxy, "an access logger", "access_log"),
-            None => {}
-        }
-    }
-
     fn get_type(&self) -> Option<ContextType> {
-        Some(self.place())
+        Some(self.plug_point())
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        let sampled = self.begin(Role::Http);
-        let plugin = sampled.map(|_| Rc::clone(&self.plugin));
-        Some(Box::new(Http { stream: HttpStream::new(sampled == Some(true)), plugin }))
+        let (plugin, sampled) = self.begin(Role::Http);
+        Some(Box::new(Http { stream: HttpStream::new(sampled), plugin }))
     }
 
     fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
-        let sampled = self.begin(Role::Connection);
-        let plugin = sampled.map(|_| Rc::clone(&self.plugin));
-        Some(Box::new(Tcp { connection: Connection::new(sampled == Some(true)), plugin }))
+        let (plugin, sampled) = self.begin(Role::Connection);
+        Some(Box::new(Network { connection: Connection::new(sampled), plugin }))
     }
-}
 
-/// An HTTP stream; without a plugin it is nothing to this role.
-struct Http {
-    stream: HttpStream,
-    plugin: Option<Shared>,
+    /// Access loggers run on the root.
+    fn on_log(&mut self) {
+        let Some(plugin) = &self.plugin else { return };
+        let mut plugin = plugin.borrow_mut();
+        if plugin.role() == Role::AccessLog {
+            SERIES.with_borrow_mut(|series| plugin.on_access_log(&Proxy, series));
+        } else {
+            plugin.log_misplaced(&Proxy, "an access logger", "access_log");
+        }
+    }
 }
 
 impl Context for Http {}
 
 impl HttpContext for Http {
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let Some(shared) = &self.plugin else { return Action::Continue };
-        if self.stream.on_response_headers(&Proxy, end_of_stream)
-            && let Some(plugin) = shared.borrow_mut().as_mut()
+        if let Some(plugin) = &self.plugin
+            && self.stream.on_response_headers(&Proxy, end_of_stream)
         {
-            self.stream.on_error_headers(&Proxy, plugin);
+            self.stream.on_error_headers(&Proxy, &mut plugin.borrow_mut());
         }
         Action::Continue
     }
@@ -131,25 +132,15 @@ impl HttpContext for Http {
     }
 
     fn on_log(&mut self) {
-        if self.stream.passed_whole() {
-            return;
-        }
-        let Some(shared) = &self.plugin else { return };
-        if let Some(plugin) = shared.borrow_mut().as_mut() {
-            SERIES.with_borrow_mut(|series| self.stream.on_log(&Proxy, plugin, series));
+        if let Some(plugin) = &self.plugin {
+            SERIES.with_borrow_mut(|series| self.stream.on_log(&Proxy, &mut plugin.borrow_mut(), series));
         }
     }
 }
 
-/// A connection; without a plugin it is nothing to this role.
-struct Tcp {
-    connection: Connection,
-    plugin: Option<Shared>,
-}
+impl Context for Network {}
 
-impl Context for Tcp {}
-
-impl StreamContext for Tcp {
+impl StreamContext for Network {
     fn on_downstream_data(&mut self, _: usize, _: bool) -> Action {
         if self.plugin.is_some() {
             self.connection.on_downstream_data(&Proxy);
@@ -165,9 +156,8 @@ impl StreamContext for Tcp {
     }
 
     fn on_log(&mut self) {
-        let Some(shared) = &self.plugin else { return };
-        if let Some(plugin) = shared.borrow_mut().as_mut() {
-            SERIES.with_borrow_mut(|series| self.connection.on_log(&Proxy, plugin, series));
+        if let Some(plugin) = &self.plugin {
+            SERIES.with_borrow_mut(|series| self.connection.on_log(&Proxy, &mut plugin.borrow_mut(), series));
         }
     }
 }

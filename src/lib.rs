@@ -1,9 +1,9 @@
 //! "Mesh, why did this request fail?": an Envoy proxy-wasm filter that names the cause.
 //!
-//! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes
-//! read by [`wire`], earlier requests kept by [`history`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is
-//! told ([`report`]). Only [`filter`] talks to the host, and only `shell` exists in the module
-//! alone; all the rest is plain Rust that runs in native tests.
+//! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes read by [`wire`], earlier
+//! requests kept by [`history`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is reported
+//! ([`report`]). Only [`filter`] talks to the host. The SDK's `contexts` exist in the module alone; all the rest runs in
+//! native tests as well.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -22,3 +22,14 @@ pub mod history;
 pub mod host;
 pub mod report;
 pub mod wire;
+
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, reason = "the SDK's macro exports a function")]
+mod entry {
+    use proxy_wasm::types::LogLevel;
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::<crate::contexts::Root>::default());
+    }}
+}

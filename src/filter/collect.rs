@@ -66,7 +66,8 @@ fn name(host: &impl Host, path: &str) -> Option<String> {
 
 /// An attribute that is a number: eight bytes, little endian.
 fn number(host: &impl Host, path: &str) -> Option<u64> {
-    host.property_of(path).ok().flatten().map(u64::from_le_bytes)
+    let bytes: [u8; 8] = host.property(path).ok().flatten()?.try_into().ok()?;
+    Some(u64::from_le_bytes(bytes))
 }
 
 fn resource(host: &impl Host, path: &str) -> Option<Resource> {

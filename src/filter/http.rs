@@ -63,8 +63,6 @@ impl HttpStream {
     }
 
     /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
-    // Out of the way of successes.
-    #[inline(never)]
     pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         let Some(code) = self.code else { return };
         let details = collect::details(host);
@@ -91,7 +89,7 @@ impl HttpStream {
 
     /// The stream is over.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
-        if self.passed_whole() || plugin.misplaced {
+        if self.passed_whole() {
             return;
         }
         if self.ended_in_grpc_trailers(host) && !self.is_grpc_server_error() && !self.sampled {
@@ -226,11 +224,8 @@ impl HttpStream {
 }
 
 fn status(host: &impl Host) -> Option<u16> {
-    let digits: [u8; 3] = host.header_of(HeaderMap::Response, ":status").ok().flatten()?;
-    digits.iter().try_fold(0_u16, |code, digit| {
-        let digit = digit.is_ascii_digit().then(|| u16::from(digit.wrapping_sub(b'0')))?;
-        code.checked_mul(10)?.checked_add(digit)
-    })
+    let code = host.header(HeaderMap::Response, ":status").ok().flatten()?;
+    str::from_utf8(&code).ok()?.parse().ok()
 }
 
 /// Causes that a configuration on its way leaves behind, too.

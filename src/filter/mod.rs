@@ -31,7 +31,7 @@ pub struct Plugin {
     history: History,
     recent: Recent,
     is_gateway: Option<bool>,
-    misplaced: bool,
+    misplacement_logged: bool,
 }
 
 /// The most bytes of configuration that are read.
@@ -63,7 +63,7 @@ impl Plugin {
             recent: Recent::default(),
             config,
             is_gateway: None,
-            misplaced: false,
+            misplacement_logged: false,
         }
     }
 
@@ -77,10 +77,10 @@ impl Plugin {
         self.sampler.take()
     }
 
-    /// Says once that this plugin is plugged in where its role can't work.
-    pub fn complain_of_place(&mut self, host: &impl Host, place: &str, role: &str) {
-        if !self.misplaced {
-            self.misplaced = true;
+    /// Logs once that this plugin is plugged in where its role can't work, and which one can.
+    pub fn log_misplaced(&mut self, host: &impl Host, place: &str, role: &str) {
+        if !self.misplacement_logged {
+            self.misplacement_logged = true;
             host.log(
                 Level::Error,
                 &format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here"),

@@ -1,9 +1,17 @@
 //! What the proxy offers a plugin, as safe calls that return a `Result` and never panic.
 
+#[cfg(target_arch = "wasm32")]
+mod calls;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(target_arch = "wasm32")]
-pub mod proxy;
+mod proxy;
+
+/// A level of the proxy's own log: `Info` for what was seen on traffic that works, `Warn` for a diagnosed failure,
+/// `Error` where the plugin itself can't work as configured.
+pub use log::Level;
+#[cfg(target_arch = "wasm32")]
+pub use proxy::Proxy;
 
 /// A status of the proxy-wasm ABI; a number the ABI doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +33,7 @@ impl Status {
 }
 
 /// A call's result.
-pub type Result<T> = core::result::Result<T, Status>;
+pub type Result<T> = std::result::Result<T, Status>;
 
 /// Which headers or trailers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,17 +59,6 @@ pub enum Buffer {
     PluginConfiguration,
 }
 
-/// A level of the proxy's own log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
-    /// Something seen on traffic that works.
-    Info,
-    /// A diagnosed failure.
-    Warn,
-    /// The plugin itself can't work as configured.
-    Error,
-}
-
 /// A metric the proxy keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MetricId(pub u32);
@@ -79,20 +76,12 @@ pub enum MetricKind {
 ///
 /// Every call may fail with any [`Status`]; none of them panics, whatever the host answers.
 pub trait Host {
-    /// An attribute. `path` is its elements joined by NUL, `Ok(None)` where the proxy has none.
+    /// An attribute; `Ok(None)` where the proxy has none. `path` is as the ABI has it: its parts joined by NUL.
     fn property(&self, path: &str) -> Result<Option<Vec<u8>>>;
     /// Writes filter state `wasm.KEY` of the stream or connection; not possible in access loggers.
     fn set_property(&self, key: &str, value: &[u8]) -> Result<()>;
     /// One header's value (the first, if it comes more than once).
     fn header(&self, map: HeaderMap, name: &str) -> Result<Option<Vec<u8>>>;
-    /// An attribute of just `N` bytes, at most 8; another length is none. Takes no memory where it matters.
-    fn property_of<const N: usize>(&self, path: &str) -> Result<Option<[u8; N]>> {
-        Ok(self.property(path)?.and_then(|value| value.as_slice().try_into().ok()))
-    }
-    /// A header's value of just `N` bytes, at most 8; another length is none. Takes no memory where it matters.
-    fn header_of<const N: usize>(&self, map: HeaderMap, name: &str) -> Result<Option<[u8; N]>> {
-        Ok(self.header(map, name)?.and_then(|value| value.as_slice().try_into().ok()))
-    }
     /// Sets a header, replacing what is there.
     fn set_header(&self, map: HeaderMap, name: &str, value: &str) -> Result<()>;
     /// At most `max` bytes of a buffer from `start` on.
