@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use walrus::{Module, ModuleConfig};
+use walrus::{FunctionId, ImportKind, Module, ModuleConfig};
 
-/// The module's exports: its memory and the callbacks of `src/shell.rs` and `src/host/raw.rs`.
+/// The module's exports: its memory, what the host needs to start it, and the callbacks of `src/contexts.rs`. The SDK exports
+/// 34 callbacks.
 ///
-/// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
+/// Envoy calls into the VM for each callback that is exported, so each one costs every stream. `proxy_on_delete` is where
+/// the SDK forgets a stream; `proxy_on_done` and `proxy_on_vm_start` would only answer what Envoy assumes without them.
 pub const KEPT_EXPORTS: [&str; 12] = [
     "memory",
     "malloc",
@@ -23,21 +25,26 @@ pub const KEPT_EXPORTS: [&str; 12] = [
     "proxy_on_delete",
 ];
 
-/// The module with nothing but [`KEPT_EXPORTS`] and what they reach.
+/// The host functions that the module calls. None of them can send, stop or redirect traffic.
+///
+/// The SDK's traits name all that a filter may call, local replies, header and body writes and calls to other services included,
+/// and the compiler can't know that nobody does. `clippy.toml` keeps them out of the sources, this out of the module.
+pub const KEPT_IMPORTS: [&str; 10] = [
+    "proxy_define_metric",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_value",
+    "proxy_get_property",
+    "proxy_increment_metric",
+    "proxy_log",
+    "proxy_record_metric",
+    "proxy_replace_header_map_value",
+    "proxy_set_property",
+];
+
+/// The module with nothing but [`KEPT_EXPORTS`] and what they reach, and no host function but [`KEPT_IMPORTS`].
 pub fn trim(wasm: &[u8]) -> Result<Vec<u8>> {
-    let spec = std::env::var("SPIKE_KEEP").unwrap_or_default();
-    if spec == "all" {
-        let module = ModuleConfig::new().parse(wasm)?;
-        let all: Vec<String> = module.exports.iter().map(|e| e.name.clone()).collect();
-        return trim_to(wasm, &all.iter().map(String::as_str).collect::<Vec<_>>());
-    }
-    let drop = std::env::var("SPIKE_DROP").unwrap_or_default();
-    let kept: Vec<&str> = KEPT_EXPORTS
-        .into_iter()
-        .chain(spec.split(',').filter(|s| !s.is_empty()))
-        .filter(|e| !drop.split(',').any(|d| d == *e))
-        .collect();
-    trim_to(wasm, &kept)
+    trim_to(wasm, &KEPT_EXPORTS)
 }
 
 fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
@@ -51,6 +58,8 @@ fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
     }
     walrus::passes::gc::run(&mut module);
     check_imports(&module)?;
+    cut_imports(&mut module)?;
+    walrus::passes::gc::run(&mut module);
     Ok(module.emit_wasm())
 }
 
@@ -74,6 +83,23 @@ fn check_imports(module: &Module) -> Result<()> {
             import.module,
             import.name
         );
+    }
+    Ok(())
+}
+
+/// What would call another host function traps.
+fn cut_imports(module: &mut Module) -> Result<()> {
+    let functions = module.imports.iter().filter(|import| !KEPT_IMPORTS.contains(&import.name.as_str()));
+    let cut: Vec<FunctionId> = functions
+        .filter_map(|import| match import.kind {
+            ImportKind::Function(function) => Some(function),
+            _ => None,
+        })
+        .collect();
+    for function in cut {
+        module.replace_imported_func(function, |(body, _)| {
+            body.unreachable();
+        })?;
     }
     Ok(())
 }
@@ -141,6 +167,17 @@ mod tests {
         let wasm = module(("env", "proxy_log"), "proxy_on_log", &["proxy_on_tick"]);
         let error = trim_to(&wasm, &["proxy_on_log"]).unwrap_err();
         assert!(error.to_string().contains("proxy_on_tick"), "{error}");
+    }
+
+    #[test]
+    fn host_functions_that_touch_traffic_are_cut() {
+        let imports = |name: &str| {
+            let trimmed = trim_to(&module(("env", name), "proxy_on_log", &[]), &["proxy_on_log"]).unwrap();
+            let module = Module::from_buffer(&trimmed).unwrap();
+            module.imports.iter().map(|import| import.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(imports("proxy_log"), ["proxy_log"]);
+        assert!(imports("proxy_send_local_response").is_empty());
     }
 
     #[test]

@@ -131,11 +131,26 @@ mod tests {
     }
 
     #[test]
-    fn the_module_holds_an_allocator_and_rusts_library() {
+    fn every_crate_of_the_module_is_listed() {
         let document = sbom(&crate::compile::workspace_root().unwrap(), "abc").unwrap();
         assert_eq!(
             names(&serde_json::from_slice(&document).unwrap()),
-            ["cfg-if", "const-default", "rlsf", "rustversion", "rust-std"]
+            [
+                "allocator-api2",
+                "bitflags",
+                "equivalent",
+                "foldhash",
+                "hashbrown",
+                "itoa",
+                "log",
+                "memchr",
+                "proxy-wasm",
+                "serde",
+                "serde_core",
+                "serde_json",
+                "zmij",
+                "rust-std"
+            ]
         );
     }
 }
