@@ -86,6 +86,7 @@ impl Events {
                 call(machine, Callback::ResponseHeaders { context, end: false })?;
                 call(machine, Callback::ResponseBody { context, size: 100, end: true })?;
                 call(machine, Callback::Log { context })?;
+                call(machine, Callback::Delete { context })?;
             }
             Self::Connection(reads) => {
                 call(machine, Callback::ContextCreate { context, parent: PLUGIN })?;
@@ -100,6 +101,7 @@ impl Events {
                     }
                 }
                 call(machine, Callback::Log { context })?;
+                call(machine, Callback::Delete { context })?;
             }
         }
         Ok(sum)

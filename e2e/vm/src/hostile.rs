@@ -1,14 +1,15 @@
-//! A proxy that answers anything, calls back in any order, and watches what the module asks for and tells.
+//! A proxy that answers anything, and watches what the module asks for and reports.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::lives::{Lives, PlugPoint};
 use crate::proxy::{Answer, Call, Proxy};
 use crate::random::Random;
 use crate::{Callback, Machine};
 
-/// What the module asked for and told over many calls.
+/// What the module asked for and reported over many calls.
 #[derive(Debug, Default)]
 pub struct Watched {
     /// Attributes, parts joined by dots.
@@ -19,12 +20,13 @@ pub struct Watched {
     pub buffers: BTreeSet<u32>,
     /// Filter state written.
     pub state: BTreeSet<String>,
-    /// Causes told.
+    /// Causes reported.
     pub causes: BTreeSet<String>,
     broken: Option<String>,
+    last_words: String,
 }
 
-/// The most bytes of any value that is told.
+/// The most bytes of any value that is reported.
 const LONGEST_STATE: usize = 2048;
 const LONGEST_STAT: usize = 1024;
 const LONGEST_LINE: usize = 2048;
@@ -32,88 +34,100 @@ const LONGEST_LINE: usize = 2048;
 /// The memory that a VM may grow to: contexts and answers of this proxy at their largest.
 const MOST_MEMORY: usize = 16 << 20;
 
+/// Callbacks in one VM.
+const EACH: u64 = 10_000;
+
+/// The SDK's log levels that are lines of ours; the others are for people.
+const REPORTED: std::ops::RangeInclusive<u32> = 2..=3;
+
 struct Hostile {
     random: Random,
     watched: Watched,
+    /// What `capability_restriction_config` keeps from this VM.
+    forbidden: Vec<Function>,
+    /// Where the stream is that is being created.
+    creating: Option<PlugPoint>,
 }
 
-/// Makes `calls` callbacks from this seed. Any trap, any text that breaks out and any growth is an error.
+/// The host functions that a VM can do without. Without attributes there is nothing to diagnose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    Log,
+    Time,
+    Buffer,
+    Header,
+    SetHeader,
+    SetProperty,
+    Metrics,
+}
+
+/// Makes `calls` callbacks from this seed, in one VM after the other. Any trap, any text that breaks out and any growth is
+/// an error.
 pub fn play(wasm: &[u8], seed: u64, calls: u64) -> Result<Watched> {
-    let proxy = Hostile { random: Random::new(seed), watched: Watched::default() };
-    let mut machine = Machine::new(wasm, proxy)?;
-    let mut script = Vec::new();
-    for number in 0..calls {
-        let random = &mut machine.proxy().random;
-        if script.is_empty() && random.one_in(3) {
-            script = life(random);
+    let mut proxy = Hostile {
+        random: Random::new(seed),
+        watched: Watched::default(),
+        forbidden: Vec::new(),
+        creating: None,
+    };
+    for begin in (0..calls).step_by(usize::try_from(EACH)?) {
+        proxy.forbidden = forbidden(&mut proxy.random);
+        let mut machine = Machine::new(wasm, proxy)?;
+        let mut lives = Lives::default();
+        for number in begin..calls.min(begin + EACH) {
+            let callback = lives.next(&mut machine.proxy().random);
+            machine.proxy().creating = match callback {
+                Callback::ContextCreate { parent, .. } => lives.plug_point(parent),
+                _ => None,
+            };
+            let at = || format!("seed {seed}, call {number}");
+            let called = machine.call(callback);
+            let (memory, hostile) = (machine.memory(), machine.proxy());
+            called.with_context(|| hostile.watched.last_words.clone()).with_context(at)?;
+            if let Some(broken) = hostile.watched.broken.take() {
+                return Err(anyhow::anyhow!("{callback:?}: {broken}")).with_context(at);
+            }
+            ensure!(memory <= MOST_MEMORY, "{}: {memory} bytes of memory", at());
         }
-        let callback = script.pop().unwrap_or_else(|| any(random));
-        let at = || format!("seed {seed}, call {number}");
-        machine.call(callback).with_context(at)?;
-        if let Some(broken) = machine.proxy().watched.broken.take() {
-            return Err(anyhow::anyhow!("{callback:?}: {broken}")).with_context(at);
-        }
-        ensure!(machine.memory() <= MOST_MEMORY, "{}: {} bytes of memory", at(), machine.memory());
+        proxy = machine.into_proxy();
     }
-    Ok(std::mem::take(&mut machine.proxy().watched))
+    Ok(proxy.watched)
 }
 
-/// Any callback, for any context.
-fn any(random: &mut Random) -> Callback {
-    let (context, parent) = (context(random), random.below(5) as u32);
-    let (size, end) = (size(random), random.one_in(2));
-    match random.below(7) {
-        0 => Callback::ContextCreate { context, parent },
-        1 => Callback::Configure { context, size },
-        2 => Callback::ResponseHeaders { context, end },
-        3 => Callback::ResponseBody { context, size, end },
-        4 => Callback::DownstreamData { context, size, end },
-        5 => Callback::UpstreamData { context, size, end },
-        _ => Callback::Log { context },
-    }
-}
-
-/// A stream's or connection's life as Envoy would play it, last callback first.
-fn life(random: &mut Random) -> Vec<Callback> {
-    let (context, parent) = (5 + random.below(4) as u32, 1 + random.below(3) as u32);
-    // Some end without being logged.
-    let mut calls = vec![];
-    if !random.one_in(8) {
-        calls.push(Callback::Log { context });
-    }
-    if random.one_in(2) {
-        calls.push(Callback::ResponseBody { context, size: size(random), end: random.one_in(2) });
-        calls.push(Callback::ResponseHeaders { context, end: random.one_in(4) });
-    }
-    for _ in 0..random.below(4) {
-        calls.push(Callback::UpstreamData { context, size: size(random), end: false });
-        calls.push(Callback::DownstreamData { context, size: size(random), end: false });
-    }
-    calls.push(Callback::ContextCreate { context, parent });
-    if random.one_in(8) {
-        calls.push(Callback::Configure { context: parent, size: size(random) });
-    }
-    calls
-}
-
-fn context(random: &mut Random) -> u32 {
-    if random.one_in(16) { random.number() as u32 } else { random.below(9) as u32 }
-}
-
-fn size(random: &mut Random) -> u32 {
-    if random.one_in(16) { random.number() as u32 } else { random.below(4096) as u32 }
+/// Mostly nothing, else any of them.
+fn forbidden(random: &mut Random) -> Vec<Function> {
+    let all = [
+        Function::Log,
+        Function::Time,
+        Function::Buffer,
+        Function::Header,
+        Function::SetHeader,
+        Function::SetProperty,
+        Function::Metrics,
+    ];
+    let restricted = random.one_in(3);
+    all.into_iter().filter(|_| restricted && random.one_in(3)).collect()
 }
 
 impl Proxy for Hostile {
     fn answer(&mut self, call: Call<'_>) -> Answer {
         self.watch(&call);
+        if function(&call).is_some_and(|function| self.forbidden.contains(&function)) {
+            return Answer::Status(INTERNAL_FAILURE);
+        }
         let random = &mut self.random;
-        // The ABI's statuses go to 12; success without anything written is among them.
-        match random.below(32) {
-            0 => return Answer::Status(random.below(13) as u32),
-            1 => return Answer::Status(random.number() as u32),
-            2..=6 => return Answer::Status(1),
+        match (&call, self.creating) {
+            // Envoy knows the protocol of an HTTP stream when it begins, and none of a connection.
+            (Call::Property(b"request\0protocol"), Some(PlugPoint::HttpFilter)) => {
+                return Answer::Bytes((*random.pick(&["HTTP/1.1", "HTTP/2", "HTTP/3"])).into());
+            }
+            (Call::Property(b"request\0protocol"), Some(_)) => return Answer::Status(NOT_FOUND),
             _ => {}
+        }
+        if random.one_in(6)
+            && let Some(statuses) = statuses(&call)
+        {
+            return Answer::Status(*random.pick(statuses));
         }
         match call {
             Call::Property(path) => Answer::Bytes(property(path, random)),
@@ -121,8 +135,45 @@ impl Proxy for Hostile {
             Call::Buffer { buffer: 7, .. } => Answer::Bytes(configuration(random)),
             Call::Buffer { .. } => Answer::Bytes(bytes(random)),
             Call::DefineMetric { .. } | Call::Time => Answer::Number(random.number()),
-            _ => Answer::Status(0),
+            _ => Answer::Status(OK),
         }
+    }
+}
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
+const SERIALIZATION_FAILURE: u32 = 3;
+const INTERNAL_FAILURE: u32 = 10;
+
+/// What Envoy can answer besides Ok with bytes: `source/extensions/common/wasm/context.cc` of 1.36.4 and 1.40.0, and
+/// `src/exports.cc` of the proxy-wasm-cpp-host that they are built with. InvalidMemoryAccess (6) is not among them: the SDK's
+/// `malloc` traps before it answers null. Calls of our own get numbers that no ABI has, too.
+fn statuses(call: &Call<'_>) -> Option<&'static [u32]> {
+    match call {
+        // A value that has no bytes (a map, an error of CEL), a field that can't be read.
+        Call::Property(_) => Some(&[NOT_FOUND, NOT_FOUND, SERIALIZATION_FAILURE, INTERNAL_FAILURE]),
+        Call::Header { .. } | Call::Buffer { .. } => Some(&[OK, NOT_FOUND, NOT_FOUND, BAD_ARGUMENT, 4711]),
+        Call::SetProperty { .. } => Some(&[NOT_FOUND, BAD_ARGUMENT, 4711]),
+        Call::SetHeader { .. } => Some(&[BAD_ARGUMENT, 4711]),
+        Call::DefineMetric { .. } => Some(&[OK, BAD_ARGUMENT, 4711]),
+        Call::Increment { .. } | Call::Record { .. } => Some(&[NOT_FOUND, BAD_ARGUMENT, 4711]),
+        Call::Time => Some(&[OK, 4711]),
+        // The SDK's logger: a VM may log or it may not.
+        Call::Log { .. } => None,
+    }
+}
+
+fn function(call: &Call<'_>) -> Option<Function> {
+    match call {
+        Call::Property(_) => None,
+        Call::Header { .. } => Some(Function::Header),
+        Call::Buffer { .. } => Some(Function::Buffer),
+        Call::SetProperty { .. } => Some(Function::SetProperty),
+        Call::SetHeader { .. } => Some(Function::SetHeader),
+        Call::DefineMetric { .. } | Call::Increment { .. } | Call::Record { .. } => Some(Function::Metrics),
+        Call::Time => Some(Function::Time),
+        Call::Log { .. } => Some(Function::Log),
     }
 }
 
@@ -219,11 +270,12 @@ impl Hostile {
                 plain(name.as_bytes()) && !name.contains('"') && name.len() <= LONGEST_STAT
             }
             Call::Log { level, message } => {
-                plain(message) && message.len() <= LONGEST_LINE && (*level > 3 || is_json(message))
+                watched.last_words = text(message);
+                plain(message)
+                    && message.len() <= LONGEST_LINE
+                    && (!REPORTED.contains(level) || is_json(message))
             }
-            Call::Increment { .. } | Call::Record { .. } | Call::Time | Call::SetEffectiveContext { .. } => {
-                true
-            }
+            Call::Increment { .. } | Call::Record { .. } | Call::Time => true,
         };
         if !rule && watched.broken.is_none() {
             watched.broken = Some(format!("{call:?} breaks out"));

@@ -5,6 +5,7 @@
 
 pub mod costs;
 pub mod hostile;
+mod lives;
 mod machine;
 pub mod proxy;
 pub mod random;

@@ -22,6 +22,7 @@ pub enum Callback {
     DownstreamData { context: u32, size: u32, end: bool },
     UpstreamData { context: u32, size: u32, end: bool },
     Log { context: u32 },
+    Delete { context: u32 },
 }
 
 /// One VM with the module in it.
@@ -40,12 +41,18 @@ impl<P: Proxy> Machine<P> {
         let mut store = Store::new(&engine, proxy);
         store.set_fuel(ENOUGH)?;
         let instance = linker::<P>(&engine)?.instantiate_and_start(&mut store, &module)?;
+        instance.get_typed_func::<(), ()>(&store, "_initialize")?.call(&mut store, ())?;
         Ok(Self { store, instance })
     }
 
     /// The proxy.
     pub fn proxy(&mut self) -> &mut P {
         self.store.data_mut()
+    }
+
+    /// Ends the VM; the proxy is left.
+    pub fn into_proxy(self) -> P {
+        self.store.into_data()
     }
 
     /// Bytes of memory that the VM has taken; it never gives any back.
@@ -99,6 +106,7 @@ impl<P: Proxy> Machine<P> {
                 export!("proxy_on_upstream_data", (context, size, u32::from(end)) -> u32)
             }
             Callback::Log { context } => export!("proxy_on_log", (context)),
+            Callback::Delete { context } => export!("proxy_on_delete", (context)),
         }
     }
 }
@@ -147,7 +155,7 @@ impl<P: Proxy> Inside<'_, '_, P> {
         let size = u32::try_from(bytes.len()).map_err(|_| Error::new("an answer of 4 GB"))?;
         let mut pointer = 0;
         if size > 0 {
-            let allocate = self.0.get_export("proxy_on_memory_allocate").and_then(Extern::into_func);
+            let allocate = self.0.get_export("malloc").and_then(Extern::into_func);
             let allocate = allocate.ok_or_else(|| Error::new("the module can't allocate"))?;
             pointer = allocate.typed::<u32, u32>(&self.0)?.call(&mut *self.0, size)?;
             if pointer == 0 {
@@ -239,9 +247,6 @@ fn linker<P: Proxy>(engine: &Engine) -> Result<Linker<P>> {
     });
     host!("proxy_record_metric", |inside, metric: u32, value: u64| {
         Ok(status(&inside.answer(Call::Record { metric, value })))
-    });
-    host!("proxy_set_effective_context", |inside, context: u32| {
-        Ok(status(&inside.answer(Call::SetEffectiveContext { context })))
     });
     Ok(linker)
 }

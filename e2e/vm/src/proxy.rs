@@ -24,8 +24,6 @@ pub enum Call<'a> {
     Record { metric: u32, value: u64 },
     /// `proxy_get_current_time_nanoseconds`
     Time,
-    /// `proxy_set_effective_context`
-    SetEffectiveContext { context: u32 },
     /// `proxy_log`
     Log { level: u32, message: &'a [u8] },
 }
@@ -80,11 +78,15 @@ impl Proxy for MemoryHost {
             }
             Call::Increment { metric, by } => self.increment(MetricId(metric), by).map(done),
             Call::Record { metric, value } => self.record(MetricId(metric), value).map(done),
-            // Every context is there.
-            Call::SetEffectiveContext { .. } => Ok(done(())),
             Call::Time => self.now().map(Answer::Number),
             Call::Log { level, message } => {
-                let level = if level == 3 { Level::Warn } else { Level::Error };
+                let level = match level {
+                    0 => Level::Trace,
+                    1 => Level::Debug,
+                    2 => Level::Info,
+                    3 => Level::Warn,
+                    _ => Level::Error,
+                };
                 text(message).map(|message| self.log(level, message)).map(done)
             }
         };

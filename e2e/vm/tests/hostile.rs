@@ -118,7 +118,8 @@ const STATE: &[&str] = &[
     "meshwhy.side",
 ];
 
-/// No call that sends, stops or changes traffic is among them, and none of WASI's.
+/// No call that sends, stops or redirects traffic is among them, and none of WASI's. `replace_header_map_value` is for the response
+/// header that the configuration may ask for.
 const IMPORTS: &[&str] = &[
     "env.proxy_define_metric",
     "env.proxy_get_buffer_bytes",
@@ -129,6 +130,5 @@ const IMPORTS: &[&str] = &[
     "env.proxy_log",
     "env.proxy_record_metric",
     "env.proxy_replace_header_map_value",
-    "env.proxy_set_effective_context",
     "env.proxy_set_property",
 ];
