@@ -73,7 +73,7 @@ pub fn details(bytes: &[u8]) {
     evidence.upstream.cluster = texts.next().and_then(ClusterName::new);
     evidence.downstream.transport_failure = texts.next().and_then(TransportFailure::new);
     evidence.downstream.first_bytes = texts.next().and_then(FirstBytes::decode);
-    evidence.termination = texts.next().map(str::to_owned);
+    evidence.termination = Details::new(texts.next().unwrap_or_default());
     let verdict = diagnose(&evidence);
     assert_eq!(verdict, diagnose(&evidence));
     if let Some(verdict) = verdict {
