@@ -249,6 +249,133 @@ fn a_line_that_is_no_log_is_shown_without_its_query() {
     assert!(err(&output).contains("standard input:1: GET /a HTTP/1.1 '/b' 200\n"), "{}", err(&output));
 }
 
+#[cfg(unix)]
+#[test]
+fn names_from_outside_never_reach_the_terminal_as_they_are() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = std::env::temp_dir().join(format!("meshwhy-names-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let evil = "evil\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\nmeshwhy: 0 of 1 requests failed";
+    let path = |end: &str| {
+        let name = [evil.as_bytes(), b"\xff", end.as_bytes()].concat();
+        folder.join(std::ffi::OsStr::from_bytes(&name))
+    };
+    let yaml = r#"apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: "evil\e[2J\x9b31m\u202e\nx"}
+spec: {hosts: ["a.example"], ports: [{number: 443, name: "http", protocol: HTTP}]}
+"#;
+    let pod = serde_json::json!({ "message": TIMEOUT, "podName": evil });
+    let own = serde_json::json!({ "response_code": 503, "response_flags": evil, "cause": "upstream_refused",
+        "confidence": "certain", "resource": evil, "evidence": evil, "authority": evil, "path": evil, "request_id": evil });
+    for (end, text) in [
+        (".log", format!("{TIMEOUT}\n{pod}\n{own}\nno log {evil}\n")),
+        (".yaml", yaml.into()),
+        ("-broken.yaml", format!("a: {evil}\nb: [")),
+    ] {
+        std::fs::write(path(end), text).unwrap();
+    }
+    let missing = folder.join(evil);
+    for arguments in [
+        vec!["explain"],
+        vec!["explain", "--json"],
+        vec!["explain", "--summary"],
+        vec!["explain", "--summary", "--json"],
+        vec!["correlate"],
+        vec!["correlate", "--json"],
+        vec!["check"],
+        vec!["check", "--json"],
+        vec!["explain", "--no-such-option\u{1b}[31m\u{9b}"],
+        vec!["causes", "\u{1b}[31m"],
+    ] {
+        let end = if arguments[0] == "check" { [".yaml", "-broken.yaml"] } else { [".log", ".log"] };
+        let mut command = meshwhy(&arguments);
+        if arguments[0] != "causes" {
+            command.args(end.map(path)).arg(&missing);
+        }
+        // As a terminal would have it.
+        let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
+        for text in [out(&output), err(&output)] {
+            let plain = without_styles(&text);
+            let shown = |c: char| c == '\n' || !(c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));
+            assert!(plain.chars().all(shown), "{arguments:?} {plain:?}");
+            assert!(!plain.lines().any(|line| line.starts_with("meshwhy: 0 of 1")), "{arguments:?} {plain}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Without the colours that the program itself uses: `ESC [ digits m`.
+fn without_styles(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        let style = rest.strip_prefix('m').filter(|_| part.len() - rest.len() <= 4);
+        out.push_str(style.unwrap_or(&format!("\u{1b}[{part}")));
+    }
+    out
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_are_refused_and_pipes_are_read_once() {
+    for arguments in [
+        &["check", "/dev/zero"][..],
+        &["explain", "/dev/zero"],
+        &["explain", "--quiet", "/dev/zero"],
+        &["correlate", "/dev/zero", "gateway.log"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let quiet = arguments.contains(&"--quiet");
+        assert!(quiet || err(&output).contains("is a device or socket"), "{}", err(&output));
+    }
+    let folder = std::env::temp_dir().join(format!("meshwhy-pipes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let pipe = pipe.to_str().unwrap().to_owned();
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::write(pipe, format!("{TIMEOUT}\n")).unwrap())
+    };
+    assert!(out(&run(&["explain", &pipe])).contains("upstream_timeout"));
+    writer.join().unwrap();
+    // Opening one would wait for a writer.
+    let output = run(&["correlate", &pipe, "gateway.log"]);
+    assert!(err(&output).contains("is a pipe") && output.status.code() == Some(2), "{}", err(&output));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_is_too_large_to_be_checked_is_refused() {
+    let file = std::env::temp_dir().join(format!("meshwhy-large-{}.yaml", std::process::id()));
+    std::fs::File::create(&file).unwrap().set_len((64 << 20) + 1).unwrap();
+    let output = run(&["check", file.to_str().unwrap()]);
+    assert!(
+        err(&output).contains("longer than 64 MiB") && output.status.code() == Some(2),
+        "{}",
+        err(&output)
+    );
+    let output = meshwhy(&["check", "-"]).stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    assert!(
+        err(&output).contains("longer than 64 MiB") && output.status.code() == Some(2),
+        "{}",
+        err(&output)
+    );
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn counts_beyond_all_bounds_are_counts() {
+    let line = r#"[2026-11-20 10:00:01.000][7][warning][wasm] [context.cc:1] wasm log m: {"event":"meshwhy","cause":"upstream_refused","confidence":"certain","evidence":"flags=UF","suppressed":18446744073709551615}"#;
+    let output = fed(&["explain"], format!("{line}\n{line}\n").as_bytes());
+    assert!(err(&output).contains("left 18446744073709551615 more out"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
 #[test]
 fn nobody_may_be_listening() {
     for (arguments, code) in [

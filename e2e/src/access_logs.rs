@@ -71,7 +71,7 @@ fn shown<'a>(document: &'a str, name: &str) -> Result<&'a str> {
 /// Of JSON the keys and meshwhy's values, of text meshwhy's part.
 fn essence(line: &str) -> BTreeMap<String, Option<Value>> {
     let Ok(object) = serde_json::from_str::<Value>(line) else {
-        let own = line.find(CAUSE).map(|at| line[at..].into());
+        let own = line.find(CAUSE).and_then(|at| line[at..].split(" \"GET ").next()).map(Value::from);
         return [(String::new(), own)].into();
     };
     let mut fields = BTreeMap::new();
@@ -158,7 +158,7 @@ fn proxy(receiver: u16) -> Result<Proxy> {
 }
 
 /// A provider as istiod makes it an access log of Envoy's.
-fn logger(name: &str) -> Result<Value> {
+pub fn logger(name: &str) -> Result<Value> {
     let mesh = manifests::mesh_config()?;
     let providers = mesh["extensionProviders"].as_array().context("no providers")?;
     let provider = providers.iter().find(|p| p["name"] == name).with_context(|| format!("no {name}"))?;

@@ -15,6 +15,7 @@ pub mod envoy;
 pub mod exposition;
 pub mod fail_policy;
 pub mod flood;
+pub mod forged;
 pub mod istio;
 pub mod log_only;
 pub mod look_alikes;

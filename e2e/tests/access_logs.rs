@@ -14,3 +14,8 @@ fn a_failure_in_both_logs_of_a_container_is_told_once() {
 fn without_counters_the_log_has_every_cause_and_failures_cost_no_errors() {
     e2e::log_only::check().unwrap();
 }
+
+#[test]
+fn a_client_cannot_write_a_verdict_into_the_log_nor_hide_its_failure() {
+    e2e::forged::check().unwrap();
+}

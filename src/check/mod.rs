@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 pub use finding::Finding;
 pub use mesh::Mesh;
-pub use print::{json, text};
+pub use print::{json, text, visible, visible_json};
 pub use resource::{Origin, Source, Unreadable};
 pub use yaml::YamlError;
 

@@ -1,5 +1,7 @@
 //! Findings as text for people and as JSON for programs.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::Finding;
@@ -11,15 +13,15 @@ pub fn text(finding: &Finding) -> String {
     let Finding { cause, confidence, origin, line, what, fix, related } = finding;
     let mut text = format!(
         "{file}:{line}: {id}: {cause} ({confidence})\n  {what}\n  Fix: {fix}\n",
-        file = plain(&origin.file),
-        id = plain(&origin.id()),
+        file = visible(&origin.file),
+        id = visible(&origin.id()),
         cause = cause.id(),
         confidence = confidence.id(),
-        what = plain(what),
-        fix = plain(fix),
+        what = visible(what),
+        fix = visible(fix),
     );
     for origin in related {
-        let place = plain(&format!("{} ({}:{})", origin.id(), origin.file, origin.line));
+        let place = visible(&format!("{} ({}:{})", origin.id(), origin.file, origin.line));
         text.push_str(&format!("  With: {place}\n"));
     }
     text
@@ -43,7 +45,27 @@ pub fn json(finding: &Finding) -> Value {
     })
 }
 
-/// Names come from files, and control characters in them could make a terminal lie.
-fn plain(text: &str) -> String {
-    text.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
+/// Text from outside for a terminal: nothing in it moves the cursor, ends the line or turns its direction.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|one| if is_visible(one) { one } else { '?' }).collect()
+}
+
+/// The same for what is JSON already, where such characters have escapes.
+pub fn visible_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for one in text.chars() {
+        if is_visible(one) {
+            out.push(one);
+        } else {
+            // Writing to a String can't fail; all of these are of the basic plane.
+            let _ = write!(out, "\\u{:04x}", u32::from(one));
+        }
+    }
+    out
+}
+
+/// Whether a terminal shows it and does nothing else. The rest: control characters, C1's included, and what turns directions.
+fn is_visible(one: char) -> bool {
+    let turns = matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    !one.is_control() && !turns
 }

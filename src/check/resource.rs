@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::yaml::{Node, YamlError, documents};
+use super::yaml::{Node, Room, YamlError, documents};
 
 /// A text and the name to call it by.
 #[derive(Debug, Clone)]
@@ -82,8 +82,9 @@ pub struct Unreadable {
 pub fn resources(sources: &[Source]) -> (Vec<Resource>, Vec<Unreadable>) {
     let mut all: Vec<Resource> = Vec::new();
     let mut unreadable = Vec::new();
+    let mut room = Room::default();
     for source in sources {
-        let (nodes, errors) = documents(&source.text);
+        let (nodes, errors) = documents(&source.text, &mut room);
         unreadable.extend(errors.into_iter().map(|error| Unreadable { file: source.name.clone(), error }));
         for node in nodes {
             flatten(node, &source.name, false, &mut all);

@@ -125,11 +125,13 @@ impl Column {
                 Self::Attempts | Self::Endpoints | Self::Duration => {
                     value.bytes().all(|b| b.is_ascii_digit())
                 }
-                // Names that users give, but hardly with quotes: these tell where a header's value ends.
-                Self::Cluster | Self::Route | Self::Sni => !value.contains('"'),
                 Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {
                     value.contains([':', '/', '@'])
                 }
+                // A JSON string, at most.
+                Self::Mixer => !value.trim_matches('"').contains('"'),
+                Self::Cause => value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')),
+                Self::Confidence => matches!(value, "certain" | "likely" | "possible"),
                 // Envoy puts `_` for spaces.
                 Self::Details => !value.contains(['"', ' ']),
                 _ => true,

@@ -3,6 +3,7 @@
 use crate::catalogue::{Cause, Side};
 use crate::diagnosis::Confidence;
 use crate::evidence::{ClusterName, Direction};
+use crate::report::{LONGEST_VALUE, clean};
 
 /// Who found the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Source {
     Line,
     /// meshwhy's filter, when it happened.
     Filter,
+    /// The line can be read in several ways, in one of which it failed: no cause is named.
+    Ambiguous,
 }
 
 /// The cause of one failure, as far as a line lets one know it.
@@ -58,8 +61,9 @@ impl Finding {
         Self {
             cause,
             confidence,
-            resource,
-            evidence: evidence.unwrap_or_default(),
+            // As the filter writes them; whoever wrote the log may not be the filter.
+            resource: resource.map(|text| clean(&text, LONGEST_VALUE)),
+            evidence: evidence.map(|text| clean(&text, LONGEST_VALUE)).unwrap_or_default(),
             alternatives: Vec::new(),
             would_tell: Vec::new(),
             source: Source::Filter,
@@ -88,6 +92,20 @@ impl Finding {
         finding
     }
 
+    /// That it may have failed, of a line that can be read in several ways.
+    pub(super) fn ambiguous(reason: &str) -> Self {
+        Self {
+            cause: Cause::Unclassified,
+            confidence: Confidence::Possible,
+            resource: None,
+            evidence: format!("ambiguous={reason}"),
+            alternatives: Vec::new(),
+            would_tell: Vec::new(),
+            source: Source::Ambiguous,
+            side: None,
+        }
+    }
+
     /// The causes that it comes down to: one, or several where only they are known.
     pub fn causes(&self) -> &[Cause] {
         match (self.cause, self.alternatives.is_empty()) {
@@ -99,6 +117,7 @@ impl Finding {
     /// What to change, where it comes down to one cause.
     pub fn fix(&self) -> Option<&'static str> {
         match self.causes() {
+            _ if self.source == Source::Ambiguous => None,
             [one] => Some(one.fix()),
             _ => None,
         }

@@ -1,12 +1,13 @@
 //! Envoy's format strings, read backwards: which part of a line is which column.
 
-use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr_iter;
 use memchr::memmem::Finder;
 use serde_json::Value;
 
-use super::{Column, Line, json};
+use super::readings::Parsed;
+use super::{Column, json};
 
 /// What a log's lines look like.
 #[derive(Debug, Clone)]
@@ -20,23 +21,31 @@ pub enum Format {
 /// A format string taken apart.
 #[derive(Debug, Clone)]
 pub struct TextFormat {
-    start: String,
-    values: Vec<Piece>,
+    pub(super) start: String,
+    pub(super) values: Vec<Piece>,
+    /// Quotes in its literal text. A line with as many has none in its values.
+    pub(super) quotes: usize,
+    /// Whether each value that a stranger may choose stands in quotes.
+    pub(super) quoted: bool,
+    /// Whether a quote that isn't its own is a reason to doubt.
+    pub(super) counts_quotes: bool,
 }
 
 /// A value and the literal text behind it.
 #[derive(Debug, Clone)]
-struct Piece {
-    column: Option<Column>,
-    shape: Shape,
+pub(super) struct Piece {
+    pub(super) column: Option<Column>,
+    pub(super) shape: Shape,
+    /// Whether a client or a server may choose the value. Envoy escapes nothing in text (1.36, 1.40).
+    pub(super) foreign: bool,
     /// The longest that the value may be (`:Z`).
     longest: Option<usize>,
-    end: Finder<'static>,
+    pub(super) end: Finder<'static>,
 }
 
 /// What the value of an operator may look like in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     /// A number, or `-`.
     Number,
     /// No space and no quote.
@@ -48,11 +57,6 @@ enum Shape {
 /// What is wrong with a format string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatError(String);
-
-/// How many ends of one value are tried where the text behind it may be part of it.
-const MOST_ENDS: usize = 32;
-/// How many ends of all values of one line are tried.
-const MOST_TRIES: usize = 2_000;
 
 impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,12 +107,13 @@ impl Format {
         }
     }
 
-    /// Takes a line apart; `None` if it doesn't look like this.
-    pub fn read<'a>(&self, text: &'a str) -> Option<Line<'a>> {
+    /// Takes a line apart.
+    pub(super) fn read<'a>(&self, text: &'a str) -> Parsed<'a> {
         match self {
             Self::Text(format) => format.read(text),
             Self::Json(keys) => {
-                json::read(text, |key| keys.iter().find(|(name, _)| name == key).map(|(_, column)| *column))
+                let column = |key: &str| keys.iter().find(|(name, _)| name == key).map(|(_, column)| *column);
+                json::read(text, column).map_or(Parsed::No, Parsed::One)
             }
         }
     }
@@ -119,7 +124,7 @@ impl TextFormat {
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let mut rest = text;
         let (start, after) = literal(rest)?;
-        let mut format = Self { start, values: Vec::new() };
+        let mut format = Self { start, values: Vec::new(), quotes: 0, quoted: true, counts_quotes: true };
         rest = after;
         while !rest.is_empty() {
             let (operator, after) = operator(rest)?;
@@ -131,61 +136,57 @@ impl TextFormat {
                 )));
             }
             let end = Finder::new(&end).into_owned();
-            format.values.push(Piece { column, shape: Shape::of(operator), longest, end });
+            let shape = Shape::of(operator);
+            format.values.push(Piece { column, shape, foreign: is_foreign(operator, shape), longest, end });
             rest = after;
         }
+        format.quotes = format.literals().map(|text| memchr_iter(b'"', text).count()).sum();
+        // The whole verdict is an object, with quotes of its own.
+        let has_object = format.values.iter().any(|piece| piece.column == Some(Column::Meshwhy));
+        format.counts_quotes = format.quotes > 0 && !has_object;
+        format.quoted = format.counts_quotes && format.each_foreign_is_quoted();
         let Format::Text(format) = Format::Text(format).checked()? else {
             return Err(FormatError("no text".into()));
         };
         Ok(format)
     }
 
-    fn read<'a>(&self, text: &'a str) -> Option<Line<'a>> {
-        let text = text.trim_end_matches(['\r', '\n']);
-        let rest = text.strip_prefix(self.start.as_str())?;
-        let mut found = Vec::with_capacity(self.values.len());
-        let mut tries = 0;
-        matched(&self.values, rest, &mut found, &mut tries).then_some(())?;
-        let mut line = Line::default();
-        for (piece, value) in self.values.iter().zip(found) {
-            if let Some(column) = piece.column {
-                line.set(column, Cow::Borrowed(value));
-            }
-        }
-        Some(line)
+    /// The literal text, from left to right: one piece more than there are values.
+    fn literals(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(self.start.as_bytes()).chain(self.values.iter().map(|piece| piece.end.needle()))
+    }
+
+    fn each_foreign_is_quoted(&self) -> bool {
+        // Within one pair of quotes may stand several, as in `"%REQ(:METHOD)% %REQ(:PATH)%"`.
+        let mut open = false;
+        let opens = self.literals().map(|text| {
+            open ^= memchr_iter(b'"', text).count() % 2 == 1;
+            open
+        });
+        opens.zip(&self.values).all(|(open, piece)| open || !piece.foreign)
     }
 }
 
-/// Finds the values of all pieces in the text, trying further ends where a value itself holds the text behind it:
-/// clients choose paths and user agents, and Envoy doesn't quote them.
-fn matched<'a>(pieces: &[Piece], text: &'a str, found: &mut Vec<&'a str>, tries: &mut usize) -> bool {
-    let Some((piece, later)) = pieces.split_first() else { return text.is_empty() };
-    let bytes = text.as_bytes();
-    if later.is_empty() && piece.end.needle().is_empty() {
-        found.push(text);
-        return piece.takes(text);
-    }
-    let mut from = 0_usize;
-    for _ in 0..MOST_ENDS {
-        *tries = tries.saturating_add(1);
-        let Some(at) = bytes.get(from..).and_then(|rest| piece.end.find(rest)) else { return false };
-        let end = from.saturating_add(at);
-        let after = end.saturating_add(piece.end.needle().len());
-        let (Some(value), Some(rest)) = (text.get(..end), text.get(after..)) else { return false };
-        if piece.takes(value) {
-            let depth = found.len();
-            found.push(value);
-            if matched(later, rest, found, tries) {
-                return true;
-            }
-            found.truncate(depth);
-        }
-        if piece.shape != Shape::Free || *tries > MOST_TRIES {
-            return false;
-        }
-        from = end.saturating_add(1);
-    }
-    false
+/// Whether a client or a server may choose what the operator prints. Not the server name: Envoy replaces all but letters, digits, dots and
+/// dashes in it (since 1.31.2, 1.30.6, 1.29.9 and 1.28.7).
+fn is_foreign(operator: &str, shape: Shape) -> bool {
+    const OWN: &[&str] = &[
+        "START_TIME",
+        "EMIT_TIME",
+        "UPSTREAM_CLUSTER",
+        "UPSTREAM_CLUSTER_RAW",
+        "ROUTE_NAME",
+        "VIRTUAL_HOST_NAME",
+        "VIRTUAL_CLUSTER_NAME",
+        "FILTER_CHAIN_NAME",
+        "REQUESTED_SERVER_NAME",
+        "CONNECTION_TERMINATION_DETAILS",
+        "ENVIRONMENT",
+        "GRPC_STATUS",
+    ];
+    const TOO: &[&str] = &["FILTER_STATE(wasm.meshwhy", "METADATA(", "RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)"];
+    let name = operator.split(['(', ':']).next().unwrap_or(operator);
+    shape == Shape::Free && !OWN.contains(&name) && !TOO.iter().any(|start| operator.starts_with(start))
 }
 
 impl Shape {
@@ -216,6 +217,17 @@ impl Shape {
             "EMIT_TIME",
             "GRPC_STATUS",
         ];
+        /// Tokens and identifiers have neither.
+        const WORDS: &[&str] = &[
+            "REQ(:METHOD)",
+            "FILTER_STATE(wasm.meshwhy.cause:",
+            "FILTER_STATE(wasm.meshwhy.confidence:",
+            "FILTER_STATE(wasm.meshwhy.side:",
+            "FILTER_STATE(wasm.meshwhy.resource:",
+        ];
+        if WORDS.iter().any(|start| operator.starts_with(start)) {
+            return Self::Word;
+        }
         let name = operator.split(['(', ':']).next().unwrap_or(operator);
         let free = FREE.contains(&name)
             || ["REQ_", "RESP_"].iter().any(|start| name.starts_with(start))
@@ -230,7 +242,7 @@ impl Shape {
         }
     }
 
-    fn takes(self, value: &str) -> bool {
+    pub(super) fn takes(self, value: &str) -> bool {
         match self {
             Self::Number => value == "-" || value.bytes().all(|b| b.is_ascii_digit()),
             Self::Word => !value.contains([' ', '"']),
@@ -240,7 +252,7 @@ impl Shape {
 }
 
 impl Piece {
-    fn takes(&self, value: &str) -> bool {
+    pub(super) fn takes(&self, value: &str) -> bool {
         self.longest.is_none_or(|longest| value.len() <= longest)
             && self.shape.takes(value)
             && self.column.is_none_or(|column| column.takes(value))

@@ -13,14 +13,15 @@ const TEXTS: &[&str] = &[
      %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
      %ROUTE_NAME%",
     // `meshwhy-text` of `envoyfilter/mesh-config.yaml`.
-    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
+    "[%START_TIME%] %FILTER_STATE(wasm.meshwhy.cause:PLAIN)% %FILTER_STATE(wasm.meshwhy.confidence:PLAIN)% \
+     %FILTER_STATE(wasm.meshwhy.side:PLAIN)% %FILTER_STATE(wasm.meshwhy.resource:PLAIN)% \
+     \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\" \
+     \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
      %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
      \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
      %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
-     %ROUTE_NAME% %FILTER_STATE(wasm.meshwhy.cause:PLAIN)% %FILTER_STATE(wasm.meshwhy.confidence:PLAIN)% \
-     %FILTER_STATE(wasm.meshwhy.side:PLAIN)% %FILTER_STATE(wasm.meshwhy.resource:PLAIN)% \
-     \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\"",
+     %ROUTE_NAME%",
     // Istio 1.4 to 1.8.
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      \"%DYNAMIC_METADATA(istio.mixer:status)%\" \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
@@ -43,11 +44,23 @@ const TEXTS: &[&str] = &[
      %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
      \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
      %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS%",
+    // `meshwhy-text` as it was before its keys moved to the front, out of reach of a client's quotes.
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
+     %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" \
+     %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
+     \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% \
+     %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
+     %ROUTE_NAME% %FILTER_STATE(wasm.meshwhy.cause:PLAIN)% %FILTER_STATE(wasm.meshwhy.confidence:PLAIN)% \
+     %FILTER_STATE(wasm.meshwhy.side:PLAIN)% %FILTER_STATE(wasm.meshwhy.resource:PLAIN)% \
+     \"%FILTER_STATE(wasm.meshwhy.evidence:PLAIN)%\" \"%FILTER_STATE(wasm.meshwhy.fix:PLAIN)%\"",
     // Envoy's own default.
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% \
      %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \
      \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"",
 ];
+
+/// So many of them are in use today.
+pub(super) const USUAL: usize = 2;
 
 /// The text formats that are recognised by themselves.
 pub(super) fn known() -> Vec<Format> {
@@ -56,10 +69,12 @@ pub(super) fn known() -> Vec<Format> {
 
 #[cfg(test)]
 mod tests {
+    use crate::explain::readings::Parsed;
+
     /// It was second for a while, behind one that fails late: nine times as slow.
     #[test]
     fn istios_default_is_tried_first() {
         let line = r#"[2026-11-20T10:00:01.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 91 2 1 "-" "curl" "1" "a" "10.0.0.7:80" a 10.0.0.9:4 10.96.1.1:80 10.0.0.2:5 - default"#;
-        assert!(super::known().first().is_some_and(|format| format.read(line).is_some()));
+        assert!(super::known().first().is_some_and(|format| matches!(format.read(line), Parsed::One(_))));
     }
 }

@@ -24,18 +24,25 @@ pub(super) struct Wrapped {
     pub(super) time: String,
     /// Whether it is one of Envoy or Istio's agent, told to log in JSON.
     pub(super) is_own_log: bool,
+    /// Whether it is Envoy's: the agent's own messages may repeat anything.
+    pub(super) is_envoys: bool,
 }
 
 /// The line within a container engine's or stern's own JSON (`{"log": "..."}`, `{"message": "..."}`), or the proxy's own log in JSON
 /// (Istio's `logAsJson`: `{"level": "warning", "scope": "envoy wasm", "msg": "..."}`).
 pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    // What has a request's columns is an access log in somebody's own keys, and its texts are a client's.
+    const REQUEST: &[Column] = &[Column::Method, Column::Path, Column::Authority, Column::Protocol];
+    let has_request =
+        read(text, Column::of_key).is_some_and(|line| REQUEST.iter().any(|column| line.shows(*column)));
+    let value: serde_json::Value = if has_request { None } else { serde_json::from_str(text).ok() }?;
     let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
     let inner = text("log").or_else(|| text("message")).or_else(|| text("msg"))?;
     Some(Wrapped {
         inner: inner.trim_end().to_owned(),
         pod: text("podName").map(str::to_owned),
         time: text("time").unwrap_or_default().to_owned(),
+        is_envoys: text("scope").is_some_and(|scope| scope.starts_with("envoy")),
         is_own_log: ["level", "scope", "msg"].iter().all(|key| text(key).is_some()),
     })
 }

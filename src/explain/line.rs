@@ -4,6 +4,30 @@ use std::borrow::Cow;
 
 use super::{Column, prefix};
 use crate::diagnosis::is_server_error;
+use crate::report::clean;
+
+/// The most bytes of a value that outlive its line.
+const LONGEST_KEPT: usize = 1_024;
+/// The longest name of a pod: a DNS subdomain.
+const LONGEST_NAME: usize = 253;
+
+/// The columns that say that it failed, and why.
+const TELLING: &[Column] = &[
+    Column::Code,
+    Column::Flags,
+    Column::FlagsLong,
+    Column::Details,
+    Column::Termination,
+    Column::UpstreamFailure,
+    Column::DownstreamFailure,
+    Column::Mixer,
+    Column::GrpcStatus,
+    Column::GrpcTrailer,
+    Column::GrpcHeader,
+    Column::Cause,
+    Column::Confidence,
+    Column::Meshwhy,
+];
 
 /// The columns of one line. A column that the log doesn't have is `None`; one that it has and that is empty is `Some("")`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +46,12 @@ impl Default for Line<'_> {
 impl<'a> Line<'a> {
     /// Sets a column; `-` is Envoy's word for nothing. The first value stays.
     pub(super) fn set(&mut self, column: Column, value: Cow<'a, str>) {
-        let value = if value == "-" { Cow::Borrowed("") } else { value };
+        let value = match (column, value) {
+            (_, value) if value == "-" => Cow::Borrowed(""),
+            // What Istio 1.31 puts behind the name in `%UPSTREAM_CLUSTER%`.
+            (Column::Cluster, Cow::Borrowed(name)) => Cow::Borrowed(name.strip_suffix(';').unwrap_or(name)),
+            (_, value) => value,
+        };
         if let Some(place @ None) = self.values.get_mut(column as usize) {
             *place = Some(value);
         }
@@ -30,6 +59,7 @@ impl<'a> Line<'a> {
 
     /// Who wrote it, where the line itself doesn't say: the pod, or what stands before it.
     pub(super) fn set_proxy(&mut self, pod: Option<String>, before: &str) {
+        let pod = pod.map(|pod| clean(&pod, LONGEST_NAME));
         self.proxy = self.proxy.take().or(pod).or_else(|| prefix::proxy(before));
     }
 
@@ -46,6 +76,16 @@ impl<'a> Line<'a> {
     /// The status code; Envoy prints 0 where there was none.
     pub fn code(&self) -> Option<u16> {
         self.get(Column::Code)?.parse().ok().filter(|code| *code != 0)
+    }
+
+    /// Whether a column says that it failed, or why.
+    pub(super) fn is_telling(column: Column) -> bool {
+        TELLING.contains(&column)
+    }
+
+    /// Whether another line comes to the same.
+    pub(super) fn says_the_same(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| TELLING.iter().all(|column| self.get(*column) == other.get(*column)))
     }
 
     /// Whether this line is surely about nothing that failed, by the three columns that say it first.
@@ -68,13 +108,14 @@ impl<'a> Line<'a> {
             }
     }
 
-    /// The same line, independent of the text it was read from.
+    /// The same line, independent of the text it was read from; of each value as much as is ever shown or compared.
     pub(super) fn to_owned_line(&self) -> Line<'static> {
+        let cut = |text: &Cow<'_, str>| {
+            let end = text.floor_char_boundary(LONGEST_KEPT);
+            Cow::Owned(text.get(..end).unwrap_or_default().to_owned())
+        };
         Line {
-            values: self
-                .values
-                .each_ref()
-                .map(|value| value.as_ref().map(|text| Cow::Owned(text.to_string()))),
+            values: self.values.each_ref().map(|value| value.as_ref().map(cut)),
             proxy: self.proxy.clone(),
         }
     }

@@ -9,6 +9,8 @@ mod column;
 mod corpus;
 mod correlate;
 mod finding;
+#[cfg(test)]
+mod forged;
 mod format;
 mod formats;
 mod gather;
@@ -21,6 +23,7 @@ mod pair;
 mod pairs;
 mod prefix;
 mod reader;
+mod readings;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -32,12 +32,21 @@ pub(super) fn in_line(line: &Line<'_>) -> Option<Finding> {
     of_object(&serde_json::from_str(line.get(Column::Meshwhy)?).ok()?)
 }
 
-/// A line of the proxy's own log: `... {"event":"meshwhy",...}`.
-pub(super) fn in_proxy_log(text: &str) -> Option<Own> {
-    let (before, rest) = text.split_once("{\"event\":\"meshwhy\",")?;
-    let (inside, _) = rest.rsplit_once('}')?;
-    let object: Value = serde_json::from_str(&format!("{{{inside}}}")).ok()?;
-    let finding = of_object(&object)?;
+/// What a line of the proxy's own log says.
+pub(super) enum Logged {
+    /// A failure that the filter wrote there.
+    Failure(Box<Own>),
+    /// Anything else.
+    Other,
+}
+
+/// A line of the proxy's own log; `in_json` where its time, level and scope were JSON keys around it.
+pub(super) fn in_proxy_log(text: &str, in_json: bool) -> Option<Logged> {
+    let (before, message) = if in_json { ("", text) } else { prefix::own_log(text)? };
+    let Some(own) = message.strip_prefix("wasm log ").and_then(filters_object) else {
+        return Some(Logged::Other);
+    };
+    let Some(finding) = of_object(&own) else { return Some(Logged::Other) };
     let mut line = Line::default();
     if let Some((prefix, time)) = time::last(before).and_then(|at| before.split_at_checked(at)) {
         line.proxy = prefix::proxy(prefix.trim_end_matches('['));
@@ -46,9 +55,22 @@ pub(super) fn in_proxy_log(text: &str) -> Option<Own> {
     for (column, value) in facts(&finding.evidence) {
         line.set(column, Cow::Owned(unescaped(value)));
     }
-    let direction = object.get("direction").and_then(Value::as_str).map(str::to_owned);
-    let suppressed = object.get("suppressed").and_then(Value::as_u64).unwrap_or_default();
-    Some(Own { line, finding, suppressed, direction })
+    let direction = own.get("direction").and_then(Value::as_str).map(str::to_owned);
+    let suppressed = own.get("suppressed").and_then(Value::as_u64).unwrap_or_default();
+    Some(Logged::Failure(Box::new(Own { line, finding, suppressed, direction })))
+}
+
+/// `PLUGIN: {"event":"meshwhy",...}`, and nothing behind it but the thread's number.
+fn filters_object(text: &str) -> Option<Value> {
+    let (plugin, _) = text.split_once("{\"event\":\"meshwhy\",")?;
+    let plain = |name: &str| !name.contains(['"', '{']);
+    plugin.strip_suffix(": ").filter(|name| plain(name))?;
+    let object = text.get(plugin.len()..)?;
+    let mut values = serde_json::Deserializer::from_str(object).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    let behind = object.get(values.byte_offset()..)?.trim();
+    let number = |thread: &str| thread.bytes().all(|byte| byte.is_ascii_digit());
+    (behind.is_empty() || behind.strip_prefix("thread=").is_some_and(number)).then_some(value)
 }
 
 /// When it was said, as access logs write it.
@@ -57,11 +79,6 @@ pub(super) fn set_time(line: &mut Line<'static>, text: &str) {
     if let Some(time) = text.get(..end).filter(|_| time::millis(text).is_some()) {
         line.set(Column::Time, Cow::Owned(time.replacen(' ', "T", 1) + "Z"));
     }
-}
-
-/// Whether it is what the filter observed on traffic that works: no failure.
-pub(super) fn is_observation(text: &str) -> bool {
-    text.contains("{\"event\":\"meshwhy_observation\",")
 }
 
 /// The facts of the evidence that an access log has in a column of its own, still escaped.

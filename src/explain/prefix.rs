@@ -2,39 +2,72 @@
 
 /// The longest prefix that is looked through.
 const LONGEST: usize = 512;
+/// The most words that one has.
+const MOST_WORDS: usize = 8;
 
 /// Where a line of Envoy's or Istio's default format begins: `[2026-01-01T...`.
 pub(super) fn bracketed_time(text: &str) -> Option<usize> {
-    let is_time = |rest: &str| {
-        let bytes = rest.as_bytes().get(..12);
-        bytes.is_some_and(|b| {
-            b.iter().enumerate().all(|(at, byte)| match at {
-                0 => *byte == b'[',
-                5 | 8 => *byte == b'-',
-                11 => *byte == b'T',
-                _ => byte.is_ascii_digit(),
-            })
-        })
-    };
-    text.match_indices('[')
-        .take_while(|(at, _)| *at <= LONGEST)
-        .map(|(at, _)| at)
-        .find(|at| text.get(*at..).is_some_and(is_time))
+    begins(text, |rest| rest.strip_prefix('[').is_some_and(|rest| date_and(rest, "T")))
 }
 
 /// Where an object begins behind a prefix.
 pub(super) fn object(text: &str) -> Option<usize> {
-    text.find("{\"").filter(|at| *at <= LONGEST)
+    begins(text, |rest| rest.starts_with("{\""))
 }
 
-/// What may be a prefix is cut off, word by word: `[pod/NAME/CONTAINER]`, a time, stern's `POD CONTAINER`, CRI's `stdout F`.
+/// Where what is looked for begins: at once, or behind a prefix. A prefix has no quotes and no braces, so that no client's text is taken
+/// for a line.
+fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
+    let mut at = 0_usize;
+    for _ in 0..=MOST_WORDS {
+        let rest = text.get(at..).filter(|_| at <= LONGEST)?;
+        if is(rest) {
+            return Some(at);
+        }
+        let (word, _) = rest.split_once([' ', '\t'])?;
+        if !is_prefix_word(word) {
+            return None;
+        }
+        at = at.saturating_add(word.len()).saturating_add(1);
+    }
+    None
+}
+
+/// Names of pods and containers, times, streams, `[pod/NAME/CONTAINER]`, `PROGRAM[PID]:`, `|`. Not a path, a method or a status.
+fn is_prefix_word(word: &str) -> bool {
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b"-_./:+,[]|@".contains(&b);
+    let is_status = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
+    word.bytes().all(proper) && !word.starts_with(['/', '-']) && !is_status
+}
+
+/// Whether the text begins with a date, and this behind it.
+fn date_and(text: &str, then: &str) -> bool {
+    let date = text.as_bytes().get(..10).is_some_and(|bytes| {
+        bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+    });
+    date && text.get(10..).is_some_and(|rest| rest.starts_with(then))
+}
+
+/// What may be a prefix is cut off, word by word: `[pod/NAME/CONTAINER]`, a time, stern's `POD CONTAINER`, CRI's `stdout F`. Not the
+/// beginning of a line of the proxy's own log, whose words aren't a prefix.
 pub(super) fn without(text: &str) -> impl Iterator<Item = &str> {
+    let is_own_log = own_log(text).is_some();
     let mut rest = text;
     (0..5).map_while(move |_| {
         let (word, after) = rest.split_once(' ')?;
+        let surely =
+            || (word.starts_with("[pod/") && word.ends_with(']')) || is_time(word) || is_stream(word);
         rest = after;
-        (!word.is_empty() && word.len() < LONGEST).then_some(after)
+        (!word.is_empty() && word.len() < LONGEST && (!is_own_log || surely())).then_some(after)
     })
+}
+
+/// CRI's: the stream, and whether the line is whole.
+fn is_stream(word: &str) -> bool {
+    matches!(word, "stdout" | "stderr" | "F" | "P")
 }
 
 /// The pod that a prefix names.
@@ -64,11 +97,38 @@ fn is_time(word: &str) -> bool {
     word.len() >= 20 && word.as_bytes().get(10) == Some(&b'T') && word.ends_with('Z')
 }
 
-/// Whether it is a line of the proxy's own log, or its agent's: `[2026-01-01 00:00:00.000][1][warning]...`,
-/// `2026-01-01T00:00:00.000000Z\tinfo\t...`.
-pub(super) fn is_own_log(text: &str) -> bool {
-    let level = ["trace", "debug", "info", "warning", "warn", "error", "critical"];
-    let envoys = level.iter().any(|l| text.contains(&format!("][{l}]")));
-    let agents = level.iter().any(|l| text.contains(&format!("Z\t{l}\t")));
-    envoys || agents
+/// A line of the proxy's own log, or its agent's, as what stands before the message and the message:
+/// `[2026-01-01 00:00:00.000][1][warning][wasm] [context.cc:1] MESSAGE`, `2026-01-01T00:00:00.000000Z\tinfo\tSCOPE\tMESSAGE`.
+pub(super) fn own_log(text: &str) -> Option<(&str, &str)> {
+    let at = begins(text, |rest| envoys(rest).or_else(|| agents(rest)).is_some())?;
+    let rest = text.get(at..)?;
+    let message = envoys(rest).or_else(|| agents(rest))?;
+    let before = text.get(..text.len().saturating_sub(message.len()))?;
+    Some((before, message))
+}
+
+const LEVELS: &[&str] = &["trace", "debug", "info", "warning", "warn", "error", "critical", "fatal"];
+
+/// The message of a line of Envoy's own format.
+fn envoys(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix('[').filter(|rest| date_and(rest, " "))?;
+    let (_time, rest) = rest.split_once("][")?;
+    let (_thread, rest) = rest.split_once("][")?;
+    let (level, rest) = rest.split_once("][")?;
+    let (_component, message) = rest.split_once("] ")?;
+    LEVELS.contains(&level).then_some(())?;
+    // The place in the source, where the format has it.
+    let place = message.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    Some(place.filter(|(place, _)| !place.contains(['"', '{', ' '])).map_or(message, |(_, message)| message))
+}
+
+/// The message of a line of Istio's agent, through which Envoy's lines go, too.
+fn agents(line: &str) -> Option<&str> {
+    let (time, rest) = line.split_once('\t')?;
+    date_and(time, "T").then_some(())?;
+    let (level, rest) = rest.split_once('\t')?;
+    LEVELS.contains(&level.trim()).then_some(())?;
+    // Envoy's have its component and the place in the source before the message.
+    let inner = rest.split_once('\t').filter(|(scope, _)| scope.starts_with("envoy"));
+    Some(inner.map_or(rest, |(_, message)| message))
 }

@@ -1,5 +1,8 @@
 //! Bytes of one line → what it is and what it says.
 
+use super::json::Wrapped;
+use super::own::Logged;
+use super::readings::{self, Parsed, Readings};
 use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen};
 
 /// Reads lines; knows the formats.
@@ -18,6 +21,8 @@ pub enum Reading {
     Blank,
     /// A request or connection, and nothing failed as far as the line shows.
     Fine(Option<Box<Line<'static>>>),
+    /// The same, of a line that can be read in several ways: nothing failed in any of them.
+    Ambiguous,
     /// A request or connection that failed.
     Failed(Box<Line<'static>>, Box<Finding>),
     /// A failure that meshwhy's filter wrote into the proxy's own log.
@@ -60,78 +65,176 @@ impl Reader {
     }
 
     fn read_text(&self, text: &str, keep: bool, may_be_wrapped: bool) -> Reading {
-        if let Some(own) = own::in_proxy_log(text) {
-            return Reading::Own(Box::new(own));
+        // An access log first: whatever its values hold, they are values.
+        match self.line(text) {
+            Parsed::One(line) => return explain(&line, keep),
+            Parsed::Several(readings) => return doubt(&readings),
+            Parsed::No => {}
         }
-        if own::is_observation(text) {
-            return Reading::ProxyLog;
-        }
-        if let Some(line) = self.line(text) {
-            return explain(&line, keep);
+        if let Some(logged) = own::in_proxy_log(text, false) {
+            return logged.into();
         }
         if may_be_wrapped
             && let Some(at) = prefix::object(text)
             && let Some((before, object)) = text.split_at_checked(at)
             && let Some(wrapped) = json::unwrapped(object)
         {
-            let mut reading = self.read_text(&wrapped.inner, keep, false);
-            if let Reading::Own(own) = &mut reading {
-                own::set_time(&mut own.line, &wrapped.time);
-            }
-            match &mut reading {
-                Reading::Failed(line, _) | Reading::Fine(Some(line)) => line.set_proxy(wrapped.pod, before),
-                Reading::Own(own) => own.line.set_proxy(wrapped.pod, before),
-                Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
-                _ => {}
-            }
-            return reading;
+            return self.read_wrapped(wrapped, before, keep);
         }
-        if prefix::is_own_log(text) { Reading::ProxyLog } else { Reading::Unreadable }
+        Reading::Unreadable
     }
 
-    fn line<'a>(&self, text: &'a str) -> Option<Line<'a>> {
-        self.given_line(text).or_else(|| self.known_line(text)).or_else(|| {
-            let at = prefix::object(text)?;
-            let (before, object) = text.split_at_checked(at)?;
-            let mut line = json::read(object, Column::of_key)?;
-            let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
-            tells.iter().any(|column| line.shows(*column)).then_some(())?;
-            line.proxy = prefix::proxy(before);
-            Some(line)
-        })
+    fn read_wrapped(&self, wrapped: Wrapped, before: &str, keep: bool) -> Reading {
+        let mut reading = match own::in_proxy_log(&wrapped.inner, wrapped.is_own_log && wrapped.is_envoys) {
+            Some(own @ Logged::Failure(_)) if wrapped.is_envoys => own.into(),
+            _ => self.read_text(&wrapped.inner, keep, false),
+        };
+        match &mut reading {
+            Reading::Failed(line, _) | Reading::Fine(Some(line)) => line.set_proxy(wrapped.pod, before),
+            Reading::Own(own) => {
+                own::set_time(&mut own.line, &wrapped.time);
+                own.line.set_proxy(wrapped.pod, before);
+            }
+            Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
+            _ => {}
+        }
+        reading
     }
 
-    fn known_line<'a>(&self, text: &'a str) -> Option<Line<'a>> {
-        let at = prefix::bracketed_time(text)?;
-        let (before, line) = text.split_at_checked(at)?;
-        let mut line = self.known.iter().find_map(|format| format.read(line))?;
+    fn line<'a>(&self, text: &'a str) -> Parsed<'a> {
+        let readings = self.given.iter().map(|format| given_line(format, text));
+        if let Some(parsed) = readings.into_iter().find(|parsed| !matches!(parsed, Parsed::No)) {
+            return parsed;
+        }
+        match self.known_line(text) {
+            Parsed::No => self.object(text).map_or(Parsed::No, Parsed::One),
+            parsed => parsed,
+        }
+    }
+
+    /// A line in JSON by its usual keys.
+    fn object<'a>(&self, text: &'a str) -> Option<Line<'a>> {
+        let at = prefix::object(text)?;
+        let (before, object) = text.split_at_checked(at)?;
+        if object.starts_with("{\"event\":\"meshwhy") {
+            return None; // the filter's own, which is known by what stands before it
+        }
+        let mut line = json::read(object, Column::of_key)?;
+        let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
+        tells.iter().any(|column| line.shows(*column)).then_some(())?;
         line.proxy = prefix::proxy(before);
         Some(line)
     }
 
-    /// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.
-    fn given_line<'a>(&self, text: &'a str) -> Option<Line<'a>> {
-        self.given.iter().find_map(|format| {
-            if let Some(line) = format.read(text) {
-                return Some(line);
+    fn known_line<'a>(&self, text: &'a str) -> Parsed<'a> {
+        let Some((before, text)) = prefix::bracketed_time(text).and_then(|at| text.split_at_checked(at))
+        else {
+            return Parsed::No;
+        };
+        let mut doubtful = Parsed::No;
+        for (number, format) in self.known.iter().enumerate() {
+            match format.read(text) {
+                Parsed::No => {}
+                Parsed::One(mut line) => {
+                    line.proxy = prefix::proxy(before);
+                    return self.unless_another_fits(number, line, text);
+                }
+                Parsed::Several(mut readings) if matches!(doubtful, Parsed::No) => {
+                    readings.sure.proxy = prefix::proxy(before);
+                    doubtful = Parsed::Several(readings);
+                }
+                Parsed::Several(readings) => {
+                    if let Parsed::Several(first) = &mut doubtful {
+                        if readings.sure.get(Column::Cause).is_some() {
+                            let proxy = first.sure.proxy.take();
+                            first.sure = readings.sure;
+                            first.sure.proxy = proxy;
+                        }
+                        first.lines.extend(readings.lines);
+                        first.complete &= readings.complete;
+                    }
+                }
             }
-            prefix::without(text).find_map(|rest| {
-                let mut line = format.read(rest)?;
-                line.proxy = prefix::proxy(text.get(..text.len().saturating_sub(rest.len()))?);
-                Some(line)
+        }
+        doubtful
+    }
+
+    /// With a few quotes in a header, a line of one old format may look like one of another.
+    fn unless_another_fits<'a>(&self, number: usize, line: Line<'a>, text: &'a str) -> Parsed<'a> {
+        // Of the usual ones, no other can be made with the number of words behind the last quote.
+        if number < formats::USUAL {
+            return Parsed::One(line);
+        }
+        let others = self.known.iter().enumerate().filter(|(other, _)| *other != number);
+        let fit: Vec<Readings<'a>> = others
+            .filter_map(|(_, format)| match format.read(text) {
+                Parsed::Several(readings) => Some(readings),
+                _ => None,
             })
-        })
+            .collect();
+        if fit.is_empty() {
+            return Parsed::One(line);
+        }
+        let mut sure = Line::default();
+        sure.proxy.clone_from(&line.proxy);
+        let complete = fit.iter().all(|readings| readings.complete);
+        let lines =
+            std::iter::once(line).chain(fit.into_iter().flat_map(|readings| readings.lines)).collect();
+        Parsed::Several(Readings { lines, complete, sure, reason: readings::FORMATS })
+    }
+}
+
+/// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.
+fn given_line<'a>(format: &Format, text: &'a str) -> Parsed<'a> {
+    let starts = std::iter::once(text).chain(prefix::without(text));
+    for rest in starts {
+        let proxy = || prefix::proxy(text.get(..text.len().saturating_sub(rest.len()))?);
+        match format.read(rest) {
+            Parsed::No => {}
+            Parsed::One(mut line) => {
+                line.proxy = proxy();
+                return Parsed::One(line);
+            }
+            Parsed::Several(mut readings) => {
+                readings.sure.proxy = proxy();
+                return Parsed::Several(readings);
+            }
+        }
+    }
+    Parsed::No
+}
+
+impl From<Logged> for Reading {
+    fn from(logged: Logged) -> Self {
+        match logged {
+            Logged::Failure(own) => Self::Own(own),
+            Logged::Other => Self::ProxyLog,
+        }
     }
 }
 
 fn explain(line: &Line<'_>, keep: bool) -> Reading {
-    let owned = || Box::new(line.to_owned_line());
+    match finding(line) {
+        Some(finding) => Reading::Failed(Box::new(line.to_owned_line()), Box::new(finding)),
+        None => Reading::Fine(keep.then(|| Box::new(line.to_owned_line()))),
+    }
+}
+
+fn finding(line: &Line<'_>) -> Option<Finding> {
     if let Some(finding) = own::in_line(line) {
+        return Some(finding);
+    }
+    if line.is_fine() { None } else { unseen::judge(&gather::evidence(line), line) }
+}
+
+/// Whatever a line that can be read in several ways says of a cause isn't trusted, and a failure in it isn't hidden.
+fn doubt(readings: &Readings<'_>) -> Reading {
+    let owned = || Box::new(readings.sure.to_owned_line());
+    if let Some(finding) = own::in_line(&readings.sure) {
         return Reading::Failed(owned(), Box::new(finding));
     }
-    let finding = if line.is_fine() { None } else { unseen::judge(&gather::evidence(line), line) };
-    match finding {
-        Some(finding) => Reading::Failed(owned(), Box::new(finding)),
-        None => Reading::Fine(keep.then(owned)),
+    if !readings.complete || readings.lines.iter().any(|line| finding(line).is_some()) {
+        return Reading::Failed(owned(), Box::new(Finding::ambiguous(readings.reason)));
     }
+    Reading::Ambiguous
 }

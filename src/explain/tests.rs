@@ -261,16 +261,6 @@ fn a_text_that_imitates_a_fine_line_in_json_does_not_hide_a_failure() {
 }
 
 #[test]
-fn quotes_and_spaces_that_clients_choose() {
-    let agent = REST.replace("curl/8.5.0", r#"x" "y" "z" 200 - via_upstream"#);
-    let line = format!(r#"[2026-11-20T10:00:01.000Z] "GET /a" b HTTP/1.1" {REFUSED} {agent}"#);
-    let (parsed, finding) = failed(&line);
-    assert_eq!(finding.cause, Cause::UpstreamRefused);
-    assert_eq!(parsed.get(Column::Path), Some("/a\" b"));
-    assert_eq!(parsed.get(Column::UpstreamHost), Some("10.0.0.7:9080"));
-}
-
-#[test]
 fn prefixes_are_passed_over_and_name_the_pod() {
     let line = istio(REFUSED);
     for (prefix, pod) in [

@@ -289,7 +289,7 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
     // Older versions take the cluster's name from the endpoint, and have none without.
     if e.upstream.cluster.is_none() {
         let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
-        add("%UPSTREAM_CLUSTER%", vec![hole]);
+        add("%UPSTREAM_CLUSTER_RAW%", vec![hole]);
     }
     // Older versions write no reason for TCP: a time-out is one of many, and not where it was quick.
     let unexplained =

@@ -1,17 +1,23 @@
 //! `meshwhy check`: reads files, prints the mistakes in them.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use meshwhy::check::{Checked, Source, check, json, text};
+use meshwhy::check::{Checked, Source, check, json, text, visible_json};
 use meshwhy::diagnosis::Confidence;
 
 use crate::Outcome;
+use crate::input::{self, Streams};
 
 /// What is standard input called on the command line.
 const STDIN: &str = "-";
+/// The longest text that is read, and the most of all: a dump of a large cluster has some ten megabytes.
+const LONGEST: u64 = 64 << 20;
+const MOST: u64 = 128 << 20;
+/// Folders within folders.
+const DEEPEST: usize = 64;
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -41,7 +47,7 @@ enum FailOn {
 
 /// Reads, checks, prints.
 pub fn run(options: &Check) -> anyhow::Result<Outcome> {
-    let Input { sources, mut failed } = Input::read(&options.paths);
+    let Input { sources, mut failed, .. } = Input::read(&options.paths);
     let checked = check(&sources, options.complete);
     failed |= !checked.unreadable.is_empty();
     print(&checked, options.json)?;
@@ -76,7 +82,7 @@ fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     for finding in &checked.findings {
         if as_json {
-            writeln!(out, "{}", json(finding))?;
+            writeln!(out, "{}", visible_json(&json(finding).to_string()))?;
         } else {
             writeln!(out, "{}", text(finding))?;
         }
@@ -92,6 +98,7 @@ fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
 #[derive(Debug, Default)]
 struct Input {
     sources: Vec<Source>,
+    taken: u64,
     failed: bool,
 }
 
@@ -100,11 +107,10 @@ impl Input {
         let mut input = Self::default();
         for path in paths {
             if path == Path::new(STDIN) {
-                let mut text = String::new();
-                let result = io::stdin().read_to_string(&mut text).map(|_| text);
+                let result = input.text(io::stdin().lock());
                 input.add(STDIN.to_owned(), result);
             } else if path.is_dir() {
-                input.folder(path);
+                input.folder(path, 0);
             } else {
                 input.file(path);
             }
@@ -112,8 +118,12 @@ impl Input {
         input
     }
 
-    fn folder(&mut self, folder: &Path) {
+    fn folder(&mut self, folder: &Path, depth: usize) {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.and_then(|entries| {
+            let deep = || io::Error::other(format!("more than {DEEPEST} folders deep"));
+            if depth < DEEPEST { Ok(entries) } else { Err(deep()) }
+        });
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.add(folder.display().to_string(), Err(error)),
@@ -126,7 +136,7 @@ impl Input {
             // A link to a folder could lead back to where it came from.
             let real_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if real_folder && !name.to_string_lossy().starts_with('.') {
-                self.folder(&path);
+                self.folder(&path, depth + 1);
             } else if path
                 .extension()
                 .is_some_and(|end| matches!(end.to_str(), Some("yaml" | "yml" | "json")))
@@ -138,12 +148,32 @@ impl Input {
     }
 
     fn file(&mut self, path: &Path) {
-        self.add(path.display().to_string(), fs::read_to_string(path));
+        let result = input::regular(path, Streams::Pipes).and_then(|file| self.text(file));
+        self.add(path.display().to_string(), result);
+    }
+
+    /// A text that is not too long, nor all of them together.
+    fn text(&self, stream: impl Read) -> io::Result<String> {
+        let room = LONGEST.min(MOST.saturating_sub(self.taken));
+        let mut text = String::new();
+        let read = stream.take(room + 1).read_to_string(&mut text)?;
+        if read as u64 <= room {
+            return Ok(text);
+        }
+        let (longest, most) = (LONGEST >> 20, MOST >> 20);
+        let error = match room {
+            LONGEST => format!("longer than {longest} MiB"),
+            _ => format!("more than {most} MiB in all"),
+        };
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, error))
     }
 
     fn add(&mut self, name: String, text: io::Result<String>) {
         match text {
-            Ok(text) => self.sources.push(Source { name, text }),
+            Ok(text) => {
+                self.taken += text.len() as u64;
+                self.sources.push(Source { name, text });
+            }
             Err(error) => {
                 complain!("{name}: {error}");
                 self.failed = true;

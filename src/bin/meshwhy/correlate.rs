@@ -6,13 +6,14 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::ensure;
-use meshwhy::explain::{Column, Hop, Joined, Line, Part, Reader, Reading, join};
+use meshwhy::check::{visible, visible_json};
+use meshwhy::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, join};
 use serde::Serialize;
 
 use crate::arguments::Correlate;
 use crate::chunks::Chunks;
 use crate::explain::lines;
-use crate::input::Input;
+use crate::input::{Input, Streams};
 use crate::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use crate::{Outcome, text};
 
@@ -20,42 +21,53 @@ use crate::{Outcome, text};
 const MOST_REQUESTS: usize = 20_000;
 /// No more lines of one request are kept.
 const MOST_HOPS: usize = 64;
+/// Nor of all requests.
+const MOST_LINES: usize = 100_000;
 
 /// Runs it: first the requests that failed anywhere, then all that was logged of them.
 pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     let inputs = Input::all(&options.files);
     ensure!(!inputs.contains(&Input::Stdin), "standard input can't be read twice: name files");
     let reader = Reader::new(options.format.clone());
-    let (mut ids, mut left_out, mut unreadable) = (HashSet::new(), 0_u64, 0_u64);
+    let mut ids = HashSet::new();
+    let mut counts = Counts::default();
     match &options.id {
         Some(id) => {
             ids.insert(id.clone());
         }
         None => drop(each_line(&inputs, |_, bytes| match reader.read(bytes) {
-            Reading::Failed(line, _) => {
-                let Some(id) = line.get(Column::RequestId) else { return };
+            Reading::Failed(line, finding) => {
+                let id = line.get(Column::RequestId).filter(|_| !is_ambiguous(&finding));
+                let Some(id) = id else {
+                    counts.without_id += 1;
+                    return;
+                };
                 if ids.len() < MOST_REQUESTS || ids.contains(id) {
                     ids.insert(id.to_owned());
                 } else {
-                    left_out += 1;
+                    counts.left_out += 1;
                 }
             }
-            Reading::Unreadable => unreadable += 1,
+            Reading::Unreadable => counts.unreadable += 1,
             _ => {}
         })),
     }
     let mut requests: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
+    let mut kept = 0;
     let broken = each_line(&inputs, |input, bytes| {
         let (line, finding) = match reader.read_all(bytes) {
-            Reading::Failed(line, finding) => (line, Some(*finding)),
+            Reading::Failed(line, finding) if !is_ambiguous(&finding) => (line, Some(*finding)),
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
         };
         let Some(id) = line.get(Column::RequestId).filter(|id| ids.contains(*id)) else { return };
         let hops = requests.entry(id.to_owned()).or_default();
-        if hops.len() < MOST_HOPS {
-            let proxy = line.proxy.clone().unwrap_or_else(|| file_stem(input));
+        if hops.len() < MOST_HOPS && kept < MOST_LINES {
+            kept += 1;
+            let proxy = line.proxy.clone().unwrap_or_else(|| visible(&file_stem(input)));
             hops.push(Hop { proxy, line: *line, finding });
+        } else {
+            counts.lines_left_out += 1;
         }
     });
     let joined: Vec<(String, Joined)> =
@@ -63,17 +75,46 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     broken.iter().for_each(|error| complain!("meshwhy: {error}"));
     print(&joined, options.json)?;
     complain!("meshwhy: {} requests failed somewhere", joined.len());
-    if left_out > 0 {
-        complain!("meshwhy: {left_out} more failures than {MOST_REQUESTS} requests were left out");
-    }
-    if unreadable > 0 {
-        complain!("meshwhy: {unreadable} lines could not be read; `meshwhy explain` names them");
-    }
-    Ok(match (broken.is_empty(), joined.is_empty()) {
+    counts.report();
+    Ok(match (broken.is_empty(), joined.is_empty() && counts.without_id == 0) {
         (false, _) => Outcome::Unreadable,
         (true, true) => Outcome::Nothing,
         (true, false) => Outcome::Failures,
     })
+}
+
+/// What can't be joined.
+#[derive(Debug, Default)]
+struct Counts {
+    left_out: u64,
+    lines_left_out: u64,
+    without_id: u64,
+    unreadable: u64,
+}
+
+impl Counts {
+    fn report(&self) {
+        let Self { left_out, lines_left_out, without_id, unreadable } = self;
+        if *left_out > 0 {
+            complain!("meshwhy: {left_out} more failures than {MOST_REQUESTS} requests were left out");
+        }
+        if *lines_left_out > 0 {
+            complain!("meshwhy: {lines_left_out} lines of these requests were left out: there are too many");
+        }
+        if *without_id > 0 {
+            complain!(
+                "meshwhy: {without_id} failures have no request id, or none that is beyond doubt; `meshwhy explain` names them"
+            );
+        }
+        if *unreadable > 0 {
+            complain!("meshwhy: {unreadable} lines could not be read; `meshwhy explain` names them");
+        }
+    }
+}
+
+/// Whose request it was isn't known then.
+fn is_ambiguous(finding: &Finding) -> bool {
+    finding.source == Source::Ambiguous
 }
 
 /// Shows each line of every input; returns what could not be read to its end.
@@ -86,7 +127,7 @@ fn each_line(inputs: &[Input], mut see: impl FnMut(&Input, &[u8])) -> Vec<String
             true
         };
         let result = input
-            .open(&std::sync::Arc::default())
+            .open(&std::sync::Arc::default(), Streams::None)
             .and_then(|mut stream| chunks.read(&mut stream, false, &mut give));
         chunks.finish(&mut give);
         broken.extend(result.err().map(|error| format!("{}: {error}", input.name())));
@@ -109,8 +150,11 @@ fn file_stem(input: &Input) -> String {
 fn print(joined: &[(String, Joined)], json: bool) -> anyhow::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout());
     for (id, request) in joined {
-        let text =
-            if json { serde_json::to_string(&Record::new(id, request))? + "\n" } else { story(id, request) };
+        let text = if json {
+            visible_json(&serde_json::to_string(&Record::new(id, request))?) + "\n"
+        } else {
+            story(id, request)
+        };
         out.write_all(text.as_bytes())?;
     }
     out.flush()?;

@@ -103,12 +103,16 @@ impl Part {
             match reader.read(bytes) {
                 Reading::Blank => {}
                 Reading::Fine(_) => self.told.counts.requests += 1,
+                Reading::Ambiguous => {
+                    self.told.counts.requests += 1;
+                    self.told.counts.ambiguous += 1;
+                }
                 Reading::ProxyLog => self.told.counts.proxy_log += 1,
                 Reading::Unreadable => {
                     self.told.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));
                 }
                 Reading::Own(own) => {
-                    self.told.counts.left_out += own.suppressed;
+                    self.told.counts.left_out = self.told.counts.left_out.saturating_add(own.suppressed);
                     self.held.push(Held::Own(own, number));
                 }
                 Reading::Failed(line, finding) if chunk.has_own => {

@@ -46,19 +46,69 @@ impl Input {
     }
 
     /// Opens it, unpacking gzip; `taken` counts the bytes read.
-    pub fn open(&self, taken: &Arc<AtomicU64>) -> io::Result<Box<dyn Read>> {
+    pub fn open(&self, taken: &Arc<AtomicU64>, streams: Streams) -> io::Result<Box<dyn Read>> {
         let stream: Box<dyn Read> = match self {
             Self::Stdin => Box::new(io::stdin().lock()),
-            Self::File(path) => {
-                let file = File::open(path)?;
-                if file.metadata()?.is_dir() {
-                    return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
-                }
-                Box::new(file)
-            }
+            Self::File(path) => Box::new(regular(path, streams)?),
         };
         unpacked(Counted { stream, taken: Arc::clone(taken) })
     }
+}
+
+/// What may be opened beside files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Pipes: `<(kubectl logs ...)`. They are read once.
+    Pipes,
+    /// Nothing: what is read twice, or again and again.
+    None,
+}
+
+/// Opens a file. Devices are refused, for they have no end, and pipes where they are of no use.
+pub fn regular(path: &Path, streams: Streams) -> io::Result<File> {
+    let refused =
+        |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, format!("is {what}, no file")));
+    // Looked at before it is opened: opening a pipe waits for its writer, and opening a device may do something.
+    let kind = Kind::of(&std::fs::metadata(path)?);
+    match kind {
+        Kind::Folder => return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")),
+        Kind::Pipe if streams == Streams::None => return refused("a pipe"),
+        Kind::Other => return refused("a device or socket"),
+        Kind::File | Kind::Pipe => {}
+    }
+    let file = File::open(path)?;
+    // Another may have taken its place.
+    if Kind::of(&file.metadata()?) == kind { Ok(file) } else { refused("something else by now") }
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+    Pipe,
+    Other,
+}
+
+impl Kind {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        match metadata.file_type() {
+            kind if kind.is_file() => Self::File,
+            kind if kind.is_dir() => Self::Folder,
+            kind if is_pipe(kind) => Self::Pipe,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: std::fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: std::fs::FileType) -> bool {
+    false
 }
 
 /// Unpacks what begins like gzip.

@@ -5,11 +5,11 @@
     reason = "counts of lines and bytes, which fit; and no worker thread to take down"
 )]
 
-/// Says it on standard error; where nobody can hear it, that is no reason to stop.
+/// Says it on standard error, in one line whatever names it holds; where nobody can hear it, that is no reason to stop.
 macro_rules! complain {
     ($($words:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(anstream::stderr(), $($words)*);
+        let _ = writeln!(anstream::stderr(), "{}", meshwhy::check::visible(&format!($($words)*)));
     }};
 }
 
@@ -64,7 +64,11 @@ impl Outcome {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_usage(&error),
+    };
+    match run(arguments) {
         Ok(outcome) => outcome.into(),
         // Whoever reads has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -73,6 +77,18 @@ fn main() -> ExitCode {
             Outcome::Unreadable.into()
         }
     }
+}
+
+/// Prints help, or what is wrong. An argument may be the name of a file, from a pattern of the shell's.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let has_controls = |argument: std::ffi::OsString| argument.to_string_lossy().contains(char::is_control);
+    if error.use_stderr() && std::env::args_os().any(has_controls) {
+        let message = error.render().to_string();
+        complain!("{}", message.lines().next().unwrap_or_default());
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Outcome::Unreadable.code()))
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<Outcome> {

@@ -47,6 +47,9 @@ pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
 /// What to do: for one cause its fix, for a few each one's. More are a question, not an answer.
 pub fn fixes(finding: &Finding) -> Vec<String> {
     const FEW: usize = 4;
+    if finding.source == Source::Ambiguous {
+        return vec!["Log in JSON: text formats escape nothing.".into()];
+    }
     match finding.causes() {
         [one] => vec![one.fix().to_owned()],
         several if several.len() <= FEW => {
@@ -73,8 +76,11 @@ fn cause(finding: &Finding) -> String {
     let confidence = finding.confidence.id();
     let by = match finding.source {
         Source::Filter => ", by meshwhy's filter",
-        Source::Line => "",
+        Source::Line | Source::Ambiguous => "",
     };
+    if finding.source == Source::Ambiguous {
+        return format!("{}: the line can be read in several ways", id(&finding.cause));
+    }
     match (finding.cause, finding.alternatives.as_slice()) {
         (_, []) => format!("{} ({confidence}{by})", id(&finding.cause)),
         (Cause::Unclassified, several) => format!("{}: this log can't tell which", ids(several)),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::chunks::{Chunk, Chunks};
-use crate::input::Input;
+use crate::input::{self, Input, Streams};
 
 /// How often a followed file is looked at, and how often the collector looks up.
 const TICK: Duration = Duration::from_millis(200);
@@ -121,7 +121,7 @@ impl Reading {
         for (number, input) in std::mem::take(&mut self.inputs).iter().enumerate() {
             let mut chunks = Chunks::new(number);
             let live = input.size().is_none();
-            let result = input.open(&self.control.taken).and_then(|mut stream| {
+            let result = input.open(&self.control.taken, Streams::Pipes).and_then(|mut stream| {
                 chunks.read(&mut stream, live, &mut |chunk| self.send(Piece::Lines(chunk)))
             });
             // What came before an error counts.
@@ -232,7 +232,7 @@ fn identity(file: &Metadata) -> impl PartialEq {
 }
 
 fn open(path: &Path) -> std::io::Result<(File, Metadata)> {
-    let file = File::open(path)?;
+    let file = input::regular(path, Streams::None)?;
     let metadata = file.metadata()?;
     Ok((file, metadata))
 }

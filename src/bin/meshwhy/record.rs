@@ -25,7 +25,7 @@ pub struct Record<'a> {
     could_be: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     would_tell: &'a [&'static str],
-    /// `filter`: meshwhy's filter said so; `line`: concluded from the line.
+    /// `filter`: meshwhy's filter said so; `line`: concluded from the line; `ambiguous`: the line can be read in several ways.
     source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
@@ -78,6 +78,7 @@ impl<'a> Record<'a> {
             source: match finding.source {
                 Source::Line => "line",
                 Source::Filter => "filter",
+                Source::Ambiguous => "ambiguous",
             },
             time: text::column(line, Column::Time),
             code: line.code(),

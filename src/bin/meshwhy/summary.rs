@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
+use meshwhy::check::visible_json;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::explain::{Column, Destination, Finding, Line};
 use serde::Serialize;
@@ -146,7 +147,7 @@ impl Summary {
     pub fn json(&self) -> serde_json::Result<String> {
         let mut out = String::new();
         for (key, group) in self.sorted() {
-            out.push_str(&serde_json::to_string(&Row {
+            out.push_str(&visible_json(&serde_json::to_string(&Row {
                 cause: group.finding.cause.id(),
                 confidence: group.finding.confidence.id(),
                 could_be: group.finding.alternatives.iter().map(|cause| cause.id()).collect(),
@@ -157,7 +158,7 @@ impl Summary {
                 last: group.last.as_deref(),
                 fix: group.finding.fix(),
                 examples: &group.examples,
-            })?);
+            })?));
             out.push('\n');
         }
         Ok(out)

@@ -1,6 +1,7 @@
 //! What is told of the failures, in the style that was asked for, and what was counted.
 
-use meshwhy::explain::{Finding, Line};
+use meshwhy::check::{visible, visible_json};
+use meshwhy::explain::{Finding, Line, Source};
 
 use crate::record::Record;
 use crate::summary::Summary;
@@ -42,6 +43,8 @@ pub struct Counts {
     pub failures: u64,
     /// Other lines of the proxy's own log.
     pub proxy_log: u64,
+    /// Lines that can be read in several ways.
+    pub ambiguous: u64,
     /// Failures that the filter left out of the proxy's own log.
     pub left_out: u64,
     /// Inputs that could not be read.
@@ -55,14 +58,15 @@ impl Telling {
     pub fn tell(&mut self, style: Style, line: &Line<'_>, finding: &Finding, file: &str, number: u64) {
         self.counts.requests += 1;
         self.counts.failures += 1;
-        let place = || format!("{file}:{number}");
+        self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
+        let place = || visible(&format!("{file}:{number}"));
         match style {
             Style::Text => output::tell(&mut self.out, line, finding, &place()),
             Style::Summary => self.summary.add(line, finding, &place()),
             Style::Json => {
                 // Serializing strings and numbers can't fail.
                 let record = Record::new(line, finding, file, number);
-                self.out.push_str(&serde_json::to_string(&record).unwrap_or_default());
+                self.out.push_str(&visible_json(&serde_json::to_string(&record).unwrap_or_default()));
                 self.out.push('\n');
             }
             Style::Quiet => {}
@@ -84,7 +88,9 @@ impl Counts {
         self.requests += other.requests;
         self.failures += other.failures;
         self.proxy_log += other.proxy_log;
-        self.left_out += other.left_out;
+        self.ambiguous += other.ambiguous;
+        // Whatever a log says of it.
+        self.left_out = self.left_out.saturating_add(other.left_out);
         self.unreadable += other.unreadable;
         let room = NAMED.saturating_sub(self.named.len());
         self.named.extend(other.named.into_iter().take(room));
@@ -100,6 +106,13 @@ impl Counts {
             complain!(
                 "meshwhy: the filter left {} more out of the proxy's log (log_per_minute); they count where the access log has them",
                 self.left_out
+            );
+        }
+        if self.ambiguous > 0 {
+            complain!(
+                "meshwhy: {} lines can be read in several ways: a header has quotes, which Envoy's text formats don't escape; no cause is \
+                named for them (log in JSON)",
+                self.ambiguous
             );
         }
         if self.proxy_log > 0 {

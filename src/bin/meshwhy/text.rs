@@ -24,7 +24,9 @@ pub fn request(line: &Line<'_>) -> String {
     let flags =
         column(line, Column::Flags).or_else(|| column(line, Column::FlagsLong)).unwrap_or_else(|| "-".into());
     let target = column(line, Column::Authority).unwrap_or_default() + &path(line).unwrap_or_default();
-    if !line.shows(Column::Method) && !line.shows(Column::Path) && target.is_empty() {
+    // A method alone is what is sure of an ambiguous line.
+    let no_method = !line.shows(Column::Method) || !line.shows(Column::Code);
+    if no_method && !line.shows(Column::Path) && target.is_empty() {
         return format!("{code} {flags}  (no request logged)");
     }
     match (column(line, Column::Method), target.is_empty()) {

@@ -1,7 +1,7 @@
 //! The mesh's own configuration, where it was given.
 
 use crate::check::resource::Resource;
-use crate::check::yaml::{Node, documents};
+use crate::check::yaml::{Node, Room, documents};
 
 /// What of MeshConfig decides what a missing `tls` block means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl MeshConfig {
             "IstioOperator" => Some(Self::of(resource.node.at(&["spec", "meshConfig"])?)),
             "ConfigMap" if resource.origin.name == "istio" || resource.origin.name.starts_with("istio-") => {
                 let text = resource.node.at(&["data", "mesh"])?.as_text()?;
-                documents(text).0.first().map(Self::of)
+                documents(text, &mut Room::default()).0.first().map(Self::of)
             }
             _ => None,
         }

@@ -1,10 +1,14 @@
 //! What is read, and what is refused.
 
-use super::super::yaml::documents;
+use super::super::yaml::{Node, Room, YamlError};
 use super::{all, checked, found};
 use crate::check::{Source, check};
 
-fn one(text: &str) -> super::super::yaml::Node {
+fn documents(text: &str) -> (Vec<Node>, Vec<YamlError>) {
+    super::super::yaml::documents(text, &mut Room::default())
+}
+
+fn one(text: &str) -> Node {
     let (mut nodes, errors) = documents(text);
     assert_eq!(errors, []);
     nodes.remove(0)
@@ -51,6 +55,13 @@ fn hostile_documents_end() {
         bomb.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1));
     }
     assert_eq!(documents(&bomb).1[0].message, "aliases expand to too much");
+    // Many documents, each within the bounds of one, and anchors within anchors.
+    let small = "---\na: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n\
+                 c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n";
+    assert_eq!(documents(&small.repeat(1_000)).1[0].message, "more than is read at once");
+    let anchors: String = (0..100).map(|level| format!("{}a: &a{level}\n", " ".repeat(level))).collect();
+    let deep = anchors + &" ".repeat(100) + "b: [" + &"x,".repeat(100_000) + "]\n";
+    assert_eq!(documents(&deep).1[0].message, "more than is read at once");
 }
 
 #[test]

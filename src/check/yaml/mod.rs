@@ -3,7 +3,7 @@
 mod node;
 mod tree;
 
-use self::tree::Tree;
+use self::tree::{MAX_NODES, Tree};
 
 pub use self::node::Node;
 
@@ -16,16 +16,26 @@ pub struct YamlError {
     pub message: String,
 }
 
+/// Room for the nodes of all texts that are read together.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_NODES)
+    }
+}
+
 /// The documents of a text. One that is malformed doesn't hide the others.
-pub fn documents(text: &str) -> (Vec<Node>, Vec<YamlError>) {
+pub fn documents(text: &str, room: &mut Room) -> (Vec<Node>, Vec<YamlError>) {
     let mut nodes = Vec::new();
     let mut errors = Vec::new();
     for (first_line, chunk) in chunks(text.strip_prefix('\u{feff}').unwrap_or(text)) {
         let lines_before = first_line.saturating_sub(1);
-        let read = Tree::read(&chunk, lines_before);
+        let read = Tree::read(&chunk, lines_before, &mut room.0);
         // Documentation leaves parts out with a line of dots, which is no YAML.
         let read = read.or_else(|error| match without_dots(&chunk) {
-            Some(chunk) => Tree::read(&chunk, lines_before).map_err(|_| error),
+            Some(chunk) => Tree::read(&chunk, lines_before, &mut room.0).map_err(|_| error),
             None => Err(error),
         });
         match read {

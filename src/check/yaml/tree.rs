@@ -9,6 +9,8 @@ use super::node::{Entry, Node, Value};
 const MAX_DEPTH: usize = 128;
 /// What aliases may expand to in one document.
 const MAX_ALIASED: usize = 100_000;
+/// The most nodes of all that is read: some hundred megabytes.
+pub(super) const MAX_NODES: usize = 4_000_000;
 
 /// Builds nodes from the parser's events.
 #[derive(Default)]
@@ -18,6 +20,7 @@ pub(super) struct Tree {
     open: Vec<Open>,
     anchors: Vec<(usize, Node)>,
     aliased: usize,
+    room: usize,
 }
 
 /// A list or map that has not ended yet.
@@ -29,9 +32,9 @@ struct Open {
 }
 
 impl Tree {
-    /// The documents of a text that begins after so many lines.
-    pub(super) fn read(text: &str, lines_before: usize) -> Result<Vec<Node>, YamlError> {
-        let mut tree = Self { lines_before, ..Self::default() };
+    /// The documents of a text that begins after so many lines, with room for so many nodes; what they take is taken from it.
+    pub(super) fn read(text: &str, lines_before: usize, room: &mut usize) -> Result<Vec<Node>, YamlError> {
+        let mut tree = Self { lines_before, room: *room, ..Self::default() };
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| YamlError {
                 line: lines_before.saturating_add(error.marker().line()),
@@ -39,23 +42,31 @@ impl Tree {
             })?;
             tree.event(event, span)?;
         }
+        *room = tree.room;
         Ok(tree.documents)
+    }
+
+    fn take(&mut self, nodes: usize, line: usize) -> Result<(), YamlError> {
+        let rest = self.room.checked_sub(nodes);
+        self.room = rest.ok_or_else(|| refused(line, "more than is read at once"))?;
+        Ok(())
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
         let line = self.lines_before.saturating_add(span.start.line());
+        self.take(1, line)?;
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let null =
                     style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if null { Value::Null } else { Value::Scalar(text.into_owned()) };
-                self.place(Node { line, value }, anchor);
+                self.place(Node { line, value }, anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => self.begin(Value::List(Vec::new()), line, anchor)?,
             Event::MappingStart(_, anchor, _) => self.begin(Value::Map(Vec::new()), line, anchor)?,
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { anchor, node, .. }) = self.open.pop() {
-                    self.place(merged(node), anchor);
+                    self.place(merged(node), anchor)?;
                 }
             }
             Event::Alias(anchor) => {
@@ -66,7 +77,8 @@ impl Tree {
                     return Err(refused(line, "aliases expand to too much"));
                 }
                 if let Some(node) = node {
-                    self.place(node, 0);
+                    self.take(node.size(), line)?;
+                    self.place(node, 0)?;
                 }
             }
             Event::DocumentStart(..) => {
@@ -86,13 +98,15 @@ impl Tree {
         Ok(())
     }
 
-    fn place(&mut self, node: Node, anchor: usize) {
+    fn place(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
         if anchor != 0 {
+            // Anchors within anchors are kept again and again.
+            self.take(node.size(), node.line)?;
             self.anchors.push((anchor, node.clone()));
         }
         let Some(Open { node: parent, key, .. }) = self.open.last_mut() else {
             self.documents.push(node);
-            return;
+            return Ok(());
         };
         match (&mut parent.value, key.take()) {
             (Value::List(items), _) => items.push(node),
@@ -101,6 +115,7 @@ impl Tree {
             (Value::Map(_), None) => *key = Some((node.as_text().unwrap_or_default().to_owned(), node.line)),
             (Value::Null | Value::Scalar(_), _) => {}
         }
+        Ok(())
     }
 }
 
