@@ -7,10 +7,9 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::load::{cpu_of, h2load};
-use super::plot::{Panel, Point};
-use super::table::{median, quantile};
+use super::table::median;
 use super::variants::{Variant, proxy, without_and_with};
-use super::{Effort, backend, cores, plot};
+use super::{Effort, backend, cores};
 use crate::envoy::config::{Listener, Proxy};
 use crate::envoy::parts::{istio_config, route, vhost, with};
 use crate::peers::Running;
@@ -37,22 +36,18 @@ const AXES: &[Axis] = &[
     Axis { title: "KB of request headers (success)", steps: &[1, 4, 16, 32, 60], play: with_headers },
 ];
 
-/// Measures; the table in Markdown and the plot as an SVG document.
-pub fn growth(effort: &Effort) -> Result<(String, String)> {
+/// Measures; the table in Markdown.
+pub fn growth(effort: &Effort) -> Result<String> {
     cores::share_the_last()?;
     let folder = tempfile::tempdir()?;
     Pki::create(folder.path())?;
     let backend = backend().start(folder.path(), folder.path())?;
-    let (mut table, mut panels) = (String::new(), Vec::new());
+    let mut table =
+        String::from("\n| what grows | connection + http above no filter, µs a request |\n|---|---|\n");
     let single = without_and_with(&with_series(), folder.path(), &backend, 1)?;
     for (index, axis) in AXES.iter().enumerate() {
         eprintln!("{}", axis.title);
-        let _ = write!(
-            table,
-            "\n| {} | no filter | connection + http | above (quartiles) |\n|---|---|---|---|\n",
-            axis.title
-        );
-        let mut points = Vec::new();
+        let mut cells = Vec::new();
         for step in axis.steps {
             let own;
             let pair = if index == 0 {
@@ -61,11 +56,11 @@ pub fn growth(effort: &Effort) -> Result<(String, String)> {
             } else {
                 &single
             };
-            points.push(measure(axis, *step, pair, effort, &mut table)?);
+            cells.push(format!("{step}: {:+.1}", measure(axis, *step, pair, effort)?));
         }
-        panels.push(Panel { title: axis.title, points });
+        let _ = writeln!(table, "| {} | {} |", axis.title, cells.join(", "));
     }
-    Ok((table, plot::svg(&panels)))
+    Ok(table)
 }
 
 fn with_workers(folder: &Path, backend: &Running, workers: usize) -> Result<[Variant; 2]> {
@@ -83,13 +78,7 @@ fn with_series() -> Proxy {
     proxy(&json!({})).and(listener)
 }
 
-fn measure(
-    axis: &Axis,
-    step: usize,
-    pair: &[Variant; 2],
-    effort: &Effort,
-    table: &mut String,
-) -> Result<Point> {
+fn measure(axis: &Axis, step: usize, pair: &[Variant; 2], effort: &Effort) -> Result<f64> {
     let mut seen = [Vec::new(), Vec::new()];
     for round in 0..=effort.rounds {
         for turn in 0..2 {
@@ -102,15 +91,7 @@ fn measure(
         }
     }
     let above: Vec<f64> = seen[1].iter().zip(&seen[0]).map(|(cost, base)| cost - base).collect();
-    let (none, ours) = (median(&seen[0]), median(&seen[1]));
-    let _ = writeln!(
-        table,
-        "| {step} | {none:.1} µs | {ours:.1} µs | {:+.1} µs ({:+.1} to {:+.1}) |",
-        median(&above),
-        quantile(&above, 1),
-        quantile(&above, 3),
-    );
-    Ok(Point { at: step, none, ours })
+    Ok(median(&above))
 }
 
 fn play(variant: &Variant, listener: &str, path: &str, requests: usize, more: &[String]) -> Result<f64> {

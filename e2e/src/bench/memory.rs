@@ -33,7 +33,7 @@ pub(super) fn measure(folder: &Path, backend: &Running, effort: &Effort) -> Resu
     let any_module = each(&empty, &empty_many)? - plain;
     let ours = each(&one[1].envoy, &many[1].envoy)? - plain;
     let mut out = format!(
-        "\n### Memory\n\n| what | MB |\n|---|---|\n\
+        "\n| resident memory | MB |\n|---|---|\n\
          | Envoy without a filter, one worker | {none:.1} |\n\
          | with the empty module, above that (V8 and its first VM) | {:+.1} |\n\
          | with connection + http, above that | {:+.1} |\n\

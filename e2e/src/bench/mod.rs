@@ -8,7 +8,6 @@ mod floor;
 mod growth;
 mod load;
 mod memory;
-mod plot;
 mod saturation;
 mod table;
 mod variants;
@@ -92,8 +91,11 @@ pub fn run(effort: &Effort) -> Result<String> {
         eprintln!("{}", table::costs(&measured));
         rows.extend(measured);
     }
-    let mut out = table::costs(&rows);
-    if effort.only.is_some() || effort.kinds {
+    if effort.only.is_some() {
+        return Ok(table::costs(&rows));
+    }
+    let mut out = table::matrix(&rows);
+    if effort.kinds {
         return Ok(out);
     }
     out += &saturation::measure(&variants, effort)?;

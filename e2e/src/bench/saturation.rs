@@ -34,21 +34,22 @@ pub(super) fn measure(variants: &[Variant], effort: &Effort) -> Result<String> {
             all[index].slowest.push(slowest);
         }
     }
-    let mut out = String::from(
-        "\n### Saturation: proxied HTTP/1.1, success, 16 connections\n\n\
-         | variant | requests a second | of no filter | 99th percentile |\n|---|---|---|---|\n",
-    );
-    for (variant, seen) in variants.iter().zip(&all) {
-        let shares: Vec<f64> = seen.rates.iter().zip(&all[0].rates).map(|(rate, base)| rate / base).collect();
-        let _ = writeln!(
-            out,
-            "| {} | {:.0} | {:.1} % | {:.2} ms |",
-            variant.name,
-            median(&seen.rates),
-            median(&shares) * 100.0,
-            median(&seen.slowest),
-        );
+    let mut out = String::from("\n| 16 connections, all that one worker can do |");
+    variants.iter().for_each(|variant| out.extend([" ", &variant.name, " |"]));
+    let _ = write!(out, "\n|---|{}\n| requests a second |", "---|".repeat(variants.len()));
+    for seen in &all {
+        let _ = write!(out, " {:.0} |", median(&seen.rates));
     }
+    out.push_str("\n| of no filter, % |");
+    for seen in &all {
+        let shares: Vec<f64> = seen.rates.iter().zip(&all[0].rates).map(|(rate, base)| rate / base).collect();
+        let _ = write!(out, " {:.1} |", median(&shares) * 100.0);
+    }
+    out.push_str("\n| 99th percentile, ms |");
+    for seen in &all {
+        let _ = write!(out, " {:.2} |", median(&seen.slowest));
+    }
+    out.push('\n');
     Ok(out)
 }
 

@@ -38,7 +38,24 @@ pub(super) fn median(values: &[f64]) -> f64 {
     quantile(values, 2)
 }
 
-/// One table for each load.
+/// One table: what each load costs without a filter, and what each variant costs above that.
+pub(super) fn matrix(rows: &[Row]) -> String {
+    let loads: Vec<&[Row]> = rows.chunk_by(|one, two| one.load == two.load).collect();
+    let names: Vec<&str> = loads.first().into_iter().copied().flatten().map(|row| &*row.variant).collect();
+    let mut out =
+        format!("\n| µs a request | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for load in loads {
+        let cells = load.iter().enumerate().map(|(at, row)| match at {
+            0 => format!("{:.2}", median(&row.rounds)),
+            _ => format!("{:+.2}", median(&row.paired(|cost, base| cost - base))),
+        });
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(out, "| {} | {} |", load.first().map_or("", |row| row.load), cells.join(" | "));
+    }
+    out
+}
+
+/// One table for each load, with quartiles.
 pub(super) fn costs(rows: &[Row]) -> String {
     let mut out = String::new();
     let mut load = "";

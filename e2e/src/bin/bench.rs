@@ -50,8 +50,7 @@ fn main() -> Result<()> {
     }
     let docs = tools::root().join("docs");
     if grows {
-        let (table, plot) = growth(&effort)?;
-        std::fs::write(docs.join("performance-growth.svg"), plot)?;
+        let table = growth(&effort)?;
         return write(&docs.join("performance.md"), "bench-growth", &(conditions(&effort)? + &table));
     }
     let table = run(&effort)?;

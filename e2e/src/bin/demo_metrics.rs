@@ -1,37 +1,25 @@
-//! `make demo-metrics`: failures fill the dashboard, alerts fire, their links lead to the causes' pages.
+//! `make demo-metrics`: failures are counted, alerts fire, their links lead to the causes' pages.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use e2e::monitoring::clock::Clock;
 use e2e::monitoring::stage::Stage;
-use e2e::monitoring::{links, picture, stage};
+use e2e::monitoring::{links, stage};
 
 /// An hour takes 24 s.
 const CLOCK: Clock = Clock(150);
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let png = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => None,
-        ["--picture", path] => Some(path),
-        _ => bail!("unknown arguments {arguments:?}: expected --picture FILE"),
-    };
     println!("Four Envoys, their clients, and a Prometheus with the shipped rules; an hour takes 24 s.");
     let stage = Stage::start(CLOCK)?;
-    let folder = tempfile::tempdir()?;
-    let page = folder.path().join("dashboard.html");
     let base = format!("http://{}", stage.prometheus.address());
     println!("  alerts:    {base}/alerts");
     println!(
         "  queries:   {base}/graph?g0.expr=sum%20by%20(cause)%20(rate(meshwhy_failures_total%5B5s%5D))&g0.tab=0"
     );
-    println!(
-        "  dashboard: {} (reloads itself; or import envoyfilter/monitoring/dashboard.json into a Grafana and choose {base})",
-        page.display()
-    );
+    println!("  dashboard: import envoyfilter/monitoring/dashboard.json into a Grafana and choose {base}");
     let (ended, end) = std::sync::mpsc::channel();
     // The receiver lives until the first signal; a second one changes nothing.
     ctrlc::set_handler(move || ended.send(()).unwrap_or_default())?;
@@ -61,18 +49,6 @@ fn main() -> Result<()> {
                 println!("        {} {title}", text("runbook_url").replace(stage::DOCS_URL, "docs"));
             }
         }
-        write_page(&stage, &page)?;
-        if let Some(png) = png.filter(|_| began.elapsed() > change_after + Duration::from_secs(16)) {
-            picture::screenshot(&stage, folder.path(), &std::path::absolute(png)?)?;
-            println!("{png}");
-            break;
-        }
     }
-    Ok(())
-}
-
-fn write_page(stage: &Stage, page: &Path) -> Result<()> {
-    let (html, _) = picture::page(stage)?;
-    std::fs::write(page, html.replacen("<title>", "<meta http-equiv=refresh content=2><title>", 1))?;
     Ok(())
 }

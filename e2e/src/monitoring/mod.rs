@@ -4,10 +4,8 @@ pub mod clock;
 pub mod dashboard;
 mod failing;
 pub mod links;
-pub mod picture;
 pub mod scan;
 pub mod stage;
-mod svg;
 pub mod walk;
 
 use std::fs;
