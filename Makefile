@@ -32,7 +32,7 @@ SOAK_RATE ?= 500
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs manifests clean toolchain dashboard demo-metrics flood
+.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,12 +46,8 @@ demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl po
 	@cargo run -q -p e2e --bin demo_istio
 
 demo-metrics: dist ## Failures, a real Prometheus, alerts that fire and their links (Ctrl-C ends it)
-	$(say) "Demo: metrics, dashboard and alerts"
+	$(say) "Demo: metrics and alerts"
 	@cargo run -q -p e2e --bin demo_metrics
-
-dashboard: dist ## Draw docs/dashboard.png anew
-	$(say) "Writing docs/dashboard.png"
-	@cargo run -q -p e2e --bin demo_metrics -- --picture docs/dashboard.png
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
@@ -141,6 +137,19 @@ cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwh
 	cargo build --release --bin meshwhy
 	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
 	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && dist/meshwhy man dist/man
+
+record: toolchain ## Record anew what the filter collects in each scenario, on the newest and the oldest Envoy (tests/recorded)
+	$(say) "The module that records"
+	cargo dist record
+	$(say) "Scenarios on the newest Envoy, and on the oldest"
+	MESHWHY_RECORD=1 cargo test -q -p e2e --test scenarios
+	MESHWHY_RECORD=1 ENVOY_VERSION=oldest cargo test -q -p e2e --test scenarios
+	$(say) "The page's stories on a real Istio"
+	MESHWHY_RECORD=1 cargo test -q -p e2e --test istio
+
+mutants: toolchain ## Break diagnosis and evidence in every small way: native tests must notice (cargo-mutants; an hour and more)
+	@cargo mutants --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-mutants
+	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/*.rs' --output target -- --lib
 
 docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
 	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"

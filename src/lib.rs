@@ -20,6 +20,8 @@ pub mod explain;
 pub mod filter;
 pub mod history;
 pub mod host;
+#[cfg(feature = "serde")]
+pub mod record;
 pub mod report;
 pub mod wire;
 

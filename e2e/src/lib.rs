@@ -23,6 +23,7 @@ pub mod monitoring;
 pub mod peers;
 pub mod pki;
 pub mod prometheus;
+pub mod record;
 pub mod registry;
 pub mod releases;
 pub mod scenario;

@@ -33,14 +33,20 @@ pub fn envoy() -> Result<PathBuf> {
 
 /// The minor version of [`envoy`]: 40 for 1.40.0.
 pub fn minor() -> Result<u32> {
-    static MINOR: OnceLock<Result<u32, String>> = OnceLock::new();
-    let found = MINOR.get_or_init(|| {
+    let version = version()?;
+    let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok());
+    minor.with_context(|| format!("Envoy's version is {version:?}"))
+}
+
+/// The version of [`envoy`]: `1.40.0`.
+pub fn version() -> Result<String> {
+    static VERSION: OnceLock<Result<String, String>> = OnceLock::new();
+    let found = VERSION.get_or_init(|| {
         let output = Command::new(envoy().map_err(|e| format!("{e:#}"))?).arg("--version").output();
         let text = String::from_utf8_lossy(&output.map_err(|e| e.to_string())?.stdout).into_owned();
         // PATH  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL
         let version = text.split_once("version: ").and_then(|(_, about)| about.split('/').nth(1));
-        let minor = version.and_then(|version| version.split('.').nth(1)?.parse().ok());
-        minor.ok_or_else(|| format!("Envoy's --version says {text:?}"))
+        version.map(str::to_owned).ok_or_else(|| format!("Envoy's --version says {text:?}"))
     });
     found.clone().map_err(anyhow::Error::msg)
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::Trial;
 
+use crate::record;
 pub use crate::releases::envoy;
 
 /// The repository's root.
@@ -17,10 +18,10 @@ pub fn root() -> PathBuf {
     Path::new(&e2e).parent().expect("e2e lies in the repository").to_owned()
 }
 
-/// The module under test: `$MESHWHY_WASM`, or what `cargo dist` left.
+/// The module under test: `$MESHWHY_WASM`, or what `cargo dist` left (`cargo dist record`, where it is to record).
 pub fn module() -> Result<PathBuf> {
-    let path =
-        std::env::var_os("MESHWHY_WASM").map_or_else(|| root().join("dist/meshwhy.wasm"), PathBuf::from);
+    let built = if record::enabled() { record::module() } else { root().join("dist/meshwhy.wasm") };
+    let path = std::env::var_os("MESHWHY_WASM").map_or(built, PathBuf::from);
     ensure!(path.exists(), "{} is missing: run `cargo dist` first", path.display());
     Ok(path)
 }

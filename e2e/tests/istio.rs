@@ -9,7 +9,7 @@ use e2e::istio::rig::Rig;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{access_logs, deployment, fail_policy, overlays, page, sandbox, stories};
-use e2e::registry;
+use e2e::{record, registry};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -69,11 +69,19 @@ fn main() -> Result<()> {
             let version = *version;
             trials.push(trial(version, story.name, lacks(&needs), move |rig| {
                 let told = story.check(rig)?;
+                record::keep(&format!("istio-{}/{}", version.id(), story.name), &told.records(), &[])?;
                 let row = Row::new(&story, &told).filter(|_| version == Version::V1_31);
                 PLAYED.lock().unwrap_or_else(PoisonError::into_inner).extend(row);
                 Ok(())
             }));
         }
+    }
+    if record::enabled() {
+        trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        let versions = format!("Istio 1.31 and 1.29, Envoy {}", e2e::releases::version()?);
+        record::write("istio", &versions, arguments.filter.is_none())?;
+        conclusion.exit();
     }
     trials.push(Trial::test("the_whole_page_is_played", || Ok(whole_page(&stories::all())?)));
     let expected = stories::all().iter().filter(|story| story.broken_section().is_some()).count();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use e2e::look_alikes;
 use e2e::scenario::Scenario;
+use e2e::{look_alikes, record};
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::{Cause, Group};
 
@@ -38,6 +38,12 @@ fn main() {
         let lacks = needs.chain(built).find(|name| unavailable.contains(name));
         let bare = scenario.clone().without_meshwhy();
         let observing = scenario.clone().observing();
+        if record::enabled() {
+            // Where successes are looked at as well, there is more to see; without the module there is nothing.
+            let name = scenario.name.into();
+            trials.push(trial(name, observing.unwrap_or(scenario), lacks));
+            continue;
+        }
         trials.push(trial(scenario.name.into(), scenario, lacks));
         trials.extend(observing.map(|same| trial(format!("observing/{}", same.name), same, lacks)));
         trials.extend(bare.map(|bare| trial(format!("without_meshwhy/{}", bare.name), bare, lacks)));
@@ -64,11 +70,26 @@ fn main() {
             Err(Failed::from("docs/look-alikes.md is old: run `make docs`"))
         }
     }));
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Err(error) = write_records(arguments.filter.is_none()) {
+        eprintln!("{error:#}");
+        std::process::exit(1);
+    }
+    conclusion.exit();
+}
+
+fn write_records(all: bool) -> anyhow::Result<()> {
+    if !record::enabled() {
+        return Ok(());
+    }
+    let version = e2e::releases::version()?;
+    record::write(&format!("envoy-1.{}", e2e::releases::minor()?), &format!("Envoy {version}"), all)
 }
 
 fn trial(name: String, scenario: Scenario, lacks: Option<&str>) -> Trial {
-    let trial = Trial::test(name, move || scenario.check().map_err(|e| Failed::from(format!("{e:?}"))));
+    let recorded = name.clone();
+    let trial =
+        Trial::test(name, move || scenario.check(&recorded).map_err(|e| Failed::from(format!("{e:?}"))));
     e2e::tools::unless_lacking(trial, lacks)
 }
 

@@ -2,6 +2,7 @@
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClusterName(String);
 
 impl ClusterName {

@@ -6,6 +6,8 @@ macro_rules! flags {
         bitflags::bitflags! {
             /// A set of response flags. A bit that this version doesn't know keeps its place.
             #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+            #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+            #[cfg_attr(feature = "serde", serde(from = "String", into = "String"))]
             pub struct Flags: u64 {
                 $(#[doc = $doc] const $name = 1 << $bit;)*
                 const _ = !0;
@@ -79,6 +81,19 @@ impl Flags {
     pub fn from_short(names: &str) -> Self {
         let known = |name: &str| Self::SHORT.iter().find(|(_, short)| *short == name.trim());
         names.split(',').filter_map(known).map(|(flag, _)| *flag).collect()
+    }
+}
+
+/// From short names; unknown names are left out.
+impl From<String> for Flags {
+    fn from(names: String) -> Self {
+        Self::from_short(&names)
+    }
+}
+
+impl From<Flags> for String {
+    fn from(flags: Flags) -> Self {
+        flags.short()
     }
 }
 

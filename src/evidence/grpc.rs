@@ -2,6 +2,7 @@
 
 /// The number in `grpc-status`; one that gRPC doesn't name keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GrpcStatus(pub u8);
 
 impl GrpcStatus {

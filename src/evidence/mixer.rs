@@ -2,6 +2,8 @@
 
 /// A status by which Mixer rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[allow(missing_docs, reason = "the names are Istio's")]
 pub enum MixerStatus {
     Unavailable,

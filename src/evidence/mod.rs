@@ -34,6 +34,8 @@ pub const FALL_THROUGH: &str = "PassthroughFilterChain";
 
 /// Everything seen of one failed (or suspicious) stream or connection.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Evidence {
     /// From where it was seen.
     pub layer: Layer,
@@ -110,6 +112,8 @@ const TUNNELS_END: Flags = Flags::UPSTREAM_CONNECTION_TERMINATION
 
 /// From where the evidence was taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Layer {
     /// One HTTP stream.
     #[default]
@@ -122,6 +126,8 @@ pub enum Layer {
 
 /// Which way the traffic goes: the `direction` label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Direction {
     /// Towards the workload beside this sidecar.
     Inbound,
@@ -145,6 +151,8 @@ impl Direction {
 
 /// The client's side.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Downstream {
     /// What the first bytes were, if a connection role saw them.
     pub first_bytes: Option<FirstBytes>,
@@ -171,6 +179,8 @@ pub struct Downstream {
 
 /// What the chains of a listener are for, besides the one that takes all the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ListenerKind {
     /// HTTP in plaintext, and no server names.
     Http,
@@ -190,6 +200,8 @@ impl ListenerKind {
 
 /// The route that was chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Route {
     /// The virtual host's name: the host is known.
     pub virtual_host: Option<String>,
@@ -201,6 +213,8 @@ pub struct Route {
 
 /// The upstream's side.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Upstream {
     /// The cluster that was chosen.
     pub cluster: Option<ClusterName>,
@@ -226,6 +240,8 @@ pub struct Upstream {
 
 /// What an HTTP answer says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Answer {
     /// A server's own error page that says what was wrong with the connection.
     pub page: Option<Page>,
@@ -246,6 +262,8 @@ pub struct Answer {
 
 /// Answers whose end no server promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Stream {
     /// `text/event-stream`.
     Events,
@@ -266,6 +284,8 @@ impl Stream {
 
 /// What earlier requests showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Past {
     /// A VirtualService that leads to the same service from another virtual host.
     pub rule: Option<Resource>,
@@ -287,6 +307,8 @@ pub struct Past {
 
 /// Error pages that name a TLS mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Page {
     /// "The plain HTTP request was sent to HTTPS port" and the like.
     PlaintextToTlsPort,

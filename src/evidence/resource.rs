@@ -4,6 +4,7 @@ use std::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Resource(String);
 
 /// Kubernetes names are at most 253 characters; kinds and namespaces 63.

@@ -104,6 +104,8 @@ impl Plugin {
 
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
     fn conclude(&mut self, host: &impl Host, series: &mut Series, e: Box<Evidence>) -> Option<Cause> {
+        #[cfg(feature = "record")]
+        record(host, &e, false);
         let report = self.recent.report(e)?;
         if self.config.role != Role::AccessLog {
             write_state(host, &report);
@@ -114,6 +116,8 @@ impl Plugin {
 
     /// Tells what is worth knowing of traffic that works. Not as filter state: that stays unset on healthy traffic.
     fn observe(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
+        #[cfg(feature = "record")]
+        record(host, e, true);
         for verdict in observe(e) {
             self.tell(host, series, Counter::Observations, &Report::new(&verdict, e));
         }
@@ -154,6 +158,14 @@ fn write_state(host: &impl Host, report: &Report) {
         let _ = host.set_property(key, value.as_bytes());
     }
     let _ = host.set_property("meshwhy", report.json().as_bytes());
+}
+
+/// Writes the evidence into the proxy's log, for the tests that replay it.
+#[cfg(feature = "record")]
+fn record(host: &impl Host, e: &Evidence, soft: bool) {
+    if let Ok(line) = crate::record::Look::at(e.clone(), soft).line() {
+        host.log(Level::Warn, &format!("{}{line}", crate::record::MARK));
+    }
 }
 
 /// Leaves `meshwhy_build_info` = 1.

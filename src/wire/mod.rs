@@ -22,6 +22,7 @@ const ENOUGH_FOR_BINARY: usize = 16;
 
 /// What the first bytes were.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FirstBytes {
     /// The protocol.
     pub protocol: Protocol,
@@ -33,6 +34,8 @@ pub struct FirstBytes {
 
 /// What a TLS ClientHello asks for, as far as it lies within the kept bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct ClientHello {
     /// The server name, at most 255 characters; what no host name may hold is `?`.
     pub sni: Option<String>,
@@ -42,6 +45,8 @@ pub struct ClientHello {
 
 /// What an HTTP/1 request or status line says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct HttpLine {
     /// Major and minor version; `None` if there is none, or if it lies beyond the kept bytes.
     pub version: Option<(u8, u8)>,

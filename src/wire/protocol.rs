@@ -4,7 +4,8 @@ macro_rules! protocols {
     ($($variant:ident $id:literal $doc:literal,)*) => {
         /// A protocol, as its first bytes show it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Protocol { $(#[doc = $doc] $variant,)* }
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub enum Protocol { $(#[doc = $doc] #[cfg_attr(feature = "serde", serde(rename = $id))] $variant,)* }
 
         impl Protocol {
             /// All of them.

@@ -28,8 +28,8 @@ pub fn workspace_root() -> Result<PathBuf> {
     root.canonicalize().with_context(|| format!("workspace {}", root.display()))
 }
 
-/// Compiles the filter for the proxy.
-pub fn compile(root: &Path) -> Result<Compiled> {
+/// Compiles the filter for the proxy, with these features of the crate.
+pub fn compile(root: &Path, features: &str) -> Result<Compiled> {
     add_target_if_missing(root)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Downloads first: the folders of the sources must exist to be renamed below.
@@ -43,7 +43,7 @@ pub fn compile(root: &Path) -> Result<Compiled> {
     run(Command::new(&cargo)
         .current_dir(root)
         .args(["rustc", "--quiet", "--lib", "--package", "meshwhy", "--crate-type", "cdylib"])
-        .args(["--profile", "wasm", "--target", TARGET])
+        .args(["--profile", "wasm", "--target", TARGET, "--features", features])
         .arg("--target-dir")
         .arg(&target_folder)
         // The encoded form takes paths with spaces; it replaces RUSTFLAGS, so that nobody's own get in.

@@ -14,6 +14,8 @@ use meshwhy_dist::{module, sbom};
 const USAGE: &str = "\
 usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
                                             its bill of materials meshwhy.cdx.json, and SHA256SUMS of all
+       cargo dist record                    build target/record/meshwhy.wasm, which writes evidence into
+                                            the proxy's log: for the tests that record it
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
 
 options: --max-bytes N      refuse a larger module
@@ -42,7 +44,11 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    match Request::parse(&arguments).and_then(|request| run(&request)) {
+    let done = match arguments.as_slice() {
+        [one] if one == "record" => record(),
+        all => Request::parse(all).and_then(|request| run(&request)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("dist: {error:#}");
@@ -100,6 +106,17 @@ fn run(request: &Request) -> Result<()> {
     Ok(())
 }
 
+/// The module that records evidence: not a part of a release.
+fn record() -> Result<()> {
+    let root = workspace_root()?;
+    let folder = root.join("target/record");
+    fs::create_dir_all(&folder)?;
+    let module = module::trim(&compile(&root, "record")?.wasm)?;
+    write_if_changed(&folder.join("meshwhy.wasm"), &module)?;
+    println!("target/record/meshwhy.wasm: {} bytes", module.len());
+    Ok(())
+}
+
 /// The image with this module. Manifests pin its digest, which is another with other labels: they are for the image
 /// that was built before, and may be in a registry by now, where it has this module.
 fn image(archive: &Path, module: &[u8], request: &Request) -> Result<Image> {
@@ -113,7 +130,7 @@ fn image(archive: &Path, module: &[u8], request: &Request) -> Result<Image> {
 
 /// The finished module's bytes.
 fn build(root: &Path, max_bytes: usize) -> Result<Vec<u8>> {
-    let compiled = compile(root)?;
+    let compiled = compile(root, "")?;
     let module = module::trim(&compiled.wasm)?;
     for path in &compiled.machine_paths {
         ensure!(

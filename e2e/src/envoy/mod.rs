@@ -18,7 +18,7 @@ use tempfile::TempDir;
 pub use metrics::{Sample, parse};
 
 use crate::peers::process::{Process, wait_for};
-use crate::tools;
+use crate::{record, tools};
 
 /// Milliseconds after which access logs are written: they are waited for.
 const SOON: u32 = 10;
@@ -168,8 +168,13 @@ impl Envoy {
         Ok(vms)
     }
 
-    /// Envoy's own log; a scenario's filter must not have crashed in it.
+    /// Envoy's own log, without records; a scenario's filter must not have crashed in it.
     pub fn own_log(&self) -> String {
+        record::without(&self.whole_log())
+    }
+
+    /// Envoy's own log.
+    pub fn whole_log(&self) -> String {
         std::fs::read_to_string(self.path("envoy.log")).unwrap_or_default()
     }
 

@@ -11,10 +11,11 @@ use super::{Diagnosis, Log, Outcome, Scenario};
 use crate::agreement::{self, Told};
 use crate::client::Seen;
 use crate::envoy::Sample;
+use crate::record;
 
 impl Scenario {
-    /// Plays it and compares the triple.
-    pub fn check(&self) -> Result<()> {
+    /// Plays it and compares the triple. Where evidence is recorded, it is kept under this name.
+    pub fn check(&self, name: &str) -> Result<()> {
         let mut outcome = self.play()?;
         let told = format!(
             "client: {:?}\nlog: {}\nsamples: {:?}",
@@ -32,6 +33,7 @@ impl Scenario {
             .and_then(|()| self.check_counters(&outcome.samples))
             .and_then(|()| self.check_words(&outcome))
             .and_then(|()| self.check_explained(&outcome))
+            .and_then(|()| record::keep(name, &outcome.envoy.whole_log(), &outcome.ports))
             .with_context(|| told)
     }
 

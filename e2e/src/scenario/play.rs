@@ -24,6 +24,8 @@ pub struct Outcome {
     pub samples: Vec<Sample>,
     /// The proxy, still running.
     pub envoy: Envoy,
+    /// Ports that were free: those of the servers, then the listeners'.
+    pub ports: Vec<u16>,
     _stage: Stage,
 }
 
@@ -32,7 +34,7 @@ pub struct Outcome {
 struct Stage {
     places: Places,
     folder: TempDir,
-    _servers: Vec<Running>,
+    servers: Vec<Running>,
 }
 
 impl Stage {
@@ -63,7 +65,9 @@ impl Scenario {
         let seen = client.run(&places)?;
         let lines = self.wait_for_lines(&envoy)?;
         let samples = envoy.meshwhy_samples()?;
-        Ok(Outcome { seen, lines, samples, envoy, _stage: stage })
+        let servers = stage.servers.iter().chain(&front).map(|server| server.port);
+        let ports = servers.chain(envoy.ports().values().copied()).collect();
+        Ok(Outcome { seen, lines, samples, envoy, ports, _stage: stage })
     }
 
     fn set_up(&self) -> Result<Stage> {
@@ -82,7 +86,7 @@ impl Scenario {
             places.values.push((format!("{{server:{name}}}"), running.port.to_string()));
             servers.push(running);
         }
-        Ok(Stage { places, folder, _servers: servers })
+        Ok(Stage { places, folder, servers })
     }
 
     /// The log is complete when the expected cause has come as often as expected, or, where none is, when

@@ -4,6 +4,7 @@ mod arbitrary;
 mod client;
 mod policy;
 mod properties;
+mod recorded;
 mod upstream;
 mod wanted;
 

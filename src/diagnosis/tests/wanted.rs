@@ -36,7 +36,7 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
 }
 
 /// The same, with all forgotten that isn't wanted.
-fn only(groups: Wanted, mut e: Evidence) -> Evidence {
+pub(super) fn only(groups: Wanted, mut e: Evidence) -> Evidence {
     if !groups.contains(Wanted::UPSTREAM_FAILURE) {
         e.upstream.transport_failure = e.details.transport_failure();
     }

@@ -13,6 +13,8 @@ use super::text::CUT;
 /// Filters may put free text there, and the client's or a server's with it. A name that isn't known is not kept, and neither is
 /// what isn't known in a known place: [`CUT`] stands for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "String", into = "String"))]
 pub struct Details {
     text: String,
     name_ends: usize,
@@ -97,6 +99,18 @@ impl Details {
     fn reset(&self) -> Option<(&str, &str)> {
         (self.reset_before_response() || self.reset_after_response()).then_some(())?;
         Some(places::reset(self.inner()?))
+    }
+}
+
+impl From<String> for Details {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Details> for String {
+    fn from(details: Details) -> Self {
+        details.as_str().to_owned()
     }
 }
 

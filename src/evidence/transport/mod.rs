@@ -12,6 +12,8 @@ mod tls;
 /// `: ` what was wrong with a certificate; `delayed connect error: 111`; and the like. What the peer may have chosen (the names
 /// in its certificate) is gone before any rule looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct TransportFailure {
     text: String,
     kind: Kind,
@@ -188,6 +190,20 @@ fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
         push(kept, CUT)
     }
     Some(Kind::Connect)
+}
+
+impl TryFrom<String> for TransportFailure {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text).ok_or("no reason")
+    }
+}
+
+impl From<TransportFailure> for String {
+    fn from(failure: TransportFailure) -> Self {
+        failure.as_str().to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -31,9 +31,16 @@ pub struct Lines {
     pub json: Vec<Value>,
     /// What meshwhy wrote into the proxy's own log.
     pub own: Vec<String>,
+    /// What it recorded there.
+    pub records: Vec<String>,
 }
 
 impl Told {
+    /// What was recorded on all proxies.
+    pub fn records(&self) -> String {
+        self.lines.values().flat_map(|lines| &lines.records).flat_map(|line| [line, "\n"]).collect()
+    }
+
     /// What each proxy says, in words for people.
     pub fn verdicts(&self) -> Vec<String> {
         let word = |counted: &Counted| {
@@ -84,6 +91,8 @@ pub(super) fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<
                 lines.json.push(json);
             } else if line.starts_with("[20") && line.contains("Z] \"") {
                 lines.text.push(line.to_owned());
+            } else if line.contains(meshwhy::record::MARK) {
+                lines.records.push(line.to_owned());
             } else if let Some((_, told)) = line.split_once("{\"event\":\"meshwhy\"") {
                 lines.own.push(format!("{{{told}"));
             }

@@ -1,0 +1,98 @@
+//! What the filter collected on real proxies (`tests/recorded`), and what the rules make of it.
+//!
+//! `make record` plays scenarios and stories anew; `MESHWHY_BLESS=1` keeps the evidence and writes what the rules say now.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::Value;
+
+use super::wanted::only;
+use crate::diagnosis::wanted;
+use crate::evidence::Layer;
+use crate::record::Look;
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect();
+    files.sort();
+    files
+}
+
+/// The looks in all files, each with the scenario that it belongs to.
+fn looks() -> Vec<(String, Look)> {
+    let parsed = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let name = value["scenario"].as_str().unwrap().to_owned();
+        (name, serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {line}")))
+    };
+    let texts = files().into_iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| text.lines().skip(1).map(parsed).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn the_rules_say_what_they_said() {
+    if env::var_os("MESHWHY_BLESS").is_some_and(|value| value == "1") {
+        files().iter().for_each(|file| bless(file));
+    }
+    let all = looks();
+    assert!(all.len() > 300, "{} looks are recorded", all.len());
+    let changed: Vec<_> = all
+        .iter()
+        .filter_map(|(scenario, look)| {
+            let now = Look::at(look.evidence.clone(), look.soft);
+            (now.reports != look.reports).then(|| {
+                format!(
+                    "{}\nnow {:?}\n",
+                    look.recorded(scenario).unwrap(),
+                    serde_json::to_string(&now.reports).unwrap()
+                )
+            })
+        })
+        .collect();
+    assert!(
+        changed.is_empty(),
+        "{} differ (MESHWHY_BLESS=1 keeps these)\n{}",
+        changed.len(),
+        changed.concat()
+    );
+}
+
+/// The same evidence, with the reports as they are now.
+fn bless(file: &Path) {
+    let text = fs::read_to_string(file).unwrap();
+    let (head, lines) = text.split_once('\n').unwrap();
+    let mut lines: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            let scenario = value["scenario"].as_str().unwrap().to_owned();
+            let look: Look = serde_json::from_value(value).unwrap();
+            Look::at(look.evidence, look.soft).recorded(&scenario).unwrap() + "\n"
+        })
+        .collect();
+    lines.sort();
+    fs::write(file, format!("{head}\n{}", lines.concat())).unwrap();
+}
+
+/// Of a failed HTTP stream the filter reads what is wanted of its kind: all that was recorded, and the report needs no more.
+#[test]
+fn what_was_recorded_is_what_is_wanted() {
+    for (scenario, look) in looks() {
+        let e = &look.evidence;
+        if look.soft || e.layer != Layer::Http {
+            continue;
+        }
+        let groups = wanted(&e.details, e.details.transport_failure().as_ref(), e.flags, &e.answer);
+        assert_eq!(only(groups, e.clone()), *e, "{scenario}");
+    }
+}
+
+#[test]
+fn evidence_is_the_same_when_read_again() {
+    for (scenario, look) in looks() {
+        let line = look.line().unwrap();
+        assert_eq!(serde_json::from_str::<Look>(&line).unwrap(), look, "{scenario}");
+    }
+}
