@@ -92,7 +92,8 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         let (plugin, sampled) = self.begin(Role::Http);
-        Some(Box::new(Http { stream: HttpStream::new(sampled), plugin }))
+        let marked = plugin.as_ref().is_some_and(|plugin| plugin.borrow().marks_replies());
+        Some(Box::new(Http { stream: HttpStream::new(sampled).marked(marked), plugin }))
     }
 
     fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
@@ -119,7 +120,7 @@ impl HttpContext for Http {
         if let Some(plugin) = &self.plugin
             && self.stream.on_response_headers(&Proxy, end_of_stream)
         {
-            self.stream.on_error_headers(&Proxy, &mut plugin.borrow_mut());
+            self.stream.on_notable_headers(&Proxy, &mut plugin.borrow_mut());
         }
         Action::Continue
     }

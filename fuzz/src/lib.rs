@@ -119,7 +119,7 @@ pub fn properties(bytes: &[u8]) {
     let mut http = plugin(r#"{"log":"all","observe_every":1,"response_header":"x-meshwhy-cause"}"#);
     let mut stream = HttpStream::new(true);
     if stream.on_response_headers(&host, false) {
-        stream.on_error_headers(&host, &mut http);
+        stream.on_notable_headers(&host, &mut http);
     }
     stream.on_response_body(&host, true);
     stream.on_log(&host, &mut http, &mut series);

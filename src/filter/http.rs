@@ -14,6 +14,8 @@ pub struct HttpStream {
     complete: bool,
     page_seen: bool,
     sampled: bool,
+    /// Whether a response header carries the cause to the client: nobody else may write it.
+    marked: bool,
     noted: Option<Box<Noted>>,
 }
 
@@ -47,7 +49,13 @@ impl HttpStream {
         Self { sampled, ..Self::default() }
     }
 
-    /// The response's headers pass, before the connection manager rewrites them; whether they are an error's.
+    /// The same, where clients are told.
+    #[must_use]
+    pub fn marked(self, marked: bool) -> Self {
+        Self { marked, ..self }
+    }
+
+    /// The response's headers pass, before the connection manager rewrites them; whether [`Self::on_notable_headers`] has to see them.
     pub fn on_response_headers(&mut self, host: &impl Host, end_of_stream: bool) -> bool {
         // One read decides here and in `on_log`: most responses are no errors.
         self.code = status(host);
@@ -59,12 +67,16 @@ impl HttpStream {
             // A gRPC error without a message, this proxy's own ones included. Other answers lack the header.
             self.note_grpc_status(grpc_status(host, HeaderMap::Response));
         }
-        self.is_error()
+        self.marked || self.is_error()
     }
 
-    /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client.
-    pub fn on_error_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
-        let Some(code) = self.code else { return };
+    /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client. What an
+    /// upstream writes into the header for that is taken off all of them: clients take it for this proxy's word.
+    pub fn on_notable_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
+        if let Some(name) = &plugin.config.response_header {
+            let _ = host.remove_header(HeaderMap::Response, name);
+        }
+        let Some(code) = self.code.filter(|_| self.is_error()) else { return };
         let details = collect::details(host);
         if !details.via_upstream() {
             self.tell_client(host, plugin, code, &details);

@@ -77,6 +77,11 @@ impl Plugin {
         self.sampler.take()
     }
 
+    /// Whether a response header carries the cause to the client.
+    pub fn marks_replies(&self) -> bool {
+        self.config.response_header.is_some()
+    }
+
     /// Logs once that this plugin is plugged in where its role can't work, and which one can.
     pub fn log_misplaced(&mut self, host: &impl Host, place: &str, role: &str) {
         if !self.misplacement_logged {

@@ -11,7 +11,7 @@
 //! | set a property | NotFound | access loggers have no stream to write to |
 //! | set a property | BadArgument | the filter state is read-only |
 //! | read a header | NotFound | the map lacks it |
-//! | read or set a header | BadArgument | the map isn't there: request headers, on the response of a request that never reached a filter |
+//! | read, set or remove a header | BadArgument | the map isn't there: request headers, on the response of a request that never reached a filter |
 //! | read a buffer | NotFound, BadArgument | nothing passes now; start and size overflow |
 //! | write to the log | BadArgument | no such level |
 
@@ -49,6 +49,7 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_remove_header_map_value(map: MapType, name: *const u8, size: usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_define_metric(kind: MetricType, name: *const u8, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
@@ -107,6 +108,12 @@ pub(super) fn set_header(map: MapType, name: &str, value: &str) -> Result<()> {
     check(unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
+}
+
+/// Takes all headers of this name off.
+pub(super) fn remove_header(map: MapType, name: &str) -> Result<()> {
+    // SAFETY: as above.
+    check(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
 }
 
 /// Sets filter state of the stream or connection.

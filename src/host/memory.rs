@@ -170,6 +170,12 @@ impl Host for MemoryHost {
         Ok(())
     }
 
+    fn remove_header(&self, map: HeaderMap, name: &str) -> Result<()> {
+        self.count(|c| c.other = c.other.saturating_add(1))?;
+        self.headers.borrow_mut().retain(|(m, n, _)| *m != map || n != name);
+        Ok(())
+    }
+
     fn buffer(&self, buffer: Buffer, start: usize, max: usize) -> Result<Vec<u8>> {
         let buffers = self.buffers.borrow();
         let bytes = buffers.iter().find(|(b, _)| *b == buffer).map(|(_, bytes)| bytes);

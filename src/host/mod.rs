@@ -84,6 +84,8 @@ pub trait Host {
     fn header(&self, map: HeaderMap, name: &str) -> Result<Option<Vec<u8>>>;
     /// Sets a header, replacing what is there.
     fn set_header(&self, map: HeaderMap, name: &str, value: &str) -> Result<()>;
+    /// Takes all headers of this name off; none is no error.
+    fn remove_header(&self, map: HeaderMap, name: &str) -> Result<()>;
     /// At most `max` bytes of a buffer from `start` on.
     fn buffer(&self, buffer: Buffer, start: usize, max: usize) -> Result<Vec<u8>>;
     /// Defines a metric, or finds the one of that name.

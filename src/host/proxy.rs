@@ -37,6 +37,10 @@ impl Host for Proxy {
         calls::set_header(map_type(map), name, value)
     }
 
+    fn remove_header(&self, map: HeaderMap, name: &str) -> Result<()> {
+        calls::remove_header(map_type(map), name)
+    }
+
     fn buffer(&self, buffer: Buffer, start: usize, max: usize) -> Result<Vec<u8>> {
         let mut bytes = calls::buffer(buffer_type(buffer), start, max)?.unwrap_or_default();
         bytes.truncate(max);

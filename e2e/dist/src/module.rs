@@ -29,7 +29,7 @@ pub const KEPT_EXPORTS: [&str; 12] = [
 ///
 /// The SDK's traits name all that a filter may call, local replies, header and body writes and calls to other services included,
 /// and the compiler can't know that nobody does. `clippy.toml` keeps them out of the sources, this out of the module.
-pub const KEPT_IMPORTS: [&str; 10] = [
+pub const KEPT_IMPORTS: [&str; 11] = [
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",
@@ -38,6 +38,7 @@ pub const KEPT_IMPORTS: [&str; 10] = [
     "proxy_increment_metric",
     "proxy_log",
     "proxy_record_metric",
+    "proxy_remove_header_map_value",
     "proxy_replace_header_map_value",
     "proxy_set_property",
 ];

@@ -109,6 +109,33 @@ fn not_own() -> Vec<Scenario> {
     vec![
         answered("header/success", "a healthy answer", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200),
         answered(
+            "header/forged",
+            "an application that writes the header itself",
+            b"HTTP/1.1 200 OK\r\nX-Meshwhy-Cause: cluster_missing\r\nx-meshwhy-cause: b\r\ncontent-length: 2\r\n\r\nok",
+            200,
+        )
+        // Without meshwhy it passes.
+        .envoy_says("Wasm VM failed", 0),
+        answered(
+            "header/forged_error",
+            "the same on an error of its own",
+            b"HTTP/1.1 503 Service Unavailable\r\nx-meshwhy-cause: cluster_missing\r\ncontent-length: 0\r\n\r\n",
+            503,
+        )
+        .envoy_says("Wasm VM failed", 0)
+        .names("application_error", "certain"),
+        Scenario::new("header/left_alone", "not asked for, the application's header is its own", proxy())
+            .server(
+                "backend",
+                Server::Made(Habit::Answer(
+                    b"HTTP/1.1 200 OK\r\nx-meshwhy-cause: its-own\r\ncontent-length: 2\r\n\r\nok",
+                )),
+            )
+            .client(Client::Custom(|places| ask(places, "known.example")))
+            .says("x-meshwhy-cause: its-own\r\n")
+            .gets(200)
+            .logs(Log::Http, &[("details", "via_upstream")]),
+        answered(
             "header/not_found",
             "the application's own 404",
             b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",

@@ -155,7 +155,7 @@ fn statuses(call: &Call<'_>) -> Option<&'static [u32]> {
         Call::Property(_) => Some(&[NOT_FOUND, NOT_FOUND, SERIALIZATION_FAILURE, INTERNAL_FAILURE]),
         Call::Header { .. } | Call::Buffer { .. } => Some(&[OK, NOT_FOUND, NOT_FOUND, BAD_ARGUMENT, 4711]),
         Call::SetProperty { .. } => Some(&[NOT_FOUND, BAD_ARGUMENT, 4711]),
-        Call::SetHeader { .. } => Some(&[BAD_ARGUMENT, 4711]),
+        Call::SetHeader { .. } | Call::RemoveHeader { .. } => Some(&[BAD_ARGUMENT, 4711]),
         Call::DefineMetric { .. } => Some(&[OK, BAD_ARGUMENT, 4711]),
         Call::Increment { .. } | Call::Record { .. } => Some(&[NOT_FOUND, BAD_ARGUMENT, 4711]),
         Call::Time => Some(&[OK, 4711]),
@@ -170,7 +170,7 @@ fn function(call: &Call<'_>) -> Option<Function> {
         Call::Header { .. } => Some(Function::Header),
         Call::Buffer { .. } => Some(Function::Buffer),
         Call::SetProperty { .. } => Some(Function::SetProperty),
-        Call::SetHeader { .. } => Some(Function::SetHeader),
+        Call::SetHeader { .. } | Call::RemoveHeader { .. } => Some(Function::SetHeader),
         Call::DefineMetric { .. } | Call::Increment { .. } | Call::Record { .. } => Some(Function::Metrics),
         Call::Time => Some(Function::Time),
         Call::Log { .. } => Some(Function::Log),
@@ -265,6 +265,7 @@ impl Hostile {
             Call::SetHeader { map, name, value } => {
                 *map == 2 && *name == b"x-meshwhy-cause" && plain(value) && value.len() <= 64
             }
+            Call::RemoveHeader { map, name } => *map == 2 && *name == b"x-meshwhy-cause",
             Call::DefineMetric { name, .. } => {
                 let name = text(name);
                 plain(name.as_bytes()) && !name.contains('"') && name.len() <= LONGEST_STAT

@@ -226,6 +226,10 @@ fn linker<P: Proxy>(engine: &Engine) -> Result<Linker<P>> {
         let (name, value) = (inside.read(name, name_size)?, inside.read(value, size)?);
         Ok(status(&inside.answer(Call::SetHeader { map, name: &name, value: &value })))
     });
+    host!("proxy_remove_header_map_value", |inside, map: u32, name: u32, size: u32| {
+        let name = inside.read(name, size)?;
+        Ok(status(&inside.answer(Call::RemoveHeader { map, name: &name })))
+    });
     host!("proxy_get_buffer_bytes", |inside,
                                      buffer: u32,
                                      start: u32,

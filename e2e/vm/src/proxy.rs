@@ -16,6 +16,8 @@ pub enum Call<'a> {
     SetProperty { key: &'a [u8], value: &'a [u8] },
     /// `proxy_replace_header_map_value`
     SetHeader { map: u32, name: &'a [u8], value: &'a [u8] },
+    /// `proxy_remove_header_map_value`
+    RemoveHeader { map: u32, name: &'a [u8] },
     /// `proxy_define_metric`
     DefineMetric { kind: u32, name: &'a [u8] },
     /// `proxy_increment_metric`
@@ -69,6 +71,9 @@ impl Proxy for MemoryHost {
             }
             Call::SetHeader { map, name, value } => {
                 header_map(map).and_then(|map| self.set_header(map, text(name)?, text(value)?)).map(done)
+            }
+            Call::RemoveHeader { map, name } => {
+                header_map(map).and_then(|map| self.remove_header(map, text(name)?)).map(done)
             }
             Call::DefineMetric { kind, name } => {
                 let kind = if kind == 0 { MetricKind::Counter } else { MetricKind::Gauge };

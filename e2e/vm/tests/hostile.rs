@@ -129,6 +129,7 @@ const IMPORTS: &[&str] = &[
     "env.proxy_increment_metric",
     "env.proxy_log",
     "env.proxy_record_metric",
+    "env.proxy_remove_header_map_value",
     "env.proxy_replace_header_map_value",
     "env.proxy_set_property",
 ];

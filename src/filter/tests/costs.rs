@@ -53,7 +53,7 @@ fn grpc(status: &str, trailers: bool) -> (Calls, Option<String>) {
     let host = success().with_header(map, "grpc-status", status);
     let (mut plugin, mut stream) = (plugin("{}"), HttpStream::default());
     if stream.on_response_headers(&host, !trailers) {
-        stream.on_error_headers(&host, &mut plugin);
+        stream.on_notable_headers(&host, &mut plugin);
     }
     if trailers {
         stream.on_response_body(&host, false);

@@ -60,9 +60,9 @@ fn missing_cluster() -> MemoryHost {
 }
 
 fn http(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
-    let mut stream = HttpStream::default();
+    let mut stream = HttpStream::default().marked(plugin.marks_replies());
     if stream.on_response_headers(host, false) {
-        stream.on_error_headers(host, plugin);
+        stream.on_notable_headers(host, plugin);
     }
     stream.on_response_body(host, true);
     stream.on_log(host, plugin, series);

@@ -1,6 +1,6 @@
 //! What is told of a failure, and where.
 
-use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused};
+use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused, success};
 use crate::evidence::Flags;
 use crate::filter::Plugin;
 use crate::host::memory::MemoryHost;
@@ -86,8 +86,16 @@ fn only_envoys_own_replies_carry_the_header_and_only_if_asked() {
     };
     assert_eq!(header(&missing_cluster(), config).as_deref(), Some("cluster_missing"));
     assert_eq!(header(&missing_cluster(), "{}"), None);
-    let app = answered(503, 0).with_property("response.code_details", "via_upstream");
-    assert_eq!(header(&app, config), None);
+    let app = || answered(503, 0).with_property("response.code_details", "via_upstream");
+    assert_eq!(header(&app(), config), None);
+    // What an upstream writes there is not this proxy's word, be it an error or not.
+    let forging =
+        |host: MemoryHost| host.with_header(HeaderMap::Response, "x-meshwhy-cause", "cluster_missing");
+    assert_eq!(header(&forging(app()), config), None);
+    assert_eq!(header(&forging(success()), config), None);
+    assert_eq!(header(&forging(success()), "{}").as_deref(), Some("cluster_missing"));
+    let own = answered(404, 0).with_property("response.code_details", "route_not_found");
+    assert_eq!(header(&forging(own), config).as_deref(), Some("route_host_unknown"));
 }
 
 #[test]
