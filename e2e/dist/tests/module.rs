@@ -17,6 +17,53 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The SDK's functions that call the host: `hostcalls::NAME` and `traits::TRAIT::NAME`.
+fn host_calls_of_the_sdk() -> BTreeSet<String> {
+    let metadata = output(Command::new(env!("CARGO")).current_dir(root()).args([
+        "metadata",
+        "--quiet",
+        "--locked",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        "wasm32-unknown-unknown",
+    ]));
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let sdk = packages.iter().find(|package| package["name"] == "proxy-wasm").unwrap();
+    let sources = Path::new(sdk["manifest_path"].as_str().unwrap()).with_file_name("src");
+    let read = |name: &str| fs::read_to_string(sources.join(name)).unwrap();
+    let name = |line: &str| line.split('(').next().unwrap().to_owned();
+    let mut found: BTreeSet<String> = read("hostcalls.rs")
+        .lines()
+        .filter_map(|line| Some(format!("hostcalls::{}", name(line.strip_prefix("pub fn ")?))))
+        .collect();
+    let (mut of, mut method) = (String::new(), String::new());
+    for line in read("traits.rs").lines() {
+        if let Some(rest) = line.strip_prefix("pub trait ") {
+            of = rest.split([':', ' ']).next().unwrap().to_owned();
+        } else if let Some(rest) = line.strip_prefix("    fn ") {
+            method = name(rest);
+        } else if line.contains("hostcalls::") && !method.is_empty() {
+            found.insert(format!("traits::{of}::{method}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_host_call_of_the_sdk_but_one_is_disallowed() {
+    let clippy = fs::read_to_string(root().join("clippy.toml")).unwrap();
+    let disallowed: BTreeSet<String> = clippy
+        .lines()
+        .filter_map(|line| Some(line.split_once("\"proxy_wasm::")?.1.split_once('"')?.0.to_owned()))
+        .collect();
+    let mut expected = host_calls_of_the_sdk();
+    assert!(expected.len() > 100, "{expected:?}");
+    assert!(expected.remove("hostcalls::get_property"));
+    assert_eq!(disallowed, expected);
+}
+
 /// Copies what the module is built from; the copy shares nothing with this checkout but the toolchain.
 fn copy_sources(to: &Path) {
     let members = ["e2e", "e2e/dist", "e2e/noop", "e2e/vm"].map(|member| format!("{member}/"));
