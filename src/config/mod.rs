@@ -209,7 +209,13 @@ fn described(value: &Value) -> String {
         Value::String(text) => format!("'{}'", crate::report::clean(text, 64)),
         Value::Array(_) => "a list".into(),
         Value::Object(_) => "an object".into(),
-        plain => plain.to_string(),
+        Value::Null => "null".into(),
+        Value::Bool(value) => value.to_string(),
+        // Fractions are not printed: serde_json's way to do it takes 7 KB.
+        Value::Number(number) => {
+            let whole = number.as_i64().or_else(|| whole_float(number.as_f64()?).map(i64::from));
+            whole.map_or_else(|| "a fraction, or a number out of range".into(), |whole| whole.to_string())
+        }
     }
 }
 

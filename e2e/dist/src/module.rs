@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use walrus::{FunctionId, ImportKind, Module, ModuleConfig};
+use walrus::ir::{Call, Visitor, dfs_in_order};
+use walrus::{FunctionBuilder, FunctionId, FunctionKind, ImportKind, Module, ModuleConfig};
 
 /// The module's exports: its memory, what the host needs to start it, and the callbacks of `src/contexts.rs`. The SDK exports
 /// 34 callbacks.
@@ -60,7 +61,6 @@ fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
     walrus::passes::gc::run(&mut module);
     check_imports(&module)?;
     cut_imports(&mut module)?;
-    walrus::passes::gc::run(&mut module);
     Ok(module.emit_wasm())
 }
 
@@ -88,27 +88,53 @@ fn check_imports(module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// What would call another host function traps.
+/// A function that calls another host function traps instead, with all its code gone: methods of the SDK's traits that
+/// are in the vtables of our contexts, and that nobody calls.
 fn cut_imports(module: &mut Module) -> Result<()> {
-    let functions = module.imports.iter().filter(|import| !KEPT_IMPORTS.contains(&import.name.as_str()));
-    let cut: Vec<FunctionId> = functions
+    let others = module.imports.iter().filter(|import| !KEPT_IMPORTS.contains(&import.name.as_str()));
+    let cut: BTreeSet<FunctionId> = others
         .filter_map(|import| match import.kind {
             ImportKind::Function(function) => Some(function),
             _ => None,
         })
         .collect();
-    for function in cut {
-        module.replace_imported_func(function, |(body, _)| {
-            body.unreachable();
-        })?;
+    let mut callers = BTreeSet::new();
+    for (caller, function) in module.funcs.iter_local() {
+        let mut calls = Calls { of: &cut, found: false };
+        dfs_in_order(&mut calls, function, function.entry_block());
+        if calls.found {
+            callers.insert(caller);
+        }
+    }
+    for caller in callers {
+        let (parameters, results) = module.types.params_results(module.funcs.get(caller).ty());
+        let (parameters, results) = (parameters.to_vec(), results.to_vec());
+        let arguments = parameters.iter().map(|kind| module.locals.add(*kind)).collect();
+        let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
+        builder.func_body().unreachable();
+        module.funcs.get_mut(caller).kind = FunctionKind::Local(builder.local_func(arguments));
+    }
+    walrus::passes::gc::run(module);
+    for import in module.imports.iter() {
+        ensure!(KEPT_IMPORTS.contains(&import.name.as_str()), "the module still imports {}", import.name);
     }
     Ok(())
 }
 
+/// Whether a function calls one of these.
+struct Calls<'a> {
+    of: &'a BTreeSet<FunctionId>,
+    found: bool,
+}
+
+impl<'i> Visitor<'i> for Calls<'_> {
+    fn visit_call(&mut self, call: &Call) {
+        self.found |= self.of.contains(&call.func);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use walrus::FunctionBuilder;
-
     use super::*;
 
     /// A module with one import, called by `caller`, and these exports besides.
