@@ -30,6 +30,12 @@ SOAK_REQUESTS ?= 200000
 SOAK_MINUTES ?= 30
 SOAK_RATE ?= 500
 
+# Recipes get these through the environment, as text: nothing in a value is expanded by make or read by a shell.
+SETTINGS := MODULE_URL NAMESPACE DOCS_URL ENVOY_VERSIONS RELEASE SOURCE_URL KEEP FUZZ_CALLS FUZZ_SEED FUZZ_SECONDS \
+  CHAOS_CONNECTIONS CHAOS_SEED SOAK_REQUESTS SOAK_MINUTES SOAK_RATE
+$(foreach name,$(SETTINGS),$(eval export SET_$(name) := $$(value $(name))))
+unexport $(SETTINGS)
+
 say = @printf '\n==> %s\n'
 
 .PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
@@ -39,7 +45,7 @@ help: ## List these commands
 
 demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running)
 	$(say) "Demo: a real Envoy with meshwhy (the first run downloads it)"
-	@cargo run -q -p e2e --bin demo -- $(if $(KEEP),--keep)
+	@cargo run -q -p e2e --bin demo -- $${SET_KEEP:+--keep}
 
 demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl pointed at it
 	$(say) "Demo: a real Istio (the first run builds it from its Go modules, about 12 minutes)"
@@ -60,24 +66,25 @@ test: dist ## Run all tests, those against a real Envoy included
 	ENVOY_VERSION=oldest cargo test -p e2e --test scenarios --test hostile
 
 test-matrix: dist ## Run the scenarios on every minor version of Envoy
-	@for version in $(ENVOY_VERSIONS); do \
+	@read -ra versions <<<"$$SET_ENVOY_VERSIONS"; for version in "$${versions[@]}"; do \
 	  printf '\n==> %s\n' "Scenarios on Envoy $$version"; \
-	  ENVOY_VERSION=$$version cargo test -q -p e2e --test scenarios --test hostile || failed="$${failed:-} $$version"; \
+	  ENVOY_VERSION="$$version" cargo test -q -p e2e --test scenarios --test hostile || failed="$${failed:-} $$version"; \
 	done; if [ -n "$${failed:-}" ]; then echo "failed on:$$failed" >&2; exit 1; fi
 
 fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEED), libFuzzer (FUZZ_SECONDS each)
 	$(say) "The module against a hostile proxy"
-	MESHWHY_FUZZ_CALLS=$(FUZZ_CALLS) $(if $(FUZZ_SEED),MESHWHY_FUZZ_SEED=$(FUZZ_SEED)) cargo test -q -p vm --test hostile -- --nocapture
+	export MESHWHY_FUZZ_CALLS="$$SET_FUZZ_CALLS"; [ -z "$$SET_FUZZ_SEED" ] || export MESHWHY_FUZZ_SEED="$$SET_FUZZ_SEED"; \
+	cargo test -q -p vm --test hostile -- --nocapture
 	$(say) "Parsers and rules under libFuzzer"
-	fuzz/run.sh $(FUZZ_SECONDS)
+	fuzz/run.sh "$$SET_FUZZ_SECONDS"
 
 chaos: dist ## Garbage and changing configuration at a real Envoy for minutes (CHAOS_CONNECTIONS, CHAOS_SEED)
 	$(say) "Garbage at every kind of listener, and changes of plugin, listeners and certificates, under load"
-	MESHWHY_CHAOS_CONNECTIONS=$(CHAOS_CONNECTIONS) MESHWHY_CHAOS_SEED=$(CHAOS_SEED) cargo test -q -p e2e --test hostile chaos -- --nocapture
+	MESHWHY_CHAOS_CONNECTIONS="$$SET_CHAOS_CONNECTIONS" MESHWHY_CHAOS_SEED="$$SET_CHAOS_SEED" cargo test -q -p e2e --test hostile chaos -- --nocapture
 
 soak: dist ## Everything meshes carry, for long: no false alarm, exact counts, flat memory (SOAK_REQUESTS, SOAK_MINUTES, SOAK_RATE)
 	$(say) "Soak: a real Envoy with all of meshwhy"
-	@cargo run -q -p e2e --bin soak -- --requests $(SOAK_REQUESTS) --minutes $(SOAK_MINUTES) --rate $(SOAK_RATE)
+	@cargo run -q -p e2e --bin soak -- --requests "$$SET_SOAK_REQUESTS" --minutes "$$SET_SOAK_MINUTES" --rate "$$SET_SOAK_RATE"
 
 flood: dist ## Failures by the ten thousand, and the minute after them: the log says what it left out
 	$(say) "A flood of failures"
@@ -119,14 +126,14 @@ dist: toolchain ## Build dist/meshwhy.wasm, its OCI image and bill of materials
 release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.Z, SOURCE_URL=https://HOST/REPOSITORY)
 	$(say) "Version and changelog"
 	@version=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"name":"meshwhy","version":"\([^"]*\)".*/\1/'); echo "$$version"; \
-	if [ -n '$(RELEASE)' ]; then \
-	  [ '$(RELEASE)' = "v$$version" ] || { echo "$(RELEASE) is not v$$version, the version of Cargo.toml" >&2; exit 1; }; \
+	if [ -n "$$SET_RELEASE" ]; then \
+	  [ "$$SET_RELEASE" = "v$$version" ] || { printf '%q is not v%s, the version of Cargo.toml\n' "$$SET_RELEASE" "$$version" >&2; exit 1; }; \
 	  grep -qF "## [$$version]" CHANGELOG.md || { echo "CHANGELOG.md has no [$$version]" >&2; exit 1; }; \
 	fi
 	$(say) "The same bytes in another folder"
 	cargo test -q -p meshwhy-dist
 	$(say) "Module, image, bill of materials"
-	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $(if $(SOURCE_URL),--source '$(SOURCE_URL)')
+	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $${SET_SOURCE_URL:+--source "$$SET_SOURCE_URL"}
 	$(say) "Through a registry and back"
 	cargo test -q -p e2e --test registry
 	$(say) "Checksums"
@@ -158,11 +165,11 @@ docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of d
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
 manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, DOCS_URL=https://HOST/docs, NAMESPACE=...)
-	@if [ -z '$(MODULE_URL)' ]; then \
+	@if [ -z "$$SET_MODULE_URL" ]; then \
 	  echo 'Say where the module will be: make manifests MODULE_URL=https://HOST/meshwhy.wasm' >&2; exit 2; \
 	fi
 	$(say) "Module and manifests"
-	cargo dist manifests --url '$(MODULE_URL)' $(if $(NAMESPACE),--namespace '$(NAMESPACE)') $(if $(DOCS_URL),--docs '$(DOCS_URL)')
+	cargo dist manifests --url "$$SET_MODULE_URL" $${SET_NAMESPACE:+--namespace "$$SET_NAMESPACE"} $${SET_DOCS_URL:+--docs "$$SET_DOCS_URL"}
 
 clean: ## Remove what was built
 	cargo clean

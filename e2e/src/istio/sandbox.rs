@@ -30,6 +30,9 @@ pub fn outside() -> Option<u32> {
 
 /// Why no sandbox can be had here, if so.
 pub fn obstacle() -> Option<String> {
+    if std::env::var_os(crate::tools::WITHOUT_ISTIO).is_some() {
+        return Some(format!("{} is set", crate::tools::WITHOUT_ISTIO));
+    }
     if !rustix::process::geteuid().is_root() {
         return Some("network namespaces need root".into());
     }
