@@ -1,34 +1,20 @@
 //! Times as logs write them.
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 /// The length of `2026-01-01T00:00:00`.
 const LENGTH: usize = 19;
 
 /// Milliseconds since 1970 of a time like `2026-01-01T00:00:00.123Z`; with a space for the `T`, as Envoy's own log has it, too.
 pub(super) fn millis(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     begins(text).then_some(())?;
     let fraction = text.get(LENGTH..)?.strip_prefix('.').unwrap_or_default();
-    let digits = fraction.bytes().chain(*b"000").take(3);
-    let millis = digits.fold(0_i64, |all, digit| match digit {
-        b'0'..=b'9' => all.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))),
-        _ => all.saturating_mul(10),
-    });
-    // Days from civil, by Howard Hinnant: years begin in March, so that the leap day is the last.
-    let year = if month > 2 { year } else { year.checked_sub(1)? };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let from_march = month.checked_add(9)?.rem_euclid(12);
-    let of_year = 153_i64.checked_mul(from_march)?.checked_add(2)?.div_euclid(5).checked_add(day)?;
-    let leap = of_era.div_euclid(4).checked_sub(of_era.div_euclid(100))?;
-    // 1 for the day, which counts from one.
-    let days = [of_era.checked_mul(365)?, leap, of_year, -719_468, -1]
-        .into_iter()
-        .try_fold(era.checked_mul(146_097)?, i64::checked_add)?;
-    let seconds = [(24, hour), (60, minute), (60, second)]
-        .into_iter()
-        .try_fold(days, |all, (unit, part)| all.checked_mul(unit)?.checked_add(part))?;
-    seconds.checked_mul(1_000)?.checked_add(millis)
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count().min(9);
+    // A point that no digit follows is not a part of it.
+    let end = if digits == 0 { LENGTH } else { LENGTH.checked_add(1)?.checked_add(digits)? };
+    let time: DateTime = text.get(..end)?.parse().ok()?;
+    Some(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
 }
 
 /// Where the last time in the text begins.
@@ -65,6 +51,9 @@ mod tests {
             ("2026-11-21T14:42", None),
             ("21/Nov/2026:14:42:25", None),
             ("9999999999999999999", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-11-21T14:42:25.Z", Some(1_795_272_145_000)),
+            ("2026-11-21T14:42:25.1234567891Z", Some(1_795_272_145_123)),
             ("", None),
         ] {
             assert_eq!(millis(text), expected, "{text}");

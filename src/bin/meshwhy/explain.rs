@@ -57,7 +57,7 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
         complain!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
     }
     let shows_progress = style != Style::Text || !std::io::stdout().is_terminal();
-    let mut progress = Progress::new(&inputs, &control.taken, shows_progress && !options.follow);
+    let progress = Progress::new(&inputs, &control.taken, shows_progress && !options.follow);
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
     let reader = Reader::new(options.format);
     let joining = RefCell::new(Joining::new(style, names.clone(), options.follow));

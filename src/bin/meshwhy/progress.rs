@@ -1,51 +1,51 @@
 //! How far a long run is, on a terminal.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::input::Input;
 
 /// Below this it is over before anybody looks.
 const WORTH_IT: u64 = 64 << 20;
-const EVERY: Duration = Duration::from_millis(500);
+/// Drawings a second.
+const RATE: u8 = 2;
 
 /// Shows progress, or nothing at all.
 #[derive(Debug)]
 pub struct Progress {
-    total: Option<u64>,
+    bar: ProgressBar,
     taken: Arc<AtomicU64>,
-    begun: Instant,
-    shown: Option<Instant>,
 }
 
 impl Progress {
     /// For these inputs, if it is wanted and they are large.
     pub fn new(inputs: &[Input], taken: &Arc<AtomicU64>, wanted: bool) -> Self {
         let total: Option<u64> = inputs.iter().map(Input::size).sum();
-        let total = total.filter(|total| wanted && *total >= WORTH_IT && std::io::stderr().is_terminal());
-        Self { total, taken: Arc::clone(taken), begun: Instant::now(), shown: None }
+        let shown = total.filter(|total| wanted && *total >= WORTH_IT && std::io::stderr().is_terminal());
+        let bar = match (shown, ProgressStyle::with_template("{percent:>3} %  {binary_bytes_per_sec}  {msg}"))
+        {
+            (Some(total), Ok(style)) => {
+                let target = ProgressDrawTarget::stderr_with_hz(RATE);
+                ProgressBar::with_draw_target(Some(total), target).with_style(style)
+            }
+            _ => ProgressBar::hidden(),
+        };
+        Self { bar, taken: Arc::clone(taken) }
     }
 
-    /// Shows it, twice a second.
-    pub fn show(&mut self, requests: u64, failures: u64) {
-        let Some(total) = self.total else { return };
-        if self.shown.is_some_and(|last| last.elapsed() < EVERY) {
-            return;
+    /// Shows it.
+    pub fn show(&self, requests: u64, failures: u64) {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("{requests} requests, {failures} failed"));
+            self.bar.set_position(self.taken.load(Ordering::Relaxed));
         }
-        self.shown = Some(Instant::now());
-        let taken = self.taken.load(Ordering::Relaxed);
-        let percent = (taken * 100).checked_div(total).unwrap_or(100).min(100);
-        let rate = taken / (self.begun.elapsed().as_millis().max(1) as u64 * 1_000);
-        eprint!("\r\x1b[K{percent:>3} %  {rate} MB/s  {requests} requests, {failures} failed");
-        let _ = std::io::stderr().flush();
     }
 
     /// Clears the line.
-    pub fn end(&mut self) {
-        if self.shown.take().is_some() {
-            eprint!("\r\x1b[K");
-        }
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
     }
 }
