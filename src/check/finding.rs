@@ -46,9 +46,14 @@ impl Finding {
         self
     }
 
-    /// Where several definitions of one resource were given, nothing rests on firm ground.
+    /// Where several definitions of one resource were given, nothing rests on firm ground; nor where what is meant lies in a namespace
+    /// only as long as nobody says otherwise.
     pub fn weighed(mut self) -> Self {
-        if self.origin.redefined || self.related.iter().any(|origin| origin.redefined) {
+        let redefined = self.origin.redefined || self.related.iter().any(|origin| origin.redefined);
+        let elsewhere =
+            |other: &Rc<Origin>| !other.namespace_written && other.namespace != self.origin.namespace;
+        let assumed = self.origin.namespace_written && self.related.iter().any(elsewhere);
+        if redefined || assumed {
             self.confidence = Confidence::Possible;
         }
         self

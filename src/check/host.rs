@@ -1,7 +1,6 @@
 //! Host names, as Istio compares them.
 
-/// What Kubernetes' services are called behind their namespace. Another cluster domain is written
-/// in its place when a host is read.
+/// What Kubernetes' services are called behind their namespace.
 const SERVICE_DOMAIN: &str = "svc.cluster.local";
 
 /// The full name of a host written in a namespace: one without a dot is a service of it.
@@ -14,7 +13,9 @@ pub fn qualify(host: &str, namespace: &str) -> String {
         return service(&host, namespace);
     }
     match host.split('.').collect::<Vec<_>>().as_slice() {
-        [name, namespace, "svc", ..] if !name.starts_with('*') => service(name, namespace),
+        [name, namespace, "svc"] | [name, namespace, "svc", "cluster", "local"] if !name.starts_with('*') => {
+            service(name, namespace)
+        }
         _ => host,
     }
 }
@@ -22,6 +23,12 @@ pub fn qualify(host: &str, namespace: &str) -> String {
 /// The full name of a Kubernetes service.
 pub fn service(name: &str, namespace: &str) -> String {
     format!("{name}.{namespace}.{SERVICE_DOMAIN}")
+}
+
+/// Whether it is a service in a domain of which nothing is known: this cluster's, if that isn't `cluster.local`, or one of several clusters
+/// (`clusterset.local`).
+pub fn is_of_another_domain(host: &str) -> bool {
+    host.split('.').nth(2) == Some("svc") && service_parts(host).is_none() && !host.starts_with('*')
 }
 
 /// Name and namespace of a Kubernetes service's full name.

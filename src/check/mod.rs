@@ -19,6 +19,7 @@ use std::rc::Rc;
 pub use finding::Finding;
 pub use mesh::Mesh;
 pub use print::{json, text, visible, visible_json};
+use resource::Read;
 pub use resource::{Origin, Source, Unreadable};
 pub use yaml::YamlError;
 
@@ -33,11 +34,15 @@ pub struct Checked {
     pub resources: usize,
     /// Resources that are defined more than once, differently; the last definition was looked at.
     pub redefined: Vec<Rc<Origin>>,
+    /// Templates: what they are to define can't be known before they are rendered.
+    pub templates: Vec<Rc<Origin>>,
 }
 
 /// Looks for mistakes. `complete` says that the sources hold all configuration there is.
 pub fn check(sources: &[Source], complete: bool) -> Checked {
-    let (resources, unreadable) = resource::resources(sources);
+    let Read { resources, templates, unreadable } = resource::resources(sources);
+    // What a template makes may be what something else refers to.
+    let complete = complete && templates.is_empty();
     let mut findings = rules::findings(&Mesh::new(&resources, complete));
     let place = |finding: &Finding| (finding.origin.file.clone(), finding.line, finding.cause);
     findings.sort_by_key(place);
@@ -47,5 +52,6 @@ pub fn check(sources: &[Source], complete: bool) -> Checked {
         unreadable,
         resources: resources.len(),
         redefined: origins.filter(|origin| origin.redefined).cloned().collect(),
+        templates: templates.into_iter().map(|resource| resource.origin).collect(),
     }
 }

@@ -26,6 +26,8 @@ pub struct Origin {
     pub file: String,
     /// The line it begins on.
     pub line: usize,
+    /// Whether its namespace is written there. Where it isn't, `kubectl -n` or kustomize may put it into any.
+    pub namespace_written: bool,
     /// Whether the sources define it more than once, differently: no one state is being looked at.
     pub redefined: bool,
 }
@@ -48,12 +50,36 @@ pub struct Resource {
     pub node: Node,
     /// Whether a running cluster printed it, as part of a list.
     pub dumped: bool,
+    /// Whether its source is a template of ytt's.
+    in_template: bool,
 }
 
 impl Resource {
     /// Its `spec`, or the whole where it has none.
     pub fn spec(&self) -> &Node {
         self.node.get("spec").unwrap_or(&self.node)
+    }
+
+    /// Whether a placeholder stands where something is named: a template, before it is rendered.
+    pub fn is_template(&self) -> bool {
+        let workload = ["containers", "initContainers", "volumes", "env", "data", "annotations", "regex"];
+        let mut open = vec![&self.node];
+        while let Some(node) = open.pop() {
+            if node.as_text().is_some_and(is_placeholder) {
+                return true;
+            }
+            open.extend(node.items());
+            for entry in node.entries() {
+                // `{{ .Values.host }}` without quotes is YAML: a map whose key is a map.
+                if entry.key.is_empty() || is_placeholder(&entry.key) {
+                    return true;
+                }
+                if !workload.contains(&entry.key.as_str()) {
+                    open.push(&entry.node);
+                }
+            }
+        }
+        false
     }
 
     fn key(&self) -> (&str, &str, &str, &str) {
@@ -69,6 +95,15 @@ impl Resource {
     }
 }
 
+/// Helm's and Go's `{{ .Values.x }}`, envsubst's `${X}` and `$X`, kustomize's and OpenShift's `$(X)`, `${{X}}`, and `<name>`.
+fn is_placeholder(text: &str) -> bool {
+    let is_name = |name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let wrapped = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_name);
+    ["{{", "${", "$("].iter().any(|mark| text.contains(mark))
+        || text.strip_prefix('$').is_some_and(is_name)
+        || wrapped
+}
+
 /// A document that is no YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
@@ -79,18 +114,55 @@ pub struct Unreadable {
 }
 
 /// All resources of the sources, one of each identity: the last, as `kubectl apply` would have it.
-pub fn resources(sources: &[Source]) -> (Vec<Resource>, Vec<Unreadable>) {
+///
+/// Those of a template (ytt's comments, or placeholders where something is named) are apart: their names are none.
+pub fn resources(sources: &[Source]) -> Read {
     let mut all: Vec<Resource> = Vec::new();
     let mut unreadable = Vec::new();
     let mut room = Room::default();
     for source in sources {
+        let in_template = source.text.lines().any(|line| line.contains("#@"));
         let (nodes, errors) = documents(&source.text, &mut room);
         unreadable.extend(errors.into_iter().map(|error| Unreadable { file: source.name.clone(), error }));
         for node in nodes {
+            let from = all.len();
             flatten(node, &source.name, false, &mut all);
+            all.iter_mut().skip(from).for_each(|one| one.in_template = in_template);
         }
     }
-    (latest(all), unreadable)
+    let (templates, all) =
+        all.into_iter().partition(|one| looked_at(one) && (one.in_template || one.is_template()));
+    Read { resources: latest(all), templates, unreadable }
+}
+
+/// What the sources hold.
+#[derive(Debug)]
+pub struct Read {
+    /// The resources.
+    pub resources: Vec<Resource>,
+    /// Those that are none yet.
+    pub templates: Vec<Resource>,
+    /// What is no YAML.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Whether any rule looks at it: a placeholder in a ConfigMap of somebody's is nothing to speak of.
+fn looked_at(resource: &Resource) -> bool {
+    let istios = ["networking.istio.io", "security.istio.io", "gateway.networking.k8s.io"]
+        .contains(&resource.group.as_str());
+    let kind = resource.origin.kind.as_str();
+    (istios && kind != "EnvoyFilter" && kind != "WasmPlugin")
+        || matches!(
+            kind,
+            "Service"
+                | "Namespace"
+                | "Pod"
+                | "Deployment"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "ReplicaSet"
+                | "Ingress"
+        )
 }
 
 fn flatten(node: Node, file: &str, in_list: bool, all: &mut Vec<Resource>) {
@@ -115,10 +187,11 @@ fn flatten(node: Node, file: &str, in_list: bool, all: &mut Vec<Resource>) {
         name: text("name").or_else(|| text("generateName")).unwrap_or_default().to_owned(),
         file: file.to_owned(),
         line: node.line,
+        namespace_written: text("namespace").is_some() || namespace.is_empty(),
         redefined: false,
     };
     let dumped = in_list && text("uid").is_some();
-    all.push(Resource { origin: Rc::new(origin), group, node, dumped });
+    all.push(Resource { origin: Rc::new(origin), group, node, dumped, in_template: false });
 }
 
 fn latest(all: Vec<Resource>) -> Vec<Resource> {
@@ -132,6 +205,12 @@ fn latest(all: Vec<Resource>) -> Vec<Resource> {
             kept.push(resource);
             continue;
         };
+        // kustomize's patches of labels and the like are no definition.
+        let has_content =
+            |resource: &Resource| ["spec", "data"].iter().any(|key| resource.node.get(key).is_some());
+        if has_content(earlier) && !has_content(&resource) {
+            continue;
+        }
         if earlier.origin.redefined || !earlier.same(&resource) {
             let origin = Origin { redefined: true, ..(*resource.origin).clone() };
             resource.origin = Rc::new(origin);

@@ -18,6 +18,39 @@ fn healthy_configuration_is_silent() {
     }
 }
 
+/// Of these nothing can be known that is worth more than a look.
+#[test]
+fn what_others_may_define_is_no_mistake() {
+    for example in examples("unsure").iter().filter(|example| !example.ends_with("patched")) {
+        let run = check(&["--fail-on", "likely", example], "");
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{example}: {}", run.stdout);
+    }
+    // A patch hides nothing.
+    let found = findings(&["unsure/patched"]);
+    let found: Vec<_> =
+        found.iter().map(|finding| (text(finding, "cause"), text(finding, "confidence"))).collect();
+    assert_eq!(found, [("route_host_unknown", "certain")]);
+}
+
+#[test]
+fn placeholders_are_no_names() {
+    for example in examples("templates") {
+        for all in [&["--complete"][..], &[]] {
+            let run = check(&[all, &[&example]].concat(), "");
+            assert!(run.stdout.ends_with(" resources checked, 0 findings\n"), "{example}: {}", run.stdout);
+            let notes =
+                run.stderr.lines().filter(|line| line.ends_with("not checked (render the template first)"));
+            assert!(notes.count() >= 1 && run.code == 2, "{example}: {}", run.stderr);
+        }
+    }
+    // Where nothing is named by it, it is none of meshwhy's business.
+    let image = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{image: '${IMAGE}'}]}}}";
+    assert_eq!(check(&["-"], image).code, 0);
+    let rewrite = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n\
+                   spec: {hosts: [a.example], http: [{match: [{uri: {regex: '^/a$(b)'}}], route: [{destination: {host: a}}]}]}";
+    assert_eq!(check(&["-"], rewrite).code, 0);
+}
+
 #[test]
 fn every_mistake_is_named_once() {
     for example in examples("mistakes") {

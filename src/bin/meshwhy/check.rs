@@ -49,7 +49,7 @@ enum FailOn {
 pub fn run(options: &Check) -> anyhow::Result<Outcome> {
     let Input { sources, mut failed, .. } = Input::read(&options.paths);
     let checked = check(&sources, options.complete);
-    failed |= !checked.unreadable.is_empty();
+    failed |= !checked.unreadable.is_empty() || !checked.templates.is_empty();
     print(&checked, options.json)?;
     let found = checked.findings.iter().any(|finding| options.fail_on.includes(finding.confidence));
     Ok(match (failed, found) {
@@ -74,6 +74,14 @@ fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
     for unreadable in &checked.unreadable {
         let error = &unreadable.error;
         complain!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
+    }
+    for origin in &checked.templates {
+        complain!(
+            "{}:{}: {} has placeholders: not checked (render the template first)",
+            origin.file,
+            origin.line,
+            origin.id()
+        );
     }
     for origin in &checked.redefined {
         let place = format!("{}:{}", origin.file, origin.line);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::Cause;
 use crate::check::finding::Finding;
-use crate::check::host::{covers, service, service_parts};
+use crate::check::host::{covers, is_of_another_domain, service, service_parts};
 use crate::check::mesh::{Mesh, NamedGateway};
 use crate::check::model::{Destination, MESH, ServiceKind, VirtualService};
-use crate::diagnosis::Confidence::{self, Certain, Likely};
+use crate::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -50,7 +50,7 @@ fn gateways(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
 
 /// A host that no Service and no ServiceEntry has.
 fn host(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Option<Finding> {
-    if mesh.services_named(&destination.host).next().is_some() {
+    if mesh.services_named(&destination.host).next().is_some() || is_of_another_domain(&destination.host) {
         return None;
     }
     let written = &destination.written;
@@ -67,8 +67,10 @@ fn host(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
     // A service of another cluster of the mesh may be declared only there.
     let confidence = match namesake {
         _ if mesh.has_everything() => Certain,
+        _ if mesh.has_all_services() => Likely,
+        // Names such as `redis` are common: the namespace may have one of its own, from a chart that isn't here.
+        Some(_) if !written.contains('.') => Possible,
         Some(_) => Likely,
-        None if mesh.has_all_services() => Likely,
         None => return None,
     };
     let there = namesake.map(|service| format!("; there is {}", service.name())).unwrap_or_default();

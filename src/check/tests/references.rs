@@ -52,10 +52,16 @@ fn ports() {
 #[test]
 fn hosts() {
     // A short name means the VirtualService's namespace; a name with a dot is taken as it is.
-    assert_eq!(found(&all(&[&to("host: reviews"), &service("prod")])), [PERHAPS]);
+    let common = ["cluster_missing possible VirtualService/default/vs"];
+    assert_eq!(found(&all(&[&to("host: reviews"), &service("prod")])), common);
     assert_eq!(found(&all(&[&to("host: reviews.prod"), &service("prod")])), [PERHAPS]);
     for host in ["reviews.prod.svc.cluster.local", "reviews.prod.svc.example.org"] {
         assert!(found(&all(&[&to(&format!("host: {host}")), &service("prod")])).is_empty(), "{host}");
+    }
+    // The domain of a set of clusters, or of this one if it isn't cluster.local.
+    for domain in ["clusterset.local", "example.org"] {
+        let route = to(&format!("host: reviews.default.svc.{domain}, port: {{number: 81}}"));
+        assert!(found_in_all(&all(&[&route, &service("default")])).is_empty(), "{domain}");
     }
     assert!(found(&to("host: reviews")).is_empty());
     assert!(found(&all(&[&to("host: httpbin.org"), &service("prod")])).is_empty());

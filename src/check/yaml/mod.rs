@@ -38,6 +38,7 @@ pub fn documents(text: &str, room: &mut Room) -> (Vec<Node>, Vec<YamlError>) {
             Some(chunk) => Tree::read(&chunk, lines_before, &mut room.0).map_err(|_| error),
             None => Err(error),
         });
+        let read = read.or_else(|error| with_deeper_quotes(&chunk, lines_before, error, room));
         match read {
             Ok(mut documents) => nodes.append(&mut documents),
             Err(error) if chunk.contains("{{") => {
@@ -48,6 +49,31 @@ pub fn documents(text: &str, room: &mut Room) -> (Vec<Node>, Vec<YamlError>) {
         }
     }
     (nodes, errors)
+}
+
+/// Lines of a quoted text that don't go deeper than their key: YAML 1.2 forbids it, kubectl takes it. What indents them means nothing.
+fn with_deeper_quotes(
+    chunk: &str,
+    lines_before: usize,
+    error: YamlError,
+    room: &mut Room,
+) -> Result<Vec<Node>, YamlError> {
+    const MOST_LINES: usize = 64;
+    const DEEPER: &str = "                                ";
+    let mut lines: Vec<String> = chunk.lines().map(str::to_owned).collect();
+    let mut last = error;
+    for _ in 0..MOST_LINES {
+        let at = last.line.checked_sub(lines_before.saturating_add(1));
+        let line =
+            at.filter(|_| last.message.contains("multiline quoted scalar")).and_then(|at| lines.get_mut(at));
+        let Some(line) = line.filter(|line| !line.starts_with(DEEPER)) else { break };
+        line.insert_str(0, DEEPER);
+        match Tree::read(&lines.join("\n"), lines_before, &mut room.0) {
+            Ok(nodes) => return Ok(nodes),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The text with empty lines for those that are an indented `...`, if there are any.
