@@ -1,6 +1,6 @@
 //! Many failures at once on a real Envoy: series and log lines are bounded, and every failure is counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -9,13 +9,16 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{direct, route, vhost};
+use crate::envoy::parts::{direct, istio_config, route, vhost, with};
 use crate::envoy::{Envoy, Sample};
 use crate::peers::process::wait_for;
 use crate::tools;
 
 /// The bound in this test; small, so that most is beyond it.
 const MAX_SERIES: usize = 64;
+
+/// Envoy keeps the counters of series that made place, which are bounded, too.
+const MOST_SERIES: usize = 4 * MAX_SERIES;
 
 /// What no log line may hold.
 const SECRET: &str = "s3cr3t";
@@ -73,13 +76,68 @@ pub fn series(each: usize) -> Result<()> {
     let named = failures.iter().filter(|s| !["", "_other"].contains(&s.labels["resource"].as_str())).count();
     let kinds: BTreeSet<_> =
         failures.iter().map(|s| ["cause", "confidence", "direction"].map(|l| &s.labels[l])).collect();
-    ensure!(named > 0 && named <= MAX_SERIES, "{named} series with resources");
-    ensure!(failures.len() <= MAX_SERIES + kinds.len(), "{} series of {} kinds", failures.len(), kinds.len());
+    ensure!(named > 0 && named <= MOST_SERIES, "{named} series with resources");
+    ensure!(
+        failures.len() <= MOST_SERIES + kinds.len(),
+        "{} series of {} kinds",
+        failures.len(),
+        kinds.len()
+    );
     let labels: BTreeSet<_> = failures.iter().flat_map(|s| s.labels.keys().map(String::as_str)).collect();
     ensure!(labels == BTreeSet::from(["cause", "confidence", "direction", "resource", "side"]), "{labels:?}");
     let exposed =
         samples.iter().any(|s| s.labels.values().any(|v| v.contains(".example") || v.contains('"')));
     ensure!(!exposed, "a host in a label");
+    envoy.check_health()
+}
+
+/// One tenant has more resources that fail than there is room for, all the time: another one's get series of their own all the
+/// same, and what makes place for them is lost from no sum.
+pub fn tenants() -> Result<()> {
+    let resources: Vec<(String, &str, usize)> = [("greedy", MAX_SERIES + 16), ("modest", 10), ("late", 5)]
+        .into_iter()
+        .flat_map(|(tenant, many)| {
+            (0..many).map(move |number| (format!("{tenant}{number}.example"), tenant, number))
+        })
+        .collect();
+    let hosts: Vec<Value> = resources
+        .iter()
+        .map(|(host, tenant, number)| {
+            let resource = istio_config("virtual-service", tenant, &format!("vs-{number}"));
+            vhost(host, &[host], vec![with(route("/", "missing"), resource)])
+        })
+        .collect();
+    let role = Some(json!({ "role": "http", "max_series": MAX_SERIES }));
+    let roles = Roles { http: role, ..Roles::default() };
+    let mut envoy = start(&Proxy::new([quiet(Listener::http("http", json!(hosts)))], []).roles(roles))?;
+    let mut clients = Clients::connect(envoy.port("http")?)?;
+    let mut sent = BTreeMap::<&str, usize>::new();
+    // The greedy one first, and again after each of the others.
+    for tenant in ["greedy", "modest", "greedy", "late", "greedy", "modest", "late"] {
+        let own = resources.iter().filter(|(_, owner, _)| *owner == tenant);
+        let requests: Vec<Vec<u8>> = own.map(|(host, ..)| get(host)).collect();
+        let failed = clients.errors(&requests)?;
+        ensure!(failed == requests.len(), "{failed} of {} failed", requests.len());
+        *sent.entry(tenant).or_default() += failed;
+    }
+    let samples = settled(&envoy, sent.values().sum())?;
+    let failures = || samples.iter().filter(|s| s.name == "meshwhy_failures_total");
+    let total: f64 = failures().map(|s| s.value).sum();
+    ensure!(total as usize == sent.values().sum::<usize>(), "{total} counted of {sent:?}");
+    for tenant in ["modest", "late"] {
+        let own =
+            failures().filter(|s| s.labels["resource"].starts_with(&format!("VirtualService/{tenant}/")));
+        let own: f64 = own.map(|s| s.value).sum();
+        ensure!(
+            own as usize == sent[tenant],
+            "{own} of {tenant}'s {} failures have a series of their own",
+            sent[tenant]
+        );
+    }
+    let of = |name: &str| samples.iter().filter(|s| s.name == name).map(|s| s.value).sum::<f64>();
+    let other: f64 = failures().filter(|s| s.labels["resource"] == "_other").map(|s| s.value).sum();
+    ensure!(other > 0.0 && other == of("meshwhy_series_dropped_total"), "{other} other");
+    ensure!(failures().count() <= MOST_SERIES + 1, "{} series", failures().count());
     envoy.check_health()
 }
 

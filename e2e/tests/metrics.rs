@@ -62,6 +62,7 @@ fn main() {
             lacks.or(missing_client),
         ),
         trial("series_are_bounded", || flood::series(RESOURCES)),
+        trial("series_are_shared_out_fairly", flood::tenants),
         trial("log_is_bounded", log_is_bounded),
     ];
     trials.extend(exposition::ROLES.iter().map(|role| {

@@ -130,6 +130,7 @@ impl Plugin {
 
     fn tell(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report) {
         let resource = report.resource.clone().filter(|_| self.config.resource_label).unwrap_or_default();
+        let now = host.now().unwrap_or_default();
         let labels = Labels {
             counter,
             cause: report.cause,
@@ -138,15 +139,14 @@ impl Plugin {
             resource,
         };
         // A metric that the host refuses can't be helped here; the other channels still tell.
-        let _ = series.count(host, labels, self.config.max_series);
-        self.log(host, counter, report);
+        let _ = series.count(host, labels, self.config.max_series, now);
+        self.log(host, counter, report, now);
     }
 
-    fn log(&mut self, host: &impl Host, counter: Counter, report: &Report) {
+    fn log(&mut self, host: &impl Host, counter: Counter, report: &Report, now: u64) {
         if self.config.log_mode() == LogMode::Off {
             return;
         }
-        let now = host.now().unwrap_or_default();
         if let Some(suppressed) = self.limiter.admit(report.cause, now) {
             let level = match counter {
                 Counter::Failures => Level::Warn,

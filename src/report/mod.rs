@@ -2,6 +2,7 @@
 
 mod json;
 mod lines;
+mod places;
 mod series;
 mod text;
 

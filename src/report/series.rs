@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::places::Places;
 use crate::catalogue::Cause;
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
@@ -56,6 +57,11 @@ impl Labels {
             self.counter.name(),
         )
     }
+
+    /// Whose series it is: the resource's namespace. None where there is no resource of its own.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.resource.split('/').nth(1)
+    }
 }
 
 /// The stat that says which version runs.
@@ -68,29 +74,40 @@ pub const fn dropped_name() -> &'static str {
     "meshwhy_series_dropped_total"
 }
 
-/// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets the
-/// resource becomes `_other`, and the number of such sets is bounded by the catalogue.
+/// A series that is counted.
+#[derive(Debug)]
+pub(super) struct Slot {
+    id: MetricId,
+    /// When it counted last, in nanoseconds.
+    pub(super) used: u64,
+}
+
+/// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets an old series makes place for a
+/// new one, or the resource becomes `_other`; the number of such sets is bounded by the catalogue. The counter of a series that
+/// made place stays in the proxy, and goes on from there when the series comes back.
 #[derive(Debug, Default)]
 pub struct Series {
-    ids: HashMap<Labels, MetricId>,
+    slots: HashMap<Labels, Slot>,
+    places: Places,
     dropped: Option<MetricId>,
     refused: bool,
 }
 
 impl Series {
-    /// Adds one; beyond `max` label sets the resource becomes `_other`.
+    /// Adds one at this time (nanoseconds).
     ///
     /// # Errors
     /// The host's status, when it refuses the metric.
-    pub fn count(&mut self, host: &impl Host, mut labels: Labels, max: u32) -> Result<()> {
+    pub fn count(&mut self, host: &impl Host, mut labels: Labels, max: u32, now: u64) -> Result<()> {
         if self.refused {
             return Ok(());
         }
-        if let Some(id) = self.ids.get(&labels) {
-            return host.increment(*id, 1);
+        if let Some(slot) = self.slots.get_mut(&labels) {
+            slot.used = now;
+            return host.increment(slot.id, 1);
         }
-        let full = u32::try_from(self.ids.len()).is_ok_and(|len| len >= max);
-        if full && !labels.resource.is_empty() {
+        let full = u32::try_from(self.slots.len()).is_ok_and(|len| len >= max);
+        if full && !labels.resource.is_empty() && !self.places.make(&mut self.slots, &labels, max, now) {
             OTHER.clone_into(&mut labels.resource);
             let dropped = match self.dropped {
                 Some(id) => id,
@@ -99,11 +116,12 @@ impl Series {
             self.dropped = Some(dropped);
             host.increment(dropped, 1)?;
         }
-        let id = match self.ids.get(&labels) {
-            Some(id) => *id,
+        let id = match self.slots.get(&labels) {
+            Some(slot) => slot.id,
             None => {
                 let id = self.define(host, &labels.stat_name())?;
-                self.ids.insert(labels, id);
+                self.places.take(&labels);
+                self.slots.insert(labels, Slot { id, used: now });
                 id
             }
         };
@@ -124,6 +142,8 @@ mod tests {
     use super::*;
     use crate::host::memory::MemoryHost;
 
+    const HOUR: u64 = 3_600_000_000_000;
+
     fn labels(resource: &str) -> Labels {
         Labels {
             counter: Counter::Failures,
@@ -134,13 +154,18 @@ mod tests {
         }
     }
 
+    /// The sum over the series whose names hold this.
+    fn sum(host: &MemoryHost, part: &str) -> i64 {
+        host.metrics().iter().filter(|(name, _)| name.contains(part)).map(|(_, value)| value).sum()
+    }
+
     #[test]
     fn where_no_metrics_are_allowed_it_asks_once() {
         let (host, mut series) = (MemoryHost::new(), Series::default());
         host.fail_with(Some(Status::INTERNAL_FAILURE));
-        assert!(series.count(&host, labels(""), 4).is_err());
+        assert!(series.count(&host, labels(""), 4, 0).is_err());
         host.take_calls();
-        assert!(series.count(&host, labels("VirtualService/ns/x"), 4).is_ok());
+        assert!(series.count(&host, labels("VirtualService/ns/x"), 4, 0).is_ok());
         assert_eq!(host.take_calls().other, 0);
     }
 
@@ -156,14 +181,66 @@ mod tests {
     #[test]
     fn beyond_the_bound_nothing_is_lost_from_the_sum() {
         let (host, mut series) = (MemoryHost::new(), Series::default());
-        for i in 0..10_000 {
-            series.count(&host, labels(&format!("VirtualService/ns/{}", i % 1_000)), 4).unwrap();
+        for i in 0..10_000_u64 {
+            series.count(&host, labels(&format!("VirtualService/ns/{}", i % 1_000)), 4, i).unwrap();
         }
-        let metrics = host.metrics();
-        assert_eq!(metrics.len(), 4 + 1 + 1, "four, _other, and the count of what was refused");
-        let sum = |part: &str| metrics.iter().filter(|(n, _)| n.contains(part)).map(|(_, v)| v).sum::<i64>();
-        assert_eq!(sum("failures_total"), 10_000);
-        assert_eq!(sum("_other"), 10_000 - 40);
-        assert_eq!(sum("series_dropped"), 10_000 - 40);
+        assert_eq!(host.metrics().len(), 4 + 1 + 1, "four, _other, and the count of what was refused");
+        assert_eq!(sum(&host, "failures_total"), 10_000);
+        assert_eq!(sum(&host, "_other"), 10_000 - 40);
+        assert_eq!(sum(&host, "series_dropped"), 10_000 - 40);
+    }
+
+    #[test]
+    fn one_tenant_cannot_keep_all_places() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let mut sent = 0;
+        let mut fail = |tenant: &str, number: u64| {
+            sent += 1;
+            series.count(&host, labels(&format!("VirtualService/{tenant}/{number}")), 8, sent).unwrap();
+        };
+        // The greedy one never pauses.
+        for round in 0..100 {
+            (0..50).for_each(|number| fail("greedy", number));
+            (0..3).for_each(|number| fail("modest", number));
+            if round == 50 {
+                (0..2).for_each(|number| fail("late", number));
+            }
+        }
+        for (resource, times) in
+            [("modest/0", 100), ("modest/1", 100), ("modest/2", 100), ("late/0", 1), ("late/1", 1)]
+        {
+            assert_eq!(sum(&host, &format!("VirtualService/{resource};")), times, "{resource}");
+        }
+        assert_eq!(sum(&host, "failures_total"), i64::try_from(sent).unwrap());
+        assert_eq!(sum(&host, "series_dropped"), sum(&host, "_other"));
+    }
+
+    #[test]
+    fn an_old_series_makes_place_and_goes_on_when_it_comes_back() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let mut fail = |name: &str, now: u64| {
+            series.count(&host, labels(&format!("VirtualService/ns/{name}")), 2, now).unwrap();
+        };
+        fail("a", HOUR);
+        fail("b", HOUR + 1);
+        fail("c", HOUR + 2);
+        assert_eq!(sum(&host, "_other"), 1, "nobody is old yet");
+        fail("b", 2 * HOUR);
+        fail("c", 2 * HOUR + 10);
+        fail("d", 2 * HOUR + 20);
+        assert_eq!((sum(&host, "ns/c;"), sum(&host, "_other")), (1, 2), "a was old, b is not");
+        fail("a", 4 * HOUR);
+        assert_eq!(sum(&host, "ns/a;"), 2, "it goes on");
+        assert_eq!(sum(&host, "failures_total"), 7);
+    }
+
+    #[test]
+    fn however_long_it_runs_the_proxy_gets_a_bounded_number_of_counters() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        for i in 0..1_000_u64 {
+            series.count(&host, labels(&format!("VirtualService/ns-{}/{i}", i % 7)), 8, i * HOUR).unwrap();
+        }
+        assert!((9..=4 * 8 + 2).contains(&host.metrics().len()), "{}", host.metrics().len());
+        assert_eq!(sum(&host, "failures_total"), 1_000);
     }
 }

@@ -1,0 +1,80 @@
+//! Which series make place for others where there are as many as there may be.
+
+use hashbrown::HashMap;
+
+use super::series::{Labels, Slot};
+
+/// A series that hasn't counted for so long is old: 1 hour, in nanoseconds.
+const OLD: u64 = 3_600_000_000_000;
+
+/// How long after a vain search nobody searches again: 1 minute, in nanoseconds.
+const PAUSE: u64 = 60_000_000_000;
+
+/// Envoy never forgets a counter: in a worker's life it gets so many times `max` of them at the most.
+const LIVES: u32 = 4;
+
+/// Who holds how many of the series that have a resource of their own.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    held: HashMap<String, u32>,
+    /// By whoever holds most.
+    most: u32,
+    /// Over this worker's life.
+    given: u32,
+    search_again: u64,
+}
+
+impl Places {
+    /// A series is there.
+    pub(super) fn take(&mut self, labels: &Labels) {
+        let Some(tenant) = labels.tenant() else { return };
+        let held = self.held.entry_ref(tenant).or_insert(0);
+        *held = held.saturating_add(1);
+        self.most = self.most.max(*held);
+        self.given = self.given.saturating_add(1);
+    }
+
+    /// Makes place for this one, if any other may be asked to: the one that counted longest ago of whoever holds most of them, if
+    /// that is more than this one's owner would hold; else one that is old.
+    pub(super) fn make(
+        &mut self,
+        slots: &mut HashMap<Labels, Slot>,
+        labels: &Labels,
+        max: u32,
+        now: u64,
+    ) -> bool {
+        let Some(tenant) = labels.tenant() else { return false };
+        if self.given >= max.saturating_mul(LIVES) {
+            return false;
+        }
+        let own = self.held.get(tenant).copied().unwrap_or_default();
+        let unfair = self.most > own.saturating_add(1);
+        if !unfair && now < self.search_again {
+            return false;
+        }
+        let may_go = |labels: &Labels, slot: &Slot| {
+            labels.tenant().is_some_and(|tenant| match unfair {
+                true => self.held.get(tenant) == Some(&self.most),
+                false => now.saturating_sub(slot.used) >= OLD,
+            })
+        };
+        let oldest =
+            slots.iter().filter(|(labels, slot)| may_go(labels, slot)).min_by_key(|(_, slot)| slot.used);
+        let Some(gone) = oldest.map(|(labels, _)| labels.clone()) else {
+            self.search_again = now.saturating_add(PAUSE);
+            return false;
+        };
+        slots.remove(&gone);
+        self.leave(&gone);
+        true
+    }
+
+    fn leave(&mut self, labels: &Labels) {
+        let Some(tenant) = labels.tenant() else { return };
+        if let Some(held) = self.held.get_mut(tenant) {
+            *held = held.saturating_sub(1);
+        }
+        self.held.retain(|_, held| *held > 0);
+        self.most = self.held.values().copied().max().unwrap_or_default();
+    }
+}
