@@ -19,7 +19,7 @@ use crate::tools::{self, root};
 const EACH: usize = 100;
 
 /// What Envoy writes for each call that the VM may not make.
-const REFUSED: &str = "Attempted call to restricted proxy-wasm capability: ";
+pub(crate) const REFUSED: &str = "Attempted call to restricted proxy-wasm capability: ";
 
 /// Starts it with two workers, each with a VM of its own.
 pub fn check() -> Result<()> {

@@ -26,6 +26,18 @@ fn chaos_leaves_the_vm_alive_and_healthy_requests_fast() {
 }
 
 #[test]
+fn one_configuration_at_two_plug_points_needs_two_names() {
+    e2e::plug_points::different_names().unwrap();
+    e2e::plug_points::same_name_and_configuration().unwrap();
+}
+
+#[test]
+fn a_restricted_vm_costs_no_traffic() {
+    e2e::restrictions::shipped().unwrap();
+    e2e::restrictions::one_left_out().unwrap();
+}
+
+#[test]
 fn a_broken_module_does_to_traffic_what_the_document_says() {
     e2e::fail_policy::check().unwrap();
 }

@@ -233,7 +233,7 @@ spec:
                 let hashes = text.matches(&format!("sha256: \"{PLACEHOLDER_SHA256}\"\n")).count();
                 assert_eq!(
                     (urls, hashes),
-                    if text.contains("sha256:") { (1, 1) } else { (0, 0) },
+                    if text.contains("sha256: \"") { (1, 1) } else { (0, 0) },
                     "{}",
                     path.display()
                 );
@@ -253,12 +253,46 @@ spec:
             .filter_map(|line| line.trim().strip_suffix(": {}"))
             .filter(|name| *name != "ads")
             .collect();
-        let host = fs::read_to_string(root.join("src/host/raw.rs")).unwrap();
-        let (_, calls) = host.split_once("unsafe extern \"C\" {").unwrap();
-        let (calls, _) = calls.split_once("\n}").unwrap();
-        let calls = calls.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split('(').next());
-        let calls = calls.filter(|name| !name.ends_with("_metric"));
+        let calls = crate::module::KEPT_IMPORTS.into_iter().filter(|name| !name.ends_with("_metric"));
         let callbacks = crate::module::KEPT_EXPORTS.into_iter().filter(|name| name.starts_with("proxy_on_"));
         assert_eq!(allowed, calls.chain(callbacks).collect());
+    }
+
+    /// One root context has streams of one type: the SDK panics where an HTTP and a network filter share name and configuration.
+    #[test]
+    fn http_and_network_plugins_have_different_names() {
+        let folder = crate::compile::workspace_root().unwrap().join("envoyfilter");
+        let (mut http, mut network) = (BTreeSet::new(), BTreeSet::new());
+        let overlays = fs::read_dir(folder.join("overlays")).unwrap().map(|entry| entry.unwrap().path());
+        for folder in overlays.chain([folder.join("base")]) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+                let mut lines = text.lines().map(str::trim).peekable();
+                let mut plugin = String::new();
+                while let Some(line) = lines.next() {
+                    if line == "metadata:" {
+                        plugin = named(lines.next());
+                    } else if line == "type: HTTP" {
+                        http.insert(plugin.clone());
+                    } else if line == "type: NETWORK" {
+                        network.insert(plugin.clone());
+                    } else if lines.peek() == Some(&"config:") {
+                        lines.next();
+                        let of = if line.contains("filters.http.wasm") { &mut http } else { &mut network };
+                        let name = named(lines.next());
+                        if line.contains("filters.") {
+                            of.insert(name);
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(http.len(), 2, "{http:?}");
+        assert_eq!(network.len(), 3, "{network:?}");
+        assert!(http.is_disjoint(&network), "{http:?}, {network:?}");
+    }
+
+    fn named(line: Option<&str>) -> String {
+        line.and_then(|line| line.strip_prefix("name: ")).unwrap().to_owned()
     }
 }

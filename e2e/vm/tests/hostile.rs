@@ -96,6 +96,7 @@ const HEADERS: &[&str] = &[
     "2/connection",
     "2/content-encoding",
     "2/content-length",
+    "2/content-type",
     "2/grpc-status",
     "2/server",
     "2/transfer-encoding",
