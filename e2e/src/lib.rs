@@ -30,6 +30,7 @@ pub mod releases;
 pub mod restrictions;
 pub mod scenario;
 pub mod scenarios;
+pub mod secrets;
 pub mod sinks;
 pub mod soak;
 pub mod told_once;

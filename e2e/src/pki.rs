@@ -33,6 +33,18 @@ impl Pki {
         Ok(pki)
     }
 
+    /// Makes `NAME` with these names, `NAME-expired`, whose time is over, both of `ca`, and `NAME-other` of an authority with the
+    /// first of these names. `ca` has to be new: its key is kept nowhere.
+    pub fn named(&self, name: &str, names: &[&str]) -> Result<()> {
+        let (first, expired, other) = (names[0], format!("{name}-expired"), format!("{name}-other"));
+        let ca = self.authority("ca")?;
+        self.leaf_called(&ca, name, first, names, false)?;
+        self.leaf_called(&ca, &expired, first, names, true)?;
+        self.leaf(&ca, "server", &["localhost", "127.0.0.1", "httpbin.org"], false)?;
+        let authority = self.authority(&format!("{name}-authority"))?;
+        self.leaf_called(&authority, &other, first, names, false)
+    }
+
     /// The path of `NAME.pem` or `NAME.key`.
     pub fn path(&self, file: &str) -> String {
         self.folder.join(file).display().to_string()

@@ -41,7 +41,7 @@ const BEHIND: &[&str] = &["status-line", "header", "page", "grpc", "certificate"
 
 /// What of the inputs must be told somewhere, encoded, lest nothing is tested: of SNI, ALPN, the first bytes, the upstream's certificate
 /// and its page.
-const REACHED: &[&str] = &["sni=evil", "alpn=evil", "CERTIFICATE_VERIFY_FAILED", "protocol_error"];
+const REACHED: &[&str] = &["sni=evil", "alpn=?", "CERTIFICATE_VERIFY_FAILED", "protocol_error"];
 
 /// In hosts, paths, queries, cookies, credentials and the upstream's messages: told nowhere.
 const SECRET: &str = "secretmark";

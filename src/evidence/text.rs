@@ -10,13 +10,8 @@ pub const CUT: &str = "[cut]";
 /// Of what no such name holds, none is kept, and neither is what follows it.
 pub fn name(text: String) -> String {
     let end = text.bytes().position(|byte| !is_name(byte)).unwrap_or(text.len());
-    // Dynamic forward proxies name a cluster after the host that the client asked for (1.40).
-    let end = if text.starts_with(FORWARD_PROXYS) { FORWARD_PROXYS.len() } else { end };
     cut_at(text, end)
 }
-
-/// The beginning of the names of clusters that a dynamic forward proxy makes (`sub_clusters_config`, 1.40).
-const FORWARD_PROXYS: &str = "DFPCluster:";
 
 /// A server name of TLS: what no host name holds is `?`.
 pub fn host_name(text: &str) -> String {

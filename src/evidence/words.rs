@@ -2,45 +2,47 @@
 //!
 //! A sentence is kept if it is made of these words alone. They are those of Envoy's JWT statuses, of BoringSSL's texts on
 //! certificates (`X509_verify_cert_error_string`), of what Envoy's certificate validators add, of the C library's error
-//! texts for sockets, and of resolvers' errors (Envoy 1.36 and 1.40, glibc 2.31 to 2.41).
+//! texts for sockets, of gRPC's status codes and of resolvers' errors (Envoy 1.36 and 1.40, glibc 2.31 to 2.41).
 
 use super::vocabulary::{hashes, position};
 
 /// In small letters.
 #[rustfmt::skip]
 const WORDS: &[u32] = hashes![
-    "3", "3779", "64", "a", "abort", "address", "alg", "allowed", "already", "an", "and", "answer",
-    "any", "apple", "application", "appropriate", "are", "argument", "array", "assign",
+    "3", "3779", "64", "a", "abort", "aborted", "address", "alg", "allowed", "already", "an", "and",
+    "answer", "any", "apple", "application", "appropriate", "are", "argument", "array", "assign",
     "associated", "aud", "audiences", "authority", "available", "b", "bad", "base64", "base64url",
     "be", "being", "bit", "broken", "buffer", "bundle", "but", "by", "ca", "cancelled", "cannot",
     "cares", "caused", "cert", "certificate", "certificates", "chain", "channel", "client",
     "configured", "connected", "connection", "constraint", "constraints", "contact", "contacting",
-    "context", "could", "create", "critical", "crl", "ctx", "data", "decode", "decrypt", "denied",
-    "der", "descriptor", "destination", "destroyed", "did", "different", "digital", "directory",
-    "dns", "does", "doesn", "domain", "dots", "down", "dropped", "e", "ec", "ed25519", "email",
-    "empty", "encoded", "encoding", "endpoint", "error", "exceeded", "excluded", "exp", "expected",
-    "expired", "explicit", "extension", "fail", "failed", "fails", "failure", "family", "feature",
-    "fetch", "field", "fields", "file", "files", "first", "flag", "form", "format", "found", "from",
-    "gai", "general", "get", "getaddrinfo", "getifaddrs", "has", "hash", "have", "header", "host",
-    "hostname", "iat", "identifier", "identity", "implement", "in", "include", "inconsistent",
-    "init", "input", "integer", "invalid", "ip", "is", "iss", "issuer", "json", "jti", "jwks",
-    "jwt", "key", "keys", "kid", "known", "lastupdate", "leaf", "length", "list", "local", "long",
-    "lookup", "many", "markings", "match", "matcher", "maximum", "memory", "minimum",
-    "misformatted", "mismatch", "mismatches", "missing", "multiple", "must", "n", "name", "nbf",
-    "network", "nextupdate", "no", "non", "norecords", "not", "notafter", "notbefore", "now",
-    "number", "oct", "of", "ok", "okp", "on", "open", "operation", "or", "out", "output", "parent",
-    "parse", "path", "payload", "peer", "permission", "permitted", "pipe", "please", "policy",
-    "positive", "precheck", "progress", "protocol", "provide", "proxy", "public", "purpose",
-    "query", "recoverable", "refused", "rejected", "remote", "reply", "requested", "required",
-    "reset", "resolution", "resolve", "resource", "resources", "returned", "revoked", "rfc",
-    "route", "routines", "rsa", "s", "san", "sans", "scope", "sections", "self", "serial", "server",
+    "context", "could", "create", "critical", "crl", "ctx", "data", "deadline", "decode", "decrypt",
+    "denied", "der", "descriptor", "destination", "destroyed", "did", "different", "digital",
+    "directory", "dns", "does", "doesn", "domain", "dots", "down", "dropped", "e", "ec", "ed25519",
+    "email", "empty", "encoded", "encoding", "endpoint", "error", "exceeded", "excluded",
+    "exhausted", "exists", "exp", "expected", "expired", "explicit", "extension", "fail", "failed",
+    "fails", "failure", "family", "feature", "fetch", "field", "fields", "file", "files", "first",
+    "flag", "form", "format", "found", "from", "gai", "general", "get", "getaddrinfo", "getifaddrs",
+    "has", "hash", "have", "header", "host", "hostname", "iat", "identifier", "identity",
+    "implement", "in", "include", "inconsistent", "init", "input", "integer", "internal", "invalid",
+    "ip", "is", "iss", "issuer", "json", "jti", "jwks", "jwt", "key", "keys", "kid", "known",
+    "lastupdate", "leaf", "length", "list", "local", "long", "lookup", "loss", "many", "markings",
+    "match", "matcher", "maximum", "memory", "minimum", "misformatted", "mismatch", "mismatches",
+    "missing", "multiple", "must", "n", "name", "nbf", "network", "nextupdate", "no", "non",
+    "norecords", "not", "notafter", "notbefore", "now", "number", "oct", "of", "ok", "okp", "on",
+    "open", "operation", "or", "out", "output", "parent", "parse", "path", "payload", "peer",
+    "permission", "permitted", "pipe", "please", "policy", "positive", "precheck", "precondition",
+    "progress", "protocol", "provide", "proxy", "public", "purpose", "query", "range",
+    "recoverable", "refused", "rejected", "remote", "reply", "requested", "required", "reset",
+    "resolution", "resolve", "resource", "resources", "returned", "revoked", "rfc", "route",
+    "routines", "rsa", "s", "san", "sans", "scope", "sections", "self", "serial", "server",
     "servers", "service", "set", "setup", "signature", "signed", "signing", "software", "space",
     "spki", "started", "store", "strerror", "string", "sub", "subject", "subset", "subtree",
     "success", "such", "suite", "supported", "syntax", "system", "t", "temporarily", "temporary",
     "the", "timed", "timeout", "to", "tokens", "too", "transport", "trust", "trusted", "two",
-    "type", "unable", "unavailable", "unhandled", "unknown", "unreachable", "unsupported", "uri",
-    "usage", "use", "valid", "validation", "value", "verification", "verified", "verify",
-    "violation", "was", "while", "with", "wrong", "x", "x509", "y", "yet",
+    "type", "unable", "unauthenticated", "unavailable", "unhandled", "unimplemented", "unknown",
+    "unreachable", "unsupported", "uri", "usage", "use", "valid", "validation", "value",
+    "verification", "verified", "verify", "violation", "was", "while", "with", "wrong", "x", "x509",
+    "y", "yet",
 ];
 
 /// The longest sentence is shorter.

@@ -39,7 +39,7 @@ pub struct FirstBytes {
 pub struct ClientHello {
     /// The server name, at most 255 characters; what no host name may hold is `?`.
     pub sni: Option<String>,
-    /// The application protocols, at most 8.
+    /// The application protocols, at most 8; `?` stands for one that is not registered.
     pub alpn: Vec<String>,
 }
 

@@ -10,7 +10,6 @@ const RECORD_HEADER: usize = 5;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const LONGEST_SNI: usize = 255;
-const LONGEST_ALPN: usize = 32;
 const MOST_ALPN: usize = 8;
 
 /// TLS, if the bytes begin like a record: its type, and version 3.0 to 3.4.
@@ -124,7 +123,7 @@ fn protocols(extension: &[u8]) -> Vec<String> {
     let _ = reader.u16();
     while names.len() < MOST_ALPN {
         let Some(name) = reader.u8().and_then(|length| reader.take(usize::from(length))) else { break };
-        names.push(name.iter().take(LONGEST_ALPN).map(|b| alpn_character(*b)).collect());
+        names.push(known_protocol(name).to_owned());
     }
     names
 }
@@ -135,9 +134,33 @@ pub(crate) fn host_character(byte: u8) -> char {
     if fits { char::from(byte) } else { '?' }
 }
 
-fn alpn_character(byte: u8) -> char {
-    let fits = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
-    if fits { char::from(byte) } else { '?' }
+/// A name that is registered or Istio's; any other is the client's own text, of which nothing is kept.
+fn known_protocol(name: &[u8]) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "h2",
+        "http/1.1",
+        "http/1.0",
+        "http/0.9",
+        "h3",
+        "h2c",
+        "istio",
+        "istio-peer-exchange",
+        "istio-http/1.0",
+        "istio-http/1.1",
+        "istio-h2",
+        "grpc-exp",
+        "acme-tls/1",
+        "postgresql",
+        "tds/8.0",
+        "mqtt",
+        "dot",
+        "imap",
+        "pop3",
+        "ftp",
+        "xmpp-client",
+        "xmpp-server",
+    ];
+    KNOWN.iter().find(|known| known.as_bytes() == name).copied().unwrap_or("?")
 }
 
 /// Reads numbers and slices from the front; `None` at the end.

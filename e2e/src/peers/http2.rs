@@ -26,6 +26,8 @@ pub enum Http2 {
     GrpcSilent,
     /// A gRPC error as servers send it: the status in the headers, and no body.
     GrpcRefuses(&'static str),
+    /// The same with a message.
+    GrpcRefusesSaying(&'static str, &'static str),
     /// RST_STREAM instead of an answer.
     Resets(Reason),
     /// RST_STREAM after the headers and a part of the body.
@@ -99,6 +101,10 @@ fn answer(
         }
         Http2::GrpcRefuses(status) => {
             respond.send_response(headers.header("grpc-status", status).body(())?, true)?;
+        }
+        Http2::GrpcRefusesSaying(status, message) => {
+            let headers = headers.header("grpc-status", status).header("grpc-message", message);
+            respond.send_response(headers.body(())?, true)?;
         }
         Http2::Resets(reason) => respond.send_reset(reason),
         Http2::ResetsMidway(reason) => {

@@ -223,7 +223,9 @@ details! {
     }
     ApiKeyAuth "api_key_auth" {
         MissingApiKey "missing_api_key" [36, 40],
-        UnknownApiKey "unknown_api_key" [36, 40],
+        // Envoy 1.36 has it misspelt.
+        UnkonwnApiKey "unkonwn_api_key" [36],
+        UnknownApiKey "unknown_api_key" [40],
         ClientNotAllowed "client_not_allowed" [36, 40],
     }
     BasicAuth "basic_auth" {
@@ -284,7 +286,7 @@ details! {
     ExtProc "ext_proc" {
         ExtProcError "ext_proc_error" [36, 40],
         ExtProcGrpcError "ext_proc_grpc_error" [36, 40],
-        ExtProcLocalResponse "ext_proc_local_response" [36, 40],
+        ExtProcLocalResponse "ext_proc_local_response" [40],
         ExtProcMessageTimeout "ext_proc_message_timeout" [36, 40],
         ExtProcStreamError "ext_proc_stream_error" [36, 40],
         ExtProcSpuriousMessage "ext_proc_spurious_message" [],

@@ -30,7 +30,7 @@ impl Details {
         }
         let name_ends = text.find(['{', '[', '(']).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
-        let detail = Detail::new(name);
+        let detail = Detail::new(places::without_status(name));
         let text = match detail {
             // Nothing in front of a bracket is no name either.
             Detail::None | Detail::Other => return Self::other(),
@@ -164,6 +164,12 @@ mod tests {
                 "downstream_local_disconnect(codec_error:[cut])",
             ),
             ("downstream_local_disconnect(secret)", "downstream_local_disconnect([cut])"),
+            (
+                "early_grpc_json_transcode_failure{INVALID_ARGUMENT}",
+                "early_grpc_json_transcode_failure{INVALID_ARGUMENT}",
+            ),
+            ("ext_proc_error_gRPC_error_13{secret{via_upstream}}", "ext_proc_error_gRPC_error_13[cut]"),
+            ("ext_proc_error_gRPC_error_token", "[cut]"),
             ("jwt_authn_access_denied{Jwt_is_expired}", "jwt_authn_access_denied{Jwt_is_expired}"),
             ("jwt_authn_access_denied{Jwt_eyJhbGciOi_is_expired}", "jwt_authn_access_denied{[cut]}"),
             ("rbac_access_denied_matched_policy[none]", "rbac_access_denied_matched_policy[none]"),

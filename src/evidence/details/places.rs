@@ -58,6 +58,13 @@ const CLOSES: &[u32] = hashes![
 /// The longest name of a policy, and of each of its parts, in Kubernetes.
 const LONGEST_POLICY: usize = 253;
 
+/// The name without gRPC's status, which an external processor's failure has at its end (1.40); its message follows in brackets.
+pub(super) fn without_status(name: &str) -> &str {
+    let status = name.strip_prefix("ext_proc_error_gRPC_error_").unwrap_or_default();
+    let is_status = matches!(status.len(), 1 | 2) && status.bytes().all(|byte| byte.is_ascii_digit());
+    if is_status { "ext_proc_error" } else { name }
+}
+
 /// The name, and what is kept of the brackets behind it.
 pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
     let (open, inner) = rest.split_at_checked(1).unwrap_or_default();
@@ -78,7 +85,12 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
             return kept;
         }
         Detail::RbacAccessDeniedMatchedPolicy => is_policy(inner),
-        Detail::JwtAuthnAccessDenied | Detail::DnsResolutionFailure => words::is_known(inner),
+        Detail::JwtAuthnAccessDenied
+        | Detail::DnsResolutionFailure
+        | Detail::EarlyGrpcJsonTranscodeFailure
+        | Detail::GrpcJsonTranscodeFailure
+        | Detail::EarlyGrpcJsonReverseTranscodeFailure
+        | Detail::GrpcJsonReverseTranscodeFailure => words::is_known(inner),
         // No other has such a place.
         _ => {
             push(&mut kept, CUT);

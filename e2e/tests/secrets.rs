@@ -1,0 +1,6 @@
+//! What a client, a server or a third party puts into a proxy stays out of all that meshwhy says.
+
+#[test]
+fn no_secret_gets_into_any_sink() {
+    e2e::secrets::check().unwrap();
+}
