@@ -135,6 +135,7 @@ fn counters() {
         let name = Labels {
             counter,
             cause: Cause::RouteNoMatch,
+            side: Cause::RouteNoMatch.side(),
             confidence: meshwhy::diagnosis::Confidence::Likely,
             direction: Direction::Gateway,
             resource: String::new(),

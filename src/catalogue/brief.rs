@@ -23,7 +23,8 @@ impl Cause {
             Self::PlaintextOnTlsPort
             | Self::Http10Client
             | Self::HttpsUrlOnPlaintextPort
-            | Self::InvalidHttpRequest => Side::Downstream,
+            | Self::InvalidHttpRequest
+            | Self::ConnectToNonProxyPort => Side::Downstream,
 
             // Seen from this proxy the client ended or spoiled the handshake. Where the gateway's
             // own certificate is at fault, the manual says so.
@@ -72,6 +73,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamProxyError
             | Self::ApplicationError => Side::Upstream,
 
             // A named Istio rule decides, so its owner is who can tell right from wrong.
@@ -90,8 +92,8 @@ impl Cause {
             Self::FaultInjected => Side::Mesh,
 
             Self::ClientDisconnected => Side::Downstream,
-            // A timer of the proxy ran out; both ends may be as they should.
-            Self::IdleTimeout | Self::MaxDurationReached => Side::Mesh,
+            // A timer of the proxy ran out, or its configuration changed; both ends may be as they should.
+            Self::ProxyClosedConnection | Self::IdleTimeout | Self::MaxDurationReached => Side::Mesh,
             // Out of memory, or drained on purpose: the pod, not its configuration.
             Self::ProxyOverloaded | Self::LocalHealthCheckFailed => Side::Platform,
             Self::FilterConfigMissing => Side::Mesh,
@@ -126,6 +128,9 @@ impl Cause {
             }
             Self::InvalidHttpRequest => {
                 "Correct the request in the client: the details in the evidence name what Envoy refused."
+            }
+            Self::ConnectToNonProxyPort => {
+                "Except this host from the client's proxy settings (NO_PROXY), or declare the forward proxy's own port as TCP."
             }
 
             Self::ClientCertificateMissing => {
@@ -227,6 +232,9 @@ impl Cause {
             Self::UpstreamClosedConnection => {
                 "Keep the upstream's idle connections open longer than the proxy does, and check whether it crashed."
             }
+            Self::UpstreamProxyError => {
+                "Read the log of the proxy behind this one (sidecar or gateway at the endpoint): it made this reply, and its flags say why."
+            }
             Self::ApplicationError => {
                 "Read the application's log: it sent this error itself, and the mesh passed it on."
             }
@@ -264,6 +272,9 @@ impl Cause {
 
             Self::ClientDisconnected => {
                 "Check the client's timeout and log: it left before the response was complete."
+            }
+            Self::ProxyClosedConnection => {
+                "Let clients reconnect, change configuration less often, or raise the drain duration: this proxy replaced or drained the listener."
             }
             Self::IdleTimeout => {
                 "Send keep-alives on long quiet streams, or raise the idle timeout that ran out."
@@ -326,6 +337,7 @@ impl Cause {
             Self::PlaintextOnTlsPort
             | Self::HttpsUrlOnPlaintextPort
             | Self::InvalidHttpRequest
+            | Self::ConnectToNonProxyPort
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRejected
             | Self::DownstreamTlsFailed
@@ -358,6 +370,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamProxyError
             | Self::ApplicationError
             | Self::AuthorizationPolicyDenied
             | Self::JwtRejected
@@ -372,6 +385,7 @@ impl Cause {
             | Self::MixerResourceExhausted
             | Self::MixerInternal
             | Self::ClientDisconnected
+            | Self::ProxyClosedConnection
             | Self::IdleTimeout
             | Self::MaxDurationReached
             | Self::ProxyOverloaded

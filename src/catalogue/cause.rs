@@ -95,6 +95,7 @@ causes! {
     NotHttpOnHttpPort "not_http_on_http_port" ClientBytes,
     HttpsUrlOnPlaintextPort "https_url_on_plaintext_port" ClientBytes,
     InvalidHttpRequest "invalid_http_request" ClientBytes,
+    ConnectToNonProxyPort "connect_to_non_proxy_port" ClientBytes,
 
     ClientCertificateMissing "client_certificate_missing" DownstreamTls,
     ClientCertificateRejected "client_certificate_rejected" DownstreamTls,
@@ -133,6 +134,7 @@ causes! {
     UpstreamTimeout "upstream_timeout" Answer,
     UpstreamReset "upstream_reset" Answer,
     UpstreamClosedConnection "upstream_closed_connection" Answer,
+    UpstreamProxyError "upstream_proxy_error" Answer,
     ApplicationError "application_error" Answer,
 
     AuthorizationPolicyDenied "authorization_policy_denied" Policy,
@@ -149,6 +151,7 @@ causes! {
     MixerInternal "mixer_internal" Policy,
 
     ClientDisconnected "client_disconnected" Limits,
+    ProxyClosedConnection "proxy_closed_connection" Limits,
     IdleTimeout "idle_timeout" Limits,
     MaxDurationReached "max_duration_reached" Limits,
     ProxyOverloaded "proxy_overloaded" Limits,

@@ -22,7 +22,8 @@ impl Cause {
             | Self::Http10Client
             | Self::NotHttpOnHttpPort
             | Self::HttpsUrlOnPlaintextPort
-            | Self::InvalidHttpRequest => true,
+            | Self::InvalidHttpRequest
+            | Self::ConnectToNonProxyPort => true,
             // A handshake, with any certificate, version or server name.
             Self::ClientCertificateMissing
             | Self::ClientCertificateRejected
@@ -61,6 +62,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamProxyError
             | Self::ApplicationError => false,
 
             // A request that a policy is there to refuse.
@@ -81,7 +83,10 @@ impl Cause {
             // A client that leaves, or sends half a request and waits.
             Self::ClientDisconnected | Self::IdleTimeout | Self::MaxDurationReached => true,
             // The proxy's own state.
-            Self::ProxyOverloaded | Self::LocalHealthCheckFailed | Self::FilterConfigMissing => false,
+            Self::ProxyClosedConnection
+            | Self::ProxyOverloaded
+            | Self::LocalHealthCheckFailed
+            | Self::FilterConfigMissing => false,
 
             // Seen on traffic that works: a gateway's routes and clusters make it.
             Self::VirtualServiceNotApplied

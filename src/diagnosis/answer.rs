@@ -133,8 +133,14 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         return Verdict::likely(Cause::Http10Upstream, FACTS);
     }
     // A proxy behind this one made the answer: its own log knows why, and the application may never have been asked.
+    // Look-alike: an application that passes on the page of a proxy that it called. Its sidecar puts its own name there; a
+    // server that gives another name is no Envoy.
     if e.answer.page == Some(Page::ProxyReply) {
-        return Verdict::possible(Cause::ApplicationError, FACTS);
+        return match e.answer.by_proxy {
+            Some(true) => Verdict::likely(Cause::UpstreamProxyError, FACTS),
+            Some(false) if !e.answer.anonymous => Verdict::likely(Cause::ApplicationError, FACTS),
+            _ => Verdict::possible(Cause::UpstreamProxyError, FACTS),
+        };
     }
     match e.answer.by_proxy {
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),

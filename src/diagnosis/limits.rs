@@ -1,7 +1,7 @@
 //! Limits of this proxy, and clients that leave.
 
-use super::Verdict;
-use crate::catalogue::Cause;
+use super::{Advice, Verdict};
+use crate::catalogue::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -17,6 +17,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     ];
     if e.layer == Layer::Listener {
         return None;
+    }
+    if e.closed_by_this_proxy() {
+        return closed_here(e, FACTS);
     }
     let by_details = match e.details.detail() {
         Detail::StreamIdleTimeout | Detail::RequestHeaderTimeout | Detail::DownstreamHeaderTimeout => {
@@ -38,7 +41,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let reset = e.details.reset_reason().is_some();
     let flags = if reset { e.flags.difference(Flags::CLIENT_LEFT) } else { e.flags };
     let cause = by_details.or_else(|| by_flag(flags))?;
-    if cause == Cause::ClientDisconnected && e.left_midway() {
+    if cause == Cause::ClientDisconnected && e.layer == Layer::Http && e.code.is_some() {
         // Readers stop when they have had enough. Where no length was promised nothing says that they hadn't.
         let how_sure = if e.answer.promised.is_some() { Verdict::likely } else { Verdict::possible };
         return how_sure(cause, FACTS);
@@ -54,6 +57,30 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         (false, false) => Verdict::likely(cause, FACTS),
         // Bytes of another protocol end like that, too.
         (false, true) => Verdict::possible(cause, FACTS),
+    }
+}
+
+/// `downstream_local_disconnect(REASON)`: this proxy ended the connection, and says why. The flag is the client's, DC.
+fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+    static DEAF: Advice = Advice {
+        side: Side::Downstream,
+        fix: "Find out why the client answered no HTTP/2 PING: it or the network to it was stuck, or the keepalive timeout is too short.",
+    };
+    let reason = e.details.inner().unwrap_or_default();
+    let is = |word: &str| reason.contains(word);
+    match reason {
+        // In both the listener manager closes what has not ended in the drain time; no filter or client gives these words.
+        "filter_chain_is_being_removed" | "purging_socket_that_have_not_progressed_to_connections" => {
+            Verdict::certain(Cause::ProxyClosedConnection, facts)
+        }
+        "http2_ping_timeout" => Some(Verdict::likely(Cause::ProxyClosedConnection, facts)?.advising(&DEAF)),
+        _ if is("codec_error") || is("protocol_violation") => {
+            Verdict::likely(Cause::InvalidHttpRequest, facts)
+        }
+        _ if is("overload") => Verdict::likely(Cause::ProxyOverloaded, facts),
+        _ if is("idle_timeout") => Verdict::likely(Cause::IdleTimeout, facts),
+        _ if is("duration_reached") => Verdict::likely(Cause::MaxDurationReached, facts),
+        _ => Verdict::likely(Cause::ProxyClosedConnection, facts),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use answer::is_server_error;
 pub(crate) use policy::is_policys;
 pub(crate) use wanted::{Wanted, wanted};
 
-use crate::catalogue::Cause;
+use crate::catalogue::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Resource, TransportFailure};
 
 /// How sure the verdict is.
@@ -60,11 +60,22 @@ pub struct Verdict {
     pub facts: &'static [Fact],
     /// The Istio resource responsible, when the proxy knows it.
     pub resource: Option<Resource>,
+    /// Who has to act and how, where the evidence says more than the cause.
+    pub advice: Option<&'static Advice>,
+}
+
+/// Who has to act, and what to change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The side.
+    pub side: Side,
+    /// One sentence, as [`Cause::fix`] is.
+    pub fix: &'static str,
 }
 
 impl Verdict {
     fn new(confidence: Confidence, cause: Cause, facts: &'static [Fact]) -> Option<Self> {
-        Some(Self { cause, confidence, facts, resource: None })
+        Some(Self { cause, confidence, facts, resource: None, advice: None })
     }
 
     fn certain(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
@@ -77,6 +88,11 @@ impl Verdict {
 
     fn possible(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
         Self::new(Confidence::Possible, cause, facts)
+    }
+
+    fn advising(mut self, advice: &'static Advice) -> Self {
+        self.advice = Some(advice);
+        self
     }
 
     fn blaming(mut self, resource: &Option<Resource>) -> Self {

@@ -1,7 +1,7 @@
 //! Policy: a filter of the proxy said no, by configuration, and mostly without a flag.
 
-use super::Verdict;
-use crate::catalogue::Cause;
+use super::{Advice, Verdict};
+use crate::catalogue::{Cause, Side};
 use crate::evidence::{
     Detail, Details, Direction, Evidence, Fact, Flags, Layer, MixerStatus, Origin, Resource,
 };
@@ -31,14 +31,21 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     }
     let cause = match e.details.detail() {
         Detail::RbacAccessDeniedMatchedPolicy => {
+            if e.substitute == Some(true) {
+                return Verdict::certain(Cause::FilterConfigMissing, &[Fact::Substitute, Fact::Details]);
+            }
             let name = e.details.inner().and_then(policy);
-            // No AuthorizationPolicy is for outbound traffic; Istio's agent puts a filter that denies all in the place of a
-            // WasmPlugin that it can't fetch (1.31).
-            let stray = e.details.inner() == Some("none") && e.direction == Direction::Outbound;
-            let how_sure = if stray { Verdict::possible } else { Verdict::certain };
+            let how_sure = match e.details.inner() {
+                // No AuthorizationPolicy is for outbound traffic.
+                Some("none") if e.direction == Direction::Outbound => Verdict::possible,
+                // Look-alike: the filter that denies all in the place of a Wasm module (1.31), where nobody could read which.
+                Some("none") if e.substitute.is_none() => Verdict::likely,
+                // An RBAC filter that an EnvoyFilter brings is an authorization policy, too.
+                _ => Verdict::certain,
+            };
             return Some(how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name));
         }
-        Detail::JwtAuthnAccessDenied => Cause::JwtRejected,
+        Detail::JwtAuthnAccessDenied => return jwt(e, FACTS),
         Detail::ExtAuthzDenied => Cause::ExtAuthzDenied,
         Detail::ExtAuthzError => Cause::ExtAuthzUnavailable,
         Detail::RequestRateLimited | Detail::LocalRateLimited => Cause::RateLimited,
@@ -61,6 +68,29 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         _ => return None,
     };
     Verdict::certain(cause, FACTS)
+}
+
+/// A token that was refused, or keys that nobody could get.
+fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+    static NO_KEYS: Advice = Advice {
+        side: Side::Platform,
+        fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid: the proxy has no keys to check tokens with.",
+    };
+    static OTHER_KEYS: Advice = Advice {
+        side: Side::Mesh,
+        fix: "Make the jwksUri of the RequestAuthentication reachable for istiod and serve the key of this token there, or send a token signed with a key that it has.",
+    };
+    let reason = e.details.inner().unwrap_or_default();
+    match reason.strip_prefix("Jwks") {
+        // Look-alikes of each other: a forged token, keys that have changed, and istiod, which gives proxies a key of its own
+        // making where it can't fetch them (1.31).
+        Some(rest) if rest.contains("key_to_match") => {
+            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(&OTHER_KEYS))
+        }
+        // The keys' own faults, whatever the token: `Jwks_remote_fetch_is_failed`, `Jwks_is_an_invalid_JSON`, ...
+        Some(_) => Some(Verdict::certain(Cause::JwtRejected, facts)?.advising(&NO_KEYS)),
+        None => Verdict::certain(Cause::JwtRejected, facts),
+    }
 }
 
 /// What Mixer said (Istio 1.7 and older). No proxy of today sets it.
@@ -88,7 +118,12 @@ pub(crate) fn is_policys(termination: &Details) -> bool {
 
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     (e.layer == Layer::Tcp && is_policys(&e.termination)).then_some(())?;
-    let denied = Verdict::certain(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
+    if e.substitute == Some(true) {
+        return Verdict::certain(Cause::FilterConfigMissing, &[Fact::Substitute, Fact::Termination]);
+    }
+    let unread = e.termination.inner() == Some("none") && e.substitute.is_none();
+    let how_sure = if unread { Verdict::likely } else { Verdict::certain };
+    let denied = how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
     Some(denied.blaming(&e.termination.inner().and_then(policy)))
 }
 

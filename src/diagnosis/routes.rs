@@ -1,7 +1,7 @@
 //! Routes: no route, no route table, no cluster, or a host that may not be reached.
 
-use super::Verdict;
-use crate::catalogue::Cause;
+use super::{Advice, Verdict};
+use crate::catalogue::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -25,9 +25,9 @@ fn http(e: &Evidence) -> Option<Verdict> {
             let facts = &[Fact::Details, Fact::VirtualHost, Fact::Route];
             Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
         }
-        Detail::DirectResponse if is_block_all(e) => {
+        Detail::DirectResponse if is_block_all(e) => connect(e).or_else(|| {
             Verdict::certain(Cause::EgressBlocked, &[Fact::Details, Fact::VirtualHost, Fact::Route])
-        }
+        }),
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
         _ if e.flags.contains(Flags::NO_CLUSTER_FOUND) => {
             let facts = &[Fact::Flags, Fact::Details, Fact::VirtualHost, Fact::Route];
@@ -51,16 +51,40 @@ fn route_not_found(e: &Evidence) -> Option<Verdict> {
     if let Some(reused) = reused_connection(e) {
         return Verdict::new(reused, Cause::ConnectionReusedAcrossGateways, REUSED);
     }
+    if let Some(verdict) = connect(e) {
+        return Some(verdict);
+    }
     match e.route.virtual_host.as_deref() {
         // istiod's virtual host for a gateway port without any usable HTTP route.
-        Some(name) if name.starts_with("blackhole:") => Verdict::certain(
-            Cause::GatewayWithoutHttpRoutes,
-            &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni],
-        ),
+        Some(name) if name.starts_with("blackhole:") => without_http_routes(e),
         Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
         // A route table that never came over RDS looks the same, so this is never certain.
         None => Verdict::likely(Cause::RouteHostUnknown, HOST),
     }
+}
+
+/// CONNECT, as to a forward proxy, where no route takes it. Look-alike: a port that is one, for other hosts; istiod's own
+/// virtual hosts of outbound ports are none.
+fn connect(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Connect, Fact::Details, Fact::Flags, Fact::VirtualHost, Fact::FirstBytes];
+    (e.downstream.tunnel == Some(true)).then_some(())?;
+    let istiods = matches!(e.route.virtual_host.as_deref(), Some("block_all" | "allow_any"));
+    let how_sure = if istiods { Verdict::certain } else { Verdict::likely };
+    how_sure(Cause::ConnectToNonProxyPort, FACTS)
+}
+
+/// `blackhole:PORT`. Where TLS isn't terminated, `tls` routes are out of the question; a delegate that doesn't exist, and
+/// hosts that no VirtualService shares with the Gateway, look the same.
+fn without_http_routes(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni];
+    static PLAINTEXT: Advice = Advice {
+        side: Side::Mesh,
+        fix: "Bind a VirtualService with http routes to this gateway and port, and check that its hosts are the Gateway's and its delegates exist.",
+    };
+    if e.downstream.tls_version.is_some() {
+        return Verdict::certain(Cause::GatewayWithoutHttpRoutes, FACTS);
+    }
+    Some(Verdict::likely(Cause::GatewayWithoutHttpRoutes, FACTS)?.advising(&PLAINTEXT))
 }
 
 /// TLS was agreed for one host, the request asks for another that this proxy's certificate covers too:

@@ -88,6 +88,10 @@ pub enum Fact {
     Lived,
     /// Which circuit breaker was open, where that can be known.
     Breaker,
+    /// The filter that Istio's agent puts in the place of a missing Wasm module.
+    Substitute,
+    /// The request's method, where it is CONNECT.
+    Connect,
     /// Length of the body as its header promises it.
     Promised,
     /// Length of the body that was passed on.
@@ -139,6 +143,8 @@ impl Fact {
             Self::GrpcStatus => "grpc_status",
             Self::Lived => "lived",
             Self::Breaker => "limit",
+            Self::Substitute => "rbac_filter",
+            Self::Connect => "method",
             Self::Promised => "promised",
             Self::Passed => "passed",
         }
@@ -186,6 +192,8 @@ impl Fact {
             // The upstream answered, so it was the retry that found no room.
             Self::Breaker => e.details.via_upstream().then(|| "max_retries".to_owned()),
             Self::GrpcStatus => e.answer.grpc_status.map(|status| status.0.to_string()),
+            Self::Substitute => (e.substitute == Some(true)).then(|| "wasm-default-deny".to_owned()),
+            Self::Connect => (down.tunnel == Some(true)).then(|| "CONNECT".to_owned()),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),

@@ -65,6 +65,9 @@ pub struct Evidence {
     pub past: Past,
     /// What Mixer's policy check said (Istio 1.7 and older).
     pub mixer: Option<MixerStatus>,
+    /// Whether the filter that denied is what Istio's agent puts in the place of a Wasm module that it can't fetch; asked
+    /// for only where no policy is named.
+    pub substitute: Option<bool>,
 }
 
 impl Evidence {
@@ -80,10 +83,16 @@ impl Evidence {
         upgraded || (self.downstream.tunnel == Some(true) && self.ended_like_a_tunnel())
     }
 
+    /// Whether this proxy closed the client's connection. Envoy flags it as if the client had left (1.36, 1.40).
+    pub fn closed_by_this_proxy(&self) -> bool {
+        self.details.detail() == Detail::DownstreamLocalDisconnect
+    }
+
     /// Whether the client left while an answer passed, and nothing else is flagged.
     pub fn left_midway(&self) -> bool {
         const ALONE: Flags = Flags::CLIENT_LEFT.union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
         self.code.is_some()
+            && !self.closed_by_this_proxy()
             && self.flags.intersects(Flags::CLIENT_LEFT)
             && !self.flags.difference(ALONE).any_failure()
     }
@@ -101,7 +110,7 @@ impl Evidence {
     }
 
     fn only_tunnels_flags(&self) -> bool {
-        !self.flags.difference(TUNNELS_END).any_failure()
+        !self.closed_by_this_proxy() && !self.flags.difference(TUNNELS_END).any_failure()
     }
 }
 
@@ -166,8 +175,8 @@ pub struct Downstream {
     pub transport_failure: Option<TransportFailure>,
     /// Whether the request is gRPC; asked for only where the upstream broke the protocol.
     pub grpc: Option<bool>,
-    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this, and where the
-    /// answer is of no stated length.
+    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this, where no route was
+    /// found, and where the answer is of no stated length.
     pub tunnel: Option<bool>,
     /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
     pub sni_is_authority: Option<bool>,
@@ -247,6 +256,8 @@ pub struct Answer {
     pub page: Option<Page>,
     /// Whether the answer carries the marks of another proxy, which may have made it itself.
     pub by_proxy: Option<bool>,
+    /// Whether the answer names no server: who made it, it doesn't say.
+    pub anonymous: bool,
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
     /// looked at on successes that are observed.
     pub unframed: Option<bool>,
@@ -316,9 +327,13 @@ pub enum Page {
     ClientCertificateRequired,
     /// "The SSL certificate error": the certificate that we sent was not accepted.
     ClientCertificateRefused,
-    /// "upstream connect error or disconnect/reset before headers": another Envoy's own words.
+    /// A reply of another Envoy's own, and nothing else: "upstream connect error or disconnect/reset before headers" and
+    /// the like.
     ProxyReply,
 }
+
+/// Error pages that are longer than this are no Envoy's.
+pub const LONGEST_REPLY: u64 = 512;
 
 impl Page {
     /// Recognises a page by the sentences that servers have kept for years.
@@ -332,8 +347,6 @@ impl Page {
             ("this combination of host and port requires tls", Page::PlaintextToTlsPort),
             ("no required ssl certificate was sent", Page::ClientCertificateRequired),
             ("the ssl certificate error", Page::ClientCertificateRefused),
-            ("upstream connect error or disconnect/reset before headers", Page::ProxyReply),
-            ("no healthy upstream", Page::ProxyReply),
         ];
         let mut words = body.iter().enumerate().filter(|(at, _)| begins_a_word(body, *at)).map(|(at, _)| at);
         words.find_map(|at| {
@@ -343,6 +356,24 @@ impl Page {
             };
             SENTENCES.iter().find(|(sentence, _)| begins(sentence)).map(|(_, page)| *page)
         })
+    }
+
+    /// Recognises a reply of Envoy's own (1.36, 1.40) by the whole of it: what only begins or ends so is somebody else's.
+    pub fn of_proxy(whole: &[u8]) -> Option<Self> {
+        const REPLIES: &[&str] = &[
+            "no healthy upstream",
+            "upstream request timeout",
+            "upstream max stream duration reached",
+            "stream timeout",
+            "envoy overloaded",
+            "fault filter abort",
+        ];
+        // What follows says why.
+        const BEGINNING: &[u8] = b"upstream connect error or disconnect/reset before headers";
+        let fits = u64::try_from(whole.len()).is_ok_and(|length| length <= LONGEST_REPLY);
+        let is = REPLIES.iter().any(|reply| reply.as_bytes() == whole)
+            || (whole.starts_with(BEGINNING) && !whole.contains(&b'\n'));
+        (fits && is).then_some(Self::ProxyReply)
     }
 
     /// The value in the evidence.

@@ -25,6 +25,10 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
             Cause::Http10Upstream,
             Cause::Http2ToHttp1Upstream,
         ],
+        // It came from behind, perhaps from a proxy there.
+        Cause::ApplicationError => &[Cause::UpstreamProxyError],
+        // It was denied, perhaps in the place of a filter that isn't there.
+        Cause::AuthorizationPolicyDenied => &[Cause::FilterConfigMissing],
         // It has none, perhaps because its name doesn't resolve.
         Cause::NoEndpoints => &[Cause::UpstreamDnsFailure],
         // It was blocked, perhaps because it didn't fit what was declared.

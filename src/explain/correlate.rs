@@ -97,6 +97,7 @@ fn passes_on(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::ApplicationError
+            | Cause::UpstreamProxyError
             | Cause::UpstreamTimeout
             | Cause::UpstreamReset
             | Cause::UpstreamClosedConnection

@@ -1,7 +1,7 @@
 //! What is said of one line.
 
 use crate::catalogue::{Cause, Side};
-use crate::diagnosis::Confidence;
+use crate::diagnosis::{Advice, Confidence};
 use crate::evidence::{ClusterName, Direction};
 use crate::report::{LONGEST_VALUE, clean};
 
@@ -34,6 +34,8 @@ pub struct Finding {
     /// Who found it.
     pub source: Source,
     pub(super) side: Option<Side>,
+    /// Who has to act and how, where the evidence says more than the cause.
+    pub advice: Option<&'static Advice>,
 }
 
 /// Where a request was sent, as istiod's cluster names say it.
@@ -68,6 +70,7 @@ impl Finding {
             would_tell: Vec::new(),
             source: Source::Filter,
             side: side.or_else(|| common_side(&[cause], None)),
+            advice: None,
         }
     }
 
@@ -76,7 +79,9 @@ impl Finding {
         (cause, confidence): (Cause, Confidence),
         alternatives: Vec<Cause>,
         at_gateway: Option<bool>,
+        advice: Option<&'static Advice>,
     ) -> Self {
+        let advice = advice.filter(|_| alternatives.is_empty());
         let mut finding = Self {
             cause,
             confidence,
@@ -86,9 +91,13 @@ impl Finding {
             would_tell: Vec::new(),
             source: Source::Line,
             side: None,
+            advice,
         };
         let causes = [finding.causes(), &finding.alternatives].concat();
-        finding.side = common_side(&causes, at_gateway);
+        finding.side = match advice {
+            Some(advice) => Some(advice.side),
+            None => common_side(&causes, at_gateway),
+        };
         finding
     }
 
@@ -103,6 +112,7 @@ impl Finding {
             would_tell: Vec::new(),
             source: Source::Ambiguous,
             side: None,
+            advice: None,
         }
     }
 
@@ -118,7 +128,7 @@ impl Finding {
     pub fn fix(&self) -> Option<&'static str> {
         match self.causes() {
             _ if self.source == Source::Ambiguous => None,
-            [one] => Some(one.fix()),
+            [one] => Some(self.advice.map_or(one.fix(), |advice| advice.fix)),
             _ => None,
         }
     }

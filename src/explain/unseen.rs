@@ -41,7 +41,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
         evidence: report.evidence,
         would_tell,
-        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown))
+        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
     })
 }
 
@@ -241,8 +241,10 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         no_route(e, line, add);
     }
     // Whether the error page is another proxy's is in no log.
-    if e.details.via_upstream() && matches!(e.code, Some(502 | 503)) {
-        add("meshwhy's http role", vec![Box::new(|e| e.answer.page = Some(Page::ProxyReply))]);
+    if e.details.via_upstream() && matches!(e.code, Some(502..=504)) {
+        let reply: Change =
+            Box::new(|e| (e.answer.page, e.answer.by_proxy) = (Some(Page::ProxyReply), Some(true)));
+        add("meshwhy's http role", vec![reply]);
     }
     // A body that broke off: whether it was shorter than its length said is in no log.
     if e.details.reset_after_response() || e.details.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::{diagnose, is_server_error};
-use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, Page};
+use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_REPLY, Page};
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
@@ -25,6 +25,8 @@ struct Noted {
     answer: Answer,
     /// As they were when an error's headers passed.
     details: Details,
+    /// The length that the body of an error is to have, if a proxy's own reply may be so long.
+    length: Option<u64>,
 }
 
 /// With these flags something went on after the answer had passed, and left its own details.
@@ -81,7 +83,7 @@ impl HttpStream {
         if !details.via_upstream() {
             self.tell_client(host, plugin, code, &details);
         } else if self.is_server_error() {
-            self.note().by_proxy = Some(bears_a_proxys_mark(host));
+            self.note_maker(host);
         }
         self.noted.get_or_insert_default().details = details;
     }
@@ -89,14 +91,42 @@ impl HttpStream {
     /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
     pub fn on_response_body(&mut self, host: &impl Host, end_of_stream: bool) {
         self.complete |= end_of_stream;
-        let may_be_page = matches!(self.code, Some(400 | 495..=497 | 503)) && !self.page_seen;
-        if may_be_page && self.noted.as_ref().is_some_and(|noted| noted.details.via_upstream()) {
-            self.page_seen = true;
-            let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
-            if let Some(page) = Page::recognise(&body) {
-                self.note().page = Some(page);
-            }
+        let about_tls = matches!(self.code, Some(400 | 495..=497));
+        let Some(noted) = self.noted.as_mut().filter(|noted| noted.details.via_upstream()) else { return };
+        if self.page_seen || !(about_tls || noted.length.is_some()) {
+            return;
         }
+        self.page_seen = true;
+        let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
+        let whole = u64::try_from(body.len()).ok();
+        noted.answer.page = if about_tls {
+            Page::recognise(&body)
+        } else {
+            Page::of_proxy(&body).filter(|_| whole == noted.length)
+        };
+    }
+
+    /// Who made this error, as far as its headers say it.
+    fn note_maker(&mut self, host: &impl Host) {
+        let grpc = self.is_grpc_server_error();
+        let header = |name: &str| host.header(HeaderMap::Response, name).ok().flatten();
+        let answer = self.note();
+        let mut server = header("server");
+        let via = || header("via").is_some();
+        if let Some(server) = &mut server {
+            server.truncate(LONGEST_SERVER);
+        }
+        let envoys = server.as_ref().is_some_and(|name| name.windows(5).any(|word| word == b"envoy"));
+        answer.by_proxy = Some(envoys || via());
+        answer.anonymous = server.is_none() && answer.by_proxy == Some(false);
+        if grpc {
+            // A reply without a body: its words are a header's.
+            answer.page = header("grpc-message").and_then(|message| Page::of_proxy(&message));
+            return;
+        }
+        let length = header("content-length").and_then(|length| str::from_utf8(&length).ok()?.parse().ok());
+        self.noted.get_or_insert_default().length =
+            length.filter(|length| (1..=LONGEST_REPLY).contains(length));
     }
 
     /// The stream is over.
@@ -113,7 +143,7 @@ impl HttpStream {
             flags = flags.difference(Flags::CLIENT_LEFT);
         }
         let (is_error, is_server_error) = (self.is_error(), self.is_server_error());
-        let Noted { answer, details: noted } = self.take_noted();
+        let Noted { answer, details: noted, .. } = self.take_noted();
         if self.code.is_some() && !is_error && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
@@ -258,12 +288,4 @@ fn is_unframed(host: &impl Host) -> bool {
 
 fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
     GrpcStatus::parse(&host.header(map, "grpc-status").ok().flatten()?)
-}
-
-/// Whether another Envoy says it served this answer, or a `via` says that some proxy passed it on.
-fn bears_a_proxys_mark(host: &impl Host) -> bool {
-    let mut server = host.header(HeaderMap::Response, "server").ok().flatten().unwrap_or_default();
-    server.truncate(LONGEST_SERVER);
-    let via = || host.header(HeaderMap::Response, "via").ok().flatten();
-    server.windows(5).any(|word| word == b"envoy") || via().is_some()
 }

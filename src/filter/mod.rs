@@ -134,6 +134,7 @@ impl Plugin {
         let labels = Labels {
             counter,
             cause: report.cause,
+            side: report.side,
             confidence: report.confidence,
             direction: report.direction,
             resource,

@@ -12,7 +12,7 @@ pub use text::{clean, escape};
 
 use std::cell::OnceCell;
 
-use crate::catalogue::Cause;
+use crate::catalogue::{Cause, Side};
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
 use json::Member;
@@ -31,6 +31,10 @@ pub struct Report {
     pub cause: Cause,
     /// How sure.
     pub confidence: Confidence,
+    /// Who has to act.
+    pub side: Side,
+    /// What to change.
+    pub fix: &'static str,
     /// Which way the traffic went.
     pub direction: Direction,
     /// `Kind/namespace/name`.
@@ -46,6 +50,8 @@ impl Report {
         Self {
             cause: verdict.cause,
             confidence: verdict.confidence,
+            side: verdict.advice.map_or(verdict.cause.side_at(e.direction), |advice| advice.side),
+            fix: verdict.advice.map_or(verdict.cause.fix(), |advice| advice.fix),
             direction: e.direction,
             resource: verdict.resource.as_ref().map(|r| clean(r.path(), LONGEST_VALUE)),
             evidence: evidence(verdict.facts, e),
@@ -58,10 +64,10 @@ impl Report {
         [
             ("meshwhy.cause", Some(self.cause.id())),
             ("meshwhy.confidence", Some(self.confidence.id())),
-            ("meshwhy.side", Some(self.cause.side_at(self.direction).id())),
+            ("meshwhy.side", Some(self.side.id())),
             ("meshwhy.resource", self.resource.as_deref()),
             ("meshwhy.evidence", Some(self.evidence.as_str()).filter(|e| !e.is_empty())),
-            ("meshwhy.fix", Some(self.cause.fix())),
+            ("meshwhy.fix", Some(self.fix)),
         ]
         .into_iter()
         .filter_map(|(key, value)| value.map(|v| (key, v)))

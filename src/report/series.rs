@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::places::Places;
-use crate::catalogue::Cause;
+use crate::catalogue::{Cause, Side};
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
@@ -26,13 +26,15 @@ impl Counter {
     }
 }
 
-/// A label set. The side follows from cause and direction.
+/// A label set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Labels {
     /// The metric.
     pub counter: Counter,
-    /// `cause` and `side`.
+    /// `cause`.
     pub cause: Cause,
+    /// `side`.
+    pub side: Side,
     /// `confidence`.
     pub confidence: Confidence,
     /// `direction`.
@@ -51,7 +53,7 @@ impl Labels {
             "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
             self.cause.id(),
             self.confidence.id(),
-            self.cause.side_at(self.direction).id(),
+            self.side.id(),
             self.direction.id(),
             self.resource,
             self.counter.name(),
@@ -148,6 +150,7 @@ mod tests {
         Labels {
             counter: Counter::Failures,
             cause: Cause::RouteNoMatch,
+            side: Side::Mesh,
             confidence: Confidence::Certain,
             direction: Direction::Outbound,
             resource: resource.to_owned(),

@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 pub use metrics::{Sample, parse};
 
+use discovery::Discovery;
+
 use crate::peers::process::{Process, wait_for};
 use crate::{record, tools};
 
@@ -48,6 +50,16 @@ impl Envoy {
         Self::launch(bootstrap, &[], workers, SOON)
     }
 
+    /// The same with the listeners in a file that it watches, `lds.json` in its folder.
+    pub fn start_discovering(mut bootstrap: Value) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("meshwhy-envoy-").tempdir()?;
+        let discovery = Discovery::new(folder.path());
+        let listeners = Value::from(discovery.take_listeners(&mut bootstrap)).to_string();
+        let listeners = listeners.replace("{folder}", &folder.path().display().to_string());
+        discovery.listeners(&serde_json::from_str::<Vec<Value>>(&listeners)?)?;
+        Self::launch_in(folder, &bootstrap, &[], 1, SOON)
+    }
+
     /// The same under a shell's limits (`ulimit` arguments).
     pub fn start_with(bootstrap: &Value, ulimit: &[&str]) -> Result<Self> {
         Self::launch(bootstrap, ulimit, 1, SOON)
@@ -55,6 +67,16 @@ impl Envoy {
 
     fn launch(bootstrap: &Value, ulimit: &[&str], workers: usize, flush: u32) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("meshwhy-envoy-").tempdir()?;
+        Self::launch_in(folder, bootstrap, ulimit, workers, flush)
+    }
+
+    fn launch_in(
+        folder: TempDir,
+        bootstrap: &Value,
+        ulimit: &[&str],
+        workers: usize,
+        flush: u32,
+    ) -> Result<Self> {
         let text = bootstrap.to_string().replace("{folder}", &folder.path().display().to_string());
         let (config, admin_file) = (folder.path().join("envoy.json"), folder.path().join("admin"));
         std::fs::write(&config, text)?;
@@ -74,6 +96,8 @@ impl Envoy {
                 .args(["--use-dynamic-base-id", "--disable-hot-restart"])
                 .args(["--concurrency", &workers.to_string()])
                 .args(["--file-flush-interval-msec", &flush.to_string()])
+                // What was replaced ends soon.
+                .args(["--drain-time-s", "1"])
                 .args([
                     "--log-level",
                     "warning",

@@ -100,6 +100,20 @@ impl Scenario {
         self
     }
 
+    /// The listeners come from a file that Envoy watches, at `{lds}`.
+    #[must_use]
+    pub fn discovered(mut self) -> Self {
+        self.discovered = true;
+        self
+    }
+
+    /// Who has to act, where the evidence says that it isn't who has to act on this cause usually.
+    #[must_use]
+    pub fn side(mut self, side: &'static str) -> Self {
+        self.side = Some(side);
+        self
+    }
+
     /// meshwhy observes this cause so often on traffic that works, and its line holds these. The scenario's roles must
     /// look at every stream and log.
     #[must_use]

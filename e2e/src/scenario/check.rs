@@ -155,7 +155,7 @@ impl Scenario {
         let observed = self.observed.iter().map(|(said, times)| ("meshwhy_observations_total", said, *times));
         let mut expected = BTreeMap::new();
         for (metric, said, times) in failed.chain(observed) {
-            let labels = said.labels(self.direction)?;
+            let labels = said.labels(self.direction, self.side)?;
             #[allow(clippy::cast_precision_loss, reason = "small")]
             expected.insert(format!("{metric} {labels:?}"), times as f64);
         }
@@ -168,11 +168,16 @@ impl Scenario {
 
 impl Diagnosis {
     /// What its counter is labelled with.
-    fn labels(&self, direction: &'static str) -> Result<BTreeMap<&'static str, &'static str>> {
+    fn labels(
+        &self,
+        direction: &'static str,
+        side: Option<&'static str>,
+    ) -> Result<BTreeMap<&'static str, &'static str>> {
+        let usual = self.side(direction)?;
         let labels = [
             ("cause", self.cause),
             ("confidence", self.confidence),
-            ("side", self.side(direction)?),
+            ("side", side.unwrap_or(usual)),
             ("direction", direction),
             ("resource", self.resource),
         ];

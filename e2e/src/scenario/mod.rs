@@ -70,6 +70,9 @@ pub struct Scenario {
     older: Vec<(u32, Differs)>,
     since: u32,
     undecided: bool,
+    /// Listeners come by discovery.
+    discovered: bool,
+    side: Option<&'static str>,
 }
 
 impl Scenario {
@@ -98,6 +101,8 @@ impl Scenario {
             older: Vec::new(),
             since: 0,
             undecided: false,
+            discovered: false,
+            side: None,
         }
     }
 

@@ -51,8 +51,14 @@ impl Scenario {
         let stage = self.set_up()?;
         let module = if self.bare { String::new() } else { tools::module()?.display().to_string() };
         let bootstrap = stage.places.fill(&self.proxy.bootstrap(&module).to_string());
-        let envoy = Envoy::start_with(&serde_json::from_str(&bootstrap)?, self.proxy.limits())?;
+        let bootstrap = serde_json::from_str(&bootstrap)?;
+        let envoy = if self.discovered {
+            Envoy::start_discovering(bootstrap)?
+        } else {
+            Envoy::start_with(&bootstrap, self.proxy.limits())?
+        };
         let mut places = stage.places.clone();
+        places.values.push(("{lds}".into(), envoy.path("lds.json").display().to_string()));
         places.values.push(("{admin}".into(), envoy.admin_address().into()));
         for (name, port) in envoy.ports() {
             places.values.push((format!("{{listener:{name}}}"), port.to_string()));

@@ -1,11 +1,17 @@
 //! Clients that leave: before an answer, in its middle, or at the only end that a stream has.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, Places, Seen};
 use crate::client_http2::Ask;
 use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, http2, route, with};
+use crate::envoy::parts::{all_by, all_to, http2, route, with};
 use crate::peers::{Habit, Http2, Server};
 use crate::scenario::{Log, Scenario};
 use crate::scenarios::common::{ASK, backend, http};
@@ -31,7 +37,7 @@ const CLOSED: &[(&str, &str)] =
 const RESET: &[(&str, &str)] = &[("code", "200"), ("flags", "DR"), ("details", "http2.remote_reset")];
 
 pub(super) fn table() -> Vec<Scenario> {
-    [waiting(), midway(), streams(), retried()].into_iter().flatten().collect()
+    [waiting(), midway(), streams(), retried(), closed_by_the_proxy()].into_iter().flatten().collect()
 }
 
 /// Before the first byte of an answer.
@@ -201,4 +207,98 @@ fn retried() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "503"), ("flags", "URX"), ("details", "via_upstream")])
         .names("application_error", "certain"),
     ]
+}
+
+/// Connections that this proxy ends.
+fn closed_by_the_proxy() -> Vec<Scenario> {
+    let pinging = json!({"http2_protocol_options": {
+        "connection_keepalive": {"interval": "0.2s", "timeout": "0.2s"},
+    }});
+    let silent = || Server::Made(Habit::NeverAnswer);
+    vec![
+        Scenario::new(
+            "limits/filter_chain_replaced",
+            "a filter chain is replaced while a request is under way",
+            http(backend()),
+        )
+        .discovered()
+        .server("backend", silent())
+        .client(Client::Custom(replace_chain))
+        .says("closed")
+        .logs(
+            Log::Http,
+            &[
+                ("code", "0"),
+                ("flags", "DC"),
+                ("details", "downstream_local_disconnect(filter_chain_is_being_removed)"),
+            ],
+        )
+        .names("proxy_closed_connection", "certain"),
+        Scenario::new(
+            "limits/listener_removed",
+            "a listener is removed while a request is under way",
+            // Counters end with the last plugin.
+            http(backend()).and(Listener::http("other", all_to("backend"))),
+        )
+        .discovered()
+        .server("backend", silent())
+        .client(Client::Custom(remove_listener))
+        .says("closed")
+        .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_local_disconnect*")])
+        .names("proxy_closed_connection", "certain")
+        .because(&["details=downstream_local_disconnect(purging_socket"]),
+        Scenario::new("limits/ping_unanswered", "an HTTP/2 client that answers no PING", {
+            Proxy::new([Listener::http("http", all_to("backend")).filter(pinging)], [backend()])
+        })
+        .server("backend", silent())
+        .client(Client::Custom(ignore_pings))
+        .says("closed")
+        .logs(Log::Http, &[("code", "0"), ("details", "downstream_local_disconnect*")])
+        .names("proxy_closed_connection", "likely")
+        .side("downstream"),
+    ]
+}
+
+/// Asks, has the listeners changed, and waits for the connection's end.
+fn under_change(places: &Places, change: impl Fn(&mut Vec<Value>)) -> Result<Seen> {
+    let mut stream = TcpStream::connect(("127.0.0.1", places.listener("http")?))?;
+    stream.set_read_timeout(Some(Duration::from_secs(8)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
+    std::thread::sleep(Duration::from_millis(200));
+    let path = PathBuf::from(places.fill("{lds}"));
+    let mut file: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+    file["version_info"] = json!("changed");
+    change(file["resources"].as_array_mut().context("no listeners")?);
+    let new = path.with_extension("new");
+    std::fs::write(&new, file.to_string())?;
+    std::fs::rename(new, path)?;
+    let end = stream.read(&mut [0; 16]);
+    let text = if end.is_ok_and(|size| size == 0) { "closed" } else { "open" };
+    Ok(Seen { status: None, exit: 0, text: text.to_owned() })
+}
+
+fn replace_chain(places: &Places) -> Result<Seen> {
+    under_change(places, |listeners| {
+        let filters = listeners[0]["filter_chains"][0]["filters"].as_array_mut();
+        if let Some(last) = filters.and_then(|filters| filters.last_mut()) {
+            last["typed_config"]["stat_prefix"] = json!("other");
+        }
+    })
+}
+
+fn remove_listener(places: &Places) -> Result<Seen> {
+    under_change(places, |listeners| drop(listeners.remove(0)))
+}
+
+fn ignore_pings(places: &Places) -> Result<Seen> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // HEADERS: GET, http, /, with the literal authority "a".
+    const ASK: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a";
+    let mut stream = TcpStream::connect(("127.0.0.1", places.listener("http")?))?;
+    stream.set_read_timeout(Some(Duration::from_secs(8)))?;
+    stream.write_all(&[PREFACE, ASK].concat())?;
+    let mut everything = Vec::new();
+    let end = stream.read_to_end(&mut everything);
+    let text = if end.is_ok() { "closed" } else { "open" };
+    Ok(Seen { status: None, exit: 0, text: text.to_owned() })
 }

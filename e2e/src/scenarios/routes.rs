@@ -74,7 +74,7 @@ const HTTPS: &[&str] =
     &["-k", "--connect-to", "api.example.com:443:127.0.0.1:{listener:gateway}", "https://api.example.com/"];
 
 pub(super) fn table() -> Vec<Scenario> {
-    [unmatched(), gateway(), clusters(), egress()].into_iter().flatten().collect()
+    [unmatched(), gateway(), clusters(), egress(), connect()].into_iter().flatten().collect()
 }
 
 fn unmatched() -> Vec<Scenario> {
@@ -163,6 +163,17 @@ fn gateway() -> Vec<Scenario> {
         .logs(Log::Http, NOT_FOUND)
         .names("gateway_without_http_routes", "certain")
         .because(&["virtual_host=blackhole:443"]),
+        Scenario::new(
+            "routes/gateway_port_without_routes",
+            "a port in plaintext without any usable route: no VirtualService, or its delegate doesn't exist",
+            http(json!([{"name": "blackhole:80", "domains": ["*"]}])),
+        )
+        .server("backend", OK)
+        .curl(&["http://127.0.0.1:{listener:http}/"])
+        .gets(404)
+        .logs(Log::Http, NOT_FOUND)
+        .names("gateway_without_http_routes", "likely")
+        .because(&["virtual_host=blackhole:80"]),
         Scenario::new("routes/gateway_terminates_with_http_routes", "fixed: `http` routes", {
             terminating(json!([vhost("*.example.com:443", &["*.example.com"], vec![route("/", "backend")])]))
         })
@@ -308,5 +319,62 @@ fn egress() -> Vec<Scenario> {
         .logs(Log::Tcp, &[("flags", "UH"), ("cluster", "BlackHoleCluster")])
         .names("egress_blocked", "certain")
         .direction("outbound"),
+    ]
+}
+
+/// CONNECT, as to a forward proxy.
+fn connect() -> Vec<Scenario> {
+    const CONNECT: &[u8] = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n";
+    let blocked = direct("/", 502, "");
+    let asked = |name, about, hosts: Value, roles: Roles| {
+        Scenario::new(name, about, http(hosts).roles(roles))
+            .server("backend", OK)
+            .client(Client::Raw("http", CONNECT))
+            .gets(404)
+            .logs(Log::Http, NOT_FOUND)
+    };
+    let tunnels = json!({"match": {"connect_matcher": {}}, "route": {
+        "cluster": "backend", "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}],
+    }});
+    let mesh = || json!([vhost("reviews:80", &["reviews.example"], vec![route("/", "backend")])]);
+    vec![
+        asked(
+            "routes/connect_to_service",
+            "a port of the mesh is taken for a forward proxy",
+            mesh(),
+            Roles::all(),
+        )
+        .names("connect_to_non_proxy_port", "likely")
+        .because(&["method=CONNECT"]),
+        asked(
+            "routes/connect_registry_only",
+            "the same under REGISTRY_ONLY",
+            json!([with(vhost("block_all", &["*"], vec![blocked]), json!({}))]),
+            Roles::all(),
+        )
+        .names("connect_to_non_proxy_port", "certain")
+        .because(&["method=CONNECT"]),
+        asked(
+            "routes/connect_allow_any",
+            "the same under ALLOW_ANY",
+            json!([vhost("allow_any", &["*"], vec![route("/", "backend")])]),
+            Roles::all(),
+        )
+        .names("connect_to_non_proxy_port", "certain"),
+        asked(
+            "routes/connect_seen_by_the_logger",
+            "the access logger alone",
+            mesh(),
+            Roles::access_log_only(),
+        )
+        .names("connect_to_non_proxy_port", "likely")
+        .only_counted(),
+        asked(
+            "routes/connect_to_other_host",
+            "a forward proxy that serves other hosts looks the same: never certain",
+            json!([vhost("proxy", &["b.example:443"], vec![tunnels])]),
+            Roles::all(),
+        )
+        .names("connect_to_non_proxy_port", "likely"),
     ]
 }

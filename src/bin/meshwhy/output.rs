@@ -51,7 +51,7 @@ pub fn fixes(finding: &Finding) -> Vec<String> {
         return vec!["Log in JSON: text formats escape nothing.".into()];
     }
     match finding.causes() {
-        [one] => vec![one.fix().to_owned()],
+        [_] => finding.fix().map(str::to_owned).into_iter().collect(),
         several if several.len() <= FEW => {
             several.iter().map(|c| format!("{}: {}", c.id(), c.fix())).collect()
         }

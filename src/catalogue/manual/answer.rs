@@ -227,3 +227,23 @@ kubectl exec SERVER_POD -n NAMESPACE -c istio-proxy -- curl -sv http://127.0.0.1
         sidecar the server's sidecar is the upstream: if that one made the error itself (a flag in \
         its log), that cause counts.",
 };
+
+pub(super) static UPSTREAM_PROXY_ERROR: Entry = Entry {
+    title: "The next proxy made this reply",
+    happened: "The upstream of this proxy is another one: the server's sidecar, a gateway, a \
+        waypoint. It could not serve the request, and answered with an error page of Envoy's. The \
+        application behind it may never have been asked.",
+    looks_like: "`503` (also `502`, `504`) with flag `-` and `via_upstream`, and the body is one of \
+        Envoy's: `upstream connect error or disconnect/reset before headers`, `no healthy \
+        upstream`, `upstream request timeout`. For gRPC the same words stand in `grpc-message`.",
+    confirm: r#"# The same request id in the server's log, with the flags that say why:
+kubectl logs SERVER_POD -n NAMESPACE -c istio-proxy | grep REQUEST_ID
+# Or both logs at once:
+meshwhy correlate client.log server.log"#,
+    fix: "What the server's sidecar logs for the same request is the cause.",
+    fix_yaml: None,
+    section: None,
+    confused_with: &[Cause::ApplicationError, Cause::UpstreamRefused, Cause::UpstreamClosedConnection],
+    tell_apart: "An application that calls another service may pass such a page on as its own: \
+        then its sidecar logs `via_upstream` for it.",
+};

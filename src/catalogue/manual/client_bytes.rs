@@ -235,3 +235,37 @@ spec:
     tell_apart: "`via_upstream` means that the application itself refused. `http1.codec_error` \
         with first bytes that are no HTTP method is one of the other two.",
 };
+
+pub(super) static CONNECT_TO_NON_PROXY_PORT: Entry = Entry {
+    title: "CONNECT to a port that is no forward proxy",
+    happened: "The client sent `CONNECT host:port`, as to a forward proxy, and no route of this \
+        port takes CONNECT. `HTTPS_PROXY` or a proxy setting names a service of the mesh or a \
+        gateway, or the forward proxy itself stands behind a port that is declared as HTTP.",
+    looks_like: "`404 NR route_not_found` with method `CONNECT`; under REGISTRY_ONLY `502 \
+        direct_response`.",
+    confirm: r#"kubectl logs POD -n NAMESPACE -c istio-proxy | grep '"CONNECT '
+kubectl exec POD -n NAMESPACE -c APP -- env | grep -i _proxy
+# Is the proxy's port declared as TCP?
+istioctl proxy-config listeners POD.NAMESPACE --port PORT"#,
+    fix: "A forward proxy in or outside of the mesh needs a port that is declared as TCP: the \
+        sidecar then passes CONNECT on as it is.",
+    fix_yaml: Some(
+        r#"apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: forward-proxy
+spec:
+  hosts:
+  - proxy.example.com
+  location: MESH_EXTERNAL
+  resolution: DNS
+  ports:
+  - number: 3128
+    name: tcp
+    protocol: TCP
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::RouteHostUnknown, Cause::RouteNoMatch, Cause::EgressBlocked],
+    tell_apart: "The method in the log is `CONNECT`.",
+};

@@ -41,6 +41,37 @@ spec:
         also ends as `0 DC` without method and path: there the first bytes are no HTTP.",
 };
 
+pub(super) static PROXY_CLOSED_CONNECTION: Entry = Entry {
+    title: "This proxy closed the connection",
+    happened: "The proxy itself ended the client's connection while a request was under way: a \
+        configuration push replaced the filter chain or removed the listener, and the time for \
+        draining was over, or the client's HTTP/2 answered no PING.",
+    looks_like: "`0 DC downstream_local_disconnect(filter_chain_is_being_removed)`; after the \
+        headers `200 DC`. The flag is the one of a client that leaves; the details tell.",
+    confirm: r#"kubectl logs POD -n NAMESPACE -c istio-proxy | grep downstream_local_disconnect
+# Which listeners were replaced, and how often?
+kubectl exec POD -n NAMESPACE -c istio-proxy -- pilot-agent request GET stats | grep 'listener_manager.*\(modified\|removed\|in_place_updated\)'"#,
+    fix: "Every change of PeerAuthentication, EnvoyFilter, WasmPlugin or of the ports behind a \
+        listener replaces filter chains. Long requests survive it for the drain duration (45 s).",
+    fix_yaml: Some(
+        r#"apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: helloworld
+spec:
+  template:
+    metadata:
+      annotations:
+        proxy.istio.io/config: |
+          drainDuration: 300s
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::ClientDisconnected, Cause::IdleTimeout, Cause::MaxDurationReached],
+    tell_apart: "`downstream_remote_disconnect` is the client, `downstream_local_disconnect` this \
+        proxy.",
+};
+
 pub(super) static IDLE_TIMEOUT: Entry = Entry {
     title: "An idle timeout ran out",
     happened: "Nothing moved on a stream or TCP connection for as long as the proxy waits. Long \

@@ -134,7 +134,7 @@ prop_compose! {
         e.route.name = route;
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
-            Answer { page, by_proxy, unframed, promised, passed, grpc_status, stream };
+            Answer { page, by_proxy, anonymous: by_proxy.is_none(), unframed, promised, passed, grpc_status, stream };
         e.filter_chain = filter_chain;
         e.mixer = mixer;
         e

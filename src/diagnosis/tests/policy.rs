@@ -1,6 +1,7 @@
 //! What policies and Mixer refuse.
 
 use super::{named, stream};
+use crate::catalogue::Side;
 use crate::diagnosis::diagnose;
 use crate::evidence::{Details, Direction, Evidence, Flags, Layer, MixerStatus};
 
@@ -21,9 +22,28 @@ fn an_authorization_policy_is_named_with_namespace_and_name() {
 #[test]
 fn no_authorization_policy_is_for_outbound_traffic() {
     let mut e = stream(403, "-", "rbac_access_denied_matched_policy[none]");
+    assert_eq!(named(&e), Some(("authorization_policy_denied", "likely")), "whose filter nobody could read");
+    e.substitute = Some(true);
+    assert_eq!(named(&e), Some(("filter_config_missing", "certain")));
+    e.substitute = Some(false);
     assert_eq!(named(&e), Some(("authorization_policy_denied", "certain")));
     e.direction = Direction::Outbound;
     assert_eq!(named(&e), Some(("authorization_policy_denied", "possible")));
+}
+
+#[test]
+fn keys_that_nobody_can_get_are_not_the_clients_fault() {
+    for (reason, confidence, side) in [
+        ("Jwks_remote_fetch_is_failed", "certain", Some(Side::Platform)),
+        ("Jwks_is_an_invalid_JSON", "certain", Some(Side::Platform)),
+        ("Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt", "likely", Some(Side::Mesh)),
+        ("Jwt_verification_fails", "certain", None),
+        ("Jwt_is_missing", "certain", None),
+    ] {
+        let e = stream(401, "-", &format!("jwt_authn_access_denied{{{reason}}}"));
+        assert_eq!(named(&e), Some(("jwt_rejected", confidence)), "{reason}");
+        assert_eq!(diagnose(&e).unwrap().advice.map(|advice| advice.side), side, "{reason}");
+    }
 }
 
 #[test]

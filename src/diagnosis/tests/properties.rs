@@ -37,6 +37,8 @@ const MISSING: &[Fact] = &[
     Fact::GrpcStatus,
     Fact::Promised,
     Fact::Passed,
+    Fact::Substitute,
+    Fact::Connect,
 ];
 
 /// Clears what a fact is taken from. No `_` arm: a new fact has to say what it is.
@@ -78,6 +80,8 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::GrpcStatus => answer.grpc_status = None,
         Fact::Promised => answer.promised = None,
         Fact::Passed => answer.passed = None,
+        Fact::Substitute => e.substitute = None,
+        Fact::Connect => down.tunnel = None,
         Fact::Lived => e.lived = None,
         // Said by the details.
         Fact::Breaker => {}

@@ -32,8 +32,23 @@ fn another_proxys_own_reply_says_little_of_the_application() {
     e.answer.by_proxy = Some(true);
     assert_eq!(named(&e), Some(("application_error", "likely")));
     e.answer.page =
-        Page::recognise(b"upstream connect error or disconnect/reset before headers. reset reason: x");
-    assert_eq!(named(&e), Some(("application_error", "possible")));
+        Page::of_proxy(b"upstream connect error or disconnect/reset before headers. reset reason: x");
+    assert_eq!(named(&e), Some(("upstream_proxy_error", "likely")));
+    e.answer.by_proxy = Some(false);
+    assert_eq!(named(&e), Some(("application_error", "likely")), "passed on by another server");
+    e.answer.anonymous = true;
+    assert_eq!(named(&e), Some(("upstream_proxy_error", "possible")));
+    for (body, whole) in [
+        ("no healthy upstream", true),
+        ("no healthy upstream\n", false),
+        ("sorry: no healthy upstream", false),
+        ("upstream connect error or disconnect/reset before headers. reset reason: overflow", true),
+        ("upstream connect error or disconnect/reset before headers\n</html>", false),
+        ("", false),
+    ] {
+        assert_eq!(Page::of_proxy(body.as_bytes()).is_some(), whole, "{body}");
+        assert_eq!(Page::recognise(body.as_bytes()), None, "{body}");
+    }
 }
 
 #[test]

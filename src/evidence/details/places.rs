@@ -44,6 +44,7 @@ const CLOSES: &[u32] = hashes![
     "non_pooled_tcp_connection_host_health_failure",
     "on_idle_timeout",
     "overload_manager_close",
+    "purging_socket_that_have_not_progressed_to_connections",
     "ratelimit_close_over_limit",
     "ratelimit_error_failure_mode_connection_close",
     "rbac_deny_close",

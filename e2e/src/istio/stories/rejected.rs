@@ -103,7 +103,7 @@ fn no_upstream() -> Vec<Story> {
             .curl(&["http://reports:81/"])
             .gets(Status(503))
             .says(Says::new("reports", "upstream_refused", "certain").inbound())
-            .says(Says::new("client", "application_error", "possible")),
+            .says(Says::new("client", "upstream_proxy_error", "likely")),
         page("rejected/uf/unreachable", "An endpoint at an address that nobody has")
             .own(UNREACHABLE)
             .curl(&["http://unreachable.example.com/", "--resolve", "unreachable.example.com:80:240.240.0.1"])

@@ -1,6 +1,7 @@
 //! The upstream's answer.
 
 mod broken;
+mod by_proxy;
 mod http2;
 mod retries;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, cluster, direct, istio_config, route, vhost, with};
+use crate::envoy::parts::{all_by, all_to, istio_config, route, with};
 use crate::peers::{Habit, Server};
 use crate::scenario::{Log, Scenario};
 use crate::scenarios::common::{ASK, PLAIN, backend, http};
@@ -23,7 +24,7 @@ fn routed(settings: Value) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [late(), broken::table(), http2::table(), errors(), retries::table(), others()]
+    [late(), broken::table(), by_proxy::table(), http2::table(), errors(), retries::table(), others()]
         .into_iter()
         .flatten()
         .collect()
@@ -75,28 +76,14 @@ fn errors() -> Vec<Scenario> {
             .names("application_error", "certain")
     };
     vec![
-        own("answer/500", "the application's own 500", "listen 127.0.0.1:{port}; location / { return 500; }").gets(500),
-        own("answer/503", "the application's own 503", "listen 127.0.0.1:{port}; location / { return 503; }").gets(503),
+        own("answer/500", "the application's own 500", "listen 127.0.0.1:{port}; location / { return 500; }")
+            .gets(500),
+        own("answer/503", "the application's own 503", "listen 127.0.0.1:{port}; location / { return 503; }")
+            .gets(503),
         own("answer/502_of_nginx", "nginx in front of a dead application", {
             "listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:1; }"
         })
         .gets(502),
-        Scenario::new("answer/503_of_another_envoy", "another Envoy made the answer, or passed it on", {
-            // The second Envoy is a listener of the same process: its 503 comes by an HTTP connection like any other's.
-            let spare = vec![direct("/", 503, "made by Envoy")];
-            Proxy::new(
-                [Listener::http("http", all_to("backend")), Listener::http("inner", json!([vhost("all", &["*"], spare)])).patch(
-                    json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": "{server:inner}"}}}),
-                )],
-                [cluster("backend", "inner")],
-            )
-        })
-        .server("inner", Server::Spare)
-        .curl(ASK)
-        .gets(503)
-        .logs(Log::Http, &[("code", "503"), ("details", "via_upstream")])
-        .names("application_error", "likely")
-        .because(&["answered_by_proxy=true"]),
         Scenario::new("answer/500_after_retries", "three attempts, one failure", {
             routed(json!({"retry_policy": {"retry_on": "5xx", "num_retries": 2}}))
         })

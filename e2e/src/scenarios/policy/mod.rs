@@ -69,6 +69,21 @@ fn authorization() -> Vec<Scenario> {
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
         .names("authorization_policy_denied", "certain"),
+        asked(
+            "policy/wasm_replaced",
+            "what Istio's agent puts in the place of a Wasm module that it can't fetch",
+            {
+                filtered(
+                    "rbac",
+                    "rbac.v3.RBAC",
+                    json!({"rules": {}, "rules_stat_prefix": "wasm-default-deny"}),
+                )
+            },
+        )
+        .gets(403)
+        .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
+        .names("filter_config_missing", "certain")
+        .because(&["rbac_filter=wasm-default-deny"]),
         asked("policy/allowed", "healthy: a policy allows", rbac_filter("ALLOW", "/"))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),

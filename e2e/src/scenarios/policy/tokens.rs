@@ -38,6 +38,12 @@ const FORGED: &[&str] = &[
     "Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoidXMiLCJleHAiOjQxMDI0NDQ4MDB9.Y3-PutRxe1375rM7MmP-8UBt7e2QViGNJSP-40SOxHU",
     "http://127.0.0.1:{listener:http}/",
 ];
+/// Of an algorithm that no key of the proxy's has.
+const OF_ANOTHER_KEY: &[&str] = &[
+    "-H",
+    "Authorization: Bearer eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoidXMiLCJleHAiOjQxMDI0NDQ4MDB9.Y3-PutRxe1375rM7MmP-8UBt7e2QViGNJSP-40SOxHU",
+    "http://127.0.0.1:{listener:http}/",
+];
 const BROKEN: &[&str] = &["-H", "Authorization: Bearer SECRET", "http://127.0.0.1:{listener:http}/"];
 
 /// A token is checked if there is one; `patch` changes the provider.
@@ -144,7 +150,17 @@ pub(super) fn table() -> Vec<Scenario> {
                 Log::Http,
                 &[("code", "401"), ("details", "jwt_authn_access_denied{Jwks_remote_fetch_is_failed}")],
             )
-            .names("jwt_rejected", "certain"),
+            .names("jwt_rejected", "certain")
+            .side("platform"),
+        asked("policy/token_of_another_key", "no key of the issuer's fits, forged or rotated", checked(json!({})))
+            .curl(OF_ANOTHER_KEY)
+            .gets(401)
+            .logs(
+                Log::Http,
+                &[("code", "401"), ("details", "jwt_authn_access_denied{Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt}")],
+            )
+            .names("jwt_rejected", "likely")
+            .side("mesh"),
         asked("policy/token_missing", "a RequestAuthentication alone lets requests without a token pass: healthy", {
             checked(json!({}))
         })
