@@ -308,11 +308,11 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
 
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
 fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
-    let marked = |kind: &str| text(host, &format!("filter_state\0meshwhy.listener.{kind}")).is_some();
-    if marked("tls") {
+    let marked = |mark| text(host, mark).is_some();
+    if marked("filter_state\0meshwhy.listener.tls") {
         return Some(ListenerKind::Tls);
     }
-    marked("http").then_some(ListenerKind::Http)
+    marked("filter_state\0meshwhy.listener.http").then_some(ListenerKind::Http)
 }
 
 /// Whether a connection manager took this connection's bytes without complaint: its codec leaves the protocol

@@ -7,7 +7,7 @@ use walrus::ir::{Call, Visitor, dfs_in_order};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, ImportKind, Module, ModuleConfig};
 
 /// The module's exports: its memory, what the host needs to start it, and the callbacks of `src/contexts.rs`. The SDK exports
-/// 34 callbacks.
+/// 25 callbacks.
 ///
 /// Envoy calls into the VM for each callback that is exported, so each one costs every stream. `proxy_on_delete` is where
 /// the SDK forgets a stream; `proxy_on_done` and `proxy_on_vm_start` would only answer what Envoy assumes without them.

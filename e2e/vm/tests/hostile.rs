@@ -59,6 +59,8 @@ const PROPERTIES: &[&str] = &[
     "connection.termination_details",
     "connection.tls_version",
     "connection.transport_failure_reason",
+    "filter_state.meshwhy.listener.http",
+    "filter_state.meshwhy.listener.tls",
     "meshwhy.cause",
     "meshwhy.first_bytes",
     "metadata.filter_metadata.istio.mixer.status",
@@ -85,6 +87,7 @@ const PROPERTIES: &[&str] = &[
     "xds.route_metadata.filter_metadata.istio.config",
     "xds.route_name",
     "xds.upstream_host_metadata.filter_metadata.envoy.transport_socket_match.tlsMode",
+    "xds.upstream_host_metadata.filter_metadata.istio.workload",
     "xds.virtual_host_name",
 ];
 
