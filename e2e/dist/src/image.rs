@@ -1,5 +1,6 @@
 //! The module as an OCI image, as Istio's agent takes it, in the form that registry clients push: `dist/meshwhy.oci.tar`.
 //!
+//! Its four documents are JSON literals: `oci-spec` would be longer here, and add nine crates.
 //! Istio reads `plugin.wasm` from the last layer (`pkg/wasm/imagefetcher.go`, 1.31.1); nobody runs the image.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,7 @@
 //! YAML (and so JSON) as a tree that knows its lines.
+//!
+//! On the parser of `serde-saphyr`, without its serde layer: that loses a scalar's text in a dynamic value (`version: 1.10`
+//! becomes 1.1) and with types refuses the resource for one field of another type, of which `check` reads the rest.
 
 mod node;
 mod tree;
