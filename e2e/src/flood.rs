@@ -305,12 +305,6 @@ fn hostile_host(number: usize) -> Vec<u8> {
 }
 
 fn garbage(number: usize) -> Vec<u8> {
-    let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    (0..40).map(|_| byte()).filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+    let mut random = fastrand::Rng::with_seed(number as u64);
+    (0..40).map(|_| random.u8(..)).filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
 }

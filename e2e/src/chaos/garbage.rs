@@ -80,40 +80,20 @@ impl Stage {
 
     fn garbage(&mut self) -> (&'static str, Vec<u8>) {
         let random = &mut self.random;
-        let listener = LISTENERS[random.below(LISTENERS.len())];
-        let mut bytes = match random.below(4) {
-            0 => (0..random.below(600)).map(|_| random.byte()).collect(),
+        let listener = LISTENERS[random.usize(..LISTENERS.len())];
+        let mut bytes = match random.usize(..4) {
+            0 => (0..random.usize(..600)).map(|_| random.u8(..)).collect(),
             1 => client_hello(b"a.example.com", b"http/1.1"),
-            _ => BEGINNINGS[random.below(BEGINNINGS.len())].to_vec(),
+            _ => BEGINNINGS[random.usize(..BEGINNINGS.len())].to_vec(),
         };
-        for _ in 0..random.below(8) {
-            let at = random.below(bytes.len() + 1);
-            match random.below(3) {
+        for _ in 0..random.usize(..8) {
+            let at = random.usize(..bytes.len() + 1);
+            match random.usize(..3) {
                 0 => bytes.truncate(at),
-                1 => bytes.insert(at, random.byte()),
+                1 => bytes.insert(at, random.u8(..)),
                 _ => bytes.extend_from_within(..at),
             }
         }
         (listener, bytes)
-    }
-}
-
-/// The same for the same seed (xorshift).
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 16) as usize % end
-    }
-
-    fn byte(&mut self) -> u8 {
-        (self.next() >> 24) as u8
     }
 }

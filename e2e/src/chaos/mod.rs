@@ -24,7 +24,6 @@ use crate::pki::Pki;
 use crate::tools;
 use changes::{Changes, PAUSE, Ports};
 use checks::fast_enough;
-use garbage::Random;
 use load::{Load, Pace};
 
 /// One change of configuration under load.
@@ -48,7 +47,8 @@ const HEALTHY: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\
 /// A proxy with all roles, and what it takes to ask it.
 struct Stage {
     envoy: Envoy,
-    random: Random,
+    /// The same for the same seed.
+    random: fastrand::Rng,
     changes: Changes,
     _servers: Vec<Running>,
     folder: tempfile::TempDir,
@@ -179,7 +179,7 @@ impl Stage {
         let mut bootstrap: Value = serde_json::from_str(&places.fill(&bootstrap).replace("{folder}", &log))?;
         let changes = Changes::begin(discovery, ports, &mut bootstrap, &log)?;
         let envoy = Envoy::start(&bootstrap)?;
-        Ok(Self { envoy, random: Random(seed), changes, _servers: servers, folder })
+        Ok(Self { envoy, random: fastrand::Rng::with_seed(seed), changes, _servers: servers, folder })
     }
 
     /// Sends, waits that long for an answer, and leaves. That the proxy hangs up is its right.

@@ -1,25 +1,22 @@
 //! Numbers that look random and are the same for the same seed, on every machine.
 
-/// SplitMix64.
-pub struct Random(u64);
+/// A generator, and the choices that the tests make with it.
+pub struct Random(fastrand::Rng);
 
 impl Random {
     /// The sequence of this seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     /// The next number.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.u64(..)
     }
 
     /// From 0 to just below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.number() % end
+        self.0.u64(..end)
     }
 
     /// True once in so many times.

@@ -92,11 +92,12 @@ const PROPERTIES: &[&str] = &[
 ];
 
 /// `0` is the request's map, `2` the response's headers, `3` its trailers. `via` and `server` tell whether another proxy made the answer; the lengths, whether an
-/// HTTP/1.0 server did.
+/// HTTP/1.0 server did; the type, whether it is a stream of events.
 const HEADERS: &[&str] = &[
     "0/content-type",
     "2/:status",
     "2/connection",
+    "2/content-type",
     "2/content-encoding",
     "2/content-length",
     "2/content-type",
