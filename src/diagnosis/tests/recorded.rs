@@ -44,7 +44,7 @@ fn the_rules_say_what_they_said() {
             let now = Look::at(look.evidence.clone(), look.soft);
             (now.reports != look.reports).then(|| {
                 format!(
-                    "{}\nnow {:?}\n",
+                    "{}\nnow {}\n",
                     look.recorded(scenario).unwrap(),
                     serde_json::to_string(&now.reports).unwrap()
                 )
