@@ -26,16 +26,16 @@ macro_rules! columns {
 // Operators are compared in upper case and without a length limit (`:Z`); see `Operator::parse`.
 columns! {
     Time "When the request came."
-        ["START_TIME" "EMIT_TIME"] ["start_time" "timestamp" "time"],
+        ["START_TIME" "EMIT_TIME"] ["start_time" "timestamp" "time" "@timestamp"],
     Method "Request method."
-        ["REQ(:METHOD)"] ["method"],
+        ["REQ(:METHOD)"] ["method" ":method" "request_method"],
     Path "Request path."
         ["REQ(X-ENVOY-ORIGINAL-PATH?:PATH)" "REQ(:PATH)" "REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)" "REQ_WITHOUT_QUERY(:PATH)" "PATH(NQ)" "PATH(WQ)"]
-        ["path"],
+        ["path" ":path" "request_path" "x-envoy-origin-path" "x-envoy-original-path" "x_envoy_original_path" "uri_path"],
     Protocol "HTTP version of the request."
         ["PROTOCOL"] ["protocol"],
     Code "HTTP status code."
-        ["RESPONSE_CODE"] ["response_code"],
+        ["RESPONSE_CODE"] ["response_code" "status_code" "response_status" "resp_code"],
     Flags "Response flags, short."
         ["RESPONSE_FLAGS"] ["response_flags"],
     FlagsLong "Response flags, long."
@@ -49,9 +49,9 @@ columns! {
     DownstreamFailure "Why TLS with the client failed."
         ["DOWNSTREAM_TRANSPORT_FAILURE_REASON"] ["downstream_transport_failure_reason"],
     RequestId "The request's id, the same at every proxy."
-        ["REQ(X-REQUEST-ID)" "STREAM_ID"] ["request_id" "x_request_id"],
+        ["REQ(X-REQUEST-ID)" "STREAM_ID"] ["request_id" "x_request_id" "x-request-id" "request-id"],
     Authority "The host that the request asks for."
-        ["REQ(:AUTHORITY)" "REQ(HOST)" "REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)"] ["authority" "authority_for"],
+        ["REQ(:AUTHORITY)" "REQ(HOST)" "REQ(X-ENVOY-ORIGINAL-HOST?:AUTHORITY)"] ["authority" "authority_for" ":authority" "request_authority"],
     ContentType "The request's content type."
         ["REQ(CONTENT-TYPE)"] ["content_type"],
     Mixer "What Mixer's policy check said (Istio 1.7 and older)."

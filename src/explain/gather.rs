@@ -7,6 +7,7 @@ use crate::evidence::{
     Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
     TransportFailure, Upstream, covers, host_name, host_of,
 };
+use crate::report::{LONGEST_FACT, escape};
 
 /// Stands for a flag that this version doesn't know.
 const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
@@ -98,7 +99,10 @@ pub(super) fn is_streams_connection(e: &Evidence) -> bool {
 
 fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
-    let is_stream = line.code().is_some() || has_request(line) || line.get(Column::Details).is_some();
+    // Where the log has no status, only a codec's own flag is known to be a stream's.
+    let by_codec = !line.shows(Column::Code) && flags.intersects(Flags::DOWNSTREAM_PROTOCOL_ERROR);
+    let is_stream =
+        line.code().is_some() || has_request(line) || line.get(Column::Details).is_some() || by_codec;
     let no_chain = match line.get(Column::Details) {
         Some(details) => details == "filter_chain_not_found",
         None => !line.shows(Column::Details) && !is_stream && flags.contains(Flags::NO_ROUTE_FOUND),
@@ -108,6 +112,13 @@ fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     }
     // Only streams have a code or details; a connection manager leaves its protocol on the connection, too (1.40).
     if is_stream { Layer::Http } else { Layer::Tcp }
+}
+
+/// The failure flags of a line that shows neither a status nor a request: whether it is a stream's isn't known, that something failed is.
+pub(super) fn bare_flags(line: &Line<'_>) -> Option<String> {
+    let bare = !line.shows(Column::Code) && !line.shows(Column::Method) && flags(line).any_failure();
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).filter(|_| bare)?;
+    Some(format!("flags={}", escape(names, LONGEST_FACT)))
 }
 
 fn flags(line: &Line<'_>) -> Flags {

@@ -18,7 +18,8 @@ pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -
 
 /// A line within somebody else's JSON.
 pub(super) struct Wrapped {
-    pub(super) inner: String,
+    /// What may be the line, the likeliest first.
+    pub(super) inside: Vec<String>,
     pub(super) pod: Option<String>,
     /// When it came, or nothing.
     pub(super) time: String,
@@ -28,8 +29,39 @@ pub(super) struct Wrapped {
     pub(super) is_envoys: bool,
 }
 
-/// The line within a container engine's or stern's own JSON (`{"log": "..."}`, `{"message": "..."}`), or the proxy's own log in JSON
-/// (Istio's `logAsJson`: `{"level": "warning", "scope": "envoy wasm", "msg": "..."}`).
+/// Where collectors put a line that they have taken apart: Cloud Logging, Fluent Bit, Elasticsearch, Datadog, Vector.
+const OBJECTS: &[&str] = &[
+    "jsonPayload",
+    "log_processed",
+    "_source",
+    "content",
+    "attributes",
+    "parsed",
+    "fields",
+    "record",
+    "log",
+    "message",
+    "body",
+    "json",
+];
+
+/// Where they put its text: container engines, stern, Cloud Logging, logcli, journald, Splunk, and Istio's agent (`logAsJson`).
+const TEXTS: &[&str] = &[
+    "log",
+    "message",
+    "msg",
+    "textPayload",
+    "line",
+    "MESSAGE",
+    "content",
+    "body",
+    "_raw",
+    "original",
+    "event",
+];
+
+/// The line within the JSON of a container engine, of a collector of logs, or of the proxy itself (Istio's `logAsJson`:
+/// `{"level": "warning", "scope": "envoy wasm", "msg": "..."}`).
 pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
     // What has a request's columns is an access log in somebody's own keys, and its texts are a client's.
     const REQUEST: &[Column] = &[Column::Method, Column::Path, Column::Authority, Column::Protocol];
@@ -37,10 +69,24 @@ pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
         read(text, Column::of_key).is_some_and(|line| REQUEST.iter().any(|column| line.shows(*column)));
     let value: serde_json::Value = if has_request { None } else { serde_json::from_str(text).ok() }?;
     let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
-    let inner = text("log").or_else(|| text("message")).or_else(|| text("msg"))?;
+    let objects = OBJECTS.iter().filter_map(|key| value.get(key)).filter(|value| value.is_object());
+    let texts = TEXTS.iter().filter_map(|key| text(key)).map(|text| text.trim_end().to_owned());
+    let inside: Vec<String> = objects.map(serde_json::Value::to_string).chain(texts).collect();
+    if inside.is_empty() {
+        return None;
+    }
+    const PODS: &[&str] = &[
+        "/podName",
+        "/kubernetes/pod_name",
+        "/kubernetes/pod/name",
+        "/resource/labels/pod_name",
+        "/labels/pod",
+        "/pod",
+    ];
+    let pod = PODS.iter().find_map(|path| value.pointer(path)).and_then(serde_json::Value::as_str);
     Some(Wrapped {
-        inner: inner.trim_end().to_owned(),
-        pod: text("podName").map(str::to_owned),
+        inside,
+        pod: pod.map(str::to_owned),
         time: text("time").unwrap_or_default().to_owned(),
         is_envoys: text("scope").is_some_and(|scope| scope.starts_with("envoy")),
         is_own_log: ["level", "scope", "msg"].iter().all(|key| text(key).is_some()),

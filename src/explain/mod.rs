@@ -4,6 +4,8 @@
 //! tried (see `unseen`), and only what all of them agree on is said.
 
 mod broader;
+#[cfg(test)]
+mod collected;
 mod column;
 #[cfg(test)]
 mod corpus;
@@ -28,6 +30,7 @@ mod readings;
 mod tests;
 mod time;
 mod unseen;
+mod ztunnel;
 
 pub use broader::is_broader;
 pub use column::Column;

@@ -17,7 +17,7 @@ pub(super) fn object(text: &str) -> Option<usize> {
 
 /// Where what is looked for begins: at once, or behind a prefix. A prefix has no quotes and no braces, so that no client's text is taken
 /// for a line.
-fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
+pub(super) fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
     let mut at = 0_usize;
     for _ in 0..=MOST_WORDS {
         let rest = text.get(at..).filter(|_| at <= LONGEST)?;
@@ -41,7 +41,7 @@ fn is_prefix_word(word: &str) -> bool {
 }
 
 /// Whether the text begins with a date, and this behind it.
-fn date_and(text: &str, then: &str) -> bool {
+pub(super) fn date_and(text: &str, then: &str) -> bool {
     let date = text.as_bytes().get(..10).is_some_and(|bytes| {
         bytes.iter().enumerate().all(|(at, byte)| match at {
             4 | 7 => *byte == b'-',
@@ -107,7 +107,8 @@ pub(super) fn own_log(text: &str) -> Option<(&str, &str)> {
     Some((before, message))
 }
 
-const LEVELS: &[&str] = &["trace", "debug", "info", "warning", "warn", "error", "critical", "fatal"];
+pub(super) const LEVELS: &[&str] =
+    &["trace", "debug", "info", "warning", "warn", "error", "critical", "fatal"];
 
 /// The message of a line of Envoy's own format.
 fn envoys(line: &str) -> Option<&str> {

@@ -3,7 +3,12 @@
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
-use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen};
+use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen, ztunnel};
+use crate::catalogue::Cause;
+use crate::diagnosis::Confidence;
+
+/// So many wrappers may be around a line: a collector's, a node agent's, a container engine's.
+const MOST_WRAPPED: u8 = 4;
 
 /// Reads lines; knows the formats.
 #[derive(Debug, Clone)]
@@ -61,34 +66,41 @@ impl Reader {
         }
         // A header may hold any bytes; what is wrong with them is nobody's business here.
         let text = String::from_utf8_lossy(bytes);
-        self.read_text(&text, keep, true)
+        self.read_text(&text, keep, MOST_WRAPPED)
     }
 
-    fn read_text(&self, text: &str, keep: bool, may_be_wrapped: bool) -> Reading {
+    fn read_text(&self, text: &str, keep: bool, wrapped: u8) -> Reading {
         // An access log first: whatever its values hold, they are values.
         match self.line(text) {
             Parsed::One(line) => return explain(&line, keep),
             Parsed::Several(readings) => return doubt(&readings),
             Parsed::No => {}
         }
+        if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
+            return judged(line, finding, keep);
+        }
         if let Some(logged) = own::in_proxy_log(text, false) {
             return logged.into();
         }
-        if may_be_wrapped
+        if let Some(wrapped) = wrapped.checked_sub(1)
             && let Some(at) = prefix::object(text)
             && let Some((before, object)) = text.split_at_checked(at)
-            && let Some(wrapped) = json::unwrapped(object)
+            && let Some(inside) = json::unwrapped(object)
         {
-            return self.read_wrapped(wrapped, before, keep);
+            return self.read_wrapped(inside, before, keep, wrapped);
         }
         Reading::Unreadable
     }
 
-    fn read_wrapped(&self, wrapped: Wrapped, before: &str, keep: bool) -> Reading {
-        let mut reading = match own::in_proxy_log(&wrapped.inner, wrapped.is_own_log && wrapped.is_envoys) {
-            Some(own @ Logged::Failure(_)) if wrapped.is_envoys => own.into(),
-            _ => self.read_text(&wrapped.inner, keep, false),
-        };
+    /// What is within is what can be read of it.
+    fn read_wrapped(&self, wrapped: Wrapped, before: &str, keep: bool, deeper: u8) -> Reading {
+        let is_envoys = wrapped.is_own_log && wrapped.is_envoys;
+        let inside = wrapped.inside.iter().map(|text| match own::in_proxy_log(text, is_envoys) {
+            Some(own @ Logged::Failure(_)) if is_envoys => own.into(),
+            _ => self.read_text(text, keep, deeper),
+        });
+        let mut reading =
+            inside.into_iter().find(|reading| *reading != Reading::Unreadable).unwrap_or(Reading::Unreadable);
         match &mut reading {
             Reading::Failed(line, _) | Reading::Fine(Some(line)) => line.set_proxy(wrapped.pod, before),
             Reading::Own(own) => {
@@ -214,9 +226,17 @@ impl From<Logged> for Reading {
 }
 
 fn explain(line: &Line<'_>, keep: bool) -> Reading {
-    match finding(line) {
-        Some(finding) => Reading::Failed(Box::new(line.to_owned_line()), Box::new(finding)),
-        None => Reading::Fine(keep.then(|| Box::new(line.to_owned_line()))),
+    let finding = finding(line);
+    if finding.is_none() && !keep {
+        return Reading::Fine(None);
+    }
+    judged(line.to_owned_line(), finding, keep)
+}
+
+fn judged(line: Line<'static>, finding: Option<Finding>, keep: bool) -> Reading {
+    match finding {
+        Some(finding) => Reading::Failed(Box::new(line), Box::new(finding)),
+        None => Reading::Fine(keep.then(|| Box::new(line))),
     }
 }
 
@@ -224,7 +244,15 @@ fn finding(line: &Line<'_>) -> Option<Finding> {
     if let Some(finding) = own::in_line(line) {
         return Some(finding);
     }
-    if line.is_fine() { None } else { unseen::judge(&gather::evidence(line), line) }
+    if line.is_fine() {
+        return None;
+    }
+    unseen::judge(&gather::evidence(line), line).or_else(|| {
+        let mut finding =
+            Finding::of_line((Cause::Unclassified, Confidence::Possible), Vec::new(), None, None);
+        finding.evidence = gather::bare_flags(line)?;
+        Some(finding)
+    })
 }
 
 /// Whatever a line that can be read in several ways says of a cause isn't trusted, and a failure in it isn't hidden.
