@@ -570,3 +570,24 @@ fn the_module_has_its_own_dependencies_alone() {
     let crates: Vec<_> = tree.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(crates, ["bitflags", "hashbrown", "log", "proxy-wasm", "serde", "serde_json"]);
 }
+
+#[test]
+fn free_text_of_details_is_marked() {
+    const LINE: &str = r#"[2026-11-20T10:00:03.453Z] "GET /callback HTTP/1.1" 401 - State_query_param_is_not_a_valid_JSON:_TOKEN-12345 - "-" 0 2 26 - "-" "curl" "id" "shop:9080" "-" - - 10.96.1.2:9080 10.0.0.2:2 - default"#;
+    let story = out(&fed(&["explain"], LINE.as_bytes()));
+    assert!(story.contains("evidence  details=[cut]"), "{story}");
+    assert!(
+        story.contains("the log   details=State_query_param_is_not_a_valid_JSON:_TOKEN-12345"),
+        "{story}"
+    );
+    let object: serde_json::Value =
+        serde_json::from_str(&out(&fed(&["explain", "--json"], LINE.as_bytes()))).unwrap();
+    assert_eq!(object["details"], "[cut]");
+    assert_eq!(object["log_text"]["details"], "State_query_param_is_not_a_valid_JSON:_TOKEN-12345");
+    let summary = out(&fed(&["explain", "--summary"], LINE.as_bytes()));
+    assert!(!summary.contains("TOKEN"), "{summary}");
+    // Where all is known, nothing is said twice.
+    let known: serde_json::Value =
+        serde_json::from_str(&out(&fed(&["explain", "--json"], TIMEOUT.as_bytes()))).unwrap();
+    assert_eq!((&known["details"], known.get("log_text")), (&"response_timeout".into(), None));
+}

@@ -32,3 +32,28 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'|' | b':' | b'*' | b'~' | b'@' | b'[' | b']')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_where_no_name_goes_on() {
+        for (text, kept) in [
+            (
+                "outbound|80|v1|reviews.default.svc.cluster.local",
+                "outbound|80|v1|reviews.default.svc.cluster.local",
+            ),
+            ("*.example.com:443", "*.example.com:443"),
+            ("[::1]:80", "[::1]:80"),
+            ("a?token=secret", "a[cut]"),
+            ("a b", "a[cut]"),
+            ("\u{e9}secret", "[cut]"),
+            ("", ""),
+        ] {
+            assert_eq!(name(text.to_owned()), kept);
+            assert_eq!(name(kept.to_owned()), kept);
+        }
+        assert_eq!(host_name("a.example;x=\u{e9}"), "a.example?x???");
+    }
+}

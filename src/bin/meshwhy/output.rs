@@ -35,6 +35,9 @@ pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
     if !finding.evidence.is_empty() {
         label(out, "evidence", &finding.evidence);
     }
+    if let Some(text) = text::free_details(line) {
+        label(out, "the log", &format!("{DIM}details={text}{DIM:#}"));
+    }
     for (number, fix) in fixes(finding).iter().enumerate() {
         label(out, if number == 0 { "fix" } else { "" }, &format!("{FIX}{fix}{FIX:#}"));
     }

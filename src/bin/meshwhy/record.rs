@@ -35,6 +35,9 @@ pub struct Record<'a> {
     flags: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+    /// What is no known vocabulary of the details, as the log has it: anybody may have written it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_text: Option<LogText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +52,12 @@ pub struct Record<'a> {
     proxy: Option<&'a str>,
     file: &'a str,
     line: u64,
+}
+
+/// Free text of the log's.
+#[derive(Debug, Serialize)]
+struct LogText {
+    details: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,7 +92,8 @@ impl<'a> Record<'a> {
             time: text::column(line, Column::Time),
             code: line.code(),
             flags: text::column(line, Column::Flags),
-            details: text::column(line, Column::Details),
+            details: text::details(line),
+            log_text: text::free_details(line).map(|details| LogText { details }),
             method: text::column(line, Column::Method),
             authority: text::column(line, Column::Authority),
             path: text::path(line),

@@ -1,5 +1,6 @@
 //! Text from a log, safe to print: a log holds what strangers sent.
 
+use meshwhy::evidence::{CUT, Details};
 use meshwhy::explain::{Column, Line};
 use meshwhy::report::clean;
 
@@ -9,6 +10,17 @@ const LONGEST: usize = 200;
 /// A column's value; nothing in it can move the cursor or break out of quotes.
 pub fn column(line: &Line<'_>, column: Column) -> Option<String> {
     line.get(column).map(|value| clean(value, LONGEST))
+}
+
+/// The response code details, as far as they are known vocabulary.
+pub fn details(line: &Line<'_>) -> Option<String> {
+    line.get(Column::Details).map(|value| clean(Details::new(value).as_str(), LONGEST))
+}
+
+/// The details as the log has them, where they hold more than that: a filter's free text, and what a client or a server put into it.
+pub fn free_details(line: &Line<'_>) -> Option<String> {
+    let text = line.get(Column::Details)?;
+    Details::new(text).as_str().contains(CUT).then(|| clean(text, LONGEST))
 }
 
 /// The request's path without its query, which may hold secrets.
