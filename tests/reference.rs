@@ -9,6 +9,7 @@ use meshwhy::catalogue::{Cause, markdown};
 use meshwhy::config::{Config, ConfigError, LogMode, Role};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{Details, Direction, Evidence};
+use meshwhy::record::Look;
 use meshwhy::report::{Counter, Labels, Report, build_info_name, dropped_name};
 
 const CAUSES: &str = "<!-- causes: written by `make docs` -->\n";
@@ -126,6 +127,29 @@ fn filter_state() {
     for (key, _) in report.fields() {
         assert!(report.json().contains(&format!("\"{}\":", key.trim_start_matches("meshwhy."))), "{key}");
     }
+}
+
+/// Every key in the evidence that was recorded is explained.
+#[test]
+fn evidence_keys() {
+    let text = text();
+    let (_, section) = text.split_once("\n### Evidence\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let documented: Vec<_> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut seen = 0;
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded")).unwrap() {
+        for line in fs::read_to_string(file.unwrap().path()).unwrap().lines().skip(1) {
+            let look: Look = serde_json::from_str(line).unwrap();
+            let evidence = look.reports.iter().filter_map(|report| report.get("evidence")?.as_str());
+            for fact in evidence.flat_map(|evidence| evidence.split("; ")) {
+                let key = fact.split('=').next().unwrap();
+                assert!(documented.contains(&key), "docs/reference.md doesn't explain {key}: {fact}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 1000, "{seen} facts");
 }
 
 #[test]
