@@ -68,11 +68,11 @@ impl Root {
         plugin.log_misplaced(&Proxy, place, role);
     }
 
-    /// The plugin, if it has this role, and whether the stream that begins is observed even if it succeeds.
-    fn begin(&self, role: Role) -> (Option<Shared>, bool) {
+    /// The plugin, if it has this role, and the stream or connection that begins there.
+    fn begin<T: Default>(&self, role: Role, begin: fn(&mut Plugin) -> T) -> (Option<Shared>, T) {
         let plugin = self.plugin.as_ref().filter(|plugin| plugin.borrow().role() == role);
-        let sampled = plugin.is_some_and(|plugin| plugin.borrow_mut().samples_next());
-        (plugin.cloned(), sampled)
+        let begun = plugin.map(|plugin| begin(&mut plugin.borrow_mut()));
+        (plugin.cloned(), begun.unwrap_or_default())
     }
 }
 
@@ -91,14 +91,13 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        let (plugin, sampled) = self.begin(Role::Http);
-        let marked = plugin.as_ref().is_some_and(|plugin| plugin.borrow().marks_replies());
-        Some(Box::new(Http { stream: HttpStream::new(sampled).marked(marked), plugin }))
+        let (plugin, stream) = self.begin(Role::Http, Plugin::stream);
+        Some(Box::new(Http { stream, plugin }))
     }
 
     fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
-        let (plugin, sampled) = self.begin(Role::Connection);
-        Some(Box::new(Network { connection: Connection::new(sampled), plugin }))
+        let (plugin, connection) = self.begin(Role::Connection, Plugin::connection);
+        Some(Box::new(Network { connection, plugin }))
     }
 
     /// Access loggers run on the root.

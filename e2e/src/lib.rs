@@ -24,6 +24,7 @@ pub mod peers;
 pub mod pki;
 pub mod plug_points;
 pub mod prometheus;
+pub mod rapid_reset;
 pub mod record;
 pub mod registry;
 pub mod releases;

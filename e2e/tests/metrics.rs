@@ -11,7 +11,7 @@ use e2e::monitoring::clock::Clock;
 use e2e::monitoring::links::{self, DOCS};
 use e2e::monitoring::{self, dashboard, items, scan, walk};
 use e2e::tools::{self, root};
-use e2e::{exposition, flood};
+use e2e::{exposition, flood, rapid_reset};
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::Cause;
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ spec:
 
 /// Hosts that nobody knows, and as many hostile names of resources.
 const RESOURCES: usize = 10_000;
+
+/// Streams that their client resets as soon as they are there.
+const RESETS: usize = 20_000;
 
 /// Failures of one cause as fast as they go.
 const FLOOD: usize = 50_000;
@@ -64,6 +67,7 @@ fn main() {
         trial("series_are_bounded", || flood::series(RESOURCES)),
         trial("series_are_shared_out_fairly", flood::tenants),
         trial("log_is_bounded", log_is_bounded),
+        trial("resets_are_counted_and_cheap", || rapid_reset::check(RESETS)),
     ];
     trials.extend(exposition::ROLES.iter().map(|role| {
         let trial = Trial::test(format!("exposition/{role}"), move || {

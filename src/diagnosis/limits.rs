@@ -50,7 +50,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     // together may have spoken something else.
     let request_seen = e.upstream.cluster.is_some()
         || e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
-    let sure = e.layer == Layer::Http && (cause != Cause::ClientDisconnected || request_seen);
+    let sure = e.layer == Layer::Http && (cause != Cause::ClientDisconnected || (request_seen && !e.hurried));
     let unseen = cause == Cause::ClientDisconnected && e.code.is_none() && e.downstream.first_bytes.is_none();
     match (sure, unseen) {
         (true, _) => Verdict::certain(cause, FACTS),

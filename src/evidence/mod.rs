@@ -47,6 +47,8 @@ pub struct Evidence {
     pub flags: Flags,
     /// Envoy's response code details.
     pub details: Details,
+    /// Whether only the most necessary was read, because so many failed at once.
+    pub hurried: bool,
     /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
     pub lived: Option<u64>,
     /// Envoy's connection termination details.

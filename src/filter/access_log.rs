@@ -15,7 +15,8 @@ impl Plugin {
         }
         let Some(mut evidence) = gather(host) else { return };
         evidence.direction = self.direction(host);
-        let _ = self.conclude(host, series, evidence);
+        let moment = self.moment(host);
+        let _ = self.conclude(host, series, evidence, moment);
     }
 }
 

@@ -176,6 +176,46 @@ pub(super) fn http(
     e
 }
 
+/// Whether the client's reset or disconnect is all that these say.
+pub(super) fn is_left(details: &Details, flags: Flags) -> bool {
+    let left = matches!(
+        details.detail(),
+        Detail::DownstreamRemoteDisconnect
+            | Detail::Http2RemoteReset
+            | Detail::Http2RemoteRefuse
+            | Detail::Http3RemoteReset
+            | Detail::Http3RemoteRefuse
+    );
+    left && flags.difference(Flags::CLIENT_LEFT | Flags::HARMLESS).is_empty()
+}
+
+/// What a stream shows that its client left where a great many do: as much as names the cause, and how far the stream had got.
+pub(super) fn left(
+    host: &impl Host,
+    flags: Flags,
+    code: Option<u16>,
+    details: Details,
+    answer: Answer,
+) -> Box<Evidence> {
+    let mut e = Box::<Evidence>::default();
+    (e.code, e.flags, e.details, e.answer, e.hurried) = (code, flags, details, answer, true);
+    e.upstream.cluster = cluster(host);
+    if e.upstream.cluster.is_none() {
+        // Bytes of another protocol end like that, too.
+        requester(host, &mut e.downstream);
+    }
+    if e.left_midway() {
+        // Event streams and tunnels have no other end.
+        measure(host, &mut e.answer);
+        let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
+        e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
+    }
+    if e.ended_like_a_tunnel() {
+        e.downstream.tunnel = Some(is_connect(host));
+    }
+    e
+}
+
 fn requester(host: &impl Host, client: &mut Downstream) {
     client.protocol = text(host, PROTOCOL);
     client.first_bytes = first_bytes(host);

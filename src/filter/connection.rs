@@ -55,7 +55,8 @@ impl Connection {
         if self.sampled {
             plugin.observe(host, series, &evidence);
         }
-        let _ = plugin.conclude(host, series, evidence);
+        let moment = plugin.moment(host);
+        let _ = plugin.conclude(host, series, evidence, moment);
     }
 
     fn gather(&self, host: &impl Host, flags: Flags) -> Option<Box<Evidence>> {

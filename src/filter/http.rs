@@ -155,14 +155,21 @@ impl HttpStream {
         if own_4xx && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
-        let code = self.code.or_else(|| collect::code(host));
-        let mut evidence = collect::http(host, flags, code, details, answer);
-        evidence.direction = plugin.direction(host);
-        evidence.past = plugin.history.failure(&evidence);
-        let cause = plugin.conclude(host, series, evidence);
-        if cause.is_some_and(may_end_by_itself) && plugin.config.observe_every > 0 {
-            let now = host.now().unwrap_or_default();
-            plugin.history.recoveries().failed(collect::request_key(host), now);
+        let moment = plugin.moment(host);
+        let direction = plugin.direction(host);
+        let mut evidence = if moment.hurried && collect::is_left(&details, flags) {
+            collect::left(host, flags, self.code, details, answer)
+        } else {
+            let code = self.code.or_else(|| collect::code(host));
+            let mut evidence = collect::http(host, flags, code, details, answer);
+            evidence.past = plugin.history.failure(&evidence);
+            evidence
+        };
+        evidence.direction = direction;
+        let cause = plugin.conclude(host, series, evidence, moment);
+        let remembered = cause.is_some_and(may_end_by_itself) && !moment.hurried;
+        if remembered && plugin.config.observe_every > 0 {
+            plugin.history.recoveries().failed(collect::request_key(host), moment.now);
         }
     }
 

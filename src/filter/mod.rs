@@ -4,6 +4,7 @@ mod access_log;
 mod collect;
 mod connection;
 mod http;
+mod pace;
 mod recent;
 mod sampler;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 
 pub use connection::Connection;
 pub use http::HttpStream;
+use pace::Pace;
 use recent::Recent;
 use sampler::Sampler;
 
@@ -30,6 +32,7 @@ pub struct Plugin {
     sampler: Sampler,
     history: History,
     recent: Recent,
+    pace: Pace,
     is_gateway: Option<bool>,
     misplacement_logged: bool,
 }
@@ -61,6 +64,7 @@ impl Plugin {
             sampler: Sampler::every(config.observe_every),
             history: History::new(config.observe_every),
             recent: Recent::default(),
+            pace: Pace::default(),
             config,
             is_gateway: None,
             misplacement_logged: false,
@@ -75,6 +79,16 @@ impl Plugin {
     /// Whether the stream or connection that begins now is looked at even if it succeeds.
     pub fn samples_next(&mut self) -> bool {
         self.sampler.take()
+    }
+
+    /// The HTTP stream that begins now.
+    pub fn stream(&mut self) -> HttpStream {
+        HttpStream::new(self.samples_next()).marked(self.marks_replies())
+    }
+
+    /// The connection that begins now.
+    pub fn connection(&mut self) -> Connection {
+        Connection::new(self.samples_next())
     }
 
     /// Whether a response header carries the cause to the client.
@@ -107,15 +121,29 @@ impl Plugin {
         }
     }
 
+    /// Now, and whether so many fail that only the counter moves. Where this VM can't read the clock, all are told in full.
+    fn moment(&mut self, host: &impl Host) -> Moment {
+        match host.now() {
+            Ok(now) => Moment { now, hurried: self.pace.exceeded(now) },
+            Err(_) => Moment::default(),
+        }
+    }
+
     /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
-    fn conclude(&mut self, host: &impl Host, series: &mut Series, e: Box<Evidence>) -> Option<Cause> {
+    fn conclude(
+        &mut self,
+        host: &impl Host,
+        series: &mut Series,
+        e: Box<Evidence>,
+        moment: Moment,
+    ) -> Option<Cause> {
         #[cfg(feature = "record")]
         record(host, &e, false);
         let report = self.recent.report(e)?;
         if self.config.role != Role::AccessLog {
-            write_state(host, &report);
+            write_state(host, &report, moment.hurried);
         }
-        self.tell(host, series, Counter::Failures, &report);
+        self.tell(host, series, Counter::Failures, &report, moment.now);
         Some(report.cause)
     }
 
@@ -124,13 +152,13 @@ impl Plugin {
         #[cfg(feature = "record")]
         record(host, e, true);
         for verdict in observe(e) {
-            self.tell(host, series, Counter::Observations, &Report::new(&verdict, e));
+            let now = host.now().unwrap_or_default();
+            self.tell(host, series, Counter::Observations, &Report::new(&verdict, e), now);
         }
     }
 
-    fn tell(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report) {
+    fn tell(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report, now: u64) {
         let resource = report.resource.clone().filter(|_| self.config.resource_label).unwrap_or_default();
-        let now = host.now().unwrap_or_default();
         let labels = Labels {
             counter,
             cause: report.cause,
@@ -158,7 +186,21 @@ impl Plugin {
     }
 }
 
-fn write_state(host: &impl Host, report: &Report) {
+/// When a failure is concluded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moment {
+    /// Nanoseconds since the Unix epoch; 0 where that can't be read.
+    now: u64,
+    /// Whether it is beyond what is told in full.
+    hurried: bool,
+}
+
+/// In a hurry the cause alone: the access logger, too, sees by it that this failure has been counted.
+fn write_state(host: &impl Host, report: &Report, hurried: bool) {
+    if hurried {
+        let _ = host.set_property(collect::CAUSE, report.cause.id().as_bytes());
+        return;
+    }
     for (key, value) in report.fields() {
         // Where it can't be written (no stream left to write to), the counter still tells.
         let _ = host.set_property(key, value.as_bytes());

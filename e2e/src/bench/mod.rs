@@ -8,6 +8,7 @@ mod floor;
 mod growth;
 mod load;
 mod memory;
+mod reset;
 mod saturation;
 mod table;
 mod variants;
@@ -18,6 +19,7 @@ use anyhow::Result;
 
 pub use growth::growth;
 use load::{KINDS, LOADS, Load};
+pub use reset::reset;
 use table::Row;
 use variants::Variant;
 

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::bench::{Effort, FLOOR_LOAD, growth, run};
+use e2e::bench::{Effort, FLOOR_LOAD, growth, reset, run};
 use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
        bench --only LOAD [--against MODULE]...   prints only
        bench failures [--rounds N]               each kind of failure alone
+       bench reset [--against MODULE]...         prints what a stream costs that its client resets
        bench floor                               prints what each callback and host call takes";
 
 fn main() -> Result<()> {
@@ -22,11 +23,15 @@ fn main() -> Result<()> {
         parts: false,
         kinds: false,
     };
-    let mut grows = false;
+    let (mut grows, mut resets) = (false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "growth" {
             grows = true;
+            continue;
+        }
+        if argument == "reset" {
+            resets = true;
             continue;
         }
         if argument == "failures" {
@@ -47,6 +52,10 @@ fn main() -> Result<()> {
             "--against" => effort.against.push(value.into()),
             other => bail!("unknown argument {other}\n{USAGE}"),
         }
+    }
+    if resets {
+        println!("{}", reset(&effort)?);
+        return Ok(());
     }
     let docs = tools::root().join("docs");
     if grows {

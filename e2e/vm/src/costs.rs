@@ -28,10 +28,13 @@ struct Case {
     config: &'static str,
     host: MemoryHost,
     events: Events,
+    warm_up: u64,
 }
 
 enum Events {
     Http,
+    /// A stream that ends before an answer.
+    Reset,
     Connection(Vec<Vec<u8>>),
     AccessLog,
     Configure,
@@ -54,7 +57,7 @@ impl Case {
         let size = u32::try_from(self.config.len())?;
         machine.call(Callback::ContextCreate { context: PLUGIN, parent: 0 })?;
         machine.call(Callback::Configure { context: PLUGIN, size })?;
-        for _ in 0..WARM_UP {
+        for _ in 0..self.warm_up {
             self.events.play(&mut machine)?;
         }
         machine.proxy().take_calls();
@@ -88,6 +91,11 @@ impl Events {
                 call(machine, Callback::Log { context })?;
                 call(machine, Callback::Delete { context })?;
             }
+            Self::Reset => {
+                call(machine, Callback::ContextCreate { context, parent: PLUGIN })?;
+                call(machine, Callback::Log { context })?;
+                call(machine, Callback::Delete { context })?;
+            }
             Self::Connection(reads) => {
                 call(machine, Callback::ContextCreate { context, parent: PLUGIN })?;
                 for (index, read) in reads.iter().enumerate() {
@@ -109,18 +117,26 @@ impl Events {
 }
 
 fn cases() -> Vec<Case> {
-    let http = |name, host| Case { name, config: r#"{"observe_every":0}"#, host, events: Events::Http };
+    let http = |name, host| Case {
+        name,
+        config: r#"{"observe_every":0}"#,
+        host,
+        events: Events::Http,
+        warm_up: WARM_UP,
+    };
     let connection = |name, reads: Vec<Vec<u8>>| Case {
         name,
         config: r#"{"role":"connection","observe_every":0}"#,
         host: MemoryHost::new().with_number("response.flags", 0),
         events: Events::Connection(reads),
+        warm_up: WARM_UP,
     };
     let logger = |name, host| Case {
         name,
         config: r#"{"role":"access_log","log":"off"}"#,
         host,
         events: Events::AccessLog,
+        warm_up: WARM_UP,
     };
     vec![
         Case {
@@ -129,6 +145,7 @@ fn cases() -> Vec<Case> {
                 "resource_label":true,"max_series":256.0,"response_header":"x-meshwhy-cause"}"#,
             host: MemoryHost::new(),
             events: Events::Configure,
+            warm_up: WARM_UP,
         },
         http("http: success", answer(200, 0, "via_upstream")),
         Case {
@@ -136,6 +153,7 @@ fn cases() -> Vec<Case> {
             config: r#"{"observe_every":1}"#,
             host: answer(200, 0, "via_upstream"),
             events: Events::Http,
+            warm_up: WARM_UP,
         },
         http("http: the application's 404", answer(404, 0, "via_upstream")),
         http("http: the application's 500", answer(500, 0, "via_upstream")),
@@ -143,6 +161,13 @@ fn cases() -> Vec<Case> {
         http("http: no route", answer(404, Flags::NO_ROUTE_FOUND.bits(), "route_not_found")),
         http("http: no endpoint", answer(503, Flags::NO_HEALTHY_UPSTREAM.bits(), "no_healthy_upstream")),
         http("http: upstream refused", upstream_refused()),
+        Case { events: Events::Reset, ..http("http: the client resets", reset()) },
+        // More in one second than are told in full.
+        Case {
+            events: Events::Reset,
+            warm_up: 1_100,
+            ..http("http: the client resets, as in an attack", reset())
+        },
         http("http: unclassified", answer(503, 1 << 45, "something_new{at}[all]")),
         connection("connection: an HTTP/1.1 request", vec![b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()]),
         connection(
@@ -179,6 +204,19 @@ fn answer(code: u64, flags: u64, details: &str) -> MemoryHost {
         .with_property("upstream.address", "10.0.0.2:9080")
         .with_property("xds.node.id", "sidecar~10.0.0.1~app.default~default.svc.cluster.local")
         .with_number("xds.listener_direction", 2)
+}
+
+fn reset() -> MemoryHost {
+    MemoryHost::new()
+        .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
+        .with_property("response.code_details", "http2.remote_reset")
+        .with_number("request.duration", 40_000)
+        .with_property("request.protocol", "HTTP/2")
+        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+        .with_property("upstream.address", "10.0.0.2:9080")
+        .with_property("xds.virtual_host_name", "reviews:80")
+        .with_property("xds.route_name", "default")
+        .with_property("xds.node.id", "router~10.0.0.1~gateway.edge~edge.svc.cluster.local")
 }
 
 fn cluster_missing() -> MemoryHost {

@@ -2,7 +2,7 @@
 
 use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused, success};
 use crate::evidence::Flags;
-use crate::filter::Plugin;
+use crate::filter::{HttpStream, Plugin};
 use crate::host::memory::MemoryHost;
 use crate::host::{Buffer, HeaderMap, Level};
 use crate::report::Series;
@@ -132,4 +132,31 @@ fn a_wrong_configuration_leaves_one_line_and_no_plugin() {
     assert!(Plugin::configure(&host).is_none());
     let [(Level::Error, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
     assert!(line.contains("`log_per_minute`") && line.contains("whole number"), "{line}");
+}
+
+#[test]
+fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
+    let reset = || {
+        MemoryHost::new()
+            .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
+            .with_property("response.code_details", "http2.remote_reset")
+            .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+            .with_property("upstream.address", "10.0.0.2:9080")
+    };
+    let (mut plugin, mut series) = (plugin("{}"), Series::default());
+    let mut reset_at = |time: u64| {
+        let host = reset();
+        host.set_time(time);
+        HttpStream::default().on_log(&host, &mut plugin, &mut series);
+        host
+    };
+    let hosts: Vec<_> = (0..3_000).map(|_| reset_at(5_000_000_000)).collect();
+    let told = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
+    assert_eq!((told("meshwhy.cause"), told("meshwhy.evidence"), told("meshwhy")), (3_000, 1_000, 1_000));
+    // The access logger sees by the cause that the stream has been counted.
+    let last = hosts.last().unwrap();
+    last.read_only();
+    super::plugin(r#"{"role":"access_log"}"#).on_access_log(last, &mut Series::default());
+    assert!(counted(last).is_empty(), "{:?}", counted(last));
+    assert!(reset_at(6_000_000_000).state("meshwhy.evidence").is_some());
 }

@@ -1,0 +1,40 @@
+//! How many failures a second are told in full. Clients make as many as they like: HTTP/2 resets cost them next to nothing.
+
+/// So many, for each worker and plugin.
+const IN_FULL: u32 = 1_000;
+
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
+/// Counts the failures of this second.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    began: u64,
+    failures: u32,
+}
+
+impl Pace {
+    /// Whether the failure of this moment (nanoseconds of any clock) is one too many to be told in full.
+    pub(super) fn exceeded(&mut self, now: u64) -> bool {
+        // A clock that went back begins a new second, too.
+        if now.checked_sub(self.began).is_none_or(|age| age >= SECOND) {
+            *self = Self { began: now, failures: 0 };
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failures > IN_FULL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_second_has_its_own() {
+        let mut pace = Pace::default();
+        for second in [5, 6, 9, 2] {
+            let full = (0..3_000).filter(|at| !pace.exceeded(second * SECOND + at)).count();
+            assert_eq!(full, 1_000, "{second}");
+        }
+    }
+}
