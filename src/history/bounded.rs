@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
 /// The last items that were put in, at most so many.
 #[derive(Debug)]
@@ -39,29 +39,35 @@ impl<T> Bounded<T> {
     }
 }
 
-/// Names that were seen, at most `MOST`: where there is no room, any of them is forgotten.
+/// Names that were seen, at most `MOST`: where there is no room, the one that came first is forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashSet<String>);
+pub(super) struct Known {
+    /// Each with its number.
+    names: HashMap<String, u32>,
+    next: u32,
+}
 
 impl Known {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.names.contains_key(name)
     }
 
     pub(super) fn remember(&mut self, name: &str) {
-        if self.0.contains(name) {
+        if self.knows(name) {
             return;
         }
-        if self.0.len() >= super::MOST
-            && let Some(any) = self.0.iter().next().cloned()
+        if self.names.len() >= super::MOST
+            && let Some(first) = self.names.iter().min_by_key(|(_, number)| **number)
         {
-            self.0.remove(&any);
+            let first = first.0.clone();
+            self.names.remove(&first);
         }
-        self.0.insert(name.to_owned());
+        self.names.insert(name.to_owned(), self.next);
+        self.next = self.next.saturating_add(1);
     }
 }

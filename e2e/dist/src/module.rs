@@ -60,7 +60,7 @@ fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
     }
     walrus::passes::gc::run(&mut module);
     check_imports(&module)?;
-    cut_imports(&mut module)?;
+    cut_host_calls(&mut module)?;
     Ok(module.emit_wasm())
 }
 
@@ -88,9 +88,9 @@ fn check_imports(module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// A function that calls another host function traps instead, with all its code gone: methods of the SDK's traits that
-/// are in the vtables of our contexts, and that nobody calls.
-fn cut_imports(module: &mut Module) -> Result<()> {
+/// Host functions that are not kept go, with all that calls them, and with the methods of the SDK's traits that call the
+/// host: they stand in the vtables of our contexts, and Clippy sees to it that nobody calls them. What is cut traps.
+fn cut_host_calls(module: &mut Module) -> Result<()> {
     let others = module.imports.iter().filter(|import| !KEPT_IMPORTS.contains(&import.name.as_str()));
     let cut: BTreeSet<FunctionId> = others
         .filter_map(|import| match import.kind {
@@ -102,7 +102,8 @@ fn cut_imports(module: &mut Module) -> Result<()> {
     for (caller, function) in module.funcs.iter_local() {
         let mut calls = Calls { of: &cut, found: false };
         dfs_in_order(&mut calls, function, function.entry_block());
-        if calls.found {
+        let name = module.funcs.get(caller).name.as_deref();
+        if calls.found || name.is_some_and(is_host_call_of_a_trait) {
             callers.insert(caller);
         }
     }
@@ -119,6 +120,23 @@ fn cut_imports(module: &mut Module) -> Result<()> {
         ensure!(KEPT_IMPORTS.contains(&import.name.as_str()), "the module still imports {}", import.name);
     }
     Ok(())
+}
+
+/// Whether this is the mangled name of a method in `proxy_wasm::traits` that a context doesn't implement, but calls:
+/// all but callbacks and what makes contexts.
+fn is_host_call_of_a_trait(name: &str) -> bool {
+    let Some((_, rest)) = name.split_once("10proxy_wasm6traits") else { return false };
+    // Each part with its length in front: the trait, the method.
+    let part = |text: &str| -> Option<(String, String)> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (length, rest) = text.split_at(digits);
+        let (part, rest) = rest.split_at_checked(length.parse().ok()?)?;
+        Some((part.to_owned(), rest.to_owned()))
+    };
+    let method = part(rest).and_then(|(_, rest)| part(&rest)).map(|(method, _)| method);
+    method.is_some_and(|method| {
+        !["on_", "create_", "get_type"].iter().any(|callback| method.starts_with(callback))
+    })
 }
 
 /// Whether a function calls one of these.
@@ -198,6 +216,20 @@ mod tests {
         };
         assert_eq!(imports("proxy_log"), ["proxy_log"]);
         assert!(imports("proxy_send_local_response").is_empty());
+    }
+
+    #[test]
+    fn methods_that_call_the_host_are_known_by_name() {
+        for (name, is) in [
+            ("_ZN10proxy_wasm6traits11HttpContext20send_http_response17h0123456789abcdefE", true),
+            ("_ZN10proxy_wasm6traits7Context12get_property17h0123456789abcdefE", true),
+            ("_ZN10proxy_wasm6traits11RootContext8get_type17h0123456789abcdefE", false),
+            ("_ZN10proxy_wasm6traits11HttpContext6on_log17h0123456789abcdefE", false),
+            ("_ZN10proxy_wasm9hostcalls12get_property17h0123456789abcdefE", false),
+            ("_ZN10proxy_wasm6traits", false),
+        ] {
+            assert_eq!(is_host_call_of_a_trait(name), is, "{name}");
+        }
     }
 
     #[test]
