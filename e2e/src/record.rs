@@ -52,9 +52,19 @@ fn stable(mut look: Look, ports: &[u16]) -> Result<Look> {
     let evidence = &mut look.evidence;
     evidence.lived = evidence.lived.map(|_| 1000);
     evidence.past.failed_for = evidence.past.failed_for.map(|_| 1);
+    // Which of two endpoints is chosen first, and how often, is chance.
+    evidence.upstream.version = evidence.upstream.version.take().map(|_| "v1".to_owned());
+    evidence.past.split = evidence.past.split.take().map(|split| uncounted(&split));
     let mut value = serde_json::to_value(&look.evidence)?;
     renumber(&mut value, ports);
     Ok(Look::at(serde_json::from_value(value)?, look.soft))
+}
+
+/// `CLUSTER:COUNT,CLUSTER:COUNT` with 1 for each count.
+fn uncounted(split: &str) -> String {
+    let one =
+        |part: &str| part.rsplit_once(':').map_or(part.to_owned(), |(cluster, _)| format!("{cluster}:1"));
+    split.split(',').map(one).collect::<Vec<_>>().join(",")
 }
 
 fn renumber(value: &mut Value, ports: &[u16]) {

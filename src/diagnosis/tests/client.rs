@@ -1,6 +1,7 @@
 //! What clients do: leave, or speak something else than the port is for.
 
 use super::{first, named, stream};
+use crate::diagnosis::observe;
 use crate::evidence::{
     ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Stream, TransportFailure,
 };
@@ -141,6 +142,30 @@ fn what_only_the_proxy_has_an_address_for_is_no_ones_network_failure() {
     assert_eq!(named(&e), Some(("tls_on_plaintext_port", "possible")));
     e.downstream.listener = Some(ListenerKind::Tls);
     assert_eq!(named(&e), Some(("upstream_unreachable", "likely")));
+}
+
+#[test]
+fn silence_on_the_chain_that_takes_the_rest() {
+    let tcp = |flags| {
+        let mut e = Evidence { layer: Layer::Tcp, flags: Flags::from_short(flags), ..Evidence::default() };
+        e.direction = Direction::Outbound;
+        e.filter_chain = Some("PassthroughFilterChain".into());
+        e.upstream.cluster = ClusterName::new("PassthroughCluster");
+        e
+    };
+    // A port where nobody answers, on a listener of which nothing else is known.
+    let mut e = tcp("UF,URX");
+    assert_eq!(named(&e), Some(("upstream_connect_timeout", "possible")));
+    e.upstream.transport_failure = TransportFailure::new("delayed connect error: Connection timed out");
+    assert_eq!(named(&e), Some(("upstream_connect_timeout", "likely")));
+    // Only a server that spoke first, in a protocol of its own, shows that the port is not HTTP.
+    let observed = |e: &Evidence| observe(e).map(|verdict| verdict.cause.id()).collect::<Vec<_>>();
+    let mut e = tcp("-");
+    assert_eq!(observed(&e), ["traffic_bypasses_mesh"]);
+    e.upstream.first_bytes = first(Protocol::Mysql);
+    assert_eq!(observed(&e), ["not_http_on_http_port"]);
+    e.downstream.listener = Some(ListenerKind::Tls);
+    assert_eq!(observed(&e), ["traffic_bypasses_mesh"]);
 }
 
 #[test]
