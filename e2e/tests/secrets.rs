@@ -4,3 +4,8 @@
 fn no_secret_gets_into_any_sink() {
     e2e::secrets::check().unwrap();
 }
+
+#[test]
+fn the_known_names_of_details_are_envoys() {
+    e2e::secrets::names::check().unwrap();
+}

@@ -27,7 +27,8 @@ pub(super) fn cut_at(mut text: String, end: usize) -> String {
     text
 }
 
-/// Istio's names have `|`, `:`, `/`, `*` and brackets; ports, subsets and paths of sockets fit, too.
+/// Istio's names have `|`, `:`, `/`, `*` and brackets; ports, subsets and paths of sockets fit,
+/// too.
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'|' | b':' | b'*' | b'~' | b'@' | b'[' | b']')

@@ -1,7 +1,8 @@
-//! Lists of known texts, as hashes: the module has no room for the texts, and what it shows is what it was given.
+//! Lists of known texts, as hashes: the module has no room for the texts, and what it shows is
+//! what it was given.
 
-/// FNV-1a, 32 bits, of small letters. Of free text, one in twenty million would pass for one of a few hundred names by chance; whoever looks for
-/// such a text could as well choose a name.
+/// FNV-1a, 32 bits, of small letters. Of free text, one in twenty million would pass for one of a
+/// few hundred names by chance; whoever looks for such a text could as well choose a name.
 pub(super) const fn hash(text: &str) -> u32 {
     let mut hash = 0x811c_9dc5_u32;
     let mut bytes = text.as_bytes();

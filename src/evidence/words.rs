@@ -1,8 +1,9 @@
 //! Sentences of Envoy and its libraries that stand in known places: known by their words.
 //!
-//! A sentence is kept if it is made of these words alone. They are those of Envoy's JWT statuses, of BoringSSL's texts on
-//! certificates (`X509_verify_cert_error_string`), of what Envoy's certificate validators add, of the C library's error
-//! texts for sockets, of gRPC's status codes and of resolvers' errors (Envoy 1.36 and 1.40, glibc 2.31 to 2.41).
+//! A sentence is kept if it is made of these words alone. They are those of Envoy's JWT statuses,
+//! of BoringSSL's texts on certificates (`X509_verify_cert_error_string`), of what Envoy's
+//! certificate validators add, of the C library's error texts for sockets, of gRPC's status codes
+//! and of resolvers' errors (Envoy 1.36 and 1.40, glibc 2.31 to 2.41).
 
 use super::vocabulary::{hashes, position};
 

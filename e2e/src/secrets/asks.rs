@@ -14,7 +14,8 @@ impl Where<'_> {
         format!("{MARK}-{}", self.name)
     }
 
-    /// A request with the secret wherever a client may put one, and these headers more (each with its end of line).
+    /// A request with the secret wherever a client may put one, and these headers more (each with
+    /// its end of line).
     pub(super) fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let secret = self.secret();
         let length =

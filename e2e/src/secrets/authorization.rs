@@ -28,7 +28,8 @@ fn external() -> Vec<Case> {
         json!({"http_service": {"server_uri": {
         "uri": "http://127.0.0.1", "cluster": cluster, "timeout": "4s"}}})
     };
-    // CheckResponse { status { code, message }, denied_response { status { code }, headers, body } }
+    // CheckResponse { status { code, message }, denied_response { status { code }, headers, body }
+    // }
     let header = bytes(1, [bytes(1, "x-denied"), bytes(2, "s3cr3tmark-header")].concat());
     let denied = [bytes(1, number(1, 403)), bytes(2, header), bytes(3, "s3cr3tmark-body")].concat();
     let says_no =

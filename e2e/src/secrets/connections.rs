@@ -19,8 +19,9 @@ const NAMES: [&str; 3] = [
     "s3cr3tmark|1:SSL routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end",
 ];
 
-/// `secret`: a client and server with these names, whose time is not over, and `secret-expired`, whose time is; both of `ca`.
-/// `secret-other`: the same of an authority that nobody trusts, and that has such a name, too.
+/// `secret`: a client and server with these names, whose time is not over, and `secret-expired`,
+/// whose time is; both of `ca`. `secret-other`: the same of an authority that nobody trusts, and
+/// that has such a name, too.
 pub(super) fn certificates(pki: &Pki) -> Result<()> {
     pki.named("secret", &NAMES)
 }
@@ -172,7 +173,8 @@ fn first_bytes() -> Vec<Case> {
     ]
 }
 
-/// PROXY, version 2: IPv4, 12 bytes of addresses with this port, and a value of the application's own.
+/// PROXY, version 2: IPv4, 12 bytes of addresses with this port, and a value of the application's
+/// own.
 fn proxy_header(port: u16) -> Vec<u8> {
     let addresses = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x19\x7f\0\0\x01\x7f\0\0\x01\0\x01";
     [&addresses[..], &port.to_be_bytes(), b"\xe1\0\x0as3cr3tmark"].concat()

@@ -1,10 +1,12 @@
-//! A secret in everything that a client, a server or a third party controls, through every filter that writes details or other
-//! text, and every place where meshwhy's words go: none of them may show it.
+//! A secret in everything that a client, a server or a third party controls, through every filter
+//! that writes details or other text, and every place where meshwhy's words go: none of them may
+//! show it.
 
 mod asks;
 mod authorization;
 mod connections;
 mod filters;
+pub mod names;
 mod oauth2;
 mod plugin;
 mod protobuf;
@@ -45,7 +47,8 @@ struct Case {
     servers: Vec<(&'static str, Server)>,
     clusters: Vec<Value>,
     play: Play,
-    /// What Envoy's own log shows of it, in the details, the termination details or a failure's reason: it came to that.
+    /// What Envoy's own log shows of it, in the details, the termination details or a failure's
+    /// reason: it came to that.
     shows: &'static str,
 }
 
@@ -176,7 +179,8 @@ fn to(name: &'static str, virtual_hosts: Value) -> Listener {
     Listener::http(name, virtual_hosts).filter(soon)
 }
 
-/// The same with a filter of HTTP: its name, and its message behind `envoy.extensions.filters.http.`.
+/// The same with a filter of HTTP: its name, and its message behind
+/// `envoy.extensions.filters.http.`.
 fn filtered(name: &'static str, filter: &str, kind: &str, config: Value) -> Listener {
     listener(name).http_filter(filter, &format!("envoy.extensions.filters.http.{kind}"), config)
 }

@@ -48,7 +48,8 @@ pub(super) fn wrong_state(at: &Where<'_>) -> Result<()> {
     at.exchange(request).map(drop)
 }
 
-/// As a browser does it: sent to the login, it comes back with a code, and with the state and cookies that it was given.
+/// As a browser does it: sent to the login, it comes back with a code, and with the state and
+/// cookies that it was given.
 pub(super) fn failing_token(at: &Where<'_>) -> Result<()> {
     let first = at.exchange("GET /page HTTP/1.1\r\nhost: oauth2.example\r\nconnection: close\r\n\r\n")?;
     let field = |name: &'static str| {

@@ -23,8 +23,8 @@ const KEYS: [&str; 8] = [
 /// Cases whose secret Envoy itself shows in its details or reasons: what meshwhy reads has it.
 const IN_DETAILS: &[&str] = &["oauth2-state", "oauth2-token", "plugin", "ext-proc-denies", "rbac-name"];
 
-/// The logs of a connection manager: Envoy's own words and meshwhy's in JSON, meshwhy's in text, over OpenTelemetry and over
-/// Envoy's own protocol.
+/// The logs of a connection manager: Envoy's own words and meshwhy's in JSON, meshwhy's in text,
+/// over OpenTelemetry and over Envoy's own protocol.
 pub(super) fn logs() -> Vec<Value> {
     let state = |key: &str| format!("%FILTER_STATE(wasm.{key}:PLAIN)%");
     let text = KEYS.map(state).join(" ") + "\n";

@@ -4,8 +4,9 @@
 use crate::evidence::text::CUT;
 use crate::evidence::vocabulary::{hashes, position};
 
-/// Makes [`Detail`] and [`Origin`] of one table: origins with the filter's name (none where it is no filter's), and the names
-/// that each gives, with the minor versions of Envoy 1 whose binary has them. No version: only the sources or the docs do.
+/// Makes [`Detail`] and [`Origin`] of one table: origins with the filter's name (none where it is
+/// no filter's), and the names that each gives, with the minor versions of Envoy 1 whose binary
+/// has them. No version: only the sources or the docs do.
 macro_rules! details {
     ($($origin:ident $filter:literal { $($detail:ident $name:literal [$($minor:literal),*],)+ })+) => {
         /// The name of response code details, as Envoy writes it.
@@ -15,7 +16,8 @@ macro_rules! details {
             /// There are none.
             #[default]
             None,
-            /// None of those below: another filter's own words, or a newer Envoy's. Nothing of them is kept.
+            /// None of those below: another filter's own words, or a newer Envoy's. Nothing of
+            /// them is kept.
             Other,
             $($($detail,)+)+
         }
@@ -41,8 +43,8 @@ macro_rules! details {
                 }
             }
 
-            /// The name; empty where there are no details, and [`CUT`] for others. The module has no room for the names: there,
-            /// [`super::Details::name`] has what Envoy gave.
+            /// The name; empty where there are no details, and [`CUT`] for others. The module has
+            /// no room for the names: there, [`super::Details::name`] has what Envoy gave.
             #[cfg(not(target_arch = "wasm32"))]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -394,20 +396,5 @@ details! {
     Wasm "wasm" {
         WasmFailStream "wasm_fail_stream" [36, 40],
         WasmCloseStream "wasm_close_stream" [36, 40],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_name_is_its_own() {
-        for detail in Detail::KNOWN {
-            assert_eq!(Detail::new(detail.name()), *detail, "two names have one hash");
-            assert!(detail.origin().is_some());
-        }
-        assert_eq!(Detail::new("token_of_nobody"), Detail::Other);
-        assert_eq!((Detail::None.name(), Detail::Other.name()), ("", CUT));
     }
 }

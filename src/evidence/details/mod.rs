@@ -8,10 +8,11 @@ pub use known::{Detail, Origin};
 use super::TransportFailure;
 use super::text::CUT;
 
-/// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary, and nothing else.
+/// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary,
+/// and nothing else.
 ///
-/// Filters may put free text there, and the client's or a server's with it. A name that isn't known is not kept, and neither is
-/// what isn't known in a known place: [`CUT`] stands for it.
+/// Filters may put free text there, and the client's or a server's with it. A name that isn't
+/// known is not kept, and neither is what isn't known in a known place: [`CUT`] stands for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "String", into = "String"))]
@@ -137,6 +138,16 @@ mod tests {
         assert_eq!(Details::new("rbac_access_denied_matched_policy[none]").inner(), Some("none"));
         assert!(Details::new("-").is_empty());
         assert_eq!(Details::new("").name(), "");
+    }
+
+    #[test]
+    fn each_name_is_its_own() {
+        for detail in Detail::KNOWN {
+            assert_eq!(Detail::new(detail.name()), *detail, "two names have one hash");
+            assert!(detail.origin().is_some());
+        }
+        assert_eq!(Detail::new("token_of_nobody"), Detail::Other);
+        assert_eq!((Detail::None.name(), Detail::Other.name()), ("", CUT));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use crate::evidence::text::CUT;
 use crate::evidence::vocabulary::{cut, hashes, position, push, push_replaced};
 use crate::evidence::{TransportFailure, words};
 
-/// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced; 1.36, 1.40 and older).
+/// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced;
+/// 1.36, 1.40 and older).
 const RESETS: &[u32] = hashes![
     "connection_failure",
     "connection_termination",
@@ -23,8 +24,8 @@ const RESETS: &[u32] = hashes![
     "remote_reset",
 ];
 
-/// Why this proxy closed a connection (`LocalCloseReasons` and what filters give; 1.36 and 1.40). Behind some, a number or a
-/// text follows.
+/// Why this proxy closed a connection (`LocalCloseReasons` and what filters give; 1.36 and 1.40).
+/// Behind some, a number or a text follows.
 const CLOSES: &[u32] = hashes![
     "close_for_connect_request_or_tcp_tunneling",
     "closing_upstream_tcp_connection_due_to_downstream_local_close",
@@ -59,7 +60,8 @@ const CLOSES: &[u32] = hashes![
 /// The longest name of a policy, and of each of its parts, in Kubernetes.
 const LONGEST_POLICY: usize = 253;
 
-/// The name without gRPC's status, which an external processor's failure has at its end (1.40); its message follows in brackets.
+/// The name without gRPC's status, which an external processor's failure has at its end (1.40);
+/// its message follows in brackets.
 pub(super) fn without_status(name: &str) -> &str {
     let status = name.strip_prefix("ext_proc_error_gRPC_error_").unwrap_or_default();
     let is_status = matches!(status.len(), 1 | 2) && status.bytes().all(|byte| byte.is_ascii_digit());
@@ -140,8 +142,8 @@ fn push_close(reason: &str, kept: &mut String) {
     );
 }
 
-/// `none`, a name as Kubernetes has them, or istiod's `ns[NAMESPACE]-policy[NAME]-rule[N]`, in front of which CUSTOM policies
-/// have their provider's name.
+/// `none`, a name as Kubernetes has them, or istiod's `ns[NAMESPACE]-policy[NAME]-rule[N]`, in
+/// front of which CUSTOM policies have their provider's name.
 fn is_policy(id: &str) -> bool {
     let Some((provider, rest)) = cut(id, "ns[") else { return is_kubernetes_name(id) };
     let parts = || {

@@ -8,9 +8,10 @@ mod tls;
 
 /// `transport_failure_reason` of either side, or what stands for it in the details.
 ///
-/// Only known vocabulary is kept, in a form of its own: `TLS_error: WORD`, the reason first, `, WORD` for each more, and behind
-/// `: ` what was wrong with a certificate; `delayed connect error: 111`; and the like. What the peer may have chosen (the names
-/// in its certificate) is gone before any rule looks.
+/// Only known vocabulary is kept, in a form of its own: `TLS_error: WORD`, the reason first, `,
+/// WORD` for each more, and behind `: ` what was wrong with a certificate; `delayed connect error:
+/// 111`; and the like. What the peer may have chosen (the names in its certificate) is gone before
+/// any rule looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -39,7 +40,8 @@ enum Kind {
 pub enum ConnectError {
     /// ECONNREFUSED: nobody listens there.
     Refused,
-    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said no.
+    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said
+    /// no.
     Unreachable,
     /// ETIMEDOUT.
     TimedOut,
@@ -86,20 +88,21 @@ impl TransportFailure {
         matches!(self.kind, Kind::Tls | Kind::TlsSocket | Kind::Note)
     }
 
-    /// Whether it is only what a TLS inspector noted of bytes that are no ClientHello: it does so on every plaintext
-    /// connection (1.40: `TLS_error|error:...`), healthy ones included. A failed handshake reads `TLS_error:|...`.
+    /// Whether it is only what a TLS inspector noted of bytes that are no ClientHello: it does so
+    /// on every plaintext connection (1.40: `TLS_error|error:...`), healthy ones included. A
+    /// failed handshake reads `TLS_error:|...`.
     pub fn is_inspectors_note(&self) -> bool {
         self.kind == Kind::Note
     }
 
-    /// Whether TLS with the client failed, and it didn't just go away: clients and load balancers' health checks may end a
-    /// connection with a reset.
+    /// Whether TLS with the client failed, and it didn't just go away: clients and load balancers'
+    /// health checks may end a connection with a reset.
     pub fn is_failed_handshake(&self) -> bool {
         !self.is_inspectors_note() && !self.is_socket_error()
     }
 
-    /// Whether it is the socket's error, found while TLS was reading or writing: the peer reset the connection, be it in
-    /// the handshake or long after it (1.40).
+    /// Whether it is the socket's error, found while TLS was reading or writing: the peer reset
+    /// the connection, be it in the handshake or long after it (1.40).
     pub fn is_socket_error(&self) -> bool {
         self.kind == Kind::TlsSocket
     }
@@ -122,7 +125,8 @@ impl TransportFailure {
         words.flat_map(|words| words.split(", ")).filter(|word| tls::is_word(word))
     }
 
-    /// What was wrong with the peer's certificate, in the words of BoringSSL or Envoy's validator: `certificate has expired`.
+    /// What was wrong with the peer's certificate, in the words of BoringSSL or Envoy's validator:
+    /// `certificate has expired`.
     pub fn certificate_problem(&self) -> Option<&str> {
         let (_, certificate) = self.tls_text()?.split_once(": ")?;
         let problem = match certificate.strip_prefix("depth ") {
@@ -138,7 +142,8 @@ impl TransportFailure {
         certificate.split_once(':')?.0.parse().ok()
     }
 
-    /// The words of TLS and what was wrong with the certificate, where there are any, else all that is kept.
+    /// The words of TLS and what was wrong with the certificate, where there are any, else all
+    /// that is kept.
     pub fn words(&self) -> &str {
         self.tls_text().unwrap_or(&self.text)
     }
@@ -154,7 +159,8 @@ impl TransportFailure {
 
     /// What the socket said, if that is what failed.
     ///
-    /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error: Connection refused`.
+    /// Envoy 1.40 writes `delayed connect error: 111`, newer ones `delayed connect error:
+    /// Connection refused`.
     pub fn connect_error(&self) -> Option<ConnectError> {
         if self.kind != Kind::Connect {
             return None;

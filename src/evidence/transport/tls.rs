@@ -23,8 +23,9 @@ const MOST_WORDS: usize = 6;
 /// The longest of BoringSSL's words is shorter.
 const LONGEST_WORD: usize = 64;
 
-/// Takes `TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`, its older forms, what this
-/// module itself has made of it, and a TLS inspector's note; all without spaces. Writes what is kept.
+/// Takes `TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`,
+/// its older forms, what this module itself has made of it, and a TLS inspector's note; all
+/// without spaces. Writes what is kept.
 pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
     if let Some(note) = reason.strip_prefix(NOTE) {
         push(kept, NOTE);
@@ -49,7 +50,8 @@ pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
 
 fn errors(text: &str, kept: &mut String) -> Kind {
     let (queued, certificate) = cut(text, VERIFY).unwrap_or((text, ""));
-    // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose signature is bad).
+    // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose
+    // signature is bad).
     let (mut rest, mut reason) = (queued, "");
     while let Some((library, part)) = cut(rest, BEFORE_WORD) {
         if library.ends_with("system_library:") {
@@ -128,7 +130,8 @@ pub(super) fn is_word(word: &str) -> bool {
     !word.is_empty() && word.len() <= LONGEST_WORD && word.bytes().all(is_word_byte)
 }
 
-/// `depth 0: certificate has expired`, or what Envoy's validator says; the mark stands for the peer's names.
+/// `depth 0: certificate has expired`, or what Envoy's validator says; the mark stands for the
+/// peer's names.
 fn problem(text: &str, kept: &mut String) {
     if text.is_empty() {
         return;
