@@ -130,7 +130,7 @@ impl Cause {
                 "Correct the request in the client: the details in the evidence name what Envoy refused."
             }
             Self::ConnectToNonProxyPort => {
-                "Except this host from the client's proxy settings (NO_PROXY), or declare the forward proxy's own port as TCP."
+                "Except this host from the client's proxy (NO_PROXY), or declare the forward proxy's port as TCP."
             }
 
             Self::ClientCertificateMissing => {
@@ -233,7 +233,7 @@ impl Cause {
                 "Keep the upstream's idle connections open longer than the proxy does, and check whether it crashed."
             }
             Self::UpstreamProxyError => {
-                "Read the log of the proxy behind this one (sidecar or gateway at the endpoint): it made this reply, and its flags say why."
+                "Read the log of the proxy at the endpoint (sidecar, gateway): it made this reply, and its flags say why."
             }
             Self::ApplicationError => {
                 "Read the application's log: it sent this error itself, and the mesh passed it on."
@@ -249,7 +249,7 @@ impl Cause {
                 "Send what the external authorization service asks for, or change its decision there."
             }
             Self::ExtAuthzUnavailable => {
-                "Bring the external authorization service back: it answered no check, and the check fails closed."
+                "Bring the external authorization service back: it gave no usable answer, and the check fails closed."
             }
             Self::RateLimited => "Send fewer requests, or raise the rate limit.",
             Self::RateLimitServiceUnavailable => {
@@ -274,7 +274,7 @@ impl Cause {
                 "Check the client's timeout and log: it left before the response was complete."
             }
             Self::ProxyClosedConnection => {
-                "Let clients reconnect, change configuration less often, or raise the drain duration: this proxy replaced or drained the listener."
+                "Let clients reconnect, or raise the drain duration: this proxy replaced or drained the listener."
             }
             Self::IdleTimeout => {
                 "Send keep-alives on long quiet streams, or raise the idle timeout that ran out."

@@ -43,7 +43,7 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
             | Detail::UpstreamPerTryIdleTimeout
     );
     (named || e.flags.contains(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
-    // The time-out itself is the route's.
+    // The time-out itself is the route's, or the client's own (`grpc-timeout`): late is late.
     Some(Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource))
 }
 
@@ -90,6 +90,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     match e.details.reset_reason() {
         Some("connection_termination") => return Verdict::likely(Cause::UpstreamClosedConnection, FACTS),
+        // The peer's RST_STREAM. On HTTP/1 nothing resets a stream.
         Some("remote_reset" | "remote_refused_stream_reset") => {
             return Verdict::certain(Cause::UpstreamReset, FACTS);
         }
@@ -143,6 +144,7 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         };
     }
     match e.answer.by_proxy {
+        // Whatever other server names itself there is the upstream, be it a proxy of another kind.
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),
         Some(true) | None => Verdict::likely(Cause::ApplicationError, FACTS),
     }

@@ -19,6 +19,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             Verdict::certain(if unknown { Cause::InvalidHttpRequest } else { Cause::Http10Client }, FACTS)
         }
         Detail::Http1HttpsUrlOnPlaintextConnection => {
+            // Only the codec gives these details.
             Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
         }
         Detail::Http1CodecError => Some(codec_error(e)?),

@@ -14,18 +14,24 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return no_chain(e);
     }
     // A note is no failure: it is there on plaintext that works, too.
-    handshake(e.downstream.transport_failure.as_ref().filter(|reason| !reason.is_inspectors_note())?)
+    let failure = e.downstream.transport_failure.as_ref().filter(|reason| !reason.is_inspectors_note())?;
+    handshake(failure, e.downstream.tls_version.is_some())
 }
 
 /// The handshake on a chain that terminates TLS.
-fn handshake(failure: &TransportFailure) -> Option<Verdict> {
+fn handshake(failure: &TransportFailure, agreed: bool) -> Option<Verdict> {
     match failure.tls_reason().unwrap_or_default() {
         // The second is CONNECT, as to a proxy.
         "HTTP_REQUEST" | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
         // Bytes that are no TLS record: plaintext of some protocol, most likely.
         "WRONG_VERSION_NUMBER" => Verdict::likely(Cause::PlaintextOnTlsPort, FAILURE),
+        // This proxy's own verdicts: no client and no filter words them.
         "PEER_DID_NOT_RETURN_A_CERTIFICATE" => Verdict::certain(Cause::ClientCertificateMissing, FAILURE),
         "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::ClientCertificateRejected, FAILURE),
+        // Look-alike before a version is agreed: bytes of another protocol that begin like a record.
+        "BAD_PACKET_LENGTH" | "PACKET_LENGTH_TOO_LONG" | "UNEXPECTED_RECORD" if !agreed => {
+            Verdict::likely(Cause::DownstreamTlsFailed, FAILURE)
+        }
         _ => Verdict::certain(Cause::DownstreamTlsFailed, FAILURE),
     }
 }

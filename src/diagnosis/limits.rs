@@ -53,6 +53,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let sure = e.layer == Layer::Http && (cause != Cause::ClientDisconnected || (request_seen && !e.hurried));
     let unseen = cause == Cause::ClientDisconnected && e.code.is_none() && e.downstream.first_bytes.is_none();
     match (sure, unseen) {
+        // Details and flags that only the connection manager, the router and the overload manager give. A client that closes its
+        // sending half alone counts as gone, too (1.40, HTTP/1).
         (true, _) => Verdict::certain(cause, FACTS),
         (false, false) => Verdict::likely(cause, FACTS),
         // Bytes of another protocol end like that, too.
@@ -64,23 +66,26 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     static DEAF: Advice = Advice {
         side: Side::Downstream,
-        fix: "Find out why the client answered no HTTP/2 PING: it or the network to it was stuck, or the keepalive timeout is too short.",
+        fix: "Find out why the client answered no HTTP/2 PING, or raise the keepalive timeout.",
     };
     let reason = e.details.inner().unwrap_or_default();
-    let is = |word: &str| reason.contains(word);
     match reason {
         // In both the listener manager closes what has not ended in the drain time; no filter or client gives these words.
         "filter_chain_is_being_removed" | "purging_socket_that_have_not_progressed_to_connections" => {
             Verdict::certain(Cause::ProxyClosedConnection, facts)
         }
         "http2_ping_timeout" => Some(Verdict::likely(Cause::ProxyClosedConnection, facts)?.advising(&DEAF)),
-        _ if is("codec_error") || is("protocol_violation") => {
-            Verdict::likely(Cause::InvalidHttpRequest, facts)
+        _ => {
+            const OTHERS: &[(&str, Cause)] = &[
+                ("codec_error", Cause::InvalidHttpRequest),
+                ("protocol_violation", Cause::InvalidHttpRequest),
+                ("overload", Cause::ProxyOverloaded),
+                ("idle_timeout", Cause::IdleTimeout),
+                ("duration_reached", Cause::MaxDurationReached),
+            ];
+            let other = OTHERS.iter().find(|(word, _)| reason.contains(word));
+            Verdict::likely(other.map_or(Cause::ProxyClosedConnection, |(_, cause)| *cause), facts)
         }
-        _ if is("overload") => Verdict::likely(Cause::ProxyOverloaded, facts),
-        _ if is("idle_timeout") => Verdict::likely(Cause::IdleTimeout, facts),
-        _ if is("duration_reached") => Verdict::likely(Cause::MaxDurationReached, facts),
-        _ => Verdict::likely(Cause::ProxyClosedConnection, facts),
     }
 }
 

@@ -46,12 +46,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             return Some(how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name));
         }
         Detail::JwtAuthnAccessDenied => return jwt(e, FACTS),
+        // Each filter's own details and flags. A Lua or Wasm filter can imitate none of the flags.
         Detail::ExtAuthzDenied => Cause::ExtAuthzDenied,
-        Detail::ExtAuthzError => Cause::ExtAuthzUnavailable,
+        Detail::ExtAuthzError | Detail::ExtAuthzInvalid => Cause::ExtAuthzUnavailable,
         Detail::RequestRateLimited | Detail::LocalRateLimited => Cause::RateLimited,
         Detail::RateLimiterError => Cause::RateLimitServiceUnavailable,
         Detail::FaultFilterAbort => {
-            // The fault is the route's own.
+            // The fault is the route's own, or a header's that the filter was told to heed.
             return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
         }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
@@ -74,21 +75,24 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     static NO_KEYS: Advice = Advice {
         side: Side::Platform,
-        fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid: the proxy has no keys to check tokens with.",
+        fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid.",
     };
     static OTHER_KEYS: Advice = Advice {
         side: Side::Mesh,
-        fix: "Make the jwksUri of the RequestAuthentication reachable for istiod and serve the key of this token there, or send a token signed with a key that it has.",
+        fix: "Make the jwksUri reachable for istiod, or send a token signed with a key that is there.",
     };
     let reason = e.details.inner().unwrap_or_default();
     match reason.strip_prefix("Jwks") {
-        // Look-alikes of each other: a forged token, keys that have changed, and istiod, which gives proxies a key of its own
-        // making where it can't fetch them (1.31).
+        // Look-alikes of each other, and of `Jwt_verification_fails`: a forged token, keys that have changed, and istiod, which
+        // gives proxies a key of its own making where it can't fetch them (1.31).
         Some(rest) if rest.contains("key_to_match") => {
             Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(&OTHER_KEYS))
         }
         // The keys' own faults, whatever the token: `Jwks_remote_fetch_is_failed`, `Jwks_is_an_invalid_JSON`, ...
         Some(_) => Some(Verdict::certain(Cause::JwtRejected, facts)?.advising(&NO_KEYS)),
+        None if reason.contains("verification_fails") => {
+            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(&OTHER_KEYS))
+        }
         None => Verdict::certain(Cause::JwtRejected, facts),
     }
 }
@@ -118,11 +122,13 @@ pub(crate) fn is_policys(termination: &Details) -> bool {
 
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     (e.layer == Layer::Tcp && is_policys(&e.termination)).then_some(())?;
-    if e.substitute == Some(true) {
-        return Verdict::certain(Cause::FilterConfigMissing, &[Fact::Substitute, Fact::Termination]);
+    // Look-alike of `none`: the filter that denies all in the place of a Wasm module (NETWORK; 1.31). Nothing tells it from a
+    // policy but the direction: no AuthorizationPolicy is for outbound traffic.
+    let unnamed = e.termination.inner() == Some("none");
+    if unnamed && e.direction == Direction::Outbound {
+        return Verdict::possible(Cause::FilterConfigMissing, &[Fact::Termination, Fact::Cluster]);
     }
-    let unread = e.termination.inner() == Some("none") && e.substitute.is_none();
-    let how_sure = if unread { Verdict::likely } else { Verdict::certain };
+    let how_sure = if unnamed { Verdict::likely } else { Verdict::certain };
     let denied = how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
     Some(denied.blaming(&e.termination.inner().and_then(policy)))
 }

@@ -14,6 +14,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 fn dns(e: &Evidence) -> Option<Verdict> {
     let named = e.details.detail() == Detail::DnsResolutionFailure;
     (named || e.flags.contains(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
+    // Only a dynamic forward proxy resolves while a request waits; names of clusters show as no endpoints.
     Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster])
 }
 
@@ -78,6 +79,11 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         return Some(verdict);
     }
     match failure.and_then(TransportFailure::connect_error) {
+        // Look-alike: kube-proxy refuses for a Service's address that has no endpoint. istiod's clusters have pods' addresses.
+        Some(ConnectError::Refused) if e.upstream.cluster.as_ref().is_none_or(|c| c.is_passthrough()) => {
+            Verdict::likely(Cause::UpstreamRefused, SOCKET)
+        }
+        // What the kernel says of its own connect: no filter and no client can.
         Some(ConnectError::Refused) => Verdict::certain(Cause::UpstreamRefused, SOCKET),
         Some(ConnectError::Unreachable) => Verdict::certain(Cause::UpstreamUnreachable, SOCKET),
         Some(ConnectError::TimedOut) => Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET),

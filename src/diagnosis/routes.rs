@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict};
 use crate::catalogue::{Cause, Side};
-use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
+use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -20,13 +20,16 @@ fn http(e: &Evidence) -> Option<Verdict> {
         Detail::RouteConfigurationNotFound => {
             Verdict::certain(Cause::RouteTableMissing, &[Fact::Details, Fact::Flags])
         }
-        // The cluster's name can't be read (1.40): the route and its VirtualService can.
+        // The cluster's name can't be read (1.40): the route and its VirtualService can. Only the router gives these details, and
+        // for a cluster that a client's header chose, too (`cluster_header`, which Istio doesn't use).
         Detail::ClusterNotFound => {
             let facts = &[Fact::Details, Fact::VirtualHost, Fact::Route];
             Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
         }
         Detail::DirectResponse if is_block_all(e) => connect(e).or_else(|| {
-            Verdict::certain(Cause::EgressBlocked, &[Fact::Details, Fact::VirtualHost, Fact::Route])
+            const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::Route];
+            let how_sure = if e.route.virtual_host.is_some() { Verdict::certain } else { Verdict::likely };
+            how_sure(Cause::EgressBlocked, FACTS)
         }),
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
         _ if e.flags.contains(Flags::NO_CLUSTER_FOUND) => {
@@ -57,6 +60,7 @@ fn route_not_found(e: &Evidence) -> Option<Verdict> {
     match e.route.virtual_host.as_deref() {
         // istiod's virtual host for a gateway port without any usable HTTP route.
         Some(name) if name.starts_with("blackhole:") => without_http_routes(e),
+        // The virtual host is there and none of its routes fits; CONNECT, which only routes of its own take, is dealt with.
         Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
         // A route table that never came over RDS looks the same, so this is never certain.
         None => Verdict::likely(Cause::RouteHostUnknown, HOST),
@@ -79,7 +83,7 @@ fn without_http_routes(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni];
     static PLAINTEXT: Advice = Advice {
         side: Side::Mesh,
-        fix: "Bind a VirtualService with http routes to this gateway and port, and check that its hosts are the Gateway's and its delegates exist.",
+        fix: "Bind a VirtualService with http routes to this gateway, with hosts of the Gateway's and delegates that exist.",
     };
     if e.downstream.tls_version.is_some() {
         return Verdict::certain(Cause::GatewayWithoutHttpRoutes, FACTS);
@@ -106,12 +110,20 @@ fn reused_connection(e: &Evidence) -> Option<super::Confidence> {
     }
 }
 
-/// istiod's virtual host and route for hosts outside the registry under REGISTRY_ONLY: a direct 502.
+/// istiod's virtual host and route for hosts outside the registry under REGISTRY_ONLY: a direct 502. Look-alike: a
+/// VirtualService's route that somebody named so, in another virtual host.
 pub(super) fn is_block_all(e: &Evidence) -> bool {
-    e.route.virtual_host.as_deref() == Some("block_all") || e.route.name.as_deref() == Some("block_all")
+    match e.route.virtual_host.as_deref() {
+        Some(host) => host == "block_all",
+        None => e.route.name.as_deref() == Some("block_all"),
+    }
 }
 
 fn tcp(e: &Evidence) -> Option<Verdict> {
+    // At a sidecar's inbound listener that cluster takes what came to the proxy's own port, 15006, as port scans do.
+    if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) && e.direction == Direction::Inbound {
+        return Verdict::possible(Cause::Unclassified, &[Fact::Cluster, Fact::FilterChain, Fact::Flags]);
+    }
     if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
         if let Some(verdict) = super::passthrough::blocked(e) {
             return Some(verdict);

@@ -16,6 +16,7 @@ fn bypass(e: &Evidence) -> Option<Verdict> {
     let allowed = matches!(e.route.name.as_deref(), Some("allow_any" | "allow_any_dynamic_dns"));
     let passes = e.upstream.cluster.as_ref().is_some_and(|c| c.is_passthrough());
     (passes || (allowed && e.layer == Layer::Http)).then_some(())?;
+    // The cluster or route is istiod's own for what it doesn't know; a VirtualService can't lead there.
     passthrough::by_bytes(e).or_else(|| Verdict::certain(Cause::TrafficBypassesMesh, FACTS))
 }
 
@@ -30,6 +31,7 @@ fn treated_as_tcp(e: &Evidence) -> Option<Verdict> {
     if e.direction == Direction::Inbound && e.client_speaks_http10() {
         return Verdict::likely(Cause::Http10Client, FACTS);
     }
+    // The bytes are HTTP and the chain is a TCP proxy's, meant or not.
     Verdict::certain(Cause::HttpTreatedAsTcp, FACTS)
 }
 

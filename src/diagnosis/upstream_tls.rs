@@ -100,9 +100,13 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
     }
     if is_plaintext_answer(failure) {
-        return Verdict::certain(Cause::UpstreamSpeaksPlaintext, FACTS);
+        // Look-alike of the lengths: TLS that was spoilt on its way.
+        let spoilt = failure.tls_reason().is_some_and(|word| word.contains("PACKET_LENGTH"));
+        let how_sure = if spoilt { Verdict::likely } else { Verdict::certain };
+        return how_sure(Cause::UpstreamSpeaksPlaintext, FACTS);
     }
     match failure.tls_reason().unwrap_or_default() {
+        // This proxy's own verdict; where its authority is out of date, the fix says that too.
         "CERTIFICATE_VERIFY_FAILED" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)

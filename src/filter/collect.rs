@@ -141,7 +141,7 @@ pub(super) fn http(
         }
         Detail::DirectResponse => e.downstream.tunnel = Some(is_connect(host)),
         Detail::RbacAccessDeniedMatchedPolicy if e.details.inner() == Some("none") => {
-            e.substitute = Some(is_substitute(host, "envoy.filters.http.rbac"));
+            e.substitute = Some(is_substitute(host));
         }
         _ => {}
     }
@@ -305,11 +305,12 @@ fn is_grpc(host: &impl Host) -> bool {
     kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }
 
-/// Whether the RBAC filter of this name, which named no policy, is the one that Istio's agent puts in the place of a Wasm
-/// module: it leaves its result under a prefix of its own (Istio 1.31; Envoy 1.36 and 1.40).
-fn is_substitute(host: &impl Host, filter: &str) -> bool {
-    let key = format!("metadata\0filter_metadata\0{filter}\0wasm-default-denyenforced_engine_result");
-    text(host, &key).is_some()
+/// Whether the RBAC filter, which named no policy, is the one that Istio's agent puts in the place of a Wasm module: it leaves
+/// its result under a prefix of its own (Istio 1.31; Envoy 1.36 and 1.40). That of TCP chains leaves none.
+fn is_substitute(host: &impl Host) -> bool {
+    const KEY: &str =
+        "metadata\0filter_metadata\0envoy.filters.http.rbac\0wasm-default-denyenforced_engine_result";
+    text(host, KEY).is_some()
 }
 
 fn is_connect(host: &impl Host) -> bool {
@@ -338,9 +339,6 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
         e.downstream.transport_failure = downstream_failure(host);
     }
     e.termination = termination(host);
-    if is_policys(&e.termination) && e.termination.inner() == Some("none") {
-        e.substitute = Some(is_substitute(host, "envoy.filters.network.rbac"));
-    }
     e.upstream.transport_failure = e.details.transport_failure();
     reach(host, Wanted::EVERYTHING, &mut e.upstream);
     e

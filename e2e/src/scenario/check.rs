@@ -70,7 +70,7 @@ impl Scenario {
             .find(|line| line["cause"] == diagnosis.cause)
             .with_context(|| format!("{} was not named", diagnosis.cause))?;
         self.check_fields(line)?;
-        diagnosis.check(line, self.direction)
+        diagnosis.check(line, self.direction, self.side)
     }
 
     /// Whether the access log can't name the cause: an access logger tells, and that writes no filter state.
@@ -192,9 +192,9 @@ impl Diagnosis {
     }
 
     /// Whether a line of the access log says so.
-    fn check(&self, line: &Value, direction: &str) -> Result<()> {
+    fn check(&self, line: &Value, direction: &str, expected: Option<&'static str>) -> Result<()> {
         let text = |key: &str| line[key].as_str().unwrap_or("-");
-        let side = self.side(direction)?;
+        let side = expected.map_or_else(|| self.side(direction), Ok)?;
         ensure!(text("side") == side, "side {}, expected {side}", text("side"));
         let resource = if self.resource.is_empty() { "-" } else { self.resource };
         ensure!(text("confidence") == self.confidence, "confidence {}", text("confidence"));

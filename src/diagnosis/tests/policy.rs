@@ -3,7 +3,7 @@
 use super::{named, stream};
 use crate::catalogue::Side;
 use crate::diagnosis::diagnose;
-use crate::evidence::{Details, Direction, Evidence, Flags, Layer, MixerStatus};
+use crate::evidence::{ClusterName, Details, Direction, Evidence, Flags, Layer, MixerStatus};
 
 #[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
@@ -32,12 +32,31 @@ fn no_authorization_policy_is_for_outbound_traffic() {
 }
 
 #[test]
+fn names_of_istiods_that_others_may_use_prove_nothing() {
+    let mut e = stream(502, "-", "direct_response");
+    e.route.name = Some("block_all".into());
+    assert_eq!(named(&e), Some(("egress_blocked", "likely")), "no virtual host was seen");
+    e.route.virtual_host = Some("reviews:80".into());
+    assert_ne!(named(&e).map(|(cause, _)| cause), Some("egress_blocked"), "a route that somebody named so");
+    e.route.virtual_host = Some("block_all".into());
+    assert_eq!(named(&e), Some(("egress_blocked", "certain")));
+    let mut own_port = Evidence { layer: Layer::Tcp, flags: Flags::from_short("UH"), ..Evidence::default() };
+    own_port.upstream.cluster = ClusterName::new("BlackHoleCluster");
+    own_port.filter_chain = Some("virtualInbound-blackhole".into());
+    own_port.direction = Direction::Outbound;
+    assert_eq!(named(&own_port), Some(("egress_blocked", "certain")));
+    own_port.direction = Direction::Inbound;
+    assert_eq!(named(&own_port), Some(("unclassified", "possible")), "the proxy's own port");
+}
+
+#[test]
 fn keys_that_nobody_can_get_are_not_the_clients_fault() {
     for (reason, confidence, side) in [
         ("Jwks_remote_fetch_is_failed", "certain", Some(Side::Platform)),
         ("Jwks_is_an_invalid_JSON", "certain", Some(Side::Platform)),
         ("Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt", "likely", Some(Side::Mesh)),
-        ("Jwt_verification_fails", "certain", None),
+        ("Jwt_verification_fails", "likely", Some(Side::Mesh)),
+        ("Jwt_is_expired", "certain", None),
         ("Jwt_is_missing", "certain", None),
     ] {
         let e = stream(401, "-", &format!("jwt_authn_access_denied{{{reason}}}"));
@@ -62,6 +81,6 @@ fn mixers_refusal_is_told_from_other_failures() {
     assert_eq!(named_with(600, "-", "via_upstream"), None);
     let refused =
         "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
-    assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "certain")));
+    assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "likely")));
     assert_eq!(named_with(200, "-", "via_upstream"), None);
 }

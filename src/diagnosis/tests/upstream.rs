@@ -52,6 +52,19 @@ fn another_proxys_own_reply_says_little_of_the_application() {
 }
 
 #[test]
+fn a_refusal_beyond_the_registry_may_be_kube_proxys() {
+    let mut e = stream(
+        503,
+        "UF",
+        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+    );
+    e.upstream.cluster = ClusterName::new("outbound|80||reviews.default.svc.cluster.local");
+    assert_eq!(named(&e), Some(("upstream_refused", "certain")));
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    assert_eq!(named(&e), Some(("upstream_refused", "likely")));
+}
+
+#[test]
 fn a_body_that_ends_too_early_was_cut_short() {
     let cut = |promised, passed| {
         let mut e = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");
@@ -78,7 +91,9 @@ fn resets_in_all_their_spellings() {
         ("remote_connection_failure|TLS_error:_Secret_is_not_supplied_by_SDS", "upstream_tls_failed"),
     ] {
         let details = format!("upstream_reset_before_response_started{{{reason}}}");
-        assert_eq!(named(&stream(503, "UF", &details)), Some((cause, "certain")), "{reason}");
+        let mut e = stream(503, "UF", &details);
+        e.upstream.cluster = ClusterName::new("outbound|80||reviews.default.svc.cluster.local");
+        assert_eq!(named(&e), Some((cause, "certain")), "{reason}");
     }
 }
 

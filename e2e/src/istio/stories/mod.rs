@@ -11,6 +11,7 @@ mod reuse;
 mod routes;
 mod tls;
 mod tls_views;
+mod who;
 
 use serde_json::{Value, json};
 
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Story> {
         ingress::stories(),
         limits::stories(),
         http10::stories(),
+        who::stories(),
     ]
     .concat();
     let older = |story: Story| if OLDER_TOO.contains(&story.name) { story.older_too() } else { story };
@@ -77,7 +79,7 @@ pub fn plan(version: Version) -> Plan {
                 .nginx_page(http10::PAGE, "fixed.conf", http10::IN_FRONT_OF_SERVICE),
             Pod::sidecar("few-files").open_files(128),
             Pod::sidecar("reports")
-                .nginx("listen 8080; location /error { return 503; } location / { limit_rate 100; return 200 \"reports, slowly: 0123456789 0123456789 0123456789 0123456789\\n\"; }")
+                .nginx("listen 8080; location /error { return 503; } location /slower { limit_rate 10; postpone_output 0; return 200 \"slowly: 0123456789 0123456789 0123456789 0123456789 0123456789\\n\"; } location / { limit_rate 100; return 200 \"reports, slowly: 0123456789 0123456789 0123456789 0123456789\\n\"; }")
                 .serving(8083)
                 .serving(8084)
                 .serving(8085)

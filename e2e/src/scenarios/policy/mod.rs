@@ -145,7 +145,8 @@ fn connections() -> Vec<Scenario> {
         denied(
             connects("policy/not_allowed_tcp", "no ALLOW policy allows it", rbac("ALLOW", 65535)),
             "rbac_access_denied_matched_policy[none]",
-        ),
+        )
+        .names("authorization_policy_denied", "likely"),
         denied(
             connects(
                 "policy/denied_tcp_after_greeting",

@@ -134,7 +134,9 @@ pub(super) fn table() -> Vec<Scenario> {
             FORGED,
             "401",
             "jwt_authn_access_denied{Jwt_verification_fails}",
-        ),
+        )
+        .names("jwt_rejected", "likely")
+        .side("mesh"),
         refused(
             "policy/token_broken",
             "what is sent is no token",
