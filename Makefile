@@ -156,7 +156,7 @@ record: toolchain ## Record anew what the filter collects in each scenario, on t
 
 mutants: toolchain ## Break diagnosis and evidence in every small way: native tests must notice (cargo-mutants; an hour and more)
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-mutants
-	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/*.rs' --output target -- --lib
+	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/**/*.rs' --output target -- --lib
 
 docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
 	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"
