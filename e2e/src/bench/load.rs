@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::variants::Variant;
 use crate::envoy::Envoy;
 use crate::tools;
 
@@ -72,8 +73,8 @@ const AT_ONCE: usize = 50;
 
 impl Load {
     /// Microseconds of the workers' CPU for a request.
-    pub(super) fn play(&self, envoy: &Envoy, requests: usize) -> Result<f64> {
-        let port = envoy.port(self.listener)?;
+    pub(super) fn play(&self, variant: &Variant, requests: usize) -> Result<f64> {
+        let port = variant.port(self.listener)?;
         let scheme = if self.tls { "https" } else { "http" };
         let mut failures = self.failures.iter().cycle();
         let mut urls = String::new();
@@ -92,10 +93,10 @@ impl Load {
             h2load(&urls, requests, &arguments).map(drop)
         };
         if !self.reconnects {
-            return cpu_of(envoy, requests, || play(requests));
+            return cpu_of(&variant.envoy, requests, || play(requests));
         }
         let batches = requests.div_ceil(AT_ONCE);
-        cpu_of(envoy, batches * AT_ONCE, || (0..batches).try_for_each(|_| play(AT_ONCE)))
+        cpu_of(&variant.envoy, batches * AT_ONCE, || (0..batches).try_for_each(|_| play(AT_ONCE)))
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Effort {
     pub failures: usize,
     /// Only the loads whose names hold this, and neither saturation nor memory.
     pub only: Option<String>,
-    /// Other modules, for comparison as HTTP filters; then of ours only the `http` role.
+    /// Other modules, for comparison in each role; then all variants are in one Envoy.
     pub against: Vec<PathBuf>,
     /// Likewise: what each callback and host call takes, by modules that do nothing else.
     pub parts: bool,
@@ -78,7 +78,7 @@ pub fn run(effort: &Effort) -> Result<String> {
     let backend = backend().start(folder.path(), folder.path())?;
     let variants = variants::all(folder.path(), &backend, effort)?;
     for variant in &variants {
-        load::SUCCESS.play(&variant.envoy, WARM_UP)?;
+        load::SUCCESS.play(variant, WARM_UP)?;
     }
     let mut rows: Vec<Row> = Vec::new();
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));
@@ -86,7 +86,7 @@ pub fn run(effort: &Effort) -> Result<String> {
     for load in loads.iter().filter(wanted) {
         eprintln!("{}", load.name);
         if effort.kinds {
-            variants.iter().try_for_each(|variant| load.play(&variant.envoy, WARM_UP).map(drop))?;
+            variants.iter().try_for_each(|variant| load.play(variant, WARM_UP).map(drop))?;
         }
         let measured = measure(load, &variants, effort)?;
         // It takes long: what is known is not lost with what fails later.
@@ -97,7 +97,7 @@ pub fn run(effort: &Effort) -> Result<String> {
         return Ok(table::costs(&rows));
     }
     let mut out = table::matrix(&rows);
-    if effort.kinds {
+    if effort.kinds || !effort.against.is_empty() {
         return Ok(out);
     }
     out += &saturation::measure(&variants, effort)?;
@@ -112,14 +112,14 @@ fn measure(load: &Load, variants: &[Variant], effort: &Effort) -> Result<Vec<Row
     // Connections cost more than requests on one.
     let requests = if load.reconnects { effort.requests.div_ceil(4) } else { effort.requests };
     for variant in variants {
-        load.play(&variant.envoy, requests)?;
+        load.play(variant, requests)?;
     }
     for round in 0..effort.rounds {
         eprint!("\r  round {}/{}", round + 1, effort.rounds);
         let mut costs = vec![0.0; variants.len()];
         for step in 0..variants.len() {
             let index = (round + step) % variants.len();
-            costs[index] = load.play(&variants[index].envoy, requests)?;
+            costs[index] = load.play(&variants[index], requests)?;
         }
         for (row, cost) in rows.iter_mut().zip(&costs) {
             row.add(*cost, costs[0]);

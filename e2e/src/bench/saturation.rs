@@ -8,7 +8,6 @@ use super::load::{SUCCESS, h2load};
 use super::table::median;
 use super::variants::Variant;
 use super::{Effort, cores};
-use crate::envoy::Envoy;
 
 /// Requests a second and the 99th percentile in milliseconds of each round.
 #[derive(Default)]
@@ -29,7 +28,7 @@ pub(super) fn measure(variants: &[Variant], effort: &Effort) -> Result<String> {
     for round in 0..rounds {
         for step in 0..variants.len() {
             let index = (round + step) % variants.len();
-            let (rate, slowest) = saturate(&variants[index].envoy, requests)?;
+            let (rate, slowest) = saturate(&variants[index], requests)?;
             all[index].rates.push(rate);
             all[index].slowest.push(slowest);
         }
@@ -53,9 +52,9 @@ pub(super) fn measure(variants: &[Variant], effort: &Effort) -> Result<String> {
     Ok(out)
 }
 
-fn saturate(envoy: &Envoy, requests: usize) -> Result<(f64, f64)> {
+fn saturate(variant: &Variant, requests: usize) -> Result<(f64, f64)> {
     let log = tempfile::NamedTempFile::new()?;
-    let url = format!("http://127.0.0.1:{}/ok\n", envoy.port(SUCCESS.listener)?);
+    let url = format!("http://127.0.0.1:{}/ok\n", variant.port(SUCCESS.listener)?);
     let arguments = ["--h1", "-c", "16", "--log-file", &log.path().display().to_string()].map(str::to_owned);
     let text = h2load(&url, requests, &arguments)?;
     let (before, _) = text.split_once(" req/s").context("h2load's req/s")?;

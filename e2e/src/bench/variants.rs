@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -17,7 +18,20 @@ use crate::tools;
 #[derive(Debug)]
 pub(super) struct Variant {
     pub(super) name: String,
-    pub(super) envoy: Envoy,
+    pub(super) envoy: Rc<Envoy>,
+    /// Behind the names of its listeners, where one Envoy has several variants.
+    suffix: String,
+}
+
+impl Variant {
+    fn alone(name: &str, envoy: Envoy) -> Self {
+        Self { name: name.to_owned(), envoy: Rc::new(envoy), suffix: String::new() }
+    }
+
+    /// The port of its listener of this name.
+    pub(super) fn port(&self, listener: &str) -> Result<u16> {
+        self.envoy.port(&format!("{listener}{}", self.suffix))
+    }
 }
 
 /// The nearest that Lua comes to the job: it can't read flags and details, and writes what it can on errors.
@@ -83,10 +97,7 @@ pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<V
     let connection = Roles { http: None, access_log: None, ..Roles::all() };
     let connection_and_http = Roles { access_log: None, ..Roles::all() };
     let (ours, plain) = (tools::module()?.display().to_string(), Roles::none);
-    let mut others = floor::modules(folder, effort.by_hand())?;
-    others.extend(
-        effort.against.iter().map(|path| path.display().to_string()).map(|path| (path.clone(), path)),
-    );
+    let others = floor::modules(folder, effort.by_hand())?;
     let mut list = vec![
         ("no filter", plain(), &ours, &none),
         ("no-op SDK filter", Roles::http_only(), &noop, &none),
@@ -98,21 +109,63 @@ pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<V
         ("connection + http", connection_and_http, &ours, &none),
         ("all three, as shipped", Roles::all(), &ours, &none),
     ];
-    if effort.by_hand() != floor::Which::Usual || !effort.against.is_empty() {
+    if effort.by_hand() != floor::Which::Usual {
         list.retain(|(name, ..)| {
             matches!(*name, "no filter" | "no-op SDK filter" | "Lua, the nearest to it" | "http")
         });
     }
-    list.extend(others.iter().map(|(name, module)| (name.as_str(), Roles::http_only(), module, &none)));
-    list.into_iter()
-        .map(|(name, roles, module, patch)| {
-            let patch = if patch.is_null() { json!({}) } else { patch.clone() };
-            let is_native = name.starts_with("native");
-            let bootstrap = proxy(&patch).roles(roles).bootstrap(module);
-            let bootstrap = if is_native { bootstrap } else { without_file_logs(bootstrap) };
-            Ok(Variant { name: name.to_owned(), envoy: start(bootstrap, folder, backend, 1)? })
+    let against: Vec<(String, String)> = effort
+        .against
+        .iter()
+        .flat_map(|path| {
+            let module = path.display().to_string();
+            list.iter()
+                .filter(|(_, roles, ..)| *roles != Roles::none())
+                .filter(|(name, ..)| *name != "no-op SDK filter")
+                .map(|(name, ..)| (format!("{name}, {module}"), module.clone()))
+                .collect::<Vec<_>>()
         })
-        .collect()
+        .collect();
+    let roles_of = |name: &str| {
+        let known = list.iter().filter(|(known, ..)| name.starts_with(&format!("{known}, ")));
+        known.map(|(_, roles, ..)| roles.clone()).next_back().unwrap_or_else(Roles::http_only)
+    };
+    let against: Vec<_> =
+        against.iter().map(|(name, module)| (name.as_str(), roles_of(name), module, &none)).collect();
+    list.extend(others.iter().map(|(name, module)| (name.as_str(), Roles::http_only(), module, &none)));
+    list.extend(against);
+    let bootstraps = list.into_iter().map(|(name, roles, module, patch)| {
+        let patch = if patch.is_null() { json!({}) } else { patch.clone() };
+        let bootstrap = proxy(&patch).roles(roles).bootstrap(module);
+        let is_native = name.starts_with("native");
+        (name.to_owned(), if is_native { bootstrap } else { without_file_logs(bootstrap) })
+    });
+    if effort.against.is_empty() {
+        bootstraps
+            .map(|(name, bootstrap)| Ok(Variant::alone(&name, start(bootstrap, folder, backend, 1)?)))
+            .collect()
+    } else {
+        in_one(bootstraps.collect(), folder, backend)
+    }
+}
+
+/// Side by side in one Envoy: two processes of the same binary differ by more than what is compared here.
+fn in_one(bootstraps: Vec<(String, Value)>, folder: &Path, backend: &Running) -> Result<Vec<Variant>> {
+    let (mut whole, mut all, mut names) = (Value::Null, Vec::new(), Vec::new());
+    for (index, (name, mut bootstrap)) in bootstraps.into_iter().enumerate() {
+        let listeners = bootstrap["static_resources"]["listeners"].as_array_mut().context("listeners")?;
+        for mut listener in listeners.drain(..) {
+            let own = listener["name"].as_str().context("a name")?;
+            listener["name"] = json!(format!("{own}-{index}"));
+            all.push(listener);
+        }
+        names.push(name);
+        whole = bootstrap;
+    }
+    whole["static_resources"]["listeners"] = Value::Array(all);
+    let envoy = Rc::new(start(whole, folder, backend, 1)?);
+    let variant = |(index, name)| Variant { name, envoy: Rc::clone(&envoy), suffix: format!("-{index}") };
+    Ok(names.into_iter().enumerate().map(variant).collect())
 }
 
 /// No filter and, last, `connection + http`: what growth and memory are compared by.
@@ -125,7 +178,7 @@ pub(super) fn without_and_with(
     let module = tools::module()?.display().to_string();
     let started = |name: &str, roles| -> Result<Variant> {
         let bootstrap = without_file_logs(proxy.clone().roles(roles).bootstrap(&module));
-        Ok(Variant { name: name.to_owned(), envoy: start(bootstrap, folder, backend, workers)? })
+        Ok(Variant::alone(name, start(bootstrap, folder, backend, workers)?))
     };
     let both = Roles { access_log: None, ..Roles::all() };
     Ok([started("no filter", Roles::none())?, started("connection + http", both)?])

@@ -8,7 +8,8 @@ use e2e::bench::{Effort, FLOOR_LOAD, growth, reset, run};
 use e2e::tools;
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
-       bench --only LOAD [--against MODULE]...   prints only
+       bench --only LOAD                         prints only
+       bench [failures] --against MODULE...      prints, all variants and modules in one Envoy
        bench failures [--rounds N]               each kind of failure alone
        bench reset [--against MODULE]...         prints what a stream costs that its client resets
        bench floor                               prints what each callback and host call takes";
@@ -63,12 +64,12 @@ fn main() -> Result<()> {
         return write(&docs.join("performance.md"), "bench-growth", &(conditions(&effort)? + &table));
     }
     let table = run(&effort)?;
+    if effort.only.is_some() || !effort.against.is_empty() {
+        println!("{}{table}", conditions(&effort)?);
+        return Ok(());
+    }
     if effort.kinds {
         return write(&docs.join("performance.md"), "bench-failures", &(conditions(&effort)? + &table));
-    }
-    if effort.only.is_some() {
-        println!("{table}");
-        return Ok(());
     }
     write(&docs.join("performance.md"), "bench", &(conditions(&effort)? + &table))
 }
