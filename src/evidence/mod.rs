@@ -13,7 +13,6 @@ mod names;
 mod resource;
 mod text;
 mod transport;
-mod vocabulary;
 mod words;
 
 pub use cluster::ClusterName;

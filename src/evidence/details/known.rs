@@ -1,8 +1,6 @@
 //! The names of Envoy's response code details: an open enum.
 
-#[cfg(not(target_arch = "wasm32"))]
 use crate::evidence::text::CUT;
-use crate::evidence::vocabulary::{hashes, position};
 
 /// Makes [`Detail`] and [`Origin`] of one table: origins with the filter's name (none where it is
 /// no filter's), and the names that each gives, with the minor versions of Envoy 1 whose binary
@@ -33,7 +31,7 @@ macro_rules! details {
             /// All that are known.
             pub const KNOWN: &'static [Self] = &[$($(Self::$detail,)+)+];
 
-            const HASHES: &'static [u32] = hashes![$($($name),+),+];
+            const NAMES: &'static [&'static str] = &[$($($name,)+)+];
 
             /// Who gives it.
             pub const fn origin(self) -> Option<Origin> {
@@ -43,9 +41,7 @@ macro_rules! details {
                 }
             }
 
-            /// The name; empty where there are no details, and [`CUT`] for others. The module has
-            /// no room for the names: there, [`super::Details::name`] has what Envoy gave.
-            #[cfg(not(target_arch = "wasm32"))]
+            /// The name; empty where there are no details, and [`CUT`] for others.
             pub const fn name(self) -> &'static str {
                 match self {
                     Self::None => "",
@@ -81,7 +77,7 @@ impl Detail {
         if name.is_empty() {
             return Self::None;
         }
-        let at = position(Self::HASHES, name);
+        let at = Self::NAMES.iter().position(|known| *known == name);
         at.and_then(|at| Self::KNOWN.get(at)).copied().unwrap_or(Self::Other)
     }
 }

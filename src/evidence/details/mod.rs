@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn each_name_is_its_own() {
         for detail in Detail::KNOWN {
-            assert_eq!(Detail::new(detail.name()), *detail, "two names have one hash");
+            assert_eq!(Detail::new(detail.name()), *detail, "two details have one name");
             assert!(detail.origin().is_some());
         }
         assert_eq!(Detail::new("token_of_nobody"), Detail::Other);

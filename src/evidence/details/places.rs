@@ -2,12 +2,11 @@
 
 use super::Detail;
 use crate::evidence::text::CUT;
-use crate::evidence::vocabulary::{cut, hashes, position, push, push_replaced};
 use crate::evidence::{TransportFailure, words};
 
 /// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced;
 /// 1.36, 1.40 and older).
-const RESETS: &[u32] = hashes![
+const RESETS: &[&str] = &[
     "connection_failure",
     "connection_termination",
     "connection_timeout",
@@ -26,7 +25,7 @@ const RESETS: &[u32] = hashes![
 
 /// Why this proxy closed a connection (`LocalCloseReasons` and what filters give; 1.36 and 1.40).
 /// Behind some, a number or a text follows.
-const CLOSES: &[u32] = hashes![
+const CLOSES: &[&str] = &[
     "close_for_connect_request_or_tcp_tunneling",
     "closing_upstream_tcp_connection_due_to_downstream_local_close",
     "closing_upstream_tcp_connection_due_to_downstream_remote_close",
@@ -73,18 +72,18 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
     let (open, inner) = rest.split_at_checked(1).unwrap_or_default();
     let inner = inner.strip_suffix(['}', ']', ')']).unwrap_or(inner);
     let mut kept = String::with_capacity(name.len().saturating_add(rest.len()));
-    push(&mut kept, name);
+    kept.push_str(name);
     let is_known = match detail {
         Detail::UpstreamResetBeforeResponseStarted | Detail::UpstreamResetAfterResponseStarted => {
-            push(&mut kept, open);
+            kept.push_str(open);
             push_reset(inner, &mut kept);
-            push(&mut kept, "}");
+            kept.push('}');
             return kept;
         }
         Detail::DownstreamLocalDisconnect => {
-            push(&mut kept, open);
+            kept.push_str(open);
             push_close(inner, &mut kept);
-            push(&mut kept, ")");
+            kept.push(')');
             return kept;
         }
         Detail::RbacAccessDeniedMatchedPolicy => is_policy(inner),
@@ -96,13 +95,13 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
         | Detail::GrpcJsonReverseTranscodeFailure => words::is_known(inner),
         // No other has such a place.
         _ => {
-            push(&mut kept, CUT);
+            kept.push_str(CUT);
             return kept;
         }
     };
-    push(&mut kept, open);
-    push(&mut kept, if is_known { inner } else { CUT });
-    push(&mut kept, if open == "[" { "]" } else { "}" });
+    kept.push_str(open);
+    kept.push_str(if is_known { inner } else { CUT });
+    kept.push_str(if open == "[" { "]" } else { "}" });
     kept
 }
 
@@ -115,13 +114,13 @@ pub(super) fn reset(inner: &str) -> (&str, &str) {
 
 fn push_reset(inner: &str, kept: &mut String) {
     let (reason, transport) = reset(inner);
-    push(kept, if position(RESETS, reason).is_some() { reason } else { CUT });
+    kept.push_str(if RESETS.contains(&reason) { reason } else { CUT });
     if let Some((joint, transport)) = transport.split_at_checked(1)
         && let Some(failure) = TransportFailure::new(transport)
     {
-        push(kept, joint);
+        kept.push_str(joint);
         // Details have no spaces.
-        push_replaced(kept, failure.as_str(), b' ', b'_');
+        kept.push_str(&failure.as_str().replace(' ', "_"));
     }
 }
 
@@ -129,33 +128,29 @@ fn push_close(reason: &str, kept: &mut String) {
     let name_ends =
         reason.bytes().position(|byte| byte == b':').map_or(reason.len(), |at| at.saturating_add(1));
     let (name, more) = reason.split_at_checked(name_ends).unwrap_or_default();
-    let is_known = position(CLOSES, name).is_some();
+    let is_known = CLOSES.contains(&name);
     let is_number = more.len() <= 4 && more.bytes().all(|byte| byte.is_ascii_digit());
-    push(kept, if is_known { name } else { CUT });
-    push(
-        kept,
-        match is_known {
-            true if is_number => more,
-            true => CUT,
-            false => "",
-        },
-    );
+    kept.push_str(if is_known { name } else { CUT });
+    kept.push_str(match is_known {
+        true if is_number => more,
+        true => CUT,
+        false => "",
+    });
 }
 
 /// `none`, a name as Kubernetes has them, or istiod's `ns[NAMESPACE]-policy[NAME]-rule[N]`, in
 /// front of which CUSTOM policies have their provider's name.
 fn is_policy(id: &str) -> bool {
-    let Some((provider, rest)) = cut(id, "ns[") else { return is_kubernetes_name(id) };
+    let Some((provider, rest)) = id.split_once("ns[") else { return is_kubernetes_name(id) };
     let parts = || {
-        let (namespace, rest) = cut(rest, "]-policy[")?;
-        let (name, rule) = cut(rest, "]-rule[")?;
+        let (namespace, rest) = rest.split_once("]-policy[")?;
+        let (name, rule) = rest.split_once("]-rule[")?;
         Some([namespace, name, rule.strip_suffix(']')?])
     };
     (provider.is_empty() || is_kubernetes_name(provider))
         && parts().is_some_and(|parts| parts.iter().all(|part| is_kubernetes_name(part)))
 }
 
-#[inline(never)]
 fn is_kubernetes_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     !name.is_empty() && name.len() <= LONGEST_POLICY && name.bytes().all(fits)

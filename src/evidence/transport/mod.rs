@@ -1,7 +1,6 @@
 //! Why a connection or its TLS failed, in Envoy's and BoringSSL's words.
 
 use super::text::CUT;
-use super::vocabulary::{push, push_replaced};
 use super::words;
 
 mod tls;
@@ -67,12 +66,11 @@ impl TransportFailure {
         if reason.is_empty() || reason == "-" {
             return None;
         }
-        let (mut unspaced, mut kept) = (String::new(), String::new());
-        push_replaced(&mut unspaced, reason, b' ', b'_');
+        let (unspaced, mut kept) = (reason.replace(' ', "_"), String::new());
         let kind = tls::read(&unspaced, &mut kept).or_else(|| connect(&unspaced, &mut kept));
         let kind = kind.unwrap_or_else(|| {
             let no_socket = unspaced == "socket_creation_failure";
-            push(&mut kept, if no_socket { NO_SOCKET } else { CUT });
+            kept.push_str(if no_socket { NO_SOCKET } else { CUT });
             if no_socket { Kind::NoSocket } else { Kind::Other }
         });
         Some(Self { text: kept, kind })
@@ -187,13 +185,13 @@ impl TransportFailure {
 fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
     let prefixes = ["delayed_connect_error:_", "immediate_connect_error:_"];
     let (prefix, error) = prefixes.iter().find_map(|prefix| Some((*prefix, reason.strip_prefix(prefix)?)))?;
-    push_replaced(kept, prefix, b'_', b' ');
+    kept.push_str(&prefix.replace('_', " "));
     let error = error.split('|').next()?;
     let is_number = error.len() <= 4 && error.bytes().all(|byte| byte.is_ascii_digit());
     if is_number || words::is_known(error) {
-        push_replaced(kept, error, b'_', b' ')
+        kept.push_str(&error.replace('_', " "))
     } else {
-        push(kept, CUT)
+        kept.push_str(CUT)
     }
     Some(Kind::Connect)
 }

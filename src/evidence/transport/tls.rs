@@ -2,7 +2,6 @@
 
 use super::{Kind, NO_SECRET, NOTE, TLS};
 use crate::evidence::text::CUT;
-use crate::evidence::vocabulary::{cut, push, push_replaced};
 use crate::evidence::words;
 
 /// Behind this stand the names of the peer's certificate, which anybody may have chosen.
@@ -28,32 +27,30 @@ const LONGEST_WORD: usize = 64;
 /// without spaces. Writes what is kept.
 pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
     if let Some(note) = reason.strip_prefix(NOTE) {
-        push(kept, NOTE);
+        kept.push_str(NOTE);
         let _ = errors(note, kept);
         return Some(Kind::Note);
     }
     let text = match reason.strip_prefix("TLS_error:") {
         Some("_Secret_is_not_supplied_by_SDS") => {
-            push(kept, NO_SECRET);
+            kept.push_str(NO_SECRET);
             return Some(Kind::Tls);
         }
         Some(text) => text,
         // Some logs leave out what stands before the number.
-        None if reason.starts_with(|c: char| c.is_ascii_digit()) && cut(reason, BEFORE_WORD).is_some() => {
-            reason
-        }
+        None if reason.starts_with(|c: char| c.is_ascii_digit()) && reason.contains(BEFORE_WORD) => reason,
         None => return None,
     };
-    push(kept, TLS);
+    kept.push_str(TLS);
     Some(errors(text, kept))
 }
 
 fn errors(text: &str, kept: &mut String) -> Kind {
-    let (queued, certificate) = cut(text, VERIFY).unwrap_or((text, ""));
+    let (queued, certificate) = text.split_once(VERIFY).unwrap_or((text, ""));
     // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose
     // signature is bad).
     let (mut rest, mut reason) = (queued, "");
-    while let Some((library, part)) = cut(rest, BEFORE_WORD) {
+    while let Some((library, part)) = rest.split_once(BEFORE_WORD) {
         if library.ends_with("system_library:") {
             return socket(part, kept);
         }
@@ -71,15 +68,15 @@ fn errors(text: &str, kept: &mut String) -> Kind {
     push_word(first_word(reason), kept);
     rest = queued;
     for _ in 0..MOST_WORDS {
-        let Some((_, part)) = cut(rest, BEFORE_WORD) else { break };
+        let Some((_, part)) = rest.split_once(BEFORE_WORD) else { break };
         if part.len() != reason.len() {
-            push(kept, ", ");
+            kept.push_str(", ");
             push_word(first_word(part), kept);
         }
         rest = part;
     }
     // Truncated logs have no end.
-    let certificate = cut(certificate, ":TLS_error_end").map_or(certificate, |(inside, _)| inside);
+    let certificate = certificate.split_once(":TLS_error_end").map_or(certificate, |(inside, _)| inside);
     let certificate = certificate.trim_start_matches([':', '_']);
     problem(certificate.strip_prefix(AT).unwrap_or(certificate), kept);
     Kind::Tls
@@ -90,22 +87,21 @@ fn again(text: &str, kept: &mut String) -> Kind {
     if let Some(error) = text.strip_prefix(SOCKET) {
         return socket(error, kept);
     }
-    let (words, certificate) = cut(text, ":_").unwrap_or((text, ""));
+    let (words, certificate) = text.split_once(":_").unwrap_or((text, ""));
     for (at, word) in words.split(',').take(MOST_WORDS).enumerate() {
-        push(kept, if at > 0 { ", " } else { "" });
+        kept.push_str(if at > 0 { ", " } else { "" });
         push_word(word.strip_prefix('_').unwrap_or(word), kept);
     }
     problem(certificate, kept);
     Kind::Tls
 }
 
-#[inline(never)]
 fn push_word(word: &str, kept: &mut String) {
-    push(kept, if is_word(word) { word } else { CUT });
+    kept.push_str(if is_word(word) { word } else { CUT });
 }
 
 fn socket(error: &str, kept: &mut String) -> Kind {
-    push_replaced(kept, SOCKET, b'_', b' ');
+    kept.push_str(&SOCKET.replace('_', " "));
     let end = error.bytes().position(|byte| matches!(byte, b':' | b'|')).unwrap_or(error.len());
     push_sentence(error.get(..end).unwrap_or_default(), kept);
     Kind::TlsSocket
@@ -136,29 +132,29 @@ fn problem(text: &str, kept: &mut String) {
     if text.is_empty() {
         return;
     }
-    push(kept, ": ");
-    if let Some((depth, problem)) = text.strip_prefix("depth_").and_then(|rest| cut(rest, ":_"))
+    kept.push_str(": ");
+    if let Some((depth, problem)) = text.strip_prefix("depth_").and_then(|rest| rest.split_once(":_"))
         && depth.len() <= 3
         && depth.bytes().all(|byte| byte.is_ascii_digit())
     {
-        push(kept, "depth ");
-        push(kept, depth);
-        push(kept, ": ");
+        kept.push_str("depth ");
+        kept.push_str(depth);
+        kept.push_str(": ");
         return push_sentence(problem, kept);
     }
     let end = text.bytes().position(|byte| matches!(byte, b',' | b'[' | b':')).unwrap_or(text.len());
     let (problem, names) = text.split_at_checked(end).unwrap_or_default();
     let problem = problem.trim_end_matches('_');
     if words::is_known(problem) {
-        push_replaced(kept, problem, b'_', b' ');
-        push(kept, if names.is_empty() { "" } else { " " });
+        kept.push_str(&problem.replace('_', " "));
+        kept.push_str(if names.is_empty() { "" } else { " " });
     }
     if !words::is_known(problem) || !names.is_empty() {
-        push(kept, CUT);
+        kept.push_str(CUT);
     }
 }
 
 fn push_sentence(sentence: &str, kept: &mut String) {
     let sentence = sentence.trim_end_matches(['}', '_']);
-    if words::is_known(sentence) { push_replaced(kept, sentence, b'_', b' ') } else { push(kept, CUT) }
+    if words::is_known(sentence) { kept.push_str(&sentence.replace('_', " ")) } else { kept.push_str(CUT) }
 }
