@@ -82,6 +82,19 @@ fn free(place: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Rejected certificates, of three clients and four servers: their names look like other failures, and steer nothing.
+fn verdicts(envoy: &Envoy) -> Result<()> {
+    let samples = envoy.meshwhy_samples()?;
+    for (cause, rejected) in [("client_certificate_rejected", 3.0), ("upstream_certificate_rejected", 4.0)] {
+        let of_cause = samples.iter().filter(|sample| {
+            sample.name == "meshwhy_failures_total" && sample.labels.get("cause").is_some_and(|c| c == cause)
+        });
+        let counted: f64 = of_cause.map(|sample| sample.value).sum();
+        ensure!(counted.to_bits() == f64::to_bits(rejected), "{counted} of {rejected} are {cause}");
+    }
+    Ok(())
+}
+
 pub(super) fn check(envoy: &Envoy, receiver: &LogReceiver) -> Result<()> {
     let lines = lines(envoy)?;
     let own = lines.iter().filter(|line| line["meshwhy"].is_string());
@@ -91,6 +104,7 @@ pub(super) fn check(envoy: &Envoy, receiver: &LogReceiver) -> Result<()> {
         let secret = format!("{MARK}-{case}");
         ensure!(words.to_ascii_lowercase().contains(&secret), "Envoy's words have no {secret}: {words}");
     }
+    let steered = verdicts(envoy).err();
     let mut leaks = Vec::new();
     let mut look = |place: &str, text: &str| {
         if let Err(leak) = free(place, text) {
@@ -127,6 +141,6 @@ pub(super) fn check(envoy: &Envoy, receiver: &LogReceiver) -> Result<()> {
     }
     leaks.sort();
     leaks.dedup();
-    ensure!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
-    Ok(())
+    ensure!(leaks.is_empty(), "{steered:?}, and {} leaks:\n{}", leaks.len(), leaks.join("\n"));
+    steered.map_or(Ok(()), Err)
 }
