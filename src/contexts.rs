@@ -39,8 +39,9 @@ struct Network {
 }
 
 impl Root {
-    /// Where this plugin is plugged in. For a stream of another type than this says the SDK panics, so the proxy is asked
-    /// and not the configuration: HTTP streams have a protocol when they begin, connections don't (Envoy 1.36, 1.40).
+    /// Where this plugin is plugged in. For a stream of another type than this says the SDK panics,
+    /// so the proxy is asked and not the configuration: HTTP streams have a protocol when they
+    /// begin, connections don't (Envoy 1.36, 1.40).
     fn plug_point(&self) -> ContextType {
         if let Some(known) = self.plug_point.get() {
             return known;

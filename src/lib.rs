@@ -1,9 +1,9 @@
 //! "Mesh, why did this request fail?": an Envoy proxy-wasm filter that names the cause.
 //!
-//! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes read by [`wire`], earlier
-//! requests kept by [`history`]) → what it means ([`diagnosis`], in the words of the [`catalogue`]) → what is reported
-//! ([`report`]). Only [`filter`] talks to the host. The SDK's `contexts` exist in the module alone; all the rest runs in
-//! native tests as well.
+//! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes read
+//! by [`wire`], earlier requests kept by [`history`]) → what it means ([`diagnosis`], in the words
+//! of the [`catalogue`]) → what is reported ([`report`]). Only [`filter`] talks to the host. The
+//! SDK's `contexts` exist in the module alone; all the rest runs in native tests as well.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 

@@ -1,7 +1,8 @@
 //! Plugins whose names and places could make the SDK's dispatcher panic, on a real Envoy.
 //!
-//! Envoy keeps one root context for each name and configuration, and the dispatcher knows the type of a root's streams once and
-//! for all. The same name *and* configuration at an HTTP and at a network filter is the one mistake that costs the VM.
+//! Envoy keeps one root context for each name and configuration, and the dispatcher knows the type
+//! of a root's streams once and for all. The same name *and* configuration at an HTTP and at a
+//! network filter is the one mistake that costs the VM.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -18,7 +19,8 @@ use crate::tools;
 
 const REQUESTS: usize = 20;
 
-/// With different names the same configuration at both places does no harm, even where Envoy fails closed.
+/// With different names the same configuration at both places does no harm, even where Envoy fails
+/// closed.
 pub fn different_names() -> Result<()> {
     let (mut envoy, asked) = play("FAIL_CLOSED", "meshwhy-http", "meshwhy-connection")?;
     ensure!(asked.iter().all(|status| *status == Some(200)), "{asked:?}");
@@ -27,7 +29,8 @@ pub fn different_names() -> Result<()> {
     envoy.check_health()
 }
 
-/// With the same name and configuration the VM traps at the first response; with `FAIL_OPEN` all later traffic flows.
+/// With the same name and configuration the VM traps at the first response; with `FAIL_OPEN` all
+/// later traffic flows.
 pub fn same_name_and_configuration() -> Result<()> {
     let (envoy, asked) = play("FAIL_OPEN", "meshwhy", "meshwhy")?;
     ensure!(asked[1..].iter().all(|status| *status == Some(200)), "{asked:?}");

@@ -1,4 +1,5 @@
-//! `capability_restriction_config` on a real Envoy: what the manifests allow is enough, and whatever is missing costs no traffic.
+//! `capability_restriction_config` on a real Envoy: what the manifests allow is enough, and
+//! whatever is missing costs no traffic.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const SINCE: u32 = 40;
 const FINE: &[u8] = b"GET / HTTP/1.1\r\nHost: known.example\r\nConnection: close\r\n\r\n";
 const UNKNOWN_HOST: &[u8] = b"GET / HTTP/1.1\r\nHost: unknown.example\r\nConnection: close\r\n\r\n";
 
-/// Access loggers as `envoyfilter-access-log.yaml` has them count what they should, and ask for nothing that they may not have.
+/// Access loggers as `envoyfilter-access-log.yaml` has them count what they should, and ask for
+/// nothing that they may not have.
 pub fn shipped() -> Result<()> {
     let mut loggers = shipped_loggers()?.into_iter();
     let (at_listener, at_streams) = (loggers.next().context("none")?, loggers.next().context("one")?);
@@ -44,7 +46,8 @@ pub fn shipped() -> Result<()> {
     envoy.check_health()
 }
 
-/// Without any one of the host functions that the module calls, requests and connections pass, and the VM lives on.
+/// Without any one of the host functions that the module calls, requests and connections pass, and
+/// the VM lives on.
 pub fn one_left_out() -> Result<()> {
     if releases::minor()? < SINCE {
         return Ok(());

@@ -1,11 +1,13 @@
-//! What the rules ask for where an HTTP stream ended with these details and flags: what they don't ask for is not read.
+//! What the rules ask for where an HTTP stream ended with these details and flags: what they don't
+//! ask for is not read.
 
 use crate::evidence::{Answer, ConnectError, Detail, Details, Flags, TransportFailure};
 
 use super::policy;
 
 bitflags::bitflags! {
-    /// Groups of facts. Those that cost nothing (details, flags, code, what the answer said of itself) are in none.
+    /// Groups of facts. Those that cost nothing (details, flags, code, what the answer said of
+    /// itself) are in none.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) struct Wanted: u16 {
         /// The client's protocol, first bytes, server name and TLS.
@@ -34,15 +36,16 @@ bitflags::bitflags! {
 }
 
 impl Wanted {
-    /// What is wanted once it is known why the connection to the upstream failed: where TLS did, the rule may have asked for it.
+    /// What is wanted once it is known why the connection to the upstream failed: where TLS did,
+    /// the rule may have asked for it.
     pub(crate) fn knowing(self, failure: Option<&TransportFailure>) -> Self {
         let by_rule = self.contains(Self::UPSTREAM_FAILURE) && failure.is_some_and(TransportFailure::is_tls);
         if by_rule { self | Self::UPSTREAM_RULE } else { self }
     }
 }
 
-/// Kinds that come often, each with the flags that come with it. Another flag may bring another rule in: then everything is
-/// wanted, as it is of all other kinds.
+/// Kinds that come often, each with the flags that come with it. Another flag may bring another
+/// rule in: then everything is wanted, as it is of all other kinds.
 ///
 /// `failure` is what the details say of the connection to the upstream.
 pub(crate) fn wanted(

@@ -39,7 +39,8 @@ impl<T> Bounded<T> {
     }
 }
 
-/// Names that were seen, at most `MOST`: where there is no room, the one that came first is forgotten.
+/// Names that were seen, at most `MOST`: where there is no room, the one that came first is
+/// forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// Each with its number.

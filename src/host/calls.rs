@@ -1,7 +1,9 @@
-//! The host calls that are ours and not the SDK's. The SDK (0.2.5) panics on statuses that Envoy does return, and a panic
-//! ends the VM of a worker thread. `get_property`, the logger and all callbacks are the SDK's.
+//! The host calls that are ours and not the SDK's. The SDK (0.2.5) panics on statuses that Envoy
+//! does return, and a panic ends the VM of a worker thread. `get_property`, the logger and all
+//! callbacks are the SDK's.
 //!
-//! Besides `Ok`, Envoy 1.36 and 1.40 return (`source/extensions/common/wasm/context.cc`, proxy-wasm-cpp-host `exports.cc`):
+//! Besides `Ok`, Envoy returns (`source/extensions/common/wasm/context.cc`,
+//! proxy-wasm-cpp-host `exports.cc`):
 //!
 //! | call | status | when |
 //! |---|---|---|
@@ -69,7 +71,8 @@ fn bytes(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Ve
     match Status(call(&raw mut data, &raw mut size)) {
         Status::NOT_FOUND => Ok(None),
         Status::OK if data.is_null() => Ok(Some(Vec::new())),
-        // SAFETY: the proxy has allocated just these bytes with the SDK's `malloc`, and they are ours now.
+        // SAFETY: the proxy has allocated just these bytes with the SDK's `malloc`, and they are
+        // ours now.
         Status::OK => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
         other => Err(other),
     }

@@ -7,8 +7,8 @@ pub mod memory;
 #[cfg(target_arch = "wasm32")]
 mod proxy;
 
-/// A level of the proxy's own log: `Info` for what was seen on traffic that works, `Warn` for a diagnosed failure,
-/// `Error` where the plugin itself can't work as configured.
+/// A level of the proxy's own log: `Info` for what was seen on traffic that works, `Warn` for a
+/// diagnosed failure, `Error` where the plugin itself can't work as configured.
 pub use log::Level;
 #[cfg(target_arch = "wasm32")]
 pub use proxy::Proxy;
@@ -76,7 +76,8 @@ pub enum MetricKind {
 ///
 /// Every call may fail with any [`Status`]; none of them panics, whatever the host answers.
 pub trait Host {
-    /// An attribute; `Ok(None)` where the proxy has none. `path` is as the ABI has it: its parts joined by NUL.
+    /// An attribute; `Ok(None)` where the proxy has none. `path` is as the ABI has it: its parts
+    /// joined by NUL.
     fn property(&self, path: &str) -> Result<Option<Vec<u8>>>;
     /// Writes filter state `wasm.KEY` of the stream or connection; not possible in access loggers.
     fn set_property(&self, key: &str, value: &[u8]) -> Result<()>;

@@ -10,8 +10,9 @@ use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status
 pub struct Proxy;
 
 impl Proxy {
-    /// Turns the logger off where this VM may not write to the proxy's log (`capability_restriction_config` without
-    /// `proxy_log`): the SDK's logger panics there. The line that tries is at a level that proxies leave out.
+    /// Turns the logger off where this VM may not write to the proxy's log
+    /// (`capability_restriction_config` without `proxy_log`): the SDK's logger panics there. The
+    /// line that tries is at a level that proxies leave out.
     pub fn probe_log(self) {
         if calls::log(LogLevel::Trace, "meshwhy: configuring").is_err() {
             log::set_max_level(log::LevelFilter::Off);

@@ -6,11 +6,12 @@ use anyhow::{Result, ensure};
 use walrus::ir::{Call, Visitor, dfs_in_order};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, ImportKind, Module, ModuleConfig};
 
-/// The module's exports: its memory, what the host needs to start it, and the callbacks of `src/contexts.rs`. The SDK exports
-/// 25 callbacks.
+/// The module's exports: its memory, what the host needs to start it, and the callbacks of
+/// `src/contexts.rs`. The SDK exports 25 callbacks.
 ///
-/// Envoy calls into the VM for each callback that is exported, so each one costs every stream. `proxy_on_delete` is where
-/// the SDK forgets a stream; `proxy_on_done` and `proxy_on_vm_start` would only answer what Envoy assumes without them.
+/// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
+/// `proxy_on_delete` is where the SDK forgets a stream; `proxy_on_done` and `proxy_on_vm_start`
+/// would only answer what Envoy assumes without them.
 pub const KEPT_EXPORTS: [&str; 12] = [
     "memory",
     "malloc",
@@ -28,8 +29,9 @@ pub const KEPT_EXPORTS: [&str; 12] = [
 
 /// The host functions that the module calls. None of them can send, stop or redirect traffic.
 ///
-/// The SDK's traits name all that a filter may call, local replies, header and body writes and calls to other services included,
-/// and the compiler can't know that nobody does. `clippy.toml` keeps them out of the sources, this out of the module.
+/// The SDK's traits name all that a filter may call, local replies, header and body writes and
+/// calls to other services included, and the compiler can't know that nobody does. `clippy.toml`
+/// keeps them out of the sources, this out of the module.
 pub const KEPT_IMPORTS: [&str; 11] = [
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
@@ -44,7 +46,8 @@ pub const KEPT_IMPORTS: [&str; 11] = [
     "proxy_set_property",
 ];
 
-/// The module with nothing but [`KEPT_EXPORTS`] and what they reach, and no host function but [`KEPT_IMPORTS`].
+/// The module with nothing but [`KEPT_EXPORTS`] and what they reach, and no host function but
+/// [`KEPT_IMPORTS`].
 pub fn trim(wasm: &[u8]) -> Result<Vec<u8>> {
     trim_to(wasm, &KEPT_EXPORTS)
 }
@@ -88,8 +91,9 @@ fn check_imports(module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// Host functions that are not kept go, with all that calls them, and with the methods of the SDK's traits that call the
-/// host: they stand in the vtables of our contexts, and Clippy sees to it that nobody calls them. What is cut traps.
+/// Host functions that are not kept go, with all that calls them, and with the methods of the SDK's
+/// traits that call the host: they stand in the vtables of our contexts, and Clippy sees to it that
+/// nobody calls them. What is cut traps.
 fn cut_host_calls(module: &mut Module) -> Result<()> {
     let others = module.imports.iter().filter(|import| !KEPT_IMPORTS.contains(&import.name.as_str()));
     let cut: BTreeSet<FunctionId> = others
@@ -122,8 +126,8 @@ fn cut_host_calls(module: &mut Module) -> Result<()> {
     Ok(())
 }
 
-/// Whether this is the mangled name of a method in `proxy_wasm::traits` that a context doesn't implement, but calls:
-/// all but callbacks and what makes contexts.
+/// Whether this is the mangled name of a method in `proxy_wasm::traits` that a context doesn't
+/// implement, but calls: all but callbacks and what makes contexts.
 fn is_host_call_of_a_trait(name: &str) -> bool {
     let Some((_, rest)) = name.split_once("10proxy_wasm6traits") else { return false };
     // Each part with its length in front: the trait, the method.

@@ -61,8 +61,8 @@ enum Function {
     Metrics,
 }
 
-/// Makes `calls` callbacks from this seed, in one VM after the other. Any trap, any text that breaks out and any growth is
-/// an error.
+/// Makes `calls` callbacks from this seed, in one VM after the other. Any trap, any text that
+/// breaks out and any growth is an error.
 pub fn play(wasm: &[u8], seed: u64, calls: u64) -> Result<Watched> {
     let mut proxy = Hostile {
         random: Random::new(seed),
@@ -146,9 +146,11 @@ const BAD_ARGUMENT: u32 = 2;
 const SERIALIZATION_FAILURE: u32 = 3;
 const INTERNAL_FAILURE: u32 = 10;
 
-/// What Envoy can answer besides Ok with bytes: `source/extensions/common/wasm/context.cc` of 1.36.4 and 1.40.0, and
-/// `src/exports.cc` of the proxy-wasm-cpp-host that they are built with. InvalidMemoryAccess (6) is not among them: the SDK's
-/// `malloc` traps before it answers null. Calls of our own get numbers that no ABI has, too.
+/// What Envoy can answer besides Ok with bytes, by its sources:
+/// `source/extensions/common/wasm/context.cc` and proxy-wasm-cpp-host's `src/exports.cc` (commit
+/// 52a0291). The scenarios are played on 1.36.4 and 1.40.0. InvalidMemoryAccess (6) is not among
+/// them: the SDK's `malloc` traps before it answers null. Calls of our own get numbers that no ABI
+/// has, too.
 fn statuses(call: &Call<'_>) -> Option<&'static [u32]> {
     match call {
         // A value that has no bytes (a map, an error of CEL), a field that can't be read.

@@ -1,4 +1,5 @@
-//! Which callback comes next: any that Envoy can make, of several plugins and many streams at a time.
+//! Which callback comes next: any that Envoy can make, of several plugins and many streams at a
+//! time.
 
 use crate::Callback;
 use crate::random::Random;

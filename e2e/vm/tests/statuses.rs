@@ -1,4 +1,5 @@
-//! Each status that Envoy can return, at each call, while a failure is diagnosed: none makes the SDK panic.
+//! Each status that Envoy can return, at each call, while a failure is diagnosed: none makes the
+//! SDK panic.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +15,8 @@ struct Failing {
     causes: Vec<String>,
 }
 
-/// What fails and how, as `src/host/calls.rs` lists it. Request headers are missing on responses to requests that never reached a
-/// filter.
+/// What fails and how, as `src/host/calls.rs` lists it. Request headers are missing on responses to
+/// requests that never reached a filter.
 const STATUSES: &[(&str, &[u32])] = &[
     ("property", &[1, 3, 10]),
     ("request header", &[1, 2, 10]),
