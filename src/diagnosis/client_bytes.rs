@@ -14,9 +14,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         Detail::LowVersion => {
             const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
             let version = e.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version);
-            // It is also what is said of versions that don't exist.
-            let unknown = version.is_some_and(|version| version > (1, 1));
-            Verdict::certain(if unknown { Cause::InvalidHttpRequest } else { Cause::Http10Client }, FACTS)
+            // It is said of all versions but 1.1 that have this form, HTTP/9.9 as well (1.40).
+            match version {
+                Some(version) if version > (1, 1) => Verdict::certain(Cause::InvalidHttpRequest, FACTS),
+                Some(version) if version < (1, 1) => Verdict::certain(Cause::Http10Client, FACTS),
+                // Nobody saw the line: it is a later one of this connection, or there was nobody to see.
+                _ => Verdict::likely(Cause::Http10Client, &[Fact::Details]),
+            }
         }
         Detail::Http1HttpsUrlOnPlaintextConnection => {
             // Only the codec gives these details.

@@ -110,12 +110,13 @@ fn reused_connection(e: &Evidence) -> Option<super::Confidence> {
     }
 }
 
-/// istiod's virtual host and route for hosts outside the registry under REGISTRY_ONLY: a direct 502. Look-alike: a
-/// VirtualService's route that somebody named so, in another virtual host.
+/// istiod's virtual host for hosts outside the registry under REGISTRY_ONLY, whose only route is a
+/// direct 502. Look-alike: a VirtualService's route that somebody named so; its virtual host is
+/// called after host and port.
 pub(super) fn is_block_all(e: &Evidence) -> bool {
-    match e.route.virtual_host.as_deref() {
-        Some(host) => host == "block_all",
-        None => e.route.name.as_deref() == Some("block_all"),
+    match &e.route.virtual_host {
+        Some(name) => name == "block_all",
+        None => e.route.name.as_deref() == Some("block_all") && e.code == Some(502),
     }
 }
 

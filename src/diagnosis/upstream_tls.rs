@@ -134,19 +134,16 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
 pub(super) fn page(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Page, Fact::Code, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint];
     (e.details.via_upstream() && !e.flags.any_failure()).then_some(())?;
+    // What a client asked for may be repeated in such a page.
+    let how_sure = if e.answer.repeats { Verdict::possible } else { Verdict::likely };
     match e.answer.page? {
         Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
-            Verdict::likely(Cause::UpstreamExpectsTls, FACTS)
+            how_sure(Cause::UpstreamExpectsTls, FACTS)
         }
         // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
         Page::PlaintextToTlsPort | Page::ProxyReply => None,
-        Page::ClientCertificateRequired | Page::ClientCertificateRefused
-            if e.upstream.tls_version.is_some() =>
-        {
-            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
-        }
         Page::ClientCertificateRequired | Page::ClientCertificateRefused => {
-            Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS)
+            how_sure(Cause::UpstreamRequiresClientCertificate, FACTS)
         }
     }
 }

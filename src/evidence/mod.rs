@@ -10,6 +10,7 @@ mod flags;
 mod grpc;
 mod mixer;
 mod names;
+mod page;
 mod resource;
 mod text;
 mod transport;
@@ -22,6 +23,7 @@ pub use flags::Flags;
 pub use grpc::GrpcStatus;
 pub use mixer::MixerStatus;
 pub use names::{covers, host_of, is_mesh_name};
+pub use page::{LONGEST_REPLY, Maker, Page};
 pub use resource::Resource;
 pub use text::{CUT, host_name, name};
 pub use transport::{ConnectError, TransportFailure};
@@ -170,6 +172,8 @@ pub struct Downstream {
     pub sni: Option<String>,
     /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.
     pub tls_version: Option<String>,
+    /// Whether the client had a certificate; asked for only where its server name is one of the mesh's own.
+    pub mutual: Option<bool>,
     /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` or `HTTP/3`.
     pub protocol: Option<String>,
     /// Why TLS with the client failed.
@@ -259,6 +263,8 @@ pub struct Answer {
     pub by_proxy: Option<bool>,
     /// Whether the answer names no server: who made it, it doesn't say.
     pub anonymous: bool,
+    /// Whether a client's text may be in that page.
+    pub repeats: bool,
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
     /// looked at on successes that are observed.
     pub unframed: Option<bool>,
@@ -317,87 +323,10 @@ pub struct Past {
     pub endpoint_failed: Option<bool>,
 }
 
-/// Error pages that name a TLS mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Page {
-    /// "The plain HTTP request was sent to HTTPS port" and the like.
-    PlaintextToTlsPort,
-    /// "No required SSL certificate was sent".
-    ClientCertificateRequired,
-    /// "The SSL certificate error": the certificate that we sent was not accepted.
-    ClientCertificateRefused,
-    /// A reply of another Envoy's own, and nothing else: "upstream connect error or disconnect/reset before headers" and
-    /// the like.
-    ProxyReply,
-}
-
-/// Error pages that are longer than this are no Envoy's.
-pub const LONGEST_REPLY: u64 = 512;
-
-impl Page {
-    /// Recognises a page by the sentences that servers have kept for years.
-    ///
-    /// nginx (497, 496, 495), Apache httpd, Go's `net/http`, Tomcat, Undertow.
-    pub fn recognise(body: &[u8]) -> Option<Self> {
-        const SENTENCES: &[(&str, Page)] = &[
-            ("the plain http request was sent to https port", Page::PlaintextToTlsPort),
-            ("client sent an http request to an https server", Page::PlaintextToTlsPort),
-            ("speaking plain http to an ssl-enabled server port", Page::PlaintextToTlsPort),
-            ("this combination of host and port requires tls", Page::PlaintextToTlsPort),
-            ("no required ssl certificate was sent", Page::ClientCertificateRequired),
-            ("the ssl certificate error", Page::ClientCertificateRefused),
-        ];
-        let mut words = body.iter().enumerate().filter(|(at, _)| begins_a_word(body, *at)).map(|(at, _)| at);
-        words.find_map(|at| {
-            let rest = body.get(at..)?;
-            let begins = |sentence: &str| {
-                rest.get(..sentence.len()).is_some_and(|said| said.eq_ignore_ascii_case(sentence.as_bytes()))
-            };
-            SENTENCES.iter().find(|(sentence, _)| begins(sentence)).map(|(_, page)| *page)
-        })
-    }
-
-    /// Recognises a reply of Envoy's own (1.36, 1.40) by the whole of it: what only begins or ends so is somebody else's.
-    pub fn of_proxy(whole: &[u8]) -> Option<Self> {
-        const REPLIES: &[&str] = &[
-            "no healthy upstream",
-            "upstream request timeout",
-            "upstream max stream duration reached",
-            "stream timeout",
-            "envoy overloaded",
-            "fault filter abort",
-        ];
-        // What follows says why.
-        const BEGINNING: &[u8] = b"upstream connect error or disconnect/reset before headers";
-        let fits = u64::try_from(whole.len()).is_ok_and(|length| length <= LONGEST_REPLY);
-        let is = REPLIES.iter().any(|reply| reply.as_bytes() == whole)
-            || (whole.starts_with(BEGINNING) && !whole.contains(&b'\n'));
-        (fits && is).then_some(Self::ProxyReply)
-    }
-
-    /// The value in the evidence.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::PlaintextToTlsPort => "plain_http_to_https_port",
-            Self::ClientCertificateRequired => "no_client_certificate_sent",
-            Self::ClientCertificateRefused => "client_certificate_refused",
-            Self::ProxyReply => "proxy_could_not_reach_its_upstream",
-        }
-    }
-}
-
-/// Whether a word begins at this byte.
-fn begins_a_word(text: &[u8], at: usize) -> bool {
-    let is_letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
-    is_letter(at) && !at.checked_sub(1).is_some_and(is_letter)
-}
-
 impl Downstream {
-    /// Whether the server name is one that Istio's proxies use among themselves.
+    /// Whether the server name is one that Istio's proxies use among themselves, and nothing says that another client made it up.
     pub fn is_mesh_tls(&self) -> bool {
-        self.sni.as_deref().is_some_and(is_mesh_name)
+        self.sni.as_deref().is_some_and(is_mesh_name) && self.mutual != Some(false)
     }
 }
 

@@ -28,7 +28,7 @@ const NAMES: &[&str] = &[
 pub(super) fn status(line: &Line<'_>) -> Option<GrpcStatus> {
     let sent = line.get(Column::GrpcTrailer).or_else(|| line.get(Column::GrpcHeader));
     if let Some(sent) = sent {
-        return GrpcStatus::parse(sent.as_bytes());
+        return Some(GrpcStatus::parse(sent.as_bytes()));
     }
     // Where there is none, Envoy makes one of the HTTP status, in some versions of plain HTTP, too (envoyproxy/envoy#31483):
     // of 200 it makes UNKNOWN.
@@ -44,7 +44,6 @@ pub(super) fn failed(line: &Line<'_>) -> bool {
 fn parse(value: &str) -> Option<GrpcStatus> {
     let name = value.replace('_', "").to_ascii_lowercase();
     let name = if name == "cancelled" { "canceled" } else { name.as_str() };
-    let number = NAMES.iter().position(|known| *known == name);
-    GrpcStatus::parse(value.as_bytes())
-        .or_else(|| number.and_then(|number| u8::try_from(number).ok()).map(GrpcStatus))
+    let named = NAMES.iter().position(|known| *known == name).and_then(|number| u8::try_from(number).ok());
+    named.or_else(|| value.parse().ok()).map(GrpcStatus)
 }

@@ -229,6 +229,13 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         if lacks(Column::Sni) {
             add("%REQUESTED_SERVER_NAME%", vec![Box::new(|e| e.downstream.sni = Some("a".into()))]);
         }
+        // A name of the mesh's proxies that somebody else gave: no log shows who had a certificate.
+        if e.downstream.is_mesh_tls() {
+            let strangers: Change = Box::new(|e| {
+                (e.downstream.tls_version, e.downstream.mutual) = (Some(String::new()), Some(false));
+            });
+            add("meshwhy's http role", vec![strangers]);
+        }
     }
     if e.downstream.tunnel.is_none() && e.ended_like_a_tunnel() {
         add("%REQ(:METHOD)%", vec![Box::new(|e| e.downstream.tunnel = Some(true))]);

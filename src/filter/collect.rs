@@ -387,6 +387,10 @@ pub(super) fn listener(
 fn connect(host: &impl Host, client: &mut Downstream) {
     client.sni = text(host, SNI).map(|name| evidence::host_name(&name));
     client.tls_version = text(host, "connection\0tls_version");
+    if client.tls_version.is_some() && client.is_mesh_tls() {
+        // Anyone may write such a name; only the mesh's proxies have certificates that this one takes.
+        client.mutual = host.property("connection\0mtls").ok().flatten().map(|yes| yes == [1]);
+    }
 }
 
 pub(super) fn first_bytes(host: &impl Host) -> Option<FirstBytes> {

@@ -3,7 +3,7 @@
 use super::{Plugin, collect};
 use crate::catalogue::Cause;
 use crate::diagnosis::{diagnose, is_server_error};
-use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_REPLY, Page};
+use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_REPLY, Maker, Page};
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
@@ -27,6 +27,8 @@ struct Noted {
     details: Details,
     /// The length that the body of an error is to have, if a proxy's own reply may be so long.
     length: Option<u64>,
+    /// Who wrote a page that may name a TLS mistake.
+    maker: Option<Maker>,
 }
 
 /// With these flags something went on after the answer had passed, and left its own details.
@@ -39,7 +41,7 @@ const LATE: Flags = Flags::DOWNSTREAM_CONNECTION_TERMINATION
     .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
     .union(Flags::OVERLOAD_MANAGER);
 
-/// The most bytes of an error page that are read: the sentence stands near its beginning.
+/// The most bytes of an error page that are read: those that are known are shorter.
 const LONGEST_PAGE: usize = 2048;
 
 /// The most bytes of a `server` header that are looked at.
@@ -84,6 +86,15 @@ impl HttpStream {
             self.tell_client(host, plugin, code, &details);
         } else if self.is_server_error() {
             self.note_maker(host);
+        } else if matches!(code, 400 | 495..=497) {
+            // On its way on the answer gets this proxy's name.
+            let header = |name| host.header(HeaderMap::Response, name).ok().flatten();
+            let server = header("server").and_then(|mut name| {
+                name.truncate(LONGEST_SERVER);
+                String::from_utf8(name).ok()
+            });
+            let typed = server.is_some() || header("content-type").is_some();
+            self.noted.get_or_insert_default().maker = Some(Maker { server, typed });
         }
         self.noted.get_or_insert_default().details = details;
     }
@@ -91,19 +102,20 @@ impl HttpStream {
     /// A part of the response's body passes: servers name TLS mistakes in their 400 pages.
     pub fn on_response_body(&mut self, host: &impl Host, end_of_stream: bool) {
         self.complete |= end_of_stream;
-        let about_tls = matches!(self.code, Some(400 | 495..=497));
         let Some(noted) = self.noted.as_mut().filter(|noted| noted.details.via_upstream()) else { return };
-        if self.page_seen || !(about_tls || noted.length.is_some()) {
+        if self.page_seen || !(noted.maker.is_some() || noted.length.is_some()) {
             return;
         }
         self.page_seen = true;
         let body = host.buffer(Buffer::ResponseBody, 0, LONGEST_PAGE).unwrap_or_default();
         let whole = u64::try_from(body.len()).ok();
-        noted.answer.page = if about_tls {
-            Page::recognise(&body)
-        } else {
-            Page::of_proxy(&body).filter(|_| whole == noted.length)
-        };
+        match &noted.maker {
+            Some(maker) => {
+                let (page, repeats) = Page::recognise(maker, &body).unzip();
+                (noted.answer.page, noted.answer.repeats) = (page, repeats == Some(true));
+            }
+            None => noted.answer.page = Page::of_proxy(&body).filter(|_| whole == noted.length),
+        }
     }
 
     /// Who made this error, as far as its headers say it.
@@ -294,5 +306,5 @@ fn is_unframed(host: &impl Host) -> bool {
 }
 
 fn grpc_status(host: &impl Host, map: HeaderMap) -> Option<GrpcStatus> {
-    GrpcStatus::parse(&host.header(map, "grpc-status").ok().flatten()?)
+    Some(GrpcStatus::parse(&host.header(map, "grpc-status").ok().flatten()?))
 }

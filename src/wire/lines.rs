@@ -4,9 +4,14 @@ use super::{FirstBytes, HttpLine, MAX_BYTES, Protocol, Sender, Step, http1};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Whether these are the beginning of HTTP/2's preface.
+pub(super) fn begins_preface(bytes: &[u8]) -> bool {
+    PREFACE.starts_with(bytes)
+}
+
 /// Decides at the end of the first line that isn't empty, or when there is no more to come.
 pub(super) fn recognise(sender: Sender, bytes: &[u8]) -> Step {
-    if sender == Sender::Client && (bytes.starts_with(PREFACE) || PREFACE.starts_with(bytes)) {
+    if sender == Sender::Client && (bytes.starts_with(PREFACE) || begins_preface(bytes)) {
         return preface(bytes);
     }
     // A server is allowed to skip an empty line before the request (RFC 9112, section 2.2).

@@ -104,19 +104,27 @@ impl Sniffer {
         Self { sender, bytes: Vec::new(), found: None, done: false }
     }
 
-    /// How many more bytes it takes at the most; 0 when it knows.
+    /// How many bytes of what passes it looks at; 0 when it knows.
     pub fn wants(&self) -> usize {
-        if self.done { 0 } else { MAX_BYTES.saturating_sub(self.bytes.len()) }
+        if self.done { 0 } else { MAX_BYTES }
     }
 
-    /// Takes the next read.
-    pub fn push(&mut self, read: &[u8]) {
-        let taken = read.get(..self.wants()).unwrap_or(read);
-        if taken.is_empty() {
+    /// Takes what passes now.
+    pub fn push(&mut self, passing: &[u8]) {
+        if self.done || passing.is_empty() {
             return;
         }
-        self.bytes.extend_from_slice(taken);
-        let (found, sure) = match classify(self.sender, &self.bytes) {
+        // Bytes that a filter behind this one holds back pass again, with those that have come since.
+        let again = passing.len() > self.bytes.len() && passing.starts_with(&self.bytes);
+        let appended = [&self.bytes, passing].concat();
+        let (held, both) =
+            (classify(self.sender, beginning(passing)), classify(self.sender, beginning(&appended)));
+        // Zeros follow zeros, and an S may follow an S: then only the two together are a protocol's.
+        let is_recognised = |step: &Step| step.found().protocol.is_recognised();
+        let by_itself = is_recognised(&both) && !is_recognised(&held) && !lines::begins_preface(passing);
+        let (bytes, step) = if again && !by_itself { (passing, held) } else { (appended.as_slice(), both) };
+        self.bytes = beginning(bytes).to_vec();
+        let (found, sure) = match step {
             Step::Sure(found) => (found, true),
             Step::Unsure(found) => (found, self.bytes.len() >= MAX_BYTES),
         };
@@ -131,6 +139,19 @@ impl Sniffer {
     /// The best answer for what has arrived; `None` before the first byte.
     pub fn seen(&self) -> Option<&FirstBytes> {
         self.found.as_ref()
+    }
+}
+
+/// As much as is kept.
+fn beginning(bytes: &[u8]) -> &[u8] {
+    bytes.get(..MAX_BYTES).unwrap_or(bytes)
+}
+
+impl Step {
+    const fn found(&self) -> &FirstBytes {
+        match self {
+            Self::Sure(found) | Self::Unsure(found) => found,
+        }
     }
 }
 

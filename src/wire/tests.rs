@@ -97,6 +97,20 @@ fn a_split_at_any_byte_changes_nothing() {
     }
 }
 
+/// A network filter behind this one that waits for something is given all bytes again, and so is this one.
+#[test]
+fn bytes_that_are_held_back_count_once() {
+    for (bytes, _) in REAL.iter().chain(CLIENT) {
+        let whole = sniff(Sniffer::client(), &[bytes]);
+        for at in 1..bytes.len() {
+            let held = sniff(Sniffer::client(), &[&bytes[..at], bytes, bytes]);
+            assert_eq!(held, whole, "{} at {at}", bytes.escape_ascii());
+            let thrice = (at > 1).then(|| sniff(Sniffer::client(), &[&bytes[..1], &bytes[..at], bytes]));
+            assert!(thrice.is_none_or(|thrice| thrice == whole), "{} at {at}", bytes.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn a_client_hello_says_whom_it_wants() {
     let hello = |bytes: &[u8]| sniff(Sniffer::client(), &[bytes]).unwrap().tls.unwrap();

@@ -1,6 +1,7 @@
 //! The scenarios, a table for each group of causes.
 
 mod answer;
+mod attacks;
 mod client_bytes;
 mod common;
 mod downstream_tls;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         soft::table(),
         healthy::table(),
         response_header::table(),
+        attacks::table(),
     ]
     .into_iter()
     .flatten()

@@ -55,6 +55,7 @@ fn now() -> u64 {
 /// of TLS; of method, host and path together a hash is kept, to know a request again. None of them goes further.
 const PROPERTIES: &[&str] = &[
     "connection.dns_san_local_certificate",
+    "connection.mtls",
     "connection.requested_server_name",
     "connection.termination_details",
     "connection.tls_version",

@@ -67,7 +67,8 @@ fn bytes() -> impl Strategy<Value = Option<FirstBytes>> {
 prop_compose! {
     fn downstream()(
         first_bytes in bytes(),
-        sni in words(&["a.test.com"]),
+        sni in words(&["a.test.com", "outbound_.80_._.a.b"]),
+        mutual in any::<Option<bool>>(),
         tls_version in words(&["TLSv1.3"]),
         protocol in words(&["HTTP/1.1", "HTTP/2"]),
         grpc in any::<Option<bool>>(),
@@ -78,7 +79,7 @@ prop_compose! {
         listener in optional(&[ListenerKind::Http, ListenerKind::Tls]),
     ) -> Downstream {
         Downstream {
-            first_bytes, sni, tls_version, protocol, grpc, tunnel, transport_failure, sni_is_authority,
+            first_bytes, sni, tls_version, mutual, protocol, grpc, tunnel, transport_failure, sni_is_authority,
             certificate_covers_authority, listener,
         }
     }
@@ -120,6 +121,7 @@ prop_compose! {
         upstream in upstream(),
         page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
         by_proxy in any::<Option<bool>>(),
+        repeats in any::<bool>(),
         unframed in any::<Option<bool>>(),
         mixer in optional(MixerStatus::ALL),
         filter_chain in words(&["PassthroughFilterChain", "virtualOutbound-catchall-tcp"]),
@@ -134,7 +136,7 @@ prop_compose! {
         e.route.name = route;
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
-            Answer { page, by_proxy, anonymous: by_proxy.is_none(), unframed, promised, passed, grpc_status, stream };
+            Answer { page, by_proxy, anonymous: by_proxy.is_none(), repeats, unframed, promised, passed, grpc_status, stream };
         e.filter_chain = filter_chain;
         e.mixer = mixer;
         e

@@ -177,4 +177,13 @@ fn a_version_that_nobody_knows_is_no_http10() {
         e.downstream.first_bytes = sniffer.seen().cloned();
         assert_eq!(named(&e), Some((cause, "certain")), "{version}");
     }
+    // A later line of a connection that began with this one, and one that nobody saw.
+    let mut e = stream(426, "DPE", "low_version");
+    assert_eq!(named(&e), Some(("http10_client", "likely")));
+    let mut sniffer = Sniffer::client();
+    sniffer.push(b"GET / HTTP/1.1\r\n\r\n");
+    e.downstream.first_bytes = sniffer.seen().cloned();
+    let verdict = crate::diagnosis::diagnose(&e).unwrap();
+    assert_eq!((verdict.cause.id(), verdict.confidence.id()), ("http10_client", "likely"));
+    assert!(!verdict.facts.contains(&crate::evidence::Fact::RequestVersion), "that was another line's");
 }

@@ -38,8 +38,6 @@ const RESET: &str =
 #[test]
 fn causes_that_the_details_name_alone() {
     for (code, flags, details, cause) in [
-        (426, "-", "low_version", "http10_client"),
-        (426, "DPE", "low_version", "http10_client"),
         (403, "-", "http1.https_url_on_plaintext_connection", "https_url_on_plaintext_port"),
         (431, "DPE", "http1.headers_too_large", "invalid_http_request"),
         (400, "DPE", "http2.too_many_headers", "invalid_http_request"),

@@ -77,12 +77,21 @@ fn the_page_of_a_tls_server_is_recognised() {
     let host = answered(400, 0)
         .with_property("response.code_details", "via_upstream")
         .with_property("xds.cluster_name", "backend");
-    host.set_buffer(
-        Buffer::ResponseBody,
-        b"<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
-    );
+    host.set_buffer(Buffer::ResponseBody, b"Client sent an HTTP request to an HTTPS server.\n");
     http(&host, &mut plugin("{}"), &mut Series::default());
     assert_eq!(host.state("meshwhy.cause").unwrap(), "upstream_expects_tls");
+    assert_eq!(host.state("meshwhy.confidence").unwrap(), "likely");
+    // Go writes no headers there; whoever does repeats what it was asked for.
+    for header in ["server", "content-type"] {
+        let host = answered(400, 0).with_property("response.code_details", "via_upstream").with_header(
+            HeaderMap::Response,
+            header,
+            "x",
+        );
+        host.set_buffer(Buffer::ResponseBody, b"Client sent an HTTP request to an HTTPS server.\n");
+        http(&host, &mut plugin("{}"), &mut Series::default());
+        assert!(host.state("meshwhy.cause").is_none(), "{header}");
+    }
 }
 
 /// Each attribute is missing in some version, or somewhere in a stream's life.
