@@ -25,7 +25,7 @@ options: --max-bytes N      refuse a larger module
          --namespace NAME   what overlays/one-namespace is for";
 
 /// Every worker thread of every proxy loads and compiles the module; growth should be noticed.
-const DEFAULT_MAX_BYTES: usize = 260_000;
+const DEFAULT_MAX_BYTES: usize = 240_000;
 
 /// What was asked for on the command line.
 #[derive(Debug, PartialEq, Eq)]
