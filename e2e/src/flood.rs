@@ -185,6 +185,9 @@ pub fn log(failures: usize, patience: bool) -> Result<()> {
     }
     settled(&envoy, sent)?;
     ensure!(count(&envoy)? as usize == sent, "{} of {sent} are counted", count(&envoy)?);
+    // However many there are, they are one and the same failure.
+    let series = envoy.meshwhy_samples()?.iter().filter(|s| s.name == "meshwhy_failures_total").count();
+    ensure!(series == 1, "{series} series of one failure");
     ensure!(!envoy.own_log().contains(SECRET), "a secret is in the log");
     envoy.check_health()
 }

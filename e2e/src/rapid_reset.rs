@@ -1,5 +1,6 @@
 //! HTTP/2 rapid reset (CVE-2023-44487): streams that their client opens and resets at once, as many as it likes.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -73,15 +74,21 @@ pub fn check(streams: usize) -> Result<()> {
     // No stream is counted twice: the access logger knows each by its mark.
     let samples = envoy.meshwhy_samples()?;
     let failures = samples.iter().filter(|s| s.name == "meshwhy_failures_total");
-    let counted: Vec<_> = failures.map(|s| (s.labels["cause"].as_str(), s.value)).collect();
-    let sum: f64 = counted.iter().map(|(_, value)| value).sum();
-    ensure!(sum as usize == streams, "{counted:?} of {streams}");
-    ensure!(counted.iter().all(|(cause, _)| *cause == "client_disconnected"), "{counted:?}");
+    let counted: BTreeMap<_, _> = failures
+        .map(|s| (["cause", "side", "confidence"].map(|label| s.labels[label].as_str()), s.value as usize))
+        .collect();
+    ensure!(counted.values().sum::<usize>() == streams, "{counted:?} of {streams}");
     let named = |line: &&Value| line["cause"] == "client_disconnected";
     ensure!(lines.iter().all(|line| named(&line)), "a line without its cause");
     let full = lines.iter().filter(|line| !line["evidence"].is_null()).count();
     ensure!(full >= IN_FULL.min(streams) / 2, "only {full} of {streams} are told in full");
     ensure!(full <= seconds * IN_FULL, "{full} of {streams} are told in full in {seconds} s");
+    // Those that were read in full are certain.
+    let of = |confidence| counted.get(&["client_disconnected", "downstream", confidence]).copied();
+    ensure!(
+        counted.len() == 2 && of("certain") == Some(full) && of("likely") == Some(streams - full),
+        "{full} in full: {counted:?}"
+    );
     let other = lines.iter().find(|line| line["evidence"].is_null()).context("all are told in full")?;
     ensure!(other["meshwhy"].is_null() && other["side"].is_null(), "{other}");
     // A second later it is over.

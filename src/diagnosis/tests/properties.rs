@@ -167,7 +167,13 @@ proptest! {
         let Some(before) = diagnose(&e) else { return Ok(()) };
         // Envoy has the TLS versions exactly where TLS was agreed, and the code where an answer began: there absence is what
         // was seen.
-        let doubtful = |fact: &&Fact| !matches!(fact, Fact::TlsVersion | Fact::UpstreamTls | Fact::Code);
+        // A ClientHello that was seen without a name has none.
+        let hello = e.client_spoke_tls() == Some(true);
+        let doubtful = |fact: &&Fact| match fact {
+            Fact::TlsVersion | Fact::UpstreamTls | Fact::Code => false,
+            Fact::Sni => !hello,
+            _ => true,
+        };
         for fact in before.facts.iter().filter(doubtful) {
             let mut less = e.clone();
             forget(*fact, &mut less);

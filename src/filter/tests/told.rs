@@ -144,13 +144,12 @@ fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
             .with_property("upstream.address", "10.0.0.2:9080")
     };
     let (mut plugin, mut series) = (plugin("{}"), Series::default());
-    let mut reset_at = |time: u64| {
-        let host = reset();
+    let mut log = |mut stream: HttpStream, host: MemoryHost, time: u64| {
         host.set_time(time);
-        HttpStream::default().on_log(&host, &mut plugin, &mut series);
+        stream.on_log(&host, &mut plugin, &mut series);
         host
     };
-    let hosts: Vec<_> = (0..3_000).map(|_| reset_at(5_000_000_000)).collect();
+    let hosts: Vec<_> = (0..3_000).map(|_| log(HttpStream::default(), reset(), 5_000_000_000)).collect();
     let told = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
     assert_eq!((told("meshwhy.cause"), told("meshwhy.evidence"), told("meshwhy")), (3_000, 1_000, 1_000));
     // The access logger sees by the cause that the stream has been counted.
@@ -158,5 +157,14 @@ fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
     last.read_only();
     super::plugin(r#"{"role":"access_log"}"#).on_access_log(last, &mut Series::default());
     assert!(counted(last).is_empty(), "{:?}", counted(last));
-    assert!(reset_at(6_000_000_000).state("meshwhy.evidence").is_some());
+    // What is no failure is none in a flood.
+    let events = answered(200, Flags::DOWNSTREAM_REMOTE_RESET.bits())
+        .with_property("response.code_details", "http2.remote_reset")
+        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+        .with_header(HeaderMap::Response, "content-type", "text/event-stream");
+    let mut stream = HttpStream::default();
+    stream.on_response_headers(&events, false);
+    let events = log(stream, events, 5_000_000_000);
+    assert!(events.state_keys().is_empty(), "{:?}", events.state_keys());
+    assert!(log(HttpStream::default(), reset(), 6_000_000_000).state("meshwhy.evidence").is_some());
 }
