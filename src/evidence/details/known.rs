@@ -31,14 +31,22 @@ macro_rules! details {
             /// All that are known.
             pub const KNOWN: &'static [Self] = &[$($(Self::$detail,)+)+];
 
-            /// In the order of [`Self::KNOWN`].
-            const NAMES: &'static str = concat!($($($name, " ",)+)+);
+            const NAMES: &'static [&'static str] = &[$($($name,)+)+];
 
             /// Who gives it.
             pub const fn origin(self) -> Option<Origin> {
                 match self {
                     Self::None | Self::Other => None,
                     $($(Self::$detail)|+ => Some(Origin::$origin),)+
+                }
+            }
+
+            /// The name; empty where there are no details, and [`CUT`] for others.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::None => "",
+                    Self::Other => CUT,
+                    $($(Self::$detail => $name,)+)+
                 }
             }
 
@@ -64,26 +72,13 @@ macro_rules! details {
 }
 
 impl Detail {
-    /// Where the known ones begin.
-    const FIRST: usize = Self::Other as usize + 1;
-
     /// Finds a name.
     pub fn new(name: &str) -> Self {
         if name.is_empty() {
             return Self::None;
         }
-        let at = Self::NAMES.split(' ').position(|known| known == name);
+        let at = Self::NAMES.iter().position(|known| *known == name);
         at.and_then(|at| Self::KNOWN.get(at)).copied().unwrap_or(Self::Other)
-    }
-
-    /// The name; empty where there are no details, and [`CUT`] for others.
-    pub fn name(self) -> &'static str {
-        let known = (self as usize).checked_sub(Self::FIRST);
-        match known.and_then(|at| Self::NAMES.split(' ').nth(at)) {
-            Some(name) => name,
-            None if self == Self::None => "",
-            None => CUT,
-        }
     }
 }
 
