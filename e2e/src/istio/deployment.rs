@@ -244,7 +244,7 @@ fn in_force(config: &Value) -> Value {
 }
 
 /// How long a proxy may take to do what it was told.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
