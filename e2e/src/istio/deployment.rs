@@ -95,7 +95,8 @@ pub fn scraped(rig: &Rig) -> Result<()> {
             series.iter().filter_map(|s| Some(s["metric"]["pod"].as_str()?.to_owned())).collect();
         seen.sort();
         Ok((seen.len() == pods.len()).then_some(seen))
-    })?;
+    })
+    .context(query)?;
     ensure!(seen == pods, "{seen:?}");
     let scraped = prometheus.query("up == 1")?;
     ensure!(scraped.len() == pods.len() && prometheus.query("up")?.len() == pods.len(), "{scraped:?}");
@@ -127,6 +128,7 @@ fn alerted(rig: &Rig, prometheus: &Prometheus) -> Result<()> {
         };
         Ok(firing.iter().find(fires).map(|alert| alert["labels"]["namespace"] == "default"))
     })
+    .context("MeshwhyCauseAboveRate for upstream_refused")
     .and_then(|right| {
         ensure!(right, "the alert is of another namespace");
         Ok(())
