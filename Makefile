@@ -57,7 +57,7 @@ demo-metrics: dist ## Failures, a real Prometheus, alerts that fire and their li
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
-	cargo test -p meshwhy -p meshwhy-dist -- --quiet
+	cargo test -p meshwhy -p meshwhy-cli -p meshwhy-dist -- --quiet
 	$(say) "The module in an interpreter: costs, hostile proxies; the fuzz targets on their corpus"
 	cargo test -p vm -- --quiet
 	$(say) "Scenarios against the newest Envoy (the first run downloads it)"
@@ -99,7 +99,7 @@ lint: toolchain ## Check formatting, clippy (native and wasm), documentation and
 	$(say) "Clippy, wasm"
 	cargo clippy -p meshwhy --lib --target wasm32-unknown-unknown -- -D warnings
 	$(say) "Documentation"
-	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps -p meshwhy
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps -p meshwhy -p meshwhy-cli
 	$(say) "Dependencies"
 	@.ci/dependencies
 
@@ -141,7 +141,7 @@ release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.
 
 cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwhy, dist/man
 	$(say) "Command-line tool"
-	cargo build --release --bin meshwhy
+	cargo build --release -p meshwhy-cli
 	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
 	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && dist/meshwhy man dist/man
 
@@ -156,7 +156,7 @@ record: toolchain ## Record anew what the filter collects in each scenario, on t
 
 mutants: toolchain ## Break diagnosis and evidence in every small way: native tests must notice (cargo-mutants; an hour and more)
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-mutants
-	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/**/*.rs' --output target -- --lib
+	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/**/*.rs' --output target --test-package meshwhy --test-package meshwhy-cli -- --lib
 
 docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
 	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"

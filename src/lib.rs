@@ -8,15 +8,11 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod catalogue;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod check;
 pub mod config;
 #[cfg(target_arch = "wasm32")]
 mod contexts;
 pub mod diagnosis;
 pub mod evidence;
-#[cfg(not(target_family = "wasm"))]
-pub mod explain;
 pub mod filter;
 pub mod history;
 pub mod host;

@@ -1,4 +1,5 @@
-//! What lies around the code: the Makefile and the workflows, as an attacker would read them.
+//! What lies around the code: the Makefile and the workflows, as an attacker would read them, and
+//! what the filter is built on.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
@@ -194,4 +195,20 @@ fn a_release_is_tested_and_signed() {
         at("sha256sum -c") < at("attest-build-provenance")
             && at("attest-build-provenance") < at("gh release create")
     );
+}
+
+/// What the filter is built on, and nothing else.
+#[test]
+fn the_filter_has_its_own_dependencies_alone() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--offline", "--package", "meshwhy", "--edges", "normal,build", "--prefix", "none"])
+        .args(["--target", "all", "--depth", "1", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates: Vec<_> = tree.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(crates, ["bitflags", "hashbrown", "log", "proxy-wasm", "serde", "serde_json"]);
 }

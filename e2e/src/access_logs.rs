@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use meshwhy::diagnosis::Confidence;
-use meshwhy::explain::{Reader, Reading};
+use meshwhy_cli::explain::{Reader, Reading};
 use serde_json::{Value, json};
 
 use crate::client::{Client, Places};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence;
-use meshwhy::explain::{Finding, Format, Reader, Reading, is_broader};
+use meshwhy_cli::explain::{Finding, Format, Reader, Reading, is_broader};
 use serde_json::Value;
 
 use crate::envoy::config_log::RICH;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use meshwhy::explain::{Column, Failure, Pairs, Reader, Reading, Source};
+use meshwhy_cli::explain::{Column, Failure, Pairs, Reader, Reading, Source};
 use serde_json::{Value, json};
 
 use crate::envoy::Envoy;

@@ -9,20 +9,13 @@ use flate2::write::GzEncoder;
 use meshwhy::config::{Config, ConfigError};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
-use meshwhy::explain::{Format, Hop, Pairs, Part, Reader, Reading, Source, join};
 use meshwhy::filter::{Connection, HttpStream, Plugin};
 use meshwhy::host::memory::MemoryHost;
 use meshwhy::host::{Buffer, HeaderMap};
 use meshwhy::report::{Counter, LONGEST_VALUE, Report, Series};
 use meshwhy::wire::{FirstBytes, Sniffer};
-
-// The command-line tool's own files, which the library doesn't have.
-#[allow(dead_code)]
-#[path = "../../src/bin/meshwhy/chunks.rs"]
-mod chunks;
-#[allow(dead_code)]
-#[path = "../../src/bin/meshwhy/input.rs"]
-mod input;
+use meshwhy_cli::explain::{Format, Hop, Pairs, Part, Reader, Reading, Source, join};
+use meshwhy_cli::input::{self, chunks};
 
 /// Takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);
@@ -197,7 +190,7 @@ fn told_once<'a>(readers: &[Reader], lines: impl Iterator<Item = &'a [u8]> + Clo
     for reader in readers {
         let (mut pairs, mut told) = (Pairs::default(), Vec::new());
         let (mut logged, mut own) = (0, 0);
-        let mut tell = |failure: meshwhy::explain::Failure<usize>| told.push(failure.place);
+        let mut tell = |failure: meshwhy_cli::explain::Failure<usize>| told.push(failure.place);
         for (number, line) in lines.clone().take(64).enumerate() {
             match reader.read(line) {
                 Reading::Failed(line, finding) => {

@@ -106,7 +106,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
 }
 
 /// Whether HTTP calls it a server's error. Some applications have statuses of their own beyond.
-pub(crate) fn is_server_error(code: u16) -> bool {
+pub fn is_server_error(code: u16) -> bool {
     (500..600).contains(&code)
 }
 

@@ -28,7 +28,7 @@ enum Score {
 /// What the rules have to reach of the threads with an end. Raise it when they do better.
 const RIGHT_AT_LEAST: usize = 79;
 
-pub(crate) fn entries() -> Vec<Value> {
+fn entries() -> Vec<Value> {
     serde_norway::from_str(include_str!("corpus.yaml")).unwrap()
 }
 
@@ -97,7 +97,7 @@ fn evidence(entry: &Value) -> Evidence {
 }
 
 /// Causes that are right as well.
-pub(crate) fn general(entry: &Value) -> Vec<Cause> {
+fn general(entry: &Value) -> Vec<Cause> {
     let ids = entry["general"].as_array().into_iter().flatten();
     ids.map(|id| id.as_str().and_then(Cause::from_id).unwrap()).collect()
 }

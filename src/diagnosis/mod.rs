@@ -7,7 +7,7 @@
 mod answer;
 mod client_bytes;
 #[cfg(test)]
-pub(crate) mod corpus;
+mod corpus;
 mod downstream_tls;
 mod limits;
 mod passthrough;
@@ -20,8 +20,8 @@ mod tests;
 mod upstream_tls;
 mod wanted;
 
-pub(crate) use answer::is_server_error;
-pub(crate) use policy::is_policys;
+pub use answer::is_server_error;
+pub use policy::is_policys;
 pub(crate) use wanted::{Wanted, wanted};
 
 use crate::catalogue::{Cause, Side};

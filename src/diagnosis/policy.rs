@@ -116,7 +116,7 @@ pub(super) fn unexplained_reply(e: &Evidence) -> Option<Verdict> {
 }
 
 /// Whether these termination details are a policy's: the network RBAC filter leaves its reason there, and nowhere else.
-pub(crate) fn is_policys(termination: &Details) -> bool {
+pub fn is_policys(termination: &Details) -> bool {
     termination.detail() == Detail::RbacAccessDeniedMatchedPolicy
 }
 

@@ -66,7 +66,7 @@ fn every_host_call_of_the_sdk_but_one_is_disallowed() {
 
 /// Copies what the module is built from; the copy shares nothing with this checkout but the toolchain.
 fn copy_sources(to: &Path) {
-    let members = ["e2e", "e2e/dist", "e2e/noop", "e2e/vm"].map(|member| format!("{member}/"));
+    let members = ["cli", "e2e", "e2e/dist", "e2e/noop", "e2e/vm"].map(|member| format!("{member}/"));
     let files = output(Command::new("git").current_dir(root()).args([
         "ls-files",
         "--cached",
@@ -77,11 +77,12 @@ fn copy_sources(to: &Path) {
         "Cargo.lock",
         "rust-toolchain.toml",
         "src",
+        "cli",
         "e2e",
     ]));
     for file in files.split_terminator('\0') {
-        let needed = !file.starts_with("e2e/")
-            || members.iter().any(|m| file.starts_with(m.as_str()) && file.ends_with(".rs"))
+        let needed = !members.iter().any(|m| file.starts_with(m.as_str()))
+            || file.ends_with(".rs")
             || file.ends_with("Cargo.toml");
         let from = root().join(file);
         if needed && from.is_file() {

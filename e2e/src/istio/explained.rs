@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::explain::{Column, Finding, Line, Reader, Reading};
+use meshwhy_cli::explain::{Column, Finding, Line, Reader, Reading};
 
 use super::story::{Lines, Told};
 use crate::agreement;

@@ -1,0 +1,152 @@
+//! Names of things that don't exist.
+
+use std::collections::BTreeSet;
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
+
+use crate::check::finding::Finding;
+use crate::check::host::{covers, is_of_another_domain, service, service_parts};
+use crate::check::mesh::{Mesh, NamedGateway};
+use crate::check::model::{Destination, MESH, ServiceKind, VirtualService};
+
+pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rules in &mesh.virtual_services {
+        findings.extend(gateways(mesh, rules));
+        let mut seen = BTreeSet::new();
+        for destination in rules.destinations() {
+            if seen.insert((&destination.host, &destination.subset, destination.port)) {
+                findings.extend(host(mesh, rules, destination).or_else(|| port(mesh, rules, destination)));
+                findings.extend(subset(mesh, rules, destination));
+            }
+        }
+    }
+    findings
+}
+
+/// Gateways that are named and don't exist, or exist in another namespace.
+fn gateways(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for reference in rules.gateways.iter().filter(|reference| reference.name != MESH) {
+        let (namespace, name) = reference.name.split_once('/').unwrap_or_default();
+        let NamedGateway::Missing { namesake } = mesh.named_gateway(&reference.name) else { continue };
+        let confidence = if mesh.has_all_gateways() { Certain } else { Likely };
+        let there = namesake.map(|gateway| format!("; {} does", gateway.origin.id())).unwrap_or_default();
+        let what = format!(
+            "The Gateway {name} doesn't exist in namespace {namespace}{there}: the VirtualService is bound to nothing there, \
+             and requests for its hosts find no route."
+        );
+        let fix = "Write a Gateway of another namespace as `namespace/name`.";
+        let cause = if rules.http.is_empty() && !rules.tls.is_empty() {
+            Cause::NoFilterChainForSni
+        } else {
+            Cause::RouteHostUnknown
+        };
+        let finding = Finding::new(cause, confidence, &rules.origin, reference.line, what, fix.to_owned());
+        findings.push(namesake.into_iter().fold(finding, |finding, gateway| finding.with(&gateway.origin)));
+    }
+    findings
+}
+
+/// A host that no Service and no ServiceEntry has.
+fn host(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Option<Finding> {
+    if mesh.services_named(&destination.host).next().is_some() || is_of_another_domain(&destination.host) {
+        return None;
+    }
+    let written = &destination.written;
+    let namesake = match service_parts(&destination.host) {
+        Some((name, _)) => mesh.services.iter().find(|service| {
+            service.kind == ServiceKind::Kubernetes && service.origin.name == name && !written.contains('.')
+        }),
+        // `reviews.prod` is no short name: Istio takes a name with a dot as it is.
+        None => written.split_once('.').and_then(|(name, namespace)| {
+            let full = service(name, namespace);
+            mesh.services.iter().find(|service| service.name() == full)
+        }),
+    };
+    // A service of another cluster of the mesh may be declared only there.
+    let confidence = match namesake {
+        _ if mesh.has_everything() => Certain,
+        _ if mesh.has_all_services() => Likely,
+        // Names such as `redis` are common: the namespace may have one of its own, from a chart that isn't here.
+        Some(_) if !written.contains('.') => Possible,
+        Some(_) => Likely,
+        None => return None,
+    };
+    let there = namesake.map(|service| format!("; there is {}", service.name())).unwrap_or_default();
+    let what = format!(
+        "The destination {written} means {}, which no Service and no ServiceEntry has{there}: {}.",
+        destination.host,
+        consequence(rules, destination),
+    );
+    let fix = "Write the service's full name, `name.namespace.svc.cluster.local`; a short name means the VirtualService's own \
+               namespace.";
+    let finding = missing(confidence, rules, destination, what, fix);
+    Some(namesake.into_iter().fold(finding, |finding, service| finding.with(&service.origin)))
+}
+
+/// A port that the service doesn't have.
+fn port(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Option<Finding> {
+    let number = destination.port?;
+    let services: Vec<_> = mesh.services_named(&destination.host).collect();
+    let ports = || services.iter().flat_map(|service| &service.ports);
+    if ports().next().is_none() || ports().any(|port| port.number == number) {
+        return None;
+    }
+    // A host may have more than one ServiceEntry.
+    let only =
+        mesh.has_all_services() || services.iter().any(|service| service.kind == ServiceKind::Kubernetes);
+    let have = ports().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+    let what = format!(
+        "{} has no port {number} (ports: {have}): {}.",
+        destination.host,
+        consequence(rules, destination)
+    );
+    let fix = "Use the number of a port of the Service (not of the container), or add the port.";
+    let finding = missing(if only { Certain } else { Likely }, rules, destination, what, fix);
+    Some(services.iter().fold(finding, |finding, service| finding.with(&service.origin)))
+}
+
+/// A subset that no DestinationRule of the host defines.
+fn subset(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Option<Finding> {
+    let subset = destination.subset.as_deref()?;
+    let covering = || mesh.destination_rules.iter().filter(|rule| covers(&rule.host, &destination.host));
+    if covering().any(|rule| rule.subsets.iter().any(|own| own.name == subset)) {
+        return None;
+    }
+    let own = covering().find(|rule| rule.host == destination.host);
+    let confidence = match own {
+        _ if mesh.has_all_destination_rules() => Certain,
+        Some(_) => Likely,
+        None => return None,
+    };
+    let what = format!(
+        "No DestinationRule for {} defines the subset {subset}: {}.",
+        destination.host,
+        consequence(rules, destination),
+    );
+    let fix = format!("Add the subset {subset} to the DestinationRule of the host, or correct the name.");
+    let finding = missing(confidence, rules, destination, what, &fix);
+    Some(own.into_iter().fold(finding, |finding, rule| finding.with(&rule.origin)))
+}
+
+/// What the client gets: only HTTP has an answer for it.
+fn consequence(rules: &VirtualService, destination: &Destination) -> &'static str {
+    let mut http = rules.http.iter().flat_map(|route| &route.destinations);
+    if http.any(|own| std::ptr::eq(own, destination)) {
+        "requests get 503 (NC)"
+    } else {
+        "connections are closed without an answer"
+    }
+}
+
+fn missing(
+    confidence: Confidence,
+    rules: &VirtualService,
+    destination: &Destination,
+    what: String,
+    fix: &str,
+) -> Finding {
+    Finding::new(Cause::ClusterMissing, confidence, &rules.origin, destination.line, what, fix.to_owned())
+}

@@ -1,0 +1,120 @@
+//! The pieces in their order: what stands in the access log and in the proxy's own log is told once.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use super::explain::{Held, Part};
+use super::outcome::Outcome;
+use super::telling::{Style, Telling};
+use crate::explain::{Failure, Pairs};
+
+/// How often those who wait are looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The number of a line.
+type Number = u64;
+
+/// What comes of the pieces.
+pub struct Joining {
+    style: Style,
+    names: Vec<String>,
+    follow: bool,
+    pairs: Vec<Pairs<Number>>,
+    input: usize,
+    total: Telling,
+    out: anstream::AutoStream<std::io::Stdout>,
+    looked: Instant,
+}
+
+impl Joining {
+    /// Of inputs with these names.
+    pub fn new(style: Style, names: Vec<String>, follow: bool) -> Self {
+        Self {
+            style,
+            follow,
+            pairs: names.iter().map(|_| Pairs::default()).collect(),
+            names,
+            input: 0,
+            total: Telling::default(),
+            out: anstream::AutoStream::auto(std::io::stdout()),
+            looked: Instant::now(),
+        }
+    }
+
+    /// Requests and failures so far.
+    pub fn counted(&self) -> (u64, u64) {
+        (self.total.counts.requests, self.total.counts.failures)
+    }
+
+    /// Takes the next piece; whether to go on.
+    pub fn collect(&mut self, part: Part) -> anyhow::Result<bool> {
+        if part.input != self.input && !self.follow {
+            self.end(self.input);
+        }
+        self.input = part.input;
+        self.total.out.push_str(&part.told.out);
+        self.total.summary.merge(part.told.summary);
+        self.total.counts.add(part.told.counts);
+        self.with(part.input, |pairs, tell| {
+            for held in part.held {
+                match held {
+                    Held::Line(line, finding, number) => pairs.line(line, finding, number, tell),
+                    Held::Own(own, number) => pairs.own(*own, number, tell),
+                }
+            }
+        });
+        if self.style == Style::Quiet {
+            self.end(part.input);
+        }
+        self.write()?;
+        Ok(self.style != Style::Quiet || self.total.counts.failures == 0)
+    }
+
+    /// Time passes: nobody who reads along waits for a partner that doesn't come.
+    pub fn tick(&mut self) -> anyhow::Result<()> {
+        let live = self.follow || self.names == ["standard input"];
+        if !live || self.style == Style::Summary || self.looked.elapsed() < TICK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        for input in 0..self.pairs.len() {
+            self.with(input, |pairs, tell| pairs.tick(tell));
+        }
+        self.write()
+    }
+
+    /// There is no more.
+    pub fn finish(mut self, json: bool) -> anyhow::Result<Outcome> {
+        for input in 0..self.pairs.len() {
+            self.end(input);
+        }
+        if self.style == Style::Summary {
+            self.total.out = if json { self.total.summary.json()? } else { self.total.summary.text() };
+        }
+        self.write()?;
+        if self.style != Style::Quiet {
+            self.total.counts.report();
+        }
+        Ok(self.total.counts.outcome())
+    }
+
+    fn end(&mut self, input: usize) {
+        self.with(input, |pairs, tell| pairs.finish(tell));
+    }
+
+    fn with(&mut self, input: usize, act: impl FnOnce(&mut Pairs<Number>, &mut dyn FnMut(Failure<Number>))) {
+        let Some(pairs) = self.pairs.get_mut(input) else { return };
+        let (style, file) = (self.style, self.names.get(input).map_or("", String::as_str));
+        let total = &mut self.total;
+        act(pairs, &mut |Failure { line, finding, place }| total.tell(style, &line, &finding, file, place));
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        if !self.total.out.is_empty() {
+            self.out.write_all(self.total.out.as_bytes())?;
+            self.out.flush()?;
+            self.total.out.clear();
+        }
+        Ok(())
+    }
+}

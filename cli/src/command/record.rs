@@ -1,0 +1,112 @@
+//! One failure, as `--json` prints it.
+
+use meshwhy::catalogue::Cause;
+use serde::Serialize;
+
+use super::text;
+use crate::explain::{Column, Destination, Finding, Line, Source};
+
+/// The keys and their order.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    cause: &'static str,
+    confidence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    evidence: &'a str,
+    /// Not where several causes fit and none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
+    /// Other causes that fit the line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    could_be: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    would_tell: &'a [&'static str],
+    /// `filter`: meshwhy's filter said so; `line`: concluded from the line; `ambiguous`: the line can be read in several ways.
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+    /// What is no known vocabulary of the details, as the log has it: anybody may have written it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_text: Option<LogText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<To>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<&'a str>,
+    file: &'a str,
+    line: u64,
+}
+
+/// Free text of the log's.
+#[derive(Debug, Serialize)]
+struct LogText {
+    details: String,
+}
+
+#[derive(Debug, Serialize)]
+struct To {
+    host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<String>,
+}
+
+impl<'a> Record<'a> {
+    /// Of this failure.
+    pub fn new(line: &'a Line<'_>, finding: &'a Finding, file: &'a str, number: u64) -> Self {
+        let destination = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name));
+        Self {
+            cause: finding.cause.id(),
+            confidence: finding.confidence.id(),
+            side: finding.side().map(|side| side.id()),
+            resource: finding.resource.as_deref(),
+            evidence: &finding.evidence,
+            fix: finding.fix(),
+            could_be: finding.alternatives.iter().map(|cause: &Cause| cause.id()).collect(),
+            would_tell: &finding.would_tell,
+            source: match finding.source {
+                Source::Line => "line",
+                Source::Filter => "filter",
+                Source::Ambiguous => "ambiguous",
+            },
+            time: text::column(line, Column::Time),
+            code: line.code(),
+            flags: text::column(line, Column::Flags),
+            details: text::details(line),
+            log_text: text::free_details(line).map(|details| LogText { details }),
+            method: text::column(line, Column::Method),
+            authority: text::column(line, Column::Authority),
+            path: text::path(line),
+            request_id: text::column(line, Column::RequestId),
+            destination: destination.map(|d| To {
+                host: d.host,
+                port: d.port,
+                subset: d.subset,
+                direction: d.direction,
+            }),
+            proxy: line.proxy.as_deref(),
+            file,
+            line: number,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `--summary`: how many failures of which cause, where, since when.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt::Write as _;
+
+use meshwhy::diagnosis::Confidence;
+use serde::Serialize;
+
+use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
+use super::text;
+use crate::check::visible_json;
+use crate::explain::{Column, Destination, Finding, Line};
+
+/// No more groups than this are kept apart: hosts are chosen by clients.
+const MOST_GROUPS: usize = 2_000;
+const OTHER: &str = "_other";
+/// Examples kept of each group.
+const EXAMPLES: usize = 2;
+
+/// Failures counted.
+#[derive(Debug, Default)]
+pub struct Summary {
+    groups: HashMap<Key, Group>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Key {
+    cause: String,
+    host: String,
+    resource: String,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    count: u64,
+    finding: Finding,
+    first: Option<String>,
+    last: Option<String>,
+    examples: Vec<String>,
+}
+
+/// One group, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    cause: &'static str,
+    confidence: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    could_be: Vec<&'static str>,
+    host: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    resource: &'a str,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<&'static str>,
+    examples: &'a [String],
+}
+
+impl Summary {
+    /// Counts one failure.
+    pub fn add(&mut self, line: &Line<'_>, finding: &Finding, place: &str) {
+        let mut key = Key {
+            cause: finding.causes().iter().map(|cause| cause.id()).collect::<Vec<_>>().join(" or "),
+            host: host(line),
+            resource: finding.resource.clone().unwrap_or_default(),
+        };
+        if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&key) {
+            key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
+        }
+        let time = text::column(line, Column::Time);
+        let example = || format!("{place}  {}", text::request(line));
+        let group = match self.groups.entry(key) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.widen(finding.confidence, &time, &time);
+                known
+            }
+            Entry::Vacant(place) => place.insert(Group {
+                count: 0,
+                finding: finding.clone(),
+                first: time.clone(),
+                last: time,
+                examples: Vec::new(),
+            }),
+        };
+        group.count += 1;
+        if group.examples.len() < EXAMPLES {
+            group.examples.push(example());
+        }
+    }
+
+    /// Adds another summary, of later lines.
+    pub fn merge(&mut self, other: Self) {
+        for (mut key, group) in other.groups {
+            if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&key) {
+                key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
+            }
+            match self.groups.get_mut(&key) {
+                None => {
+                    self.groups.insert(key, group);
+                }
+                Some(known) => {
+                    known.widen(group.finding.confidence, &group.first, &group.last);
+                    known.count += group.count;
+                    let room = EXAMPLES.saturating_sub(known.examples.len());
+                    known.examples.extend(group.examples.into_iter().take(room));
+                }
+            }
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for (key, group) in self.sorted() {
+            let mut put = |text: std::fmt::Arguments<'_>| {
+                // Writing to a String can't fail.
+                let _ = out.write_fmt(text);
+            };
+            put(format_args!("{BOLD}{:>7}{BOLD:#}  {CAUSE}{}{CAUSE:#}", group.count, key.cause));
+            put(format_args!(" ({})  {}", group.finding.confidence.id(), key.host));
+            if !key.resource.is_empty() {
+                put(format_args!("  {}", key.resource));
+            }
+            match (&group.first, &group.last) {
+                (Some(first), Some(last)) if first != last => {
+                    put(format_args!("\n         {first} to {last}\n"))
+                }
+                (Some(first), _) => put(format_args!("\n         {first}\n")),
+                _ => put(format_args!("\n")),
+            }
+            for example in &group.examples {
+                put(format_args!("         {DIM}{example}{DIM:#}\n"));
+            }
+            for fix in fixes(&group.finding) {
+                put(format_args!("         {FIX}{fix}{FIX:#}\n"));
+            }
+        }
+        out
+    }
+
+    /// For scripts: one object a line.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let mut out = String::new();
+        for (key, group) in self.sorted() {
+            out.push_str(&visible_json(&serde_json::to_string(&Row {
+                cause: group.finding.cause.id(),
+                confidence: group.finding.confidence.id(),
+                could_be: group.finding.alternatives.iter().map(|cause| cause.id()).collect(),
+                host: &key.host,
+                resource: &key.resource,
+                count: group.count,
+                first: group.first.as_deref(),
+                last: group.last.as_deref(),
+                fix: group.finding.fix(),
+                examples: &group.examples,
+            })?));
+            out.push('\n');
+        }
+        Ok(out)
+    }
+
+    /// The most frequent first.
+    fn sorted(&self) -> Vec<(&Key, &Group)> {
+        let mut all: Vec<_> = self.groups.iter().collect();
+        all.sort_by(|(a_key, a), (b_key, b)| b.count.cmp(&a.count).then_with(|| a_key.cmp(b_key)));
+        all
+    }
+}
+
+impl Group {
+    /// Takes over what is known of others of the same key: the least sure counts.
+    fn widen(&mut self, confidence: Confidence, first: &Option<String>, last: &Option<String>) {
+        self.finding.confidence = self.finding.confidence.min(confidence);
+        // Times in one form compare as text.
+        let both = |a: &Option<String>, b: &Option<String>, later: bool| match (a, b) {
+            (Some(a), Some(b)) => Some(if (a < b) == later { b.clone() } else { a.clone() }),
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        self.first = both(&self.first, first, false);
+        self.last = both(&self.last, last, true);
+    }
+}
+
+/// Whom the request was for: the service of the cluster, or else what the client asked for.
+fn host(line: &Line<'_>) -> String {
+    let cluster = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name));
+    cluster
+        .map(|to| to.to_string())
+        .or_else(|| text::column(line, Column::Authority))
+        .or_else(|| text::column(line, Column::Sni))
+        .unwrap_or_else(|| "-".into())
+}

@@ -1,0 +1,139 @@
+//! What is told of the failures, in the style that was asked for, and what was counted.
+
+use super::outcome::Outcome;
+use super::output;
+use super::record::Record;
+use super::summary::Summary;
+use crate::check::{visible, visible_json};
+use crate::explain::{Finding, Line, Source};
+
+/// Unreadable lines that are named, of one run.
+const NAMED: usize = 3;
+
+/// How each failure is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// In words.
+    Text,
+    /// As an object.
+    Json,
+    /// Only counted.
+    Summary,
+    /// Only whether there is one.
+    Quiet,
+}
+
+/// What was told so far.
+#[derive(Debug, Default)]
+pub struct Telling {
+    /// In words or objects.
+    pub out: String,
+    /// In groups.
+    pub summary: Summary,
+    /// How many.
+    pub counts: Counts,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Requests and connections, failed or not.
+    pub requests: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Other lines of the proxy's own log.
+    pub proxy_log: u64,
+    /// Lines that can be read in several ways.
+    pub ambiguous: u64,
+    /// Failures that the filter left out of the proxy's own log.
+    pub left_out: u64,
+    /// Inputs that could not be read.
+    pub broken: Vec<String>,
+    unreadable: u64,
+    named: Vec<String>,
+}
+
+impl Telling {
+    /// Tells and counts a failure.
+    pub fn tell(&mut self, style: Style, line: &Line<'_>, finding: &Finding, file: &str, number: u64) {
+        self.counts.requests += 1;
+        self.counts.failures += 1;
+        self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
+        let place = || visible(&format!("{file}:{number}"));
+        match style {
+            Style::Text => output::tell(&mut self.out, line, finding, &place()),
+            Style::Summary => self.summary.add(line, finding, &place()),
+            Style::Json => {
+                // Serializing strings and numbers can't fail.
+                let record = Record::new(line, finding, file, number);
+                self.out.push_str(&visible_json(&serde_json::to_string(&record).unwrap_or_default()));
+                self.out.push('\n');
+            }
+            Style::Quiet => {}
+        }
+    }
+}
+
+impl Counts {
+    /// Counts a line that could not be read.
+    pub fn unreadable(&mut self, name: impl FnOnce() -> String) {
+        self.unreadable += 1;
+        if self.named.len() < NAMED {
+            self.named.push(name());
+        }
+    }
+
+    /// Adds those of later lines.
+    pub fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.proxy_log += other.proxy_log;
+        self.ambiguous += other.ambiguous;
+        // Whatever a log says of it.
+        self.left_out = self.left_out.saturating_add(other.left_out);
+        self.unreadable += other.unreadable;
+        let room = NAMED.saturating_sub(self.named.len());
+        self.named.extend(other.named.into_iter().take(room));
+        // At once: with `--follow` there is no end to wait for.
+        other.broken.iter().for_each(|error| complain!("meshwhy: {error}"));
+        self.broken.extend(other.broken);
+    }
+
+    /// What was read, and what could not be.
+    pub fn report(&self) {
+        complain!("meshwhy: {} of {} requests failed", self.failures, self.requests);
+        if self.left_out > 0 {
+            complain!(
+                "meshwhy: the filter left {} more out of the proxy's log (log_per_minute); they count where the access log has them",
+                self.left_out
+            );
+        }
+        if self.ambiguous > 0 {
+            complain!(
+                "meshwhy: {} lines can be read in several ways: a header has quotes, which Envoy's text formats don't escape; no cause is \
+                named for them (log in JSON)",
+                self.ambiguous
+            );
+        }
+        if self.proxy_log > 0 {
+            complain!("meshwhy: {} other lines of the proxy's log passed over", self.proxy_log);
+        }
+        if self.unreadable > 0 {
+            complain!("meshwhy: {} lines could not be read (--format?):", self.unreadable);
+            self.named.iter().for_each(|line| complain!("  {line}"));
+            if self.unreadable > self.named.len() as u64 {
+                complain!("  ...");
+            }
+        }
+    }
+
+    /// How it went.
+    pub fn outcome(&self) -> Outcome {
+        let none_readable = self.requests == 0 && self.proxy_log == 0 && self.unreadable > 0;
+        match (none_readable || !self.broken.is_empty(), self.failures) {
+            (true, _) => Outcome::Unreadable,
+            (false, 0) => Outcome::Nothing,
+            (false, _) => Outcome::Failures,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The lines of several proxies about one request → one verdict: where the failure began, and what the others saw of it.
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence;
+
+use super::{Column, Finding, Line};
+
+/// What one proxy logged of the request.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    /// Which proxy.
+    pub proxy: String,
+    /// Its line.
+    pub line: Line<'static>,
+    /// Why it failed there, if it did.
+    pub finding: Option<Finding>,
+}
+
+/// What a hop has to do with the failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Here it began.
+    Root,
+    /// It failed because of what happened at the root.
+    Consequence,
+    /// Another failure of the same request: a retry, or another call.
+    Other,
+    /// Nothing failed here.
+    Fine,
+}
+
+/// One request, joined.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// The hops with their part in it, from the client inwards.
+    pub hops: Vec<(Hop, Part)>,
+    /// The verdict: the root's, less sure where another line doesn't fit to it.
+    pub verdict: Finding,
+    /// Whether whoever asked first got a good answer all the same (a retry, or a call that the application can do without).
+    pub recovered: bool,
+}
+
+/// Joins the hops of one request; none if nothing failed.
+pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
+    hops.sort_by(|a, b| a.line.get(Column::Time).cmp(&b.line.get(Column::Time)));
+    let parents: Vec<Option<usize>> = (0..hops.len()).map(|at| parent(&hops, at)).collect();
+    let depths: Vec<usize> = (0..hops.len()).map(|at| ancestors(&parents, at).count()).collect();
+    let failed = |at: usize| hops.get(at).and_then(|hop| hop.finding.as_ref());
+    let follows = |at: usize| follows_from_another(&parents, &failed, at, hops.len());
+    let depth = |at: usize| depths.get(at).copied().unwrap_or_default();
+    let own: Vec<usize> = (0..hops.len()).filter(|at| failed(*at).is_some() && !follows(*at)).collect();
+    // The deepest failed first: those in front of it had to wait for it. Of equals the earlier (the order of the hops).
+    let deepest = own.iter().map(|at| depth(*at)).max()?;
+    let root = own.into_iter().find(|at| depth(*at) == deepest)?;
+    let part = |at: usize| match failed(at) {
+        None => Part::Fine,
+        Some(_) if at == root => Part::Root,
+        Some(_) if follows(at) => Part::Consequence,
+        Some(_) => Part::Other,
+    };
+    let parts: Vec<Part> = (0..hops.len()).map(part).collect();
+    let mut verdict = failed(root)?.clone();
+    // "The upstream's own error", and the next proxy knows nothing of it: one of the two lines is of another attempt.
+    let next_is_fine = parents.iter().zip(&parts).any(|(p, part)| *p == Some(root) && *part == Part::Fine);
+    if verdict.cause == Cause::ApplicationError && next_is_fine {
+        verdict.confidence = Confidence::Possible;
+    }
+    let first = (0..hops.len()).find(|at| depth(*at) == 0);
+    let recovered = first.is_some_and(|at| failed(at).is_none());
+    let mut hops: Vec<(Hop, Part, usize)> =
+        hops.into_iter().zip(parts).zip(depths).map(|((hop, part), depth)| (hop, part, depth)).collect();
+    hops.sort_by_key(|(_, _, depth)| *depth);
+    Some(Joined { hops: hops.into_iter().map(|(hop, part, _)| (hop, part)).collect(), verdict, recovered })
+}
+
+/// Whether the failure at `at` is what another's looks like from there.
+fn follows_from_another<'a>(
+    parents: &[Option<usize>],
+    failed: &impl Fn(usize) -> Option<&'a Finding>,
+    at: usize,
+    count: usize,
+) -> bool {
+    let Some(finding) = failed(at) else { return false };
+    if finding.cause == Cause::ClientDisconnected {
+        // The client of this hop is the proxy in front of it, which gave up.
+        return ancestors(parents, at).any(|above| failed(above).is_some());
+    }
+    let behind = |other: usize| ancestors(parents, other).any(|above| above == at);
+    let failed_behind = (0..count)
+        .filter(|other| behind(*other))
+        .filter_map(failed)
+        .any(|finding| finding.cause != Cause::ClientDisconnected);
+    failed_behind && passes_on(finding.cause)
+}
+
+/// Causes that name what came, or didn't come, from behind: a proxy behind may know why.
+fn passes_on(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::ApplicationError
+            | Cause::UpstreamProxyError
+            | Cause::UpstreamTimeout
+            | Cause::UpstreamReset
+            | Cause::UpstreamClosedConnection
+            | Cause::UpstreamProtocolError
+            | Cause::Http10Upstream
+            | Cause::Http2ToHttp1Upstream
+            | Cause::UpstreamExpectsTls
+            | Cause::Unclassified
+    )
+}
+
+/// The hop that sent the request here.
+fn parent(hops: &[Hop], at: usize) -> Option<usize> {
+    let this = hops.get(at)?;
+    let others = || hops.iter().enumerate().filter(|(other, _)| *other != at);
+    let same = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
+    let get = |hop: &Hop, column| hop.line.get(column).map(str::to_owned);
+    let is = |hop: &Hop, direction: &str| {
+        hop.line.get(Column::Cluster).is_some_and(|name| name.starts_with(direction))
+    };
+    // The same connection: its two ends are logged by the two proxies.
+    let connected = others().find(|(_, other)| {
+        let ends =
+            same(get(other, Column::UpstreamLocal).as_deref(), get(this, Column::RemoteAddress).as_deref());
+        let place =
+            same(get(other, Column::UpstreamHost).as_deref(), get(this, Column::LocalAddress).as_deref());
+        (ends || place) && !is(other, "inbound")
+    });
+    // A pod's own: what came in, and what the application then asked for.
+    let inbound = || {
+        others().find(|(_, other)| other.proxy == this.proxy && is(other, "inbound") && !is(this, "inbound"))
+    };
+    // A retry at another endpoint: only the last one's address is logged.
+    let retried = || {
+        others().find(|(_, other)| {
+            is(this, "inbound")
+                && !is(other, "inbound")
+                && other.proxy != this.proxy
+                && same(get(other, Column::Authority).as_deref(), get(this, Column::Authority).as_deref())
+        })
+    };
+    connected.or_else(inbound).or_else(retried).map(|(other, _)| other)
+}
+
+/// The hops in front, the nearest first. Bounded, should addresses make a ring.
+fn ancestors(parents: &[Option<usize>], at: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(parents.get(at).copied().flatten(), |at| parents.get(*at).copied().flatten())
+        .take(parents.len())
+}

@@ -1,0 +1,183 @@
+//! What is said of one line.
+
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::{Advice, Confidence};
+use meshwhy::evidence::{ClusterName, Direction};
+use meshwhy::report::{LONGEST_VALUE, clean};
+
+/// Who found the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The rules, from the line's columns.
+    Line,
+    /// meshwhy's filter, when it happened.
+    Filter,
+    /// The line can be read in several ways, in one of which it failed: no cause is named.
+    Ambiguous,
+}
+
+/// The cause of one failure, as far as a line lets one know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The cause; [`Cause::Unclassified`] where several fit and none covers the others.
+    pub cause: Cause,
+    /// How sure.
+    pub confidence: Confidence,
+    /// `Kind/namespace/name`.
+    pub resource: Option<String>,
+    /// `key=value; key=value`.
+    pub evidence: String,
+    /// Other causes that fit the line as well.
+    pub alternatives: Vec<Cause>,
+    /// What would tell them apart.
+    pub would_tell: Vec<&'static str>,
+    /// Who found it.
+    pub source: Source,
+    pub(super) side: Option<Side>,
+    /// Who has to act and how, where the evidence says more than the cause.
+    pub advice: Option<&'static Advice>,
+}
+
+/// Where a request was sent, as istiod's cluster names say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The service's host, or the name of the cluster where it isn't one of istiod's.
+    pub host: String,
+    /// The port.
+    pub port: Option<String>,
+    /// The DestinationRule's subset.
+    pub subset: Option<String>,
+    /// `inbound` or `outbound`.
+    pub direction: Option<String>,
+}
+
+impl Finding {
+    /// What the filter said.
+    pub(super) fn told(
+        cause: Cause,
+        confidence: Confidence,
+        side: Option<Side>,
+        resource: Option<String>,
+        evidence: Option<String>,
+    ) -> Self {
+        Self {
+            cause,
+            confidence,
+            // As the filter writes them; whoever wrote the log may not be the filter.
+            resource: resource.map(|text| clean(&text, LONGEST_VALUE)),
+            evidence: evidence.map(|text| clean(&text, LONGEST_VALUE)).unwrap_or_default(),
+            alternatives: Vec::new(),
+            would_tell: Vec::new(),
+            source: Source::Filter,
+            side: side.or_else(|| common_side(&[cause], None)),
+            advice: None,
+        }
+    }
+
+    /// What the rules make of a line, at a gateway or not, or where that is unknown.
+    pub(super) fn of_line(
+        (cause, confidence): (Cause, Confidence),
+        alternatives: Vec<Cause>,
+        at_gateway: Option<bool>,
+        advice: Option<&'static Advice>,
+    ) -> Self {
+        let advice = advice.filter(|_| alternatives.is_empty());
+        let mut finding = Self {
+            cause,
+            confidence,
+            resource: None,
+            evidence: String::new(),
+            alternatives,
+            would_tell: Vec::new(),
+            source: Source::Line,
+            side: None,
+            advice,
+        };
+        let causes = [finding.causes(), &finding.alternatives].concat();
+        finding.side = match advice {
+            Some(advice) => Some(advice.side),
+            None => common_side(&causes, at_gateway),
+        };
+        finding
+    }
+
+    /// That it may have failed, of a line that can be read in several ways.
+    pub(super) fn ambiguous(reason: &str) -> Self {
+        Self {
+            cause: Cause::Unclassified,
+            confidence: Confidence::Possible,
+            resource: None,
+            evidence: format!("ambiguous={reason}"),
+            alternatives: Vec::new(),
+            would_tell: Vec::new(),
+            source: Source::Ambiguous,
+            side: None,
+            advice: None,
+        }
+    }
+
+    /// The causes that it comes down to: one, or several where only they are known.
+    pub fn causes(&self) -> &[Cause] {
+        match (self.cause, self.alternatives.is_empty()) {
+            (Cause::Unclassified, false) => &self.alternatives,
+            _ => std::slice::from_ref(&self.cause),
+        }
+    }
+
+    /// What to change, where it comes down to one cause.
+    pub fn fix(&self) -> Option<&'static str> {
+        match self.causes() {
+            _ if self.source == Source::Ambiguous => None,
+            [one] => Some(self.advice.map_or(one.fix(), |advice| advice.fix)),
+            _ => None,
+        }
+    }
+
+    /// Who has to act, where all causes that fit agree on it, at a gateway as well as within the mesh if the line doesn't
+    /// show which of them it is.
+    pub const fn side(&self) -> Option<Side> {
+        self.side
+    }
+}
+
+fn common_side(causes: &[Cause], at_gateway: Option<bool>) -> Option<Side> {
+    let places: &[Direction] = match at_gateway {
+        Some(true) => &[Direction::Gateway],
+        Some(false) => &[Direction::Outbound],
+        None => &[Direction::Gateway, Direction::Outbound],
+    };
+    let mut sides = causes.iter().flat_map(|cause| places.iter().map(|place| cause.side_at(*place)));
+    let first = sides.next()?;
+    sides.all(|side| side == first).then_some(first)
+}
+
+impl Destination {
+    /// Takes a cluster's name apart.
+    pub fn of_cluster(name: &str) -> Option<Self> {
+        let cluster = ClusterName::new(name)?;
+        let parts: Vec<&str> = name.split('|').collect();
+        let part = |text: &&str| (!text.is_empty()).then(|| (*text).to_owned());
+        Some(match parts.as_slice() {
+            [direction, port, ..] if parts.len() == 4 => Self {
+                host: cluster.host().unwrap_or("this workload").to_owned(),
+                port: part(port),
+                subset: cluster.subset().map(str::to_owned),
+                direction: part(direction),
+            },
+            _ => Self { host: name.to_owned(), port: None, subset: None, direction: None },
+        })
+    }
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.host)?;
+        if let Some(port) = &self.port {
+            write!(f, ":{port}")?;
+        }
+        if let Some(subset) = &self.subset {
+            write!(f, " subset {subset}")?;
+        }
+        Ok(())
+    }
+}

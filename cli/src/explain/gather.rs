@@ -1,0 +1,173 @@
+//! A line's columns → [`Evidence`]: what is shown, and nothing else.
+
+use meshwhy::diagnosis::is_policys;
+use meshwhy::evidence;
+use meshwhy::evidence::{
+    Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
+    TransportFailure, Upstream, covers, host_name, host_of,
+};
+use meshwhy::report::{LONGEST_FACT, escape};
+
+use super::{Column, Line, grpc};
+
+/// Stands for a flag that this version doesn't know.
+const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
+
+/// What the line shows.
+pub(super) fn evidence(line: &Line<'_>) -> Evidence {
+    let text = |column| line.get(column).map(str::to_owned);
+    let flags = flags(line);
+    let layer = layer(line, flags);
+    // A connection without a filter chain is the only one with NR (1.40).
+    let details = match (line.shows(Column::Details), layer) {
+        (false, Layer::Listener) => "filter_chain_not_found",
+        _ => line.get(Column::Details).unwrap_or_default(),
+    };
+    let details = Details::new(details);
+    let name = |column| text(column).map(evidence::name);
+    let host = name(Column::UpstreamHost);
+    Evidence {
+        layer,
+        code: line.code(),
+        flags,
+        termination: Details::new(line.get(Column::Termination).unwrap_or_default()),
+        filter_chain: name(Column::FilterChain),
+        downstream: Downstream {
+            sni: text(Column::Sni).map(|sni| host_name(&sni)),
+            tls_version: text(Column::DownstreamTls),
+            protocol: text(Column::Protocol),
+            transport_failure: line.get(Column::DownstreamFailure).and_then(TransportFailure::new),
+            grpc: line.get(Column::ContentType).map(|kind| kind.starts_with("application/grpc")),
+            tunnel: line.get(Column::Method).map(|method| method == "CONNECT"),
+            sni_is_authority: sni_is_authority(line),
+            ..Downstream::default()
+        },
+        route: Route {
+            virtual_host: name(Column::VirtualHost),
+            name: name(Column::Route),
+            resource: line.get(Column::RouteConfig).and_then(Resource::from_config_path),
+        },
+        upstream: Upstream {
+            cluster: name(Column::Cluster).and_then(ClusterName::new),
+            resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),
+            endpoints: endpoints(line),
+            tls_version: text(Column::UpstreamTls),
+            takes_istio_mtls: (line.shows(Column::TlsMode) && host.is_some())
+                .then(|| line.get(Column::TlsMode) == Some("istio")),
+            transport_failure: line
+                .get(Column::UpstreamFailure)
+                .and_then(TransportFailure::new)
+                .or_else(|| details.transport_failure()),
+            attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
+            address: host,
+            ..Upstream::default()
+        },
+        answer: Answer { grpc_status: grpc::status(line), ..Answer::default() },
+        // In JSON it has quotes of its own.
+        mixer: line.get(Column::Mixer).and_then(|status| MixerStatus::new(status.trim_matches('"'))),
+        details,
+        ..Evidence::default()
+    }
+}
+
+/// Istio's proxies keep no gauges of clusters, and say 0 whatever is there (1.31).
+fn endpoints(line: &Line<'_>) -> Option<u64> {
+    let istios = line.get(Column::Cluster).and_then(ClusterName::new).is_some_and(|c| c.is_service());
+    line.get(Column::Endpoints).and_then(|n| n.parse().ok()).filter(|count| *count > 0 || !istios)
+}
+
+/// Whether the codec had put a request together.
+pub(super) fn has_request(line: &Line<'_>) -> bool {
+    line.get(Column::Method).is_some()
+}
+
+/// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
+pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
+    const SHORT: u64 = 1_000;
+    Some(line.get(Column::Duration)?.parse::<u64>().ok()? < SHORT)
+}
+
+/// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
+pub(super) fn is_streams_connection(e: &Evidence) -> bool {
+    const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM
+        .union(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .union(Flags::UPSTREAM_OVERFLOW)
+        .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .union(Flags::NO_CLUSTER_FOUND);
+    let refused = is_policys(&e.termination);
+    e.layer == Layer::Tcp && !e.flags.intersects(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
+}
+
+fn layer(line: &Line<'_>, flags: Flags) -> Layer {
+    let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
+    // Where the log has no status, only a codec's own flag is known to be a stream's.
+    let by_codec = !line.shows(Column::Code) && flags.intersects(Flags::DOWNSTREAM_PROTOCOL_ERROR);
+    let is_stream =
+        line.code().is_some() || has_request(line) || line.get(Column::Details).is_some() || by_codec;
+    let no_chain = match line.get(Column::Details) {
+        Some(details) => details == "filter_chain_not_found",
+        None => !line.shows(Column::Details) && !is_stream && flags.contains(Flags::NO_ROUTE_FOUND),
+    };
+    if no_chain || (!is_stream && failure.is_some_and(|reason| !reason.is_inspectors_note())) {
+        return Layer::Listener;
+    }
+    // Only streams have a code or details; a connection manager leaves its protocol on the connection, too (1.40).
+    if is_stream { Layer::Http } else { Layer::Tcp }
+}
+
+/// The failure flags of a line that shows neither a status nor a request: whether it is a stream's isn't known, that something failed is.
+pub(super) fn bare_flags(line: &Line<'_>) -> Option<String> {
+    let bare = !line.shows(Column::Code) && !line.shows(Column::Method) && flags(line).any_failure();
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).filter(|_| bare)?;
+    Some(format!("flags={}", escape(names, LONGEST_FACT)))
+}
+
+fn flags(line: &Line<'_>) -> Flags {
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).unwrap_or_default();
+    names.split(',').filter(|name| !name.is_empty()).fold(Flags::default(), |all, name| {
+        let known = Flags::from_short(short(name));
+        all | if known.is_empty() { UNKNOWN_FLAG } else { known }
+    })
+}
+
+/// The short name of a long one (`%RESPONSE_FLAGS_LONG%`).
+fn short(name: &str) -> &str {
+    const NAMES: &[(&str, &str)] = &[
+        ("FailedLocalHealthCheck", "LH"),
+        ("NoHealthyUpstream", "UH"),
+        ("UpstreamRequestTimeout", "UT"),
+        ("LocalReset", "LR"),
+        ("UpstreamRemoteReset", "UR"),
+        ("UpstreamConnectionFailure", "UF"),
+        ("UpstreamConnectionTermination", "UC"),
+        ("UpstreamOverflow", "UO"),
+        ("NoRouteFound", "NR"),
+        ("DelayInjected", "DI"),
+        ("FaultInjected", "FI"),
+        ("RateLimited", "RL"),
+        ("UnauthorizedExternalService", "UAEX"),
+        ("RateLimitServiceError", "RLSE"),
+        ("DownstreamConnectionTermination", "DC"),
+        ("UpstreamRetryLimitExceeded", "URX"),
+        ("StreamIdleTimeout", "SI"),
+        ("InvalidEnvoyRequestHeaders", "IH"),
+        ("DownstreamProtocolError", "DPE"),
+        ("UpstreamMaxStreamDurationReached", "UMSDR"),
+        ("ResponseFromCacheFilter", "RFCF"),
+        ("NoFilterConfigFound", "NFCF"),
+        ("DurationTimeout", "DT"),
+        ("UpstreamProtocolError", "UPE"),
+        ("NoClusterFound", "NC"),
+        ("OverloadManagerTerminated", "OM"),
+        ("DnsResolutionFailed", "DF"),
+        ("DropOverload", "DO"),
+        ("DownstreamRemoteReset", "DR"),
+        ("UnconditionalDropOverload", "UDO"),
+    ];
+    NAMES.iter().find(|(long, _)| *long == name).map_or(name, |(_, short)| short)
+}
+
+fn sni_is_authority(line: &Line<'_>) -> Option<bool> {
+    let (sni, authority) = (line.get(Column::Sni)?, line.get(Column::Authority)?);
+    Some(covers(sni, host_of(authority)))
+}

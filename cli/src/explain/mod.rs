@@ -1,0 +1,43 @@
+//! Access-log lines → [`meshwhy::evidence::Evidence`] → [`Finding`]: what a log lets one know of a failure.
+//!
+//! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
+//! tried (see `unseen`), and only what all of them agree on is said.
+
+mod broader;
+#[cfg(test)]
+mod collected;
+mod column;
+#[cfg(test)]
+mod corpus;
+mod correlate;
+mod finding;
+#[cfg(test)]
+mod forged;
+mod format;
+mod formats;
+mod gather;
+mod grpc;
+mod json;
+mod line;
+mod memory;
+mod own;
+mod pair;
+mod pairs;
+mod prefix;
+mod reader;
+mod readings;
+#[cfg(test)]
+mod tests;
+mod time;
+mod unseen;
+mod ztunnel;
+
+pub use broader::is_broader;
+pub use column::Column;
+pub use correlate::{Hop, Joined, Part, join};
+pub use finding::{Destination, Finding, Source};
+pub use format::{Format, FormatError};
+pub use line::Line;
+pub use own::Own;
+pub use pairs::{Failure, Pairs};
+pub use reader::{Reader, Reading};

@@ -1,0 +1,269 @@
+//! Bytes of one line → what it is and what it says.
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence;
+
+use super::json::Wrapped;
+use super::own::Logged;
+use super::readings::{self, Parsed, Readings};
+use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen, ztunnel};
+
+/// So many wrappers may be around a line: a collector's, a node agent's, a container engine's.
+const MOST_WRAPPED: u8 = 4;
+
+/// Reads lines; knows the formats.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    given: Vec<Format>,
+    known: Vec<Format>,
+    /// Whether JSON may be looked at by its usual keys alone.
+    usual_json: bool,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// Nothing is on it.
+    Blank,
+    /// A request or connection, and nothing failed as far as the line shows.
+    Fine(Option<Box<Line<'static>>>),
+    /// The same, of a line that can be read in several ways: nothing failed in any of them.
+    Ambiguous,
+    /// A request or connection that failed.
+    Failed(Box<Line<'static>>, Box<Finding>),
+    /// A failure that meshwhy's filter wrote into the proxy's own log.
+    Own(Box<Own>),
+    /// Any other line of the proxy's own log.
+    ProxyLog,
+    /// None of these.
+    Unreadable,
+}
+
+impl Reader {
+    /// Knows Envoy's and Istio's defaults and these formats.
+    pub fn new(given: Vec<Format>) -> Self {
+        let grpc = [Column::GrpcStatus, Column::GrpcTrailer, Column::GrpcHeader];
+        let usual_json = !given.iter().any(|format| grpc.iter().any(|column| format.has(*column)));
+        Self { given, known: formats::known(), usual_json }
+    }
+
+    /// Says what a line is, and why its request failed.
+    pub fn read(&self, bytes: &[u8]) -> Reading {
+        self.read_whole(bytes, false)
+    }
+
+    /// The same, keeping the columns of lines about nothing that failed, too.
+    pub fn read_all(&self, bytes: &[u8]) -> Reading {
+        self.read_whole(bytes, true)
+    }
+
+    fn read_whole(&self, bytes: &[u8], keep: bool) -> Reading {
+        let bytes = bytes.trim_ascii_end();
+        if bytes.is_empty() {
+            return Reading::Blank;
+        }
+        if !keep && self.usual_json && bytes.first() == Some(&b'{') && json::is_fine(bytes) {
+            return Reading::Fine(None);
+        }
+        // A header may hold any bytes; what is wrong with them is nobody's business here.
+        let text = String::from_utf8_lossy(bytes);
+        self.read_text(&text, keep, MOST_WRAPPED)
+    }
+
+    fn read_text(&self, text: &str, keep: bool, wrapped: u8) -> Reading {
+        // An access log first: whatever its values hold, they are values.
+        match self.line(text) {
+            Parsed::One(line) => return explain(&line, keep),
+            Parsed::Several(readings) => return doubt(&readings),
+            Parsed::No => {}
+        }
+        if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
+            return judged(line, finding, keep);
+        }
+        if let Some(logged) = own::in_proxy_log(text, false) {
+            return logged.into();
+        }
+        if let Some(wrapped) = wrapped.checked_sub(1)
+            && let Some(at) = prefix::object(text)
+            && let Some((before, object)) = text.split_at_checked(at)
+            && let Some(inside) = json::unwrapped(object)
+        {
+            return self.read_wrapped(inside, before, keep, wrapped);
+        }
+        Reading::Unreadable
+    }
+
+    /// What is within is what can be read of it.
+    fn read_wrapped(&self, wrapped: Wrapped, before: &str, keep: bool, deeper: u8) -> Reading {
+        let is_envoys = wrapped.is_own_log && wrapped.is_envoys;
+        let inside = wrapped.inside.iter().map(|text| match own::in_proxy_log(text, is_envoys) {
+            Some(own @ Logged::Failure(_)) if is_envoys => own.into(),
+            _ => self.read_text(text, keep, deeper),
+        });
+        let mut reading =
+            inside.into_iter().find(|reading| *reading != Reading::Unreadable).unwrap_or(Reading::Unreadable);
+        match &mut reading {
+            Reading::Failed(line, _) | Reading::Fine(Some(line)) => line.set_proxy(wrapped.pod, before),
+            Reading::Own(own) => {
+                own::set_time(&mut own.line, &wrapped.time);
+                own.line.set_proxy(wrapped.pod, before);
+            }
+            Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
+            _ => {}
+        }
+        reading
+    }
+
+    fn line<'a>(&self, text: &'a str) -> Parsed<'a> {
+        let readings = self.given.iter().map(|format| given_line(format, text));
+        if let Some(parsed) = readings.into_iter().find(|parsed| !matches!(parsed, Parsed::No)) {
+            return parsed;
+        }
+        match self.known_line(text) {
+            Parsed::No => self.object(text).map_or(Parsed::No, Parsed::One),
+            parsed => parsed,
+        }
+    }
+
+    /// A line in JSON by its usual keys.
+    fn object<'a>(&self, text: &'a str) -> Option<Line<'a>> {
+        let at = prefix::object(text)?;
+        let (before, object) = text.split_at_checked(at)?;
+        if object.starts_with("{\"event\":\"meshwhy") {
+            return None; // the filter's own, which is known by what stands before it
+        }
+        let mut line = json::read(object, Column::of_key)?;
+        let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
+        tells.iter().any(|column| line.shows(*column)).then_some(())?;
+        line.proxy = prefix::proxy(before);
+        Some(line)
+    }
+
+    fn known_line<'a>(&self, text: &'a str) -> Parsed<'a> {
+        let Some((before, text)) = prefix::bracketed_time(text).and_then(|at| text.split_at_checked(at))
+        else {
+            return Parsed::No;
+        };
+        let mut doubtful = Parsed::No;
+        for (number, format) in self.known.iter().enumerate() {
+            match format.read(text) {
+                Parsed::No => {}
+                Parsed::One(mut line) => {
+                    line.proxy = prefix::proxy(before);
+                    return self.unless_another_fits(number, line, text);
+                }
+                Parsed::Several(mut readings) if matches!(doubtful, Parsed::No) => {
+                    readings.sure.proxy = prefix::proxy(before);
+                    doubtful = Parsed::Several(readings);
+                }
+                Parsed::Several(readings) => {
+                    if let Parsed::Several(first) = &mut doubtful {
+                        if readings.sure.get(Column::Cause).is_some() {
+                            let proxy = first.sure.proxy.take();
+                            first.sure = readings.sure;
+                            first.sure.proxy = proxy;
+                        }
+                        first.lines.extend(readings.lines);
+                        first.complete &= readings.complete;
+                    }
+                }
+            }
+        }
+        doubtful
+    }
+
+    /// With a few quotes in a header, a line of one old format may look like one of another.
+    fn unless_another_fits<'a>(&self, number: usize, line: Line<'a>, text: &'a str) -> Parsed<'a> {
+        // Of the usual ones, no other can be made with the number of words behind the last quote.
+        if number < formats::USUAL {
+            return Parsed::One(line);
+        }
+        let others = self.known.iter().enumerate().filter(|(other, _)| *other != number);
+        let fit: Vec<Readings<'a>> = others
+            .filter_map(|(_, format)| match format.read(text) {
+                Parsed::Several(readings) => Some(readings),
+                _ => None,
+            })
+            .collect();
+        if fit.is_empty() {
+            return Parsed::One(line);
+        }
+        let mut sure = Line::default();
+        sure.proxy.clone_from(&line.proxy);
+        let complete = fit.iter().all(|readings| readings.complete);
+        let lines =
+            std::iter::once(line).chain(fit.into_iter().flat_map(|readings| readings.lines)).collect();
+        Parsed::Several(Readings { lines, complete, sure, reason: readings::FORMATS })
+    }
+}
+
+/// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.
+fn given_line<'a>(format: &Format, text: &'a str) -> Parsed<'a> {
+    let starts = std::iter::once(text).chain(prefix::without(text));
+    for rest in starts {
+        let proxy = || prefix::proxy(text.get(..text.len().saturating_sub(rest.len()))?);
+        match format.read(rest) {
+            Parsed::No => {}
+            Parsed::One(mut line) => {
+                line.proxy = proxy();
+                return Parsed::One(line);
+            }
+            Parsed::Several(mut readings) => {
+                readings.sure.proxy = proxy();
+                return Parsed::Several(readings);
+            }
+        }
+    }
+    Parsed::No
+}
+
+impl From<Logged> for Reading {
+    fn from(logged: Logged) -> Self {
+        match logged {
+            Logged::Failure(own) => Self::Own(own),
+            Logged::Other => Self::ProxyLog,
+        }
+    }
+}
+
+fn explain(line: &Line<'_>, keep: bool) -> Reading {
+    let finding = finding(line);
+    if finding.is_none() && !keep {
+        return Reading::Fine(None);
+    }
+    judged(line.to_owned_line(), finding, keep)
+}
+
+fn judged(line: Line<'static>, finding: Option<Finding>, keep: bool) -> Reading {
+    match finding {
+        Some(finding) => Reading::Failed(Box::new(line), Box::new(finding)),
+        None => Reading::Fine(keep.then(|| Box::new(line))),
+    }
+}
+
+fn finding(line: &Line<'_>) -> Option<Finding> {
+    if let Some(finding) = own::in_line(line) {
+        return Some(finding);
+    }
+    if line.is_fine() {
+        return None;
+    }
+    unseen::judge(&gather::evidence(line), line).or_else(|| {
+        let mut finding =
+            Finding::of_line((Cause::Unclassified, Confidence::Possible), Vec::new(), None, None);
+        finding.evidence = gather::bare_flags(line)?;
+        Some(finding)
+    })
+}
+
+/// Whatever a line that can be read in several ways says of a cause isn't trusted, and a failure in it isn't hidden.
+fn doubt(readings: &Readings<'_>) -> Reading {
+    let owned = || Box::new(readings.sure.to_owned_line());
+    if let Some(finding) = own::in_line(&readings.sure) {
+        return Reading::Failed(owned(), Box::new(finding));
+    }
+    if !readings.complete || readings.lines.iter().any(|line| finding(line).is_some()) {
+        return Reading::Failed(owned(), Box::new(Finding::ambiguous(readings.reason)));
+    }
+    Reading::Ambiguous
+}

@@ -1,0 +1,564 @@
+use std::sync::LazyLock;
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence;
+use proptest::prelude::*;
+
+use super::*;
+
+/// What Istio's default format has behind the columns that say what happened.
+const REST: &str = r#"0 91 2 - "-" "curl/8.5.0" "8496-6d84" "reviews:9080" "10.0.0.7:9080" outbound|9080|v2|reviews.default.svc.cluster.local 10.0.0.9:41854 10.96.1.1:9080 10.0.0.2:5000 - -"#;
+
+fn istio(what: &str) -> String {
+    format!(r#"[2026-11-20T10:00:01.000Z] "GET /api?token=x HTTP/1.1" {what} {REST}"#)
+}
+
+static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new(Vec::new()));
+
+fn read(text: &str) -> Reading {
+    READER.read_all(text.as_bytes())
+}
+
+fn failed(text: &str) -> (Line<'static>, Finding) {
+    match read(text) {
+        Reading::Failed(line, finding) => (*line, *finding),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn named(text: &str) -> (&'static str, &'static str) {
+    let (_, finding) = failed(text);
+    (finding.cause.id(), finding.confidence.id())
+}
+
+const REFUSED: &str = r#"503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused""#;
+
+#[test]
+fn istios_default_format_is_taken_apart() {
+    let (line, finding) = failed(&istio(REFUSED));
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamRefused, Confidence::Certain));
+    assert_eq!(finding.source, Source::Line);
+    for (column, value) in [
+        (Column::Method, "GET"),
+        (Column::Path, "/api?token=x"),
+        (Column::RequestId, "8496-6d84"),
+        (Column::Authority, "reviews:9080"),
+        (Column::UpstreamHost, "10.0.0.7:9080"),
+    ] {
+        assert_eq!(line.get(column), Some(value));
+    }
+    assert!(line.shows(Column::Sni) && line.get(Column::Sni).is_none());
+    assert!(!line.shows(Column::VirtualHost));
+    let to = Destination::of_cluster(line.get(Column::Cluster).unwrap()).unwrap();
+    assert_eq!(to.to_string(), "reviews.default.svc.cluster.local:9080 subset v2");
+}
+
+#[test]
+fn older_formats_say_less() {
+    let old = r#"[2019-03-06T09:31:27.360Z] "GET /status/418 HTTP/1.1" 503 UC "-" "-" 0 135 5 - "-" "curl/7.60.0" "d209e46f" "httpbin:8000" "127.0.0.1:80" inbound|8000|http|httpbin.default.svc.cluster.local - 172.30.146.73:80 172.30.146.82:38618 outbound_.8000_._.httpbin.default.svc.cluster.local -"#;
+    assert_eq!(named(old), ("upstream_closed_connection", "possible"));
+    let envoys = r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 504 UT 154 0 226 - "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#;
+    assert_eq!(named(envoys), ("upstream_timeout", "likely"));
+    let refused = r#"[2016-04-15T20:17:00.310Z] "POST / HTTP/1.1" 503 UF 154 0 226 - "-" "-" "-" "locations" "10.0.2.1:80""#;
+    let (_, finding) = failed(refused);
+    assert_eq!(finding.cause, Cause::Unclassified);
+    assert!(finding.alternatives.contains(&Cause::UpstreamRefused));
+    let fine = r#"[2016-04-15T20:17:00.310Z] "POST / HTTP/2" 404 - 154 0 226 100 "-" "-" "-" "locations" "10.0.2.1:80""#;
+    assert!(matches!(read(fine), Reading::Fine(_)));
+}
+
+#[test]
+fn what_the_log_cannot_show_lowers_the_confidence() {
+    for (what, cause, confidence) in [
+        (r#"404 NR route_not_found - "-""#, "unclassified", "possible"),
+        (r#"503 UH no_healthy_upstream - "-""#, "unclassified", "possible"),
+        (
+            r#"503 UC upstream_reset_before_response_started{connection_termination} - "-""#,
+            "upstream_closed_connection",
+            "possible",
+        ),
+        (r#"504 UT response_timeout - "-""#, "upstream_timeout", "certain"),
+        (r#"500 - via_upstream - "-""#, "application_error", "likely"),
+        // Perhaps another proxy's words.
+        (r#"503 - via_upstream - "-""#, "application_error", "possible"),
+        // No log shows whose filter that was.
+        (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "likely"),
+        (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),
+    ] {
+        assert_eq!(named(&istio(what)), (cause, confidence), "{what}");
+    }
+}
+
+#[test]
+fn grpcs_own_status_counts_as_the_servers_error() {
+    let format = |operators: &str| {
+        let format = format!(
+            "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON% {operators}"
+        );
+        Reader::new(vec![Format::parse(&format).unwrap()])
+    };
+    for (operators, written, failed) in [
+        ("%GRPC_STATUS%", "Unavailable", true),
+        ("%GRPC_STATUS(SNAKE_STRING)%", "DEADLINE_EXCEEDED", true),
+        ("%GRPC_STATUS(NUMBER)%", "13", true),
+        ("%GRPC_STATUS_NUMBER%", "0", false),
+        ("%GRPC_STATUS%", "NotFound", false),
+        // What Envoy makes of a 200 without one.
+        ("%GRPC_STATUS%", "Unknown", false),
+        ("%RESP(GRPC-STATUS)% %TRAILER(GRPC-STATUS)%", "- 2", true),
+        ("%RESP(GRPC-STATUS)% %TRAILER(GRPC-STATUS)%", "14 -", true),
+        ("%GRPC_STATUS%", "-", false),
+    ] {
+        let line = format!("200 - via_upstream - {written}");
+        match format(operators).read(line.as_bytes()) {
+            Reading::Failed(_, finding) if failed => {
+                assert_eq!(
+                    (finding.cause, finding.confidence),
+                    (Cause::ApplicationError, Confidence::Likely)
+                );
+                assert!(finding.evidence.contains("grpc_status="), "{}", finding.evidence);
+            }
+            Reading::Fine(_) if !failed => {}
+            other => panic!("{line}: {other:?}"),
+        }
+        // Of other statuses Envoy makes others up.
+        let line = line.replace("200", "404");
+        let found = format(operators).read(line.as_bytes());
+        let sure = written.contains(' ');
+        assert!(sure || matches!(found, Reading::Fine(_)), "{line}: {found:?}");
+    }
+    let json = r#"{"response_code":200,"response_flags":"-","response_code_details":"via_upstream","grpc_status":"Internal","upstream_host":"10.0.0.1:80"}"#;
+    assert_eq!(named(json).0, "application_error");
+    assert!(matches!(READER.read(json.replace("Internal", "OK").as_bytes()), Reading::Fine(_)));
+    let own = r#"{"k":200,"f":"-","d":"via_upstream","g":"Internal"}"#;
+    let keys =
+        r#"{"k":"%RESPONSE_CODE%","f":"%RESPONSE_FLAGS%","d":"%RESPONSE_CODE_DETAILS%","g":"%GRPC_STATUS%"}"#;
+    let reader = Reader::new(vec![Format::parse(keys).unwrap()]);
+    assert!(matches!(reader.read(own.as_bytes()), Reading::Failed(..)));
+}
+
+#[test]
+fn what_people_logged_with_older_versions() {
+    // Facts from istio/istio#17140, #15861, #30594; #33281, #42822; envoyproxy/envoy#18964; istio/istio#19056.
+    for (line, may_be) in [
+        (
+            r#"[2019-09-17T11:11:11.939Z] "GET /a HTTP/1.1" 404 NR 0 0 0 - "10.0.0.2" "curl" "id" "a:80" "-" - - 10.0.0.1:80 10.0.0.2:5"#,
+            "route_no_match",
+        ),
+        (
+            r#"[2021-02-03T20:14:37.105Z] "- - HTTP/1.1" 400 DPE "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:5 -"#,
+            "invalid_http_request",
+        ),
+        (
+            r#"{"response_code":0,"upstream_cluster":null,"response_flags":"UH","response_code_details":null,"method":null,"upstream_host":null,"connection_termination_details":null,"upstream_transport_failure_reason":null,"requested_server_name":null}"#,
+            "egress_blocked",
+        ),
+        (
+            r#"[2023-01-17T07:31:09.559Z] "- - -" 0 UF,URX - - "-" 0 0 0 - "-" "-" "-" "-" "10.0.0.1:443" InboundPassthroughClusterIpv4 - 10.0.0.1:443 10.0.0.2:5 a.example -"#,
+            "upstream_refused",
+        ),
+        (
+            r#"[2021-11-10T17:49:25.117Z] "GET / HTTP/1.1" 401 - 0 46 2 - "-" "curl/7.78.0" "id" "example.com:8443" "-""#,
+            "ext_authz_denied",
+        ),
+        (
+            r#"{"response_code":"503","response_flags":"UAEX","method":"POST","istio_policy_status":"\"UNAVAILABLE:no healthy upstream\""}"#,
+            "mixer_unavailable",
+        ),
+    ] {
+        let (_, finding) = failed(line);
+        assert_ne!(finding.confidence, Confidence::Certain, "{line}");
+        let all = finding.causes().iter().chain(&finding.alternatives);
+        assert!(all.map(|cause| cause.id()).any(|id| id == may_be), "{line}: {finding:?}");
+    }
+    let fine = r#"[2019-07-25T13:03:51.144Z] "POST /a HTTP/2" 200 - "-" 2515 12 13 12 "-" "grpc" "id" "a:1" "10.0.0.3:1" outbound|1||a - 10.0.0.1:1 10.0.0.2:5 -"#;
+    assert!(matches!(read(fine), Reading::Fine(_)));
+}
+
+#[test]
+fn without_first_bytes_a_codec_error_is_only_that() {
+    let line = r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 400 DPE http1.codec_error - "-" 0 11 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#;
+    let (_, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::InvalidHttpRequest, Confidence::Possible));
+    assert!(finding.alternatives.contains(&Cause::TlsOnPlaintextPort));
+}
+
+#[test]
+fn who_is_reset_on_the_default_chain_may_have_sent_tls_to_an_http_port() {
+    let line = r#"[2026-11-21T11:32:40.230Z] "- - -" 0 UR - - "-" 517 0 3 - "-" "-" "-" "-" "10.96.0.12:80" PassthroughCluster 10.89.0.11:60114 10.96.0.12:80 10.89.0.11:60100 orders -"#;
+    let (_, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamReset, Confidence::Possible));
+    assert!(finding.alternatives.contains(&Cause::TlsOnPlaintextPort));
+}
+
+#[test]
+fn a_column_more_and_the_cause_is_known() {
+    let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON% %CEL(upstream.num_endpoints)%";
+    let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+    for (endpoints, cause) in [("0", Cause::NoEndpoints), ("3", Cause::NoHealthyEndpoints)] {
+        let Reading::Failed(_, finding) =
+            reader.read(format!("503 UH no_healthy_upstream - {endpoints}").as_bytes())
+        else {
+            panic!("not failed");
+        };
+        assert_eq!((finding.cause, finding.confidence), (cause, Confidence::Likely));
+    }
+    // Istio's proxies always say 0.
+    let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_CLUSTER% %CEL(upstream.num_endpoints)%";
+    let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+    let Reading::Failed(_, finding) =
+        reader.read(b"503 UH no_healthy_upstream outbound|80||reviews.default.svc.cluster.local 0")
+    else {
+        panic!("not failed");
+    };
+    assert_eq!((finding.cause, finding.confidence), (Cause::Unclassified, Confidence::Possible));
+}
+
+#[test]
+fn a_client_that_left_before_any_answer_failed_and_one_in_its_middle_may_have_had_enough() {
+    let line = istio(r#"0 DC downstream_remote_disconnect - "-""#);
+    assert_eq!(failed(&line).1.cause, Cause::ClientDisconnected);
+    let line = istio(r#"200 DC downstream_remote_disconnect - "-""#);
+    assert!(matches!(read(&line), Reading::Fine(_)));
+    assert!(matches!(read(&line.replace("GET", "CONNECT")), Reading::Fine(_)));
+}
+
+#[test]
+fn nothing_failed() {
+    for what in [
+        r#"200 - via_upstream - "-""#,
+        r#"404 - via_upstream - "-""#,
+        r#"200 DI via_upstream - "-""#,
+        r#"404 - direct_response - "-""#,
+        r#"101 UC via_upstream - "-""#,
+        r#"101 DR http2.remote_reset - "-""#,
+    ] {
+        assert!(matches!(read(&istio(what)), Reading::Fine(_)), "{what}");
+    }
+    for line in [
+        // A connection over TCP, and a connection manager's at its listener.
+        r#"[2026-11-20T10:00:01.000Z] "- - -" 0 - - - "-" 1 2 3 - "-" "-" "-" "-" "10.0.0.1:80" backend - 10.0.0.1:80 10.0.0.2:1 - -"#,
+        r#"[2026-11-20T10:00:01.000Z] "- - HTTP/1.1" 0 DPE - - "-" 1 2 3 - "-" "-" "-" "-" "-" - - 10.0.0.1:80 10.0.0.2:1 - -"#,
+    ] {
+        assert!(matches!(read(line), Reading::Fine(_)), "{line}");
+    }
+}
+
+#[test]
+fn json_whatever_its_order_and_types() {
+    let line = r#"{"upstream_host":null,"response_flags":"UF,URX","start_time":"2026-11-20T10:00:01.000Z","response_code":503,"nested":{"response_code":200},"list":[1,{"a":2}],"response_code_details":"upstream_reset_before_response_started{connection_timeout}","method":"GET","path":"/\u00e9\"x","upstream_transport_failure_reason":"-"}"#;
+    let (parsed, finding) = failed(line);
+    assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamConnectTimeout, Confidence::Likely));
+    assert_eq!(parsed.get(Column::Path), Some("/é\"x"));
+    assert_eq!(parsed.code(), Some(503));
+    assert_eq!(read(r#"{"level":"info","msg":"started"}"#), Reading::Unreadable);
+    assert_eq!(read(r#"{"response_code":503,"#), Reading::Unreadable);
+}
+
+#[test]
+fn a_text_that_imitates_a_fine_line_in_json_does_not_hide_a_failure() {
+    let line = r#"{"user_agent":"\"response_code\":200,\"response_flags\":\"-\",\"response_code_details\":\"via_upstream\"","response_code":504,"response_flags":"UT","response_code_details":"response_timeout","upstream_transport_failure_reason":null}"#;
+    assert_eq!(named(line), ("upstream_timeout", "certain"));
+}
+
+#[test]
+fn prefixes_are_passed_over_and_name_the_pod() {
+    let line = istio(REFUSED);
+    for (prefix, pod) in [
+        ("", None),
+        ("[pod/reviews-v1-abc/istio-proxy] ", Some("reviews-v1-abc")),
+        ("2026-11-20T10:00:01.123456789Z ", None),
+        ("[pod/reviews-v1-abc/istio-proxy] 2026-11-20T10:00:01.123456789Z ", Some("reviews-v1-abc")),
+        ("reviews-v1-abc istio-proxy ", Some("reviews-v1-abc")),
+        ("2026-11-20T10:00:01.123456789Z stdout F ", None),
+        ("reviews_1  | ", Some("reviews_1")),
+    ] {
+        let (parsed, finding) = failed(&format!("{prefix}{line}"));
+        assert_eq!(finding.cause, Cause::UpstreamRefused, "{prefix}");
+        assert_eq!(parsed.proxy.as_deref(), pod, "{prefix}");
+    }
+    let quoted = serde_json::to_string(&format!("{line}\n")).unwrap();
+    for wrapped in [
+        format!(r#"{{"log":{quoted},"stream":"stdout","time":"2026-11-20T10:00:01Z"}}"#),
+        format!(r#"{{"message":{quoted},"podName":"p"}}"#),
+    ] {
+        assert_eq!(failed(&wrapped).1.cause, Cause::UpstreamRefused, "{wrapped}");
+    }
+}
+
+#[test]
+fn formats_of_ones_own() {
+    for (format, line) in [
+        (
+            "%START_TIME(%Y/%m/%d %H:%M)% [%RESPONSE_CODE%] flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% up=%UPSTREAM_TRANSPORT_FAILURE_REASON% 100%%\n",
+            "2026/11/20 10:00 [504] flags=UT details=response_timeout up=- 100%",
+        ),
+        (
+            "%REQ(:METHOD):3% %RESPONSE_CODE% %RESPONSE_FLAGS_LONG% %RESPONSE_CODE_DETAILS% %UPSTREAM_TRANSPORT_FAILURE_REASON%",
+            "GET 504 UpstreamRequestTimeout response_timeout -",
+        ),
+        (
+            r#"{"s": "%RESPONSE_CODE%", "f": "%RESPONSE_FLAGS%", "d": "%RESPONSE_CODE_DETAILS%", "u": "%UPSTREAM_TRANSPORT_FAILURE_REASON%"}"#,
+            r#"{"d":"response_timeout","f":"UT","s":504,"u":null}"#,
+        ),
+    ] {
+        let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+        for prefix in ["", "[pod/a/istio-proxy] "] {
+            let reading = reader.read(format!("{prefix}{line}").as_bytes());
+            let Reading::Failed(_, finding) = reading else { panic!("{format}: {reading:?}") };
+            assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamTimeout, Confidence::Certain));
+        }
+        // The known ones are still read.
+        assert!(matches!(reader.read(istio(REFUSED).as_bytes()), Reading::Failed(..)));
+    }
+}
+
+#[test]
+fn formats_that_cannot_be_read_are_refused() {
+    for (format, says) in [
+        ("%START_TIME% %REQ(:PATH)%", "%RESPONSE_CODE%"),
+        ("%RESPONSE_CODE%%RESPONSE_FLAGS%", "another operator"),
+        ("%RESPONSE_CODE", "an operator looks like"),
+        ("%RESPONSE_CODE% 100% of", "an operator looks like"),
+        ("%REQ(:PATH% %RESPONSE_CODE%", "an operator looks like"),
+        ("", "%RESPONSE_CODE%"),
+    ] {
+        let error = Format::parse(format).unwrap_err().to_string();
+        assert!(error.contains(says), "{format}: {error}");
+    }
+}
+
+#[test]
+fn the_filters_own_verdict_counts() {
+    let ours = r#"{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain","side":"mesh","resource":"VirtualService/a/b","evidence":"first_bytes=tls_client_hello","fix":"-"}"#;
+    let (_, finding) = failed(ours);
+    assert_eq!((finding.cause, finding.confidence), (Cause::TlsOnPlaintextPort, Confidence::Certain));
+    assert_eq!((finding.source, finding.resource.as_deref()), (Source::Filter, Some("VirtualService/a/b")));
+    let without = ours.replace("\"tls_on_plaintext_port\"", "null").replace("\"certain\"", "null");
+    assert_eq!(named(&without), ("invalid_http_request", "possible"));
+}
+
+#[test]
+fn who_has_to_act_is_said_where_a_gateway_would_say_the_same() {
+    let side = |text: &str| failed(text).1.side().map(meshwhy::catalogue::Side::id);
+    let told = |side: &str| {
+        format!(
+            r#"{{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain",{side}"evidence":"x","fix":"-"}}"#
+        )
+    };
+    // The filter knew where it was.
+    assert_eq!(side(&told(r#""side":"downstream","#)), Some("downstream"));
+    assert_eq!(side(&told(r#""side":"mesh","#)), Some("mesh"));
+    assert_eq!(side(&told("")), None);
+    // A line that a sidecar or a gateway may have written: a stranger can ask for anything.
+    assert_eq!(side(&istio(REFUSED)), Some("upstream"));
+    let denied = r#"403 - rbac_access_denied_matched_policy[none] - "-""#;
+    assert_eq!(side(&istio(denied)), None);
+    assert_eq!(
+        side(&istio(denied).replace("outbound|9080|v2|reviews.default.svc.cluster.local", "inbound|9080||")),
+        Some("mesh")
+    );
+}
+
+fn own(text: &str) -> Own {
+    match read(text) {
+        Reading::Own(own) => *own,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_filters_own_line_is_known_however_it_is_wrapped() {
+    let object = r#"{"event":"meshwhy","cause":"upstream_refused","confidence":"certain","side":"upstream","evidence":"connect_error=refused; cluster=outbound|81||a%3Bb; endpoint=10.0.0.7:1","fix":"x","direction":"outbound","suppressed":7}"#;
+    let escaped = object.replace('"', "\\\"");
+    let envoys = format!(
+        "[2026-11-20 10:00:01.123][20][warning][wasm] [source/context.cc:1204] wasm log meshwhy: {object}"
+    );
+    let istios = format!(
+        "2026-11-20T10:00:01.123456Z\twarning\tenvoy wasm source/context.cc:1204\twasm log meshwhy: {object}\tthread=25"
+    );
+    let json = format!(
+        r#"{{"time":"2026-11-20T10:00:01.123456Z","level":"warning","scope":"envoy wasm","msg":"wasm log meshwhy: {escaped}","caller":"source/context.cc:1204","thread":"25"}}"#
+    );
+    let docker = serde_json::json!({ "log": format!("{envoys}\n"), "stream": "stderr", "time": "2026-11-20T10:00:09Z" });
+    for (text, time, proxy) in [
+        (envoys.clone(), "2026-11-20T10:00:01.123Z", None),
+        (istios.clone(), "2026-11-20T10:00:01.123456Z", None),
+        (json.clone(), "2026-11-20T10:00:01.123456Z", None),
+        (docker.to_string(), "2026-11-20T10:00:01.123Z", None),
+        (format!("2026-11-20T10:00:09.5Z stderr F {envoys}"), "2026-11-20T10:00:01.123Z", None),
+        (
+            format!("[pod/web-1/istio-proxy] 2026-11-20T10:00:09Z {istios}"),
+            "2026-11-20T10:00:01.123456Z",
+            Some("web-1"),
+        ),
+        (format!("[pod/web-1/istio-proxy] {json}"), "2026-11-20T10:00:01.123456Z", Some("web-1")),
+        (format!("web-1 istio-proxy {envoys}"), "2026-11-20T10:00:01.123Z", Some("web-1")),
+    ] {
+        let own = own(&text);
+        assert_eq!(
+            (own.finding.cause, own.finding.confidence),
+            (Cause::UpstreamRefused, Confidence::Certain)
+        );
+        assert_eq!((own.finding.source, own.suppressed), (Source::Filter, 7));
+        assert_eq!((own.line.get(Column::Time), own.line.proxy.as_deref()), (Some(time), proxy), "{text}");
+        assert_eq!(own.line.get(Column::Cluster), Some("outbound|81||a;b"));
+        assert_eq!(own.line.get(Column::UpstreamHost), Some("10.0.0.7:1"));
+    }
+    assert_eq!(read(&envoys.replace("\"meshwhy\"", "\"meshwhy_observation\"")), Reading::ProxyLog);
+    assert_eq!(read(&json.replace("meshwhy\\\"", "meshwhy_observation\\\"")), Reading::ProxyLog);
+}
+
+#[test]
+fn the_proxys_own_log_is_known() {
+    for line in [
+        "[2026-11-20 10:00:01.000][20][warning][config] gRPC config stream closed",
+        "2026-11-20T10:00:01.000000Z\tinfo\txdsproxy\tconnected to upstream",
+        r#"{"level":"info","time":"2026-11-20T10:00:01.000000Z","scope":"xdsproxy","msg":"connected to upstream"}"#,
+    ] {
+        assert_eq!(read(line), Reading::ProxyLog);
+    }
+    assert_eq!(read("   \r\n"), Reading::Blank);
+    assert_eq!(read("hello"), Reading::Unreadable);
+}
+
+fn hop(proxy: &str, line: &str) -> Hop {
+    match read(line) {
+        Reading::Failed(line, finding) => Hop { proxy: proxy.into(), line: *line, finding: Some(*finding) },
+        Reading::Fine(Some(line)) => Hop { proxy: proxy.into(), line: *line, finding: None },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A line with the addresses by which hops are joined.
+fn at(time: u8, what: &str, cluster: &str, up: (&str, &str), down: (&str, &str)) -> String {
+    format!(
+        r#"[2026-11-20T10:00:{time:02}.000Z] "GET / HTTP/1.1" {what} - "-" 0 0 0 - "-" "-" "id" "reviews:9080" "{}" {cluster} {} {} {} - -"#,
+        up.0, up.1, down.0, down.1
+    )
+}
+
+fn gateway(what: &str) -> Hop {
+    hop(
+        "gateway",
+        &at(
+            1,
+            what,
+            "outbound|9080||reviews",
+            ("10.0.0.7:9080", "10.0.0.1:4000"),
+            ("10.0.0.1:80", "9.9.9.9:1"),
+        ),
+    )
+}
+
+fn sidecar(what: &str) -> Hop {
+    hop(
+        "reviews",
+        &at(1, what, "inbound|9080||", ("127.0.0.1:9080", "127.0.0.6:1"), ("10.0.0.7:9080", "10.0.0.1:4000")),
+    )
+}
+
+fn parts(joined: &Joined) -> Vec<(&str, Part)> {
+    joined.hops.iter().map(|(hop, part)| (hop.proxy.as_str(), *part)).collect()
+}
+
+#[test]
+fn a_failure_begins_where_it_is_deepest() {
+    // Whatever the order of the files.
+    for hops in [
+        [
+            gateway("503 - via_upstream"),
+            sidecar(
+                "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+            ),
+        ],
+        [
+            sidecar(
+                "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+            ),
+            gateway("503 - via_upstream"),
+        ],
+    ] {
+        let joined = join(hops.into()).unwrap();
+        assert_eq!(joined.verdict.cause, Cause::UpstreamRefused);
+        assert_eq!(parts(&joined), [("gateway", Part::Consequence), ("reviews", Part::Root)]);
+        assert!(!joined.recovered);
+    }
+}
+
+#[test]
+fn who_gave_up_made_the_other_see_a_client_leave() {
+    let joined =
+        join(vec![gateway("504 UT response_timeout"), sidecar("0 DC downstream_remote_disconnect")]).unwrap();
+    assert_eq!(joined.verdict.cause, Cause::UpstreamTimeout);
+    assert_eq!(parts(&joined), [("gateway", Part::Root), ("reviews", Part::Consequence)]);
+    // The client itself left: the first to see it is the root.
+    let left = "0 DC downstream_remote_disconnect";
+    let joined = join(vec![sidecar(left), gateway(left)]).unwrap();
+    assert_eq!(parts(&joined), [("gateway", Part::Root), ("reviews", Part::Consequence)]);
+}
+
+#[test]
+fn a_proxys_own_refusal_is_its_own() {
+    let joined =
+        join(vec![gateway("200 - via_upstream"), sidecar("403 - rbac_access_denied_matched_policy[none]")])
+            .unwrap();
+    assert_eq!(joined.verdict.cause, Cause::AuthorizationPolicyDenied);
+    assert!(joined.recovered);
+    assert!(join(vec![gateway("200 - via_upstream"), sidecar("200 - via_upstream")]).is_none());
+    // Contradictory lines: neither is believed much.
+    let joined = join(vec![gateway("500 - via_upstream"), sidecar("200 - via_upstream")]).unwrap();
+    assert_eq!(joined.verdict.confidence, Confidence::Possible);
+}
+
+#[test]
+fn what_a_pod_asks_for_is_behind_what_it_was_asked() {
+    let call = at(
+        2,
+        "504 UT response_timeout",
+        "outbound|80||ratings",
+        ("10.0.0.8:80", "10.0.0.7:5000"),
+        ("10.96.0.2:80", "10.0.0.7:4999"),
+    );
+    let joined =
+        join(vec![gateway("500 - via_upstream"), sidecar("500 - via_upstream"), hop("reviews", &call)])
+            .unwrap();
+    assert_eq!(joined.verdict.cause, Cause::UpstreamTimeout);
+    let parts: Vec<Part> = joined.hops.iter().map(|(_, part)| *part).collect();
+    assert_eq!(parts, [Part::Consequence, Part::Consequence, Part::Root]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = READER.read_all(&bytes);
+    }
+
+    #[test]
+    fn a_spoilt_line_is_read_without_harm(at in 0_usize..400, byte in any::<u8>()) {
+        let mut bytes = istio(REFUSED).into_bytes();
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        let _ = READER.read(&bytes);
+    }
+
+    #[test]
+    fn any_format_is_parsed_or_refused(text in "[%A-Z_():{}0-9 \"?-]{0,60}") {
+        let _ = Format::parse(&text);
+    }
+
+    #[test]
+    fn whoever_is_joined_has_one_root(codes in proptest::collection::vec(0_usize..4, 1..8)) {
+        let what = ["200 - via_upstream", "504 UT response_timeout", "0 DC downstream_remote_disconnect", "500 - via_upstream"];
+        let hops: Vec<Hop> = codes.iter().enumerate().map(|(n, code)| if n % 2 == 0 { gateway(what[*code]) } else { sidecar(what[*code]) }).collect();
+        let fine = codes.iter().all(|code| *code == 0);
+        let joined = join(hops);
+        prop_assert_eq!(joined.is_none(), fine);
+        if let Some(joined) = joined {
+            prop_assert_eq!(joined.hops.iter().filter(|(_, part)| *part == Part::Root).count(), 1);
+        }
+    }
+}

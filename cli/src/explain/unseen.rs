@@ -1,0 +1,452 @@
+//! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::{Confidence, Verdict, diagnose};
+use meshwhy::evidence::{
+    ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Page,
+    TransportFailure,
+};
+use meshwhy::report::Report;
+use meshwhy::wire::{FirstBytes, Protocol};
+
+use super::memory::remembered;
+use super::{Column, Finding, Line, gather, is_broader};
+
+/// One thing that a line doesn't show.
+struct Unseen {
+    /// What would show it.
+    shown_by: &'static str,
+    /// What it may have been, other than what is assumed first.
+    values: Vec<Change>,
+}
+
+type Change = Box<dyn Fn(&mut Evidence)>;
+
+const MTLS: &str = "%METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode)%";
+const BYTES: &str = "meshwhy's connection role";
+const LISTENERS: &str = "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%";
+
+/// No more than so many possibilities are tried; beyond, nothing but the failure itself is said.
+const MOST_WORLDS: usize = 4_096;
+
+/// Names the cause, as far as the line lets one know it; nothing where it shows no failure.
+pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
+    // A client that left in the middle of an answer: no log shows whether more was to come. Streams of events end so, too.
+    if gather::is_streams_connection(shown) || shown.left_midway() {
+        return None;
+    }
+    let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
+    let report = Report::new(&verdict, shown);
+    let named = (agreed.cause, agreed.confidence);
+    Some(Finding {
+        resource: report.resource.filter(|_| agreed.cause == verdict.cause),
+        evidence: report.evidence,
+        would_tell,
+        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
+    })
+}
+
+/// Gateways and clients' sidecars have the same clusters, but for those that only sidecars have.
+fn at_gateway(shown: &Evidence) -> Option<bool> {
+    let cluster = shown.upstream.cluster.as_ref();
+    let sidecars = cluster
+        .is_some_and(|c| c.is_passthrough() || c.is_black_hole() || c.as_str().starts_with("inbound|"))
+        || shown.filter_chain.as_deref() == Some(FALL_THROUGH);
+    sidecars.then_some(false)
+}
+
+/// What a line comes to, apart from its names and addresses.
+#[derive(Debug, Clone)]
+pub(super) struct Judgement {
+    verdict: Verdict,
+    agreed: Agreed,
+    would_tell: Vec<&'static str>,
+}
+
+fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
+    let first = assumed(shown, line);
+    let verdict = diagnose(&first)?;
+    let unseen = unseen(&first, line);
+    let agreed = agree(&verdict, worlds(&first, &unseen).iter().map(diagnose), ceiling(line));
+    let would_tell =
+        if agreed.alternatives.is_empty() { Vec::new() } else { telling(&verdict, &first, &unseen) };
+    Some(Judgement { verdict, agreed, would_tell })
+}
+
+#[derive(Debug, Clone)]
+struct Agreed {
+    cause: Cause,
+    confidence: Confidence,
+    alternatives: Vec<Cause>,
+}
+
+/// What holds whichever of the verdicts is the true one.
+fn agree(first: &Verdict, others: impl Iterator<Item = Option<Verdict>>, ceiling: Confidence) -> Agreed {
+    let (mut least, mut causes) = (first.confidence.min(ceiling), vec![first.cause]);
+    for verdict in others {
+        match verdict {
+            Some(verdict) => {
+                least = least.min(verdict.confidence);
+                if !causes.contains(&verdict.cause) {
+                    causes.push(verdict.cause);
+                }
+            }
+            // It may be that nothing failed.
+            None => least = Confidence::Possible,
+        }
+    }
+    let covers_all = |general: &Cause| {
+        *general != Cause::Unclassified && causes.iter().all(|c| c == general || is_broader(*general, *c))
+    };
+    let general = causes.iter().copied().find(covers_all).unwrap_or(Cause::Unclassified);
+    if causes.len() > 1 || general == Cause::Unclassified {
+        least = Confidence::Possible;
+    }
+    causes.retain(|cause| *cause != general && *cause != Cause::Unclassified);
+    Agreed { cause: general, confidence: least, alternatives: causes }
+}
+
+/// How sure one can be at the most where the columns are missing that say what happened.
+fn ceiling(line: &Line<'_>) -> Confidence {
+    let shows = |column| line.shows(column);
+    let all = shows(Column::Code)
+        && shows(Column::Details)
+        && (shows(Column::Flags) || shows(Column::FlagsLong))
+        && (shows(Column::UpstreamFailure) || line.get(Column::Details).is_some());
+    if all { Confidence::Certain } else { Confidence::Likely }
+}
+
+/// The columns that alone make the rules name another cause.
+fn telling(verdict: &Verdict, first: &Evidence, unseen: &[Unseen]) -> Vec<&'static str> {
+    let differs = |change: &Change| {
+        let mut world = first.clone();
+        change(&mut world);
+        diagnose(&world).is_some_and(|v| v.cause != verdict.cause)
+    };
+    let mut columns: Vec<&'static str> =
+        unseen.iter().filter(|u| u.values.iter().any(differs)).map(|u| u.shown_by).collect();
+    columns.dedup();
+    columns
+}
+
+/// Every combination; the first is what is assumed.
+fn worlds(first: &Evidence, unseen: &[Unseen]) -> Vec<Evidence> {
+    let mut worlds = vec![first.clone()];
+    for one in unseen {
+        for at in 0..worlds.len() {
+            for change in &one.values {
+                let Some(mut world) = worlds.get(at).cloned() else { continue };
+                change(&mut world);
+                worlds.push(world);
+            }
+            if worlds.len() > MOST_WORLDS {
+                return worlds;
+            }
+        }
+    }
+    worlds
+}
+
+/// The line's evidence, with what follows from it.
+fn assumed(shown: &Evidence, line: &Line<'_>) -> Evidence {
+    let mut e = shown.clone();
+    // A request on a connection whose client named a server in TLS: only this proxy can have ended that TLS.
+    if gather::has_request(line) && e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
+        e.downstream.tls_version = Some(String::new());
+    }
+    if !line.shows(Column::Details) && e.layer == Layer::Http {
+        e.details = Details::new(details_without_column(&e));
+    }
+    e
+}
+
+/// Without details, an answer without flags from behind an endpoint is the upstream's, and one from nowhere may be
+/// configured (`direct_response`), unless its status is one that proxies give.
+fn details_without_column(e: &Evidence) -> &'static str {
+    let by_proxy = matches!(e.code, Some(401 | 403 | 426 | 431 | 500..));
+    match (e.flags.any_failure(), &e.upstream.address) {
+        (false, Some(_)) => "via_upstream",
+        (false, None) if !by_proxy => "direct_response",
+        _ => "",
+    }
+}
+
+fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
+    let mut all = Vec::new();
+    let mut add = |shown_by, values: Vec<Change>| all.push(Unseen { shown_by, values });
+    let lacks = |column| !line.shows(column);
+    match e.layer {
+        Layer::Listener => {
+            // The inspector leaves no note where it read a server name.
+            if lacks(Column::DownstreamFailure) && e.downstream.sni.is_none() {
+                add(LISTENERS, listener_notes());
+            } else {
+                let at = |direction| -> Change { Box::new(move |e| e.direction = direction) };
+                add("meshwhy's access_log role", vec![at(Direction::Inbound), at(Direction::Outbound)]);
+            }
+            return all;
+        }
+        Layer::Http => http(e, line, &mut add),
+        Layer::Tcp => tcp(e, line, &mut add),
+    }
+    if lacks(Column::UpstreamFailure) && e.upstream.transport_failure.is_none() {
+        let failed = Flags::UPSTREAM_CONNECTION_FAILURE;
+        if e.flags.intersects(failed) {
+            add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
+        }
+    }
+    let no_host =
+        e.flags.contains(Flags::NO_HEALTHY_UPSTREAM) || e.details.detail() == Detail::NoHealthyUpstream;
+    if no_host && e.upstream.endpoints.is_none() {
+        add("%CEL(upstream.num_endpoints)%", vec![endpoints(0), endpoints(3)]);
+    }
+    // Behind a socket that never connected there was no TLS, and no endpoint to be asked where none was picked.
+    let connected = e.upstream.address.is_some() || lacks(Column::UpstreamHost);
+    if connected && lacks(Column::TlsMode) {
+        add(MTLS, vec![mtls(true), mtls(false)]);
+    }
+    if connected && lacks(Column::UpstreamTls) && !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
+        let agreed: Change = Box::new(|e| e.upstream.tls_version = Some(String::new()));
+        add("%UPSTREAM_TLS_VERSION%", vec![agreed]);
+    }
+    all
+}
+
+fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+    let lacks = |column| !line.shows(column);
+    if lacks(Column::Details) {
+        add("%RESPONSE_CODE_DETAILS%", details(e));
+    }
+    if !gather::has_request(line) {
+        let kinds = [
+            Protocol::TlsClientHello,
+            Protocol::TlsOther,
+            Protocol::Http1,
+            Protocol::Ssh,
+            Protocol::Binary,
+            Protocol::Text,
+        ];
+        add(BYTES, kinds.map(client_bytes).into());
+        if lacks(Column::Sni) {
+            add("%REQUESTED_SERVER_NAME%", vec![Box::new(|e| e.downstream.sni = Some("a".into()))]);
+        }
+        // A name of the mesh's proxies that somebody else gave: no log shows who had a certificate.
+        if e.downstream.is_mesh_tls() {
+            let strangers: Change = Box::new(|e| {
+                (e.downstream.tls_version, e.downstream.mutual) = (Some(String::new()), Some(false));
+            });
+            add("meshwhy's http role", vec![strangers]);
+        }
+    }
+    if e.downstream.tunnel.is_none() && e.ended_like_a_tunnel() {
+        add("%REQ(:METHOD)%", vec![Box::new(|e| e.downstream.tunnel = Some(true))]);
+    }
+    if lacks(Column::DownstreamTls) && e.downstream.tls_version.is_none() {
+        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
+        add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
+    }
+    if matches!(e.details.detail(), Detail::RouteNotFound | Detail::DirectResponse | Detail::None) {
+        no_route(e, line, add);
+    }
+    // Whether the error page is another proxy's is in no log.
+    if e.details.via_upstream() && matches!(e.code, Some(502..=504)) {
+        let reply: Change =
+            Box::new(|e| (e.answer.page, e.answer.by_proxy) = (Some(Page::ProxyReply), Some(true)));
+        add("meshwhy's http role", vec![reply]);
+    }
+    // A body that broke off: whether it was shorter than its length said is in no log.
+    if e.details.reset_after_response() || e.details.is_empty() {
+        let cut_short: Change = Box::new(|e| (e.answer.promised, e.answer.passed) = (Some(2), Some(1)));
+        add("meshwhy's http role", vec![cut_short]);
+    }
+}
+
+fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+    let lacks = |column| !line.shows(column);
+    if lacks(Column::VirtualHost) {
+        let is =
+            |name: &'static str| -> Change { Box::new(move |e| e.route.virtual_host = Some(name.into())) };
+        add("%CEL(xds.virtual_host_name)%", vec![is("a"), is("blackhole:443")]);
+    }
+    if lacks(Column::Protocol) {
+        add("%PROTOCOL%", vec![Box::new(|e| e.downstream.protocol = Some("HTTP/2".into()))]);
+    }
+    if lacks(Column::Sni) || (e.downstream.sni.is_some() && e.downstream.sni_is_authority.is_none()) {
+        let differs: Change = Box::new(|e| {
+            e.downstream.sni = Some("a".into());
+            e.downstream.sni_is_authority = Some(false);
+        });
+        add("%REQUESTED_SERVER_NAME%", vec![differs]);
+    }
+    // The filter reads this proxy's certificate; no log does.
+    add("meshwhy's http role", vec![Box::new(|e| e.downstream.certificate_covers_authority = Some(true))]);
+}
+
+fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+    let lacks = |column| !line.shows(column);
+    if lacks(Column::Termination) {
+        let denied = "rbac_access_denied_matched_policy[none]";
+        add(
+            "%CONNECTION_TERMINATION_DETAILS%",
+            vec![Box::new(move |e| e.termination = Details::new(denied))],
+        );
+    }
+    // Istio's default chain leads to either.
+    let undeclared = e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole() || c.is_passthrough());
+    if undeclared && (lacks(Column::FilterChain) || e.filter_chain.as_deref() == Some(FALL_THROUGH)) {
+        add("%FILTER_CHAIN_NAME%", fell_through(lacks(Column::DownstreamFailure)));
+    }
+    // Older versions take the cluster's name from the endpoint, and have none without.
+    if e.upstream.cluster.is_none() {
+        let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
+        add("%UPSTREAM_CLUSTER_RAW%", vec![hole]);
+    }
+    // Older versions write no reason for TCP: a time-out is one of many, and not where it was quick.
+    let unexplained =
+        e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none();
+    if unexplained && !lacks(Column::UpstreamFailure) && gather::is_short(line) != Some(false) {
+        add("a newer Envoy", failures());
+    }
+    // A TCP proxy reads nothing from the client before the upstream is connected (1.40).
+    if !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
+        let kinds = [Protocol::TlsClientHello, Protocol::Http1, Protocol::Binary];
+        add(BYTES, kinds.map(client_bytes).into());
+        let kinds = [Protocol::TlsServerHello, Protocol::Binary, Protocol::Http1];
+        add(BYTES, kinds.map(server_bytes).into());
+    }
+    if lacks(Column::Sni) {
+        add("%REQUESTED_SERVER_NAME%", vec![Box::new(|e| e.downstream.sni = Some("a".into()))]);
+    }
+    if lacks(Column::DownstreamTls) {
+        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
+        add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
+    }
+}
+
+fn client_bytes(protocol: Protocol) -> Change {
+    Box::new(move |e| e.downstream.first_bytes = Some(FirstBytes { protocol, tls: None, http: None }))
+}
+
+fn server_bytes(protocol: Protocol) -> Change {
+    Box::new(move |e| e.upstream.first_bytes = Some(FirstBytes { protocol, tls: None, http: None }))
+}
+
+fn endpoints(number: u64) -> Change {
+    Box::new(move |e| e.upstream.endpoints = Some(number))
+}
+
+fn mtls(takes: bool) -> Change {
+    Box::new(move |e| e.upstream.takes_istio_mtls = Some(takes))
+}
+
+/// What may have come to Istio's default chain before the black hole took it; with the inspector's notes, if the log
+/// doesn't show them.
+fn fell_through(notes: bool) -> Vec<Change> {
+    let words: &[Option<&str>] = if notes { NOTES } else { &[None] };
+    let mut all: Vec<Change> = Vec::new();
+    for listener in [None, Some(ListenerKind::Http)] {
+        for word in words.iter().copied() {
+            all.push(Box::new(move |e| {
+                e.direction = Direction::Outbound;
+                e.filter_chain = Some(FALL_THROUGH.into());
+                e.downstream.listener = listener;
+                if notes {
+                    e.downstream.transport_failure = word.and_then(inspectors_note);
+                }
+            }));
+        }
+    }
+    all
+}
+
+/// Nothing, plain HTTP, other plaintext, a broken ClientHello.
+const NOTES: &[Option<&str>] =
+    &[None, Some("HTTP_REQUEST"), Some("WRONG_VERSION_NUMBER"), Some("CLIENTHELLO_PARSE_FAILED")];
+
+fn inspectors_note(word: &str) -> Option<TransportFailure> {
+    TransportFailure::new(&format!("TLS_error|error:1:SSL routines:OPENSSL_internal:{word}"))
+}
+
+/// What a TLS inspector notes of plaintext, at each kind of listener.
+fn listener_notes() -> Vec<Change> {
+    let mut all: Vec<Change> = Vec::new();
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        for word in NOTES.iter().copied() {
+            all.push(Box::new(move |e| {
+                e.direction = direction;
+                e.downstream.transport_failure = word.and_then(inspectors_note);
+            }));
+        }
+    }
+    all
+}
+
+fn failures() -> Vec<Change> {
+    const REASONS: &[&str] = &[
+        "delayed connect error: 111",
+        "delayed connect error: 113",
+        "delayed connect error: 110",
+        "delayed connect error: 104",
+        "TLS_error:|1:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+        "TLS_error:|1:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end",
+        "TLS_error:|1:SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED:TLS_error_end",
+        "TLS_error:|1:SSL routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL:TLS_error_end",
+        "socket_creation_failure",
+    ];
+    let is = |reason: &'static str| -> Change {
+        Box::new(move |e| e.upstream.transport_failure = TransportFailure::new(reason))
+    };
+    REASONS.iter().copied().map(is).collect()
+}
+
+/// The details that go with a status and flags (1.40).
+fn details(e: &Evidence) -> Vec<Change> {
+    const KNOWN: &[(u16, &str, &str)] = &[
+        (0, "DC", "downstream_remote_disconnect"),
+        (0, "DR", "http2.remote_reset"),
+        (400, "DPE", "http1.codec_error"),
+        (401, "", "jwt_authn_access_denied{Jwt_is_missing}"),
+        // Versions up to 1.20 forgot the flag (envoyproxy/envoy#18964); the service chooses the status.
+        (401, "", "ext_authz_denied"),
+        (401, "UAEX", "ext_authz_denied"),
+        (403, "", "ext_authz_denied"),
+        (403, "", "rbac_access_denied_matched_policy[none]"),
+        (403, "", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
+        (403, "", "http1.https_url_on_plaintext_connection"),
+        (403, "UAEX", "ext_authz_denied"),
+        (403, "UAEX", "ext_authz_error"),
+        (404, "NR", "route_not_found"),
+        (404, "NR", "route_configuration_not_found"),
+        (426, "", "low_version"),
+        (426, "DPE", "low_version"),
+        (431, "DPE", "http1.headers_too_large"),
+        (502, "UPE", "upstream_reset_before_response_started{protocol_error}"),
+        (502, "", "direct_response"),
+        (503, "", "direct_response"),
+        (503, "NC", "cluster_not_found"),
+        (503, "UC", "upstream_reset_before_response_started{connection_termination}"),
+        (503, "UF", "upstream_reset_before_response_started{remote_connection_failure}"),
+        (503, "UF", "upstream_reset_before_response_started{connection_timeout}"),
+        (503, "UH", "no_healthy_upstream"),
+        (503, "UO", "upstream_reset_before_response_started{overflow}"),
+        (503, "UO", "maintenance_mode"),
+        (503, "UR", "upstream_reset_before_response_started{remote_reset}"),
+        (504, "", "max_duration_timeout"),
+        (504, "SI", "stream_idle_timeout"),
+        (504, "UT", "response_timeout"),
+    ];
+    let fits = |code: u16, flags: &str| {
+        e.code.unwrap_or(0) == code
+            && if flags.is_empty() {
+                !e.flags.any_failure()
+            } else {
+                e.flags.intersects(Flags::from_short(flags))
+            }
+    };
+    let is = |text: &'static str| -> Change { Box::new(move |e| set_details(e, text)) };
+    KNOWN.iter().filter(|(code, flags, _)| fits(*code, flags)).map(|(_, _, text)| is(text)).collect()
+}
+
+fn set_details(e: &mut Evidence, text: &str) {
+    e.details = Details::new(text);
+}

@@ -1,0 +1,261 @@
+//! Access logs of ztunnel, the node's proxy in ambient mode: a line for each connection, whose error names the cause almost word for word.
+
+use std::borrow::Cow;
+
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
+use meshwhy::report::{LONGEST_FACT, escape};
+
+use super::{Column, Finding, Line, prefix};
+
+/// A connection, and why it failed, if it did.
+pub(super) type Connection = (Line<'static>, Option<Finding>);
+
+/// Reads a line of text: `TIME error access connection complete src.addr=... error="..."`, divided by tabs or spaces.
+pub(super) fn in_text(text: &str) -> Option<Connection> {
+    let at = prefix::begins(text, |rest| fields(rest).is_some())?;
+    let (before, rest) = text.split_at_checked(at)?;
+    let time = rest.split_whitespace().next()?;
+    let fields = pairs(fields(rest)?);
+    let mut connection =
+        connection(time, |key| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone()));
+    connection.0.proxy = prefix::proxy(before);
+    Some(connection)
+}
+
+/// Reads an object of `"scope":"access"`.
+pub(super) fn in_json(text: &str) -> Option<Connection> {
+    let at = prefix::object(text)?;
+    let (before, object) = text.split_at_checked(at)?;
+    let object: serde_json::Value = serde_json::from_str(object).ok()?;
+    let value = |key: &str| object.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    (value("scope")? == "access").then_some(())?;
+    value("src.addr")?;
+    let mut connection = connection(&value("time")?, value);
+    connection.0.proxy = prefix::proxy(before);
+    Some(connection)
+}
+
+/// What stands behind the message.
+fn fields(line: &str) -> Option<&str> {
+    let mut rest = line;
+    let mut word = || {
+        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
+        rest = after;
+        Some(word)
+    };
+    prefix::date_and(word()?, "T").then_some(())?;
+    prefix::LEVELS.contains(&word()?.to_ascii_lowercase().as_str()).then_some(())?;
+    (word()? == "access" && word()? == "connection").then_some(())?;
+    word()?;
+    rest.contains("src.addr=").then_some(rest)
+}
+
+/// `key=value` and `key="value"`, with backslashes before what is quoted.
+fn pairs(text: &str) -> Vec<(&str, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some((key, after)) = rest.split_once('=') {
+        // What has no value is passed over.
+        let key = key.rsplit([' ', '\t']).next().unwrap_or(key);
+        let (value, behind) = match after.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let end = after.find([' ', '\t']).unwrap_or(after.len());
+                let (value, behind) = after.split_at_checked(end).unwrap_or((after, ""));
+                (value.to_owned(), behind)
+            }
+        };
+        pairs.push((key, value));
+        rest = behind.trim_start();
+    }
+    pairs
+}
+
+/// Up to the quote that ends it, and what is behind.
+fn unquoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, one)) = characters.next() {
+        match one {
+            '"' => return (value, text.get(at.saturating_add(1)..).unwrap_or_default()),
+            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            _ => value.push(one),
+        }
+    }
+    (value, "")
+}
+
+fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
+    let mut line = Line::default();
+    let mut set = |column, value: Option<String>| {
+        if let Some(value) = value {
+            line.set(column, Cow::Owned(value));
+        }
+    };
+    set(Column::Time, Some(time.to_owned()));
+    set(Column::RemoteAddress, get("src.addr"));
+    set(Column::UpstreamHost, get("dst.hbone_addr").or_else(|| get("dst.addr")));
+    set(Column::Authority, get("dst.service").or_else(|| get("dst.workload")));
+    let inbound = get("direction").as_deref() == Some("inbound");
+    let finding = get("error").map(|error| {
+        let facts = [
+            ("error", Some(error.clone())),
+            ("source", get("src.workload")),
+            ("destination", get("dst.workload")),
+        ];
+        let facts = facts
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", escape(&value?, LONGEST_FACT))));
+        let (cause, confidence, alternatives) = cause(&error, inbound);
+        let mut finding = Finding::of_line((cause, confidence), alternatives.to_vec(), Some(false), None);
+        finding.evidence = facts.collect::<Vec<_>>().join("; ");
+        finding.resource = denied_by(&error).filter(|_| cause == Cause::AuthorizationPolicyDenied);
+        finding
+    });
+    (line, finding)
+}
+
+/// The policy that `explicitly denied by: NAMESPACE/NAME` names.
+fn denied_by(error: &str) -> Option<String> {
+    let (_, policy) = error.split_once("denied by: ")?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'/');
+    (policy.contains('/') && policy.bytes().all(plain)).then(|| format!("AuthorizationPolicy/{policy}"))
+}
+
+/// What ztunnel's words mean (`proxy::Error`; Istio 1.22 to 1.28).
+fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
+    let has = |words: &str| error.contains(words);
+    match () {
+        // What istiod makes of a PeerAuthentication that is STRICT: only who comes without mutual TLS is denied by it.
+        () if has("istio_converted_static_strict") => (Cause::PlaintextToStrictMtls, Likely, &[]),
+        () if has("policy rejection: ") => (Cause::AuthorizationPolicyDenied, Certain, &[]),
+        // Older ones don't name the policy.
+        () if has("policy rejection") => {
+            (Cause::AuthorizationPolicyDenied, Possible, &[Cause::PlaintextToStrictMtls])
+        }
+        () if has("policy change") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
+        // The destination's ztunnel refused the tunnel, and names the policy in its own log.
+        () if has("http status: 401") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
+        () if has("http status: 5") => (Cause::UpstreamProxyError, Possible, &[]),
+        () if has("NetworkPolicy is blocking") => (Cause::UpstreamConnectTimeout, Likely, &[]),
+        () if has("(os error 111)") => (Cause::UpstreamRefused, Certain, &[]),
+        () if has("(os error 113)") || has("(os error 101)") => (Cause::UpstreamUnreachable, Likely, &[]),
+        () if has("(os error 110)") || has("deadline has elapsed") => {
+            (Cause::UpstreamConnectTimeout, Likely, &[])
+        }
+        () if has("client disconnected") => (Cause::ClientDisconnected, Likely, &[]),
+        () if has("destination disconnected") => (Cause::UpstreamClosedConnection, Likely, &[]),
+        () if has("no healthy upstream") => {
+            (Cause::Unclassified, Possible, &[Cause::NoEndpoints, Cause::NoHealthyEndpoints])
+        }
+        () if error.starts_with("dns") || has("addresses were resolved") => {
+            (Cause::UpstreamDnsFailure, Likely, &[])
+        }
+        () if has("tls ") && inbound => (Cause::DownstreamTlsFailed, Possible, &[]),
+        () if has("tls ") => (Cause::UpstreamTlsFailed, Possible, &[]),
+        () if has("drain") => (Cause::ProxyClosedConnection, Likely, &[]),
+        () => (Cause::Unclassified, Possible, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Reader, Reading};
+    use super::*;
+
+    fn read(text: &str) -> Reading {
+        Reader::new(Vec::new()).read_all(text.as_bytes())
+    }
+
+    fn line(error: &str, direction: &str) -> String {
+        let error = if error.is_empty() { String::new() } else { format!(" error={error:?}") };
+        format!(
+            "2026-03-01T08:00:00.123456Z\terror\taccess\tconnection complete\tsrc.addr=10.0.0.9:50000 src.workload=\"shell-1\" \
+             src.identity=\"spiffe://cluster.local/ns/a/sa/b\" dst.addr=10.0.0.10:15008 dst.hbone_addr=10.0.0.10:80 \
+             dst.service=\"echo.a.svc.cluster.local\" dst.workload=\"echo-1\" direction=\"{direction}\" bytes_sent=0 \
+             bytes_recv=0 duration=\"1ms\"{error}"
+        )
+    }
+
+    fn named(text: &str) -> Vec<(&'static str, &'static str)> {
+        let Reading::Failed(_, finding) = read(text) else { panic!("{text}: {:?}", read(text)) };
+        finding.causes().iter().map(|cause| (cause.id(), finding.confidence.id())).collect()
+    }
+
+    #[test]
+    fn errors_name_the_cause() {
+        for (error, direction, expected) in [
+            (
+                "connection closed due to policy rejection: allow policies exist, but none allowed",
+                "inbound",
+                &[("authorization_policy_denied", "certain")][..],
+            ),
+            (
+                "connection closed due to policy rejection: explicitly denied by: istio-system/istio_converted_static_strict",
+                "inbound",
+                &[("plaintext_to_strict_mtls", "likely")],
+            ),
+            (
+                "connection closed due to policy rejection",
+                "inbound",
+                &[("authorization_policy_denied", "possible")],
+            ),
+            ("http status: 401 Unauthorized", "outbound", &[("authorization_policy_denied", "likely")]),
+            (
+                "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: deadline has elapsed",
+                "outbound",
+                &[("upstream_connect_timeout", "likely")],
+            ),
+            (
+                "connection failed: Connection refused (os error 111)",
+                "inbound",
+                &[("upstream_refused", "certain")],
+            ),
+            (
+                "connection failed: No route to host (os error 113)",
+                "outbound",
+                &[("upstream_unreachable", "likely")],
+            ),
+            (
+                "no healthy upstream: 10.96.0.9:80",
+                "outbound",
+                &[("no_endpoints", "possible"), ("no_healthy_endpoints", "possible")],
+            ),
+            ("something that nobody has seen", "outbound", &[("unclassified", "possible")]),
+        ] {
+            let text = line(error, direction);
+            assert_eq!(named(&text), expected, "{error}");
+            // As kubectl and others show it: with spaces for the tabs, and behind a prefix.
+            for text in [text.replace('\t', "     "), format!("[pod/ztunnel-x/istio-proxy] {text}")] {
+                assert_eq!(named(&text), expected, "{text}");
+            }
+            let json = serde_json::json!({ "level": "error", "time": "2026-03-01T08:00:00Z", "scope": "access",
+                "message": "connection complete", "src.addr": "10.0.0.9:50000", "direction": direction, "error": error });
+            assert_eq!(named(&json.to_string()), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_went_well_is_fine_and_the_rest_is_ztunnels_own_log() {
+        let fine = line("", "inbound").replace("error\taccess", "info\taccess");
+        assert!(matches!(read(&fine), Reading::Fine(Some(_))), "{:?}", read(&fine));
+        assert_eq!(read("2026-03-01T08:00:00.1Z\tinfo\tproxy\tlistening src.addr=1"), Reading::ProxyLog);
+    }
+
+    #[test]
+    fn values_cannot_end_their_quotes() {
+        let text = line("x\" error=\"connection failed: Connection refused (os error 111)", "inbound");
+        // One error, whatever stands in it.
+        let Reading::Failed(line, finding) = read(&text) else { panic!("{text}") };
+        assert!(
+            finding.evidence.starts_with("error=x%22 error%3D%22connection failed"),
+            "{}",
+            finding.evidence
+        );
+        assert_eq!(line.get(Column::Authority), Some("echo.a.svc.cluster.local"));
+        let denied =
+            denied_by("connection closed due to policy rejection: explicitly denied by: shop/deny-all");
+        assert_eq!(denied.as_deref(), Some("AuthorizationPolicy/shop/deny-all"));
+    }
+}

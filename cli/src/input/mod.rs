@@ -1,0 +1,157 @@
+//! What is read: files, standard input and gzip; cut into pieces of whole lines.
+
+pub mod chunks;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::read::MultiGzDecoder;
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Where an access log comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    /// What the command line names; nothing is standard input.
+    pub fn all(files: &[PathBuf]) -> Vec<Self> {
+        let one =
+            |path: &PathBuf| if path == Path::new("-") { Self::Stdin } else { Self::File(path.clone()) };
+        if files.is_empty() { vec![Self::Stdin] } else { files.iter().map(one).collect() }
+    }
+
+    /// Its name in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Stdin => "standard input".into(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// How many bytes a file has.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => {
+                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len())
+            }
+        }
+    }
+
+    /// Opens it, unpacking gzip; `taken` counts the bytes read.
+    pub fn open(&self, taken: &Arc<AtomicU64>, streams: Streams) -> io::Result<Box<dyn Read>> {
+        let stream: Box<dyn Read> = match self {
+            Self::Stdin => Box::new(io::stdin().lock()),
+            Self::File(path) => Box::new(regular(path, streams)?),
+        };
+        unpacked(Counted { stream, taken: Arc::clone(taken) })
+    }
+}
+
+/// What may be opened beside files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Pipes: `<(kubectl logs ...)`. They are read once.
+    Pipes,
+    /// Nothing: what is read twice, or again and again.
+    None,
+}
+
+/// Opens a file. Devices are refused, for they have no end, and pipes where they are of no use.
+pub fn regular(path: &Path, streams: Streams) -> io::Result<File> {
+    let refused =
+        |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, format!("is {what}, no file")));
+    // Looked at before it is opened: opening a pipe waits for its writer, and opening a device may do something.
+    let kind = Kind::of(&std::fs::metadata(path)?);
+    match kind {
+        Kind::Folder => return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")),
+        Kind::Pipe if streams == Streams::None => return refused("a pipe"),
+        Kind::Other => return refused("a device or socket"),
+        Kind::File | Kind::Pipe => {}
+    }
+    let file = File::open(path)?;
+    // Another may have taken its place.
+    if Kind::of(&file.metadata()?) == kind { Ok(file) } else { refused("something else by now") }
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+    Pipe,
+    Other,
+}
+
+impl Kind {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        match metadata.file_type() {
+            kind if kind.is_file() => Self::File,
+            kind if kind.is_dir() => Self::Folder,
+            kind if is_pipe(kind) => Self::Pipe,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: std::fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: std::fs::FileType) -> bool {
+    false
+}
+
+/// Unpacks what begins like gzip.
+pub fn unpacked(mut stream: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let mut head = Vec::new();
+    // One read may bring one byte; a pipe's first bytes may be a while.
+    stream.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
+    let is_gzip = head == GZIP;
+    let whole = io::Cursor::new(head).chain(stream);
+    if !is_gzip {
+        return Ok(Box::new(whole));
+    }
+    Ok(Box::new(Unpacked(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))))
+}
+
+/// A decoder whose errors say that it is gzip that is broken.
+struct Unpacked<R>(R);
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    "the gzip data ends too early; what came before was read".into()
+                }
+                _ => format!("broken gzip data ({error}); what came before was read"),
+            };
+            io::Error::new(error.kind(), what)
+        })
+    }
+}
+
+struct Counted {
+    stream: Box<dyn Read>,
+    taken: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.taken.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}

@@ -1,0 +1,577 @@
+//! The command-line tool as a user runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const FINE: &str = r#"[2026-11-20T10:00:02.453Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 2 26 24 "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings 10.0.0.2:1 10.96.1.2:9080 10.0.0.2:2 - default"#;
+const TIMEOUT: &str = r#"[2026-11-20T10:00:03.453Z] "GET / HTTP/1.1" 504 UT response_timeout - "-" 0 2 26 24 "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings 10.0.0.2:1 10.96.1.2:9080 10.0.0.2:2 - default"#;
+
+fn meshwhy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meshwhy"));
+    command.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs"));
+    command.stdin(Stdio::null()).env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    meshwhy(arguments).output().unwrap()
+}
+
+/// Runs it with this on standard input.
+fn fed(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = meshwhy(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // It may end before it has read all.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    output
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::default());
+    gz.write_all(text.as_bytes()).unwrap();
+    gz.finish().unwrap()
+}
+
+/// Compares with a file of `tests/logs`; `MESHWHY_BLESS=1` writes it anew.
+fn golden(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs").join(name);
+    if std::env::var_os("MESHWHY_BLESS").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(actual, expected, "{name}; MESHWHY_BLESS=1 writes it anew");
+}
+
+#[test]
+fn the_story_the_objects_and_the_summary() {
+    let output = run(&["explain", "istio.log"]);
+    golden("istio.txt", &out(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let says = err(&output);
+    assert!(says.contains("7 of 8 requests failed"), "{says}");
+    assert!(says.contains("1 other lines of the proxy's log"), "{says}");
+    assert!(says.contains("istio.log:10: this is not an access log"), "{says}");
+    golden("istio.jsonl", &out(&run(&["explain", "--json", "istio.log"])));
+    golden("istio.summary.txt", &out(&run(&["explain", "--summary", "istio.log"])));
+}
+
+/// What a real proxy wrote: Envoy's own log with meshwhy's lines, and the access log, which comes later.
+#[test]
+fn what_stands_in_both_logs_of_a_container_is_told_once() {
+    let output = run(&["explain", "combined.log"]);
+    golden("combined.txt", &out(&output));
+    // 13 in the access log, and a handshake that failed, of which only the filter's line knows.
+    assert!(err(&output).contains("14 of 15 requests failed"), "{}", err(&output));
+    let log = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/combined.log"));
+    let log = log.unwrap();
+    let count = |input: &str, mode: &[&str]| -> usize {
+        let output = fed(&[&["explain", "--json"], mode].concat(), input.as_bytes());
+        let objects = out(&output);
+        let objects = objects.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        objects.map(|object| object["count"].as_u64().unwrap_or(1) as usize).sum()
+    };
+    let (own, accessed): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.contains("\"event\""));
+    let backwards: Vec<&str> = log.lines().rev().collect();
+    let prefixed =
+        |pod: &str| log.lines().map(|line| format!("[pod/{pod}/istio-proxy] {line}\n")).collect::<String>();
+    for (input, expected) in [
+        (own.join("\n"), 14),
+        (accessed.join("\n"), 13),
+        ([accessed.clone(), own.clone()].concat().join("\n"), 14),
+        ([own, accessed].concat().join("\n"), 14),
+        (backwards.join("\n"), 14),
+        (prefixed("a") + &prefixed("b"), 28),
+    ] {
+        assert_eq!(count(&input, &[]), expected, "{input}");
+        assert_eq!(count(&input, &["--summary"]), expected, "{input}");
+    }
+    // Another input is another proxy.
+    let twice = run(&["explain", "--summary", "combined.log", "combined.log"]);
+    assert!(err(&twice).contains("28 of 30 requests failed"), "{}", err(&twice));
+}
+
+#[test]
+fn what_the_filter_left_out_of_the_proxys_log_is_said() {
+    let line = r#"[2026-11-20 10:00:01.000][7][warning][wasm] [context.cc:1] wasm log m: {"event":"meshwhy","cause":"upstream_refused","confidence":"certain","evidence":"flags=UF","direction":"gateway","suppressed":40}"#;
+    let output = fed(&["explain"], line.as_bytes());
+    assert!(out(&output).contains("2026-11-20T10:00:01.000Z  - UF  (no request logged)"), "{}", out(&output));
+    assert!(err(&output).contains("left 40 more out"), "{}", err(&output));
+}
+
+#[test]
+fn who_reads_along_does_not_wait_for_an_access_log_that_has_none_of_it() {
+    let log = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/combined.log"));
+    let log = log.unwrap();
+    let (own, accessed): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.contains("\"event\""));
+    let mut child =
+        meshwhy(&["explain", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    writeln!(stdin, "{}", own[0]).unwrap();
+    let told = lines.next().unwrap().unwrap();
+    assert!(told.contains("upstream_refused") && !told.contains("request_id"), "{told}");
+    // Here it is after all, and another one.
+    writeln!(stdin, "{}\n{}", accessed[0], accessed[1]).unwrap();
+    drop(stdin);
+    let told = lines.next().unwrap().unwrap();
+    assert!(told.contains("no_endpoints"), "{told}");
+    assert!(lines.next().is_none());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn secrets_in_queries_are_not_repeated() {
+    for mode in [
+        &["explain", "istio.log"][..],
+        &["explain", "--json", "istio.log"],
+        &["explain", "--summary", "istio.log"],
+    ] {
+        let text = out(&run(mode)).to_lowercase();
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn exit_codes_for_scripts() {
+    for (arguments, input, code) in [
+        (&["explain", "--quiet"][..], format!("{FINE}\n{FINE}"), 0),
+        (&["explain", "--quiet"], format!("{FINE}\n{TIMEOUT}\n"), 1),
+        (&["explain"], String::new(), 0),
+        (&["explain"], "nothing\nof this\n".into(), 2),
+        (&["explain", "--format", "%START_TIME%"], String::new(), 2),
+        (&["explain", "--no-such-option"], String::new(), 2),
+        (&["causes", "no_such_cause"], String::new(), 2),
+        (&["explain", "no-such-file"], String::new(), 2),
+        (&["explain", "."], String::new(), 2),
+    ] {
+        let output = fed(arguments, input.as_bytes());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {}", err(&output));
+        if arguments.contains(&"--quiet") {
+            assert!(output.stdout.is_empty() && output.stderr.is_empty());
+        }
+    }
+    // One that can't be read doesn't keep the others from being read.
+    let output = run(&["explain", "no-such-file", "istio.log"]);
+    assert!(err(&output).contains("no-such-file") && out(&output).contains("upstream_refused"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn gzip_by_its_first_bytes() {
+    let whole = gzip(&format!("{FINE}\n{TIMEOUT}\n"));
+    let output = fed(&["explain"], &whole);
+    assert!(out(&output).contains("upstream_timeout"));
+    assert_eq!(output.status.code(), Some(1));
+    // Two files, one behind the other, are one.
+    let twice = [whole.clone(), whole].concat();
+    assert!(err(&fed(&["explain"], &twice)).contains("2 of 4 requests failed"));
+}
+
+#[test]
+fn gzip_that_ends_too_early() {
+    let lines = (0..20_000).map(|n| FINE.replace("26 24", &format!("{n} 24")) + "\n").collect::<String>();
+    let mut bytes = gzip(&(format!("{TIMEOUT}\n") + &lines));
+    bytes.truncate(bytes.len() / 2);
+    let output = fed(&["explain"], &bytes);
+    assert!(out(&output).contains("upstream_timeout"), "{}", err(&output));
+    assert!(err(&output).contains("the gzip data ends too early"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn lines_that_are_no_log_are_counted_and_the_rest_is_read() {
+    let mut input = vec![0_u8, 159, 146, 150, b'\n'];
+    input.extend((0..=255).cycle().take(20_000));
+    input.push(b'\n');
+    input.extend(std::iter::repeat_n(b'x', 10 << 20));
+    input.push(b'\n');
+    input.extend(TIMEOUT.as_bytes());
+    // Cut off in the middle of a line.
+    input.extend(b"\n[2026-11-20T10:00:02.453Z] \"GET");
+    let output = fed(&["explain"], &input);
+    assert!(out(&output).contains("upstream_timeout"));
+    let says = err(&output);
+    assert!(says.contains("1 of 1 requests failed"), "{says}");
+    assert!(says.contains("lines could not be read") && says.contains("standard input:1: "), "{says}");
+    assert!(says.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{says:?}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_named() {
+    let input = "x".repeat(10 << 20) + "\n" + TIMEOUT;
+    let output = fed(&["explain"], input.as_bytes());
+    assert!(err(&output).contains("standard input:1: longer than 1 MiB"), "{}", err(&output));
+    assert!(out(&output).contains("upstream_timeout"));
+}
+
+#[test]
+fn bytes_that_are_no_text_in_a_header_do_no_harm() {
+    let mut line = TIMEOUT.as_bytes().to_vec();
+    let at = TIMEOUT.find("\"curl\"").unwrap();
+    line.splice(at + 1..at + 5, [0xff, 0xfe, 0x1b, b'[', b'2', b'J']);
+    let output = fed(&["explain"], &line);
+    assert!(out(&output).contains("upstream_timeout"));
+    assert!(!out(&output).contains('\u{1b}'));
+}
+
+#[test]
+fn a_line_that_is_no_log_is_shown_without_its_query() {
+    let output = fed(&["explain"], b"GET /a?token=SECRET HTTP/1.1 \"/b?x=SECRET\" 200\r\n");
+    assert!(err(&output).contains("standard input:1: GET /a HTTP/1.1 '/b' 200\n"), "{}", err(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn names_from_outside_never_reach_the_terminal_as_they_are() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = std::env::temp_dir().join(format!("meshwhy-names-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let evil = "evil\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\nmeshwhy: 0 of 1 requests failed";
+    let path = |end: &str| {
+        let name = [evil.as_bytes(), b"\xff", end.as_bytes()].concat();
+        folder.join(std::ffi::OsStr::from_bytes(&name))
+    };
+    let yaml = r#"apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: "evil\e[2J\x9b31m\u202e\nx"}
+spec: {hosts: ["a.example"], ports: [{number: 443, name: "http", protocol: HTTP}]}
+"#;
+    let pod = serde_json::json!({ "message": TIMEOUT, "podName": evil });
+    let own = serde_json::json!({ "response_code": 503, "response_flags": evil, "cause": "upstream_refused",
+        "confidence": "certain", "resource": evil, "evidence": evil, "authority": evil, "path": evil, "request_id": evil });
+    for (end, text) in [
+        (".log", format!("{TIMEOUT}\n{pod}\n{own}\nno log {evil}\n")),
+        (".yaml", yaml.into()),
+        ("-broken.yaml", format!("a: {evil}\nb: [")),
+    ] {
+        std::fs::write(path(end), text).unwrap();
+    }
+    let missing = folder.join(evil);
+    for arguments in [
+        vec!["explain"],
+        vec!["explain", "--json"],
+        vec!["explain", "--summary"],
+        vec!["explain", "--summary", "--json"],
+        vec!["correlate"],
+        vec!["correlate", "--json"],
+        vec!["check"],
+        vec!["check", "--json"],
+        vec!["explain", "--no-such-option\u{1b}[31m\u{9b}"],
+        vec!["causes", "\u{1b}[31m"],
+    ] {
+        let end = if arguments[0] == "check" { [".yaml", "-broken.yaml"] } else { [".log", ".log"] };
+        let mut command = meshwhy(&arguments);
+        if arguments[0] != "causes" {
+            command.args(end.map(path)).arg(&missing);
+        }
+        // As a terminal would have it.
+        let output = command.env("CLICOLOR_FORCE", "1").output().unwrap();
+        for text in [out(&output), err(&output)] {
+            let plain = without_styles(&text);
+            let shown = |c: char| c == '\n' || !(c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));
+            assert!(plain.chars().all(shown), "{arguments:?} {plain:?}");
+            assert!(!plain.lines().any(|line| line.starts_with("meshwhy: 0 of 1")), "{arguments:?} {plain}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Without the colours that the program itself uses: `ESC [ digits m`.
+fn without_styles(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        let style = rest.strip_prefix('m').filter(|_| part.len() - rest.len() <= 4);
+        out.push_str(style.unwrap_or(&format!("\u{1b}[{part}")));
+    }
+    out
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_are_refused_and_pipes_are_read_once() {
+    for arguments in [
+        &["check", "/dev/zero"][..],
+        &["explain", "/dev/zero"],
+        &["explain", "--quiet", "/dev/zero"],
+        &["correlate", "/dev/zero", "gateway.log"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let quiet = arguments.contains(&"--quiet");
+        assert!(quiet || err(&output).contains("is a device or socket"), "{}", err(&output));
+    }
+    let folder = std::env::temp_dir().join(format!("meshwhy-pipes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let pipe = pipe.to_str().unwrap().to_owned();
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::write(pipe, format!("{TIMEOUT}\n")).unwrap())
+    };
+    assert!(out(&run(&["explain", &pipe])).contains("upstream_timeout"));
+    writer.join().unwrap();
+    // Opening one would wait for a writer.
+    let output = run(&["correlate", &pipe, "gateway.log"]);
+    assert!(err(&output).contains("is a pipe") && output.status.code() == Some(2), "{}", err(&output));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_is_too_large_to_be_checked_is_refused() {
+    let file = std::env::temp_dir().join(format!("meshwhy-large-{}.yaml", std::process::id()));
+    std::fs::File::create(&file).unwrap().set_len((64 << 20) + 1).unwrap();
+    let output = run(&["check", file.to_str().unwrap()]);
+    assert!(
+        err(&output).contains("longer than 64 MiB") && output.status.code() == Some(2),
+        "{}",
+        err(&output)
+    );
+    let output = meshwhy(&["check", "-"]).stdin(std::fs::File::open(&file).unwrap()).output().unwrap();
+    assert!(
+        err(&output).contains("longer than 64 MiB") && output.status.code() == Some(2),
+        "{}",
+        err(&output)
+    );
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn counts_beyond_all_bounds_are_counts() {
+    let line = r#"[2026-11-20 10:00:01.000][7][warning][wasm] [context.cc:1] wasm log m: {"event":"meshwhy","cause":"upstream_refused","confidence":"certain","evidence":"flags=UF","suppressed":18446744073709551615}"#;
+    let output = fed(&["explain"], format!("{line}\n{line}\n").as_bytes());
+    assert!(err(&output).contains("left 18446744073709551615 more out"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn nobody_may_be_listening() {
+    for (arguments, code) in [
+        (&["explain", "istio.log", "no-such-file"][..], 2),
+        (&["explain", "istio.log"], 1),
+        (&["correlate", "gateway.log", "reviews.log"], 1),
+        (&["check", "no-such-file"], 2),
+    ] {
+        // A pipe that nobody reads any more.
+        let mut child = meshwhy(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    for arguments in [
+        &["explain", "istio.log"][..],
+        &["explain", "--summary", "istio.log"],
+        &["correlate", "gateway.log", "reviews.log"],
+        &["causes"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = meshwhy(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} {}", err(&output));
+        assert!(err(&output).contains("No space left"), "{arguments:?} {}", err(&output));
+    }
+}
+
+#[test]
+fn proxies_that_cannot_be_read_do_not_keep_the_others_from_being_joined() {
+    let output = run(&["correlate", ".", "no-such-file", "gateway.log", "reviews.log"]);
+    let says = err(&output);
+    assert!(says.contains("is a directory") && says.contains("no-such-file"), "{says}");
+    assert!(out(&output).contains("here it began"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_file_that_disappears_while_it_is_followed_may_come_back() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-gone-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, told) = (folder.join("access.log"), folder.join("told"));
+    let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
+        .stdout(std::fs::File::create(&told).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    for count in 1..=2 {
+        std::fs::write(&log, format!("{TIMEOUT}\n")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+            assert!(Instant::now() < deadline, "not {count} failures");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::remove_file(&log).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_pipe_that_stays_open_is_told_line_by_line() {
+    let mut child =
+        meshwhy(&["explain", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    for _ in 0..3 {
+        stdin.write_all(format!("{TIMEOUT}\n").as_bytes()).unwrap();
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("upstream_timeout"), "{line}");
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_file_is_followed_over_rotation_and_truncation() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (log, told): (PathBuf, PathBuf) = (folder.join("access.log"), folder.join("told"));
+    let append = |text: &str| {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    append(&format!("{TIMEOUT}\n"));
+    let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
+        .stdout(std::fs::File::create(&told).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_for = |count: usize| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+            assert!(Instant::now() < deadline, "not {count} failures");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for(1);
+    append(TIMEOUT);
+    append("\n");
+    wait_for(2);
+    std::fs::rename(&log, folder.join("access.log.1")).unwrap();
+    append(&format!("{TIMEOUT}\n{TIMEOUT}\n"));
+    wait_for(4);
+    std::fs::File::create(&log).unwrap();
+    // It has to be seen shorter once: a truncated file that has grown past the old end looks like one that grew.
+    std::thread::sleep(Duration::from_millis(600));
+    append(&format!("{TIMEOUT}\n"));
+    wait_for(5);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn whoever_has_seen_enough_may_go() {
+    let input = format!("{TIMEOUT}\n").repeat(20_000);
+    let mut child = meshwhy(&["explain"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    assert_eq!(err(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn several_proxies_one_verdict() {
+    let output = run(&["correlate", "gateway.log", "reviews.log"]);
+    golden("correlated.txt", &out(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let one = run(&["correlate", "--json", "--id", "8496d84a", "gateway.log", "reviews.log"]);
+    golden("correlated.jsonl", &out(&one));
+    // meshwhy's own lines have no request id: those of the access log stand for them.
+    let both = run(&["correlate", "gateway.log", "combined.log"]);
+    let joined = out(&both);
+    let requests = joined.lines().filter(|line| line.starts_with("request ")).count();
+    assert_eq!(requests, 2 + 10, "{joined}");
+    assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_catalogue_in_the_terminal() {
+    let page = out(&run(&["causes", "destination_rule_tls_conflict"]));
+    assert!(page.contains("kind: DestinationRule") && page.contains("Confirm") && !page.contains('\u{1b}'));
+    let list = out(&run(&["causes"]));
+    assert_eq!(list.lines().count(), meshwhy::catalogue::Cause::ALL.len());
+    assert!(out(&run(&["causes", "mixer"])).lines().count() > 1);
+    // A part that only one id has is enough.
+    assert!(out(&run(&["causes", "file_desc"])).contains("ulimit"));
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(out(&run(&["completions", shell])).contains("correlate"), "{shell}");
+    }
+    let folder = std::env::temp_dir().join(format!("meshwhy-man-{}", std::process::id()));
+    assert!(run(&["man", folder.to_str().unwrap()]).status.success());
+    for page in ["meshwhy.1", "meshwhy-explain.1", "meshwhy-correlate.1"] {
+        assert!(std::fs::read_to_string(folder.join(page)).unwrap().contains(".TH meshwhy"), "{page}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let help = out(&run(&["explain", "--help"]));
+    assert!(help.contains("Exit status:") && help.contains("kubectl logs -f"));
+}
+
+#[test]
+fn free_text_of_details_is_marked() {
+    const LINE: &str = r#"[2026-11-20T10:00:03.453Z] "GET /callback HTTP/1.1" 401 - State_query_param_is_not_a_valid_JSON:_TOKEN-12345 - "-" 0 2 26 - "-" "curl" "id" "shop:9080" "-" - - 10.96.1.2:9080 10.0.0.2:2 - default"#;
+    let story = out(&fed(&["explain"], LINE.as_bytes()));
+    assert!(story.contains("evidence  details=[cut]"), "{story}");
+    assert!(
+        story.contains("the log   details=State_query_param_is_not_a_valid_JSON:_TOKEN-12345"),
+        "{story}"
+    );
+    let object: serde_json::Value =
+        serde_json::from_str(&out(&fed(&["explain", "--json"], LINE.as_bytes()))).unwrap();
+    assert_eq!(object["details"], "[cut]");
+    assert_eq!(object["log_text"]["details"], "State_query_param_is_not_a_valid_JSON:_TOKEN-12345");
+    let summary = out(&fed(&["explain", "--summary"], LINE.as_bytes()));
+    assert!(!summary.contains("TOKEN"), "{summary}");
+    // Where all is known, nothing is said twice.
+    let known: serde_json::Value =
+        serde_json::from_str(&out(&fed(&["explain", "--json"], TIMEOUT.as_bytes()))).unwrap();
+    assert_eq!((&known["details"], known.get("log_text")), (&"response_timeout".into(), None));
+}
