@@ -57,7 +57,7 @@ demo-metrics: dist ## Failures, a real Prometheus, alerts that fire and their li
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
-	cargo test -p meshwhy -p meshwhy-cli -p meshwhy-dist -- --quiet
+	cargo test -p meshwhy -p meshwhy-cli -p xtask -- --quiet
 	$(say) "The module in an interpreter: costs, hostile proxies; the fuzz targets on their corpus"
 	cargo test -p vm -- --quiet
 	$(say) "Scenarios against the newest Envoy (the first run downloads it)"
@@ -131,7 +131,7 @@ release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.
 	  grep -qF "## [$$version]" CHANGELOG.md || { echo "CHANGELOG.md has no [$$version]" >&2; exit 1; }; \
 	fi
 	$(say) "The same bytes in another folder"
-	cargo test -q -p meshwhy-dist
+	cargo test -q -p xtask
 	$(say) "Module, image, bill of materials"
 	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $${SET_SOURCE_URL:+--source "$$SET_SOURCE_URL"}
 	$(say) "Through a registry and back"

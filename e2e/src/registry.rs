@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::GzDecoder;
-use meshwhy_dist::files::sha256_hex;
-use meshwhy_dist::image::unpacked;
 use serde_json::{Value, json};
+use xtask::files::sha256_hex;
+use xtask::image::unpacked;
 
 use crate::peers::process::{Process, wait_for};
 use crate::tools;

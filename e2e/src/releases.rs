@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use meshwhy_dist::files::sha256_hex;
+use xtask::files::sha256_hex;
 
 use crate::tools::{root, run};
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy_dist::module::{KEPT_EXPORTS, KEPT_IMPORTS};
 use serde_json::{Map, Value, json};
+use xtask::module::{KEPT_EXPORTS, KEPT_IMPORTS};
 
 use crate::envoy::Envoy;
 use crate::envoy::config::{Listener, Proxy, Roles};

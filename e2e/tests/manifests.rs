@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::istio::manifests::{self, OVERLAYS};
 use e2e::tools::{self, Needed};
 use libtest_mimic::{Arguments, Failed, Trial};
-use meshwhy_dist::manifests::Place;
 use serde_json::Value;
+use xtask::manifests::Place;
 
 const KUBECTL: Needed = ("kubectl", "kubernetes-client");
 const URLS: [&str; 2] = ["https://files.test/meshwhy.wasm", "oci://registry.test/meshwhy:1"];

@@ -5,7 +5,7 @@ use std::fs;
 use e2e::peers::process::free_port;
 use e2e::registry::{self, Registry};
 use e2e::tools;
-use meshwhy_dist::image::made_before;
+use xtask::image::made_before;
 
 #[test]
 fn pushed_and_read_back() {

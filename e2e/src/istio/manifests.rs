@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use meshwhy_dist::files::sha256_hex;
-use meshwhy_dist::manifests::{self, Place};
 use serde_json::Value;
+use xtask::files::sha256_hex;
+use xtask::manifests::{self, Place};
 
 use crate::tools::{self, root};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy_dist::manifests::Place;
+use xtask::manifests::Place;
 
 use super::deployment::{self, ACCESS_LOGGER, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
 use super::manifests;

@@ -1,18 +1,20 @@
-//! `cargo dist`: builds what a release has (the module, its image, its bill of materials), and renders the manifests that load it.
+//! `cargo xtask dist`, or `cargo dist`: builds what a release has (the module, its image, its bill of materials), and renders the
+//! manifests that load it.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use meshwhy_dist::compile::{compile, workspace_root};
-use meshwhy_dist::files::{sha256_hex, write_if_changed};
-use meshwhy_dist::image::{self, Image, Origin};
-use meshwhy_dist::manifests::{self, Place};
-use meshwhy_dist::{module, sbom};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use xtask::compile::{compile, workspace_root};
+use xtask::files::{sha256_hex, write_if_changed};
+use xtask::image::{self, Image, Origin};
+use xtask::manifests::{self, Place};
+use xtask::{module, sbom};
 
 const USAGE: &str = "\
-usage: cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
+usage: cargo xtask TASK; the task is dist, which `cargo dist` is short for
+       cargo dist [OPTIONS]                 build dist/meshwhy.wasm, its .sha256, its image meshwhy.oci.tar,
                                             its bill of materials meshwhy.cdx.json, and SHA256SUMS of all
        cargo dist record                    build target/record/meshwhy.wasm, which writes evidence into
                                             the proxy's log: for the tests that record it
@@ -44,9 +46,11 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let done = match arguments.as_slice() {
-        [one] if one == "record" => record(),
-        all => Request::parse(all).and_then(|request| run(&request)),
+    let done = match arguments.split_first() {
+        Some((task, [one])) if task == "dist" && one == "record" => record(),
+        Some((task, all)) if task == "dist" => Request::parse(all).and_then(|request| run(&request)),
+        Some((task, _)) => Err(anyhow!("no such task: {task:?}\n{USAGE}")),
+        None => Err(anyhow!("which task?\n{USAGE}")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

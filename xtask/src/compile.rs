@@ -24,7 +24,7 @@ type Remap = (PathBuf, String);
 pub fn workspace_root() -> Result<PathBuf> {
     // Cargo's word now, not when this was compiled: worktrees may share a target folder, and so this program.
     let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    let root = Path::new(&package).join("../..");
+    let root = Path::new(&package).join("..");
     root.canonicalize().with_context(|| format!("workspace {}", root.display()))
 }
 

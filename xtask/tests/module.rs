@@ -7,7 +7,7 @@ use std::{env, fs};
 
 fn root() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    Path::new(&package).join("../..").canonicalize().unwrap()
+    Path::new(&package).join("..").canonicalize().unwrap()
 }
 
 /// What cargo and git print.
@@ -66,7 +66,7 @@ fn every_host_call_of_the_sdk_but_one_is_disallowed() {
 
 /// Copies what the module is built from; the copy shares nothing with this checkout but the toolchain.
 fn copy_sources(to: &Path) {
-    let members = ["cli", "e2e", "e2e/dist", "e2e/noop", "e2e/vm"].map(|member| format!("{member}/"));
+    let members = ["cli", "e2e", "e2e/noop", "e2e/vm", "xtask"].map(|member| format!("{member}/"));
     let files = output(Command::new("git").current_dir(root()).args([
         "ls-files",
         "--cached",
@@ -79,6 +79,7 @@ fn copy_sources(to: &Path) {
         "src",
         "cli",
         "e2e",
+        "xtask",
     ]));
     for file in files.split_terminator('\0') {
         let needed = !members.iter().any(|m| file.starts_with(m.as_str()))
@@ -99,8 +100,8 @@ fn two_builds_in_two_folders_give_the_same_bytes() {
     let elsewhere = env::temp_dir().join(format!("meshwhy elsewhere {}", std::process::id()));
     copy_sources(&elsewhere);
     for (folder, target) in [(&elsewhere, Some(elsewhere.join("its target"))), (&root(), None)] {
-        let mut dist = Command::new(env!("CARGO_BIN_EXE_meshwhy-dist"));
-        dist.env("CARGO_MANIFEST_DIR", folder.join("e2e/dist"));
+        let mut dist = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        dist.arg("dist").env("CARGO_MANIFEST_DIR", folder.join("xtask"));
         if let Some(target) = target {
             dist.env("CARGO_TARGET_DIR", target);
         }
