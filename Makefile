@@ -11,7 +11,7 @@ MODULE_URL ?=
 NAMESPACE ?=
 # Where they can read docs/: alerts and dashboard link there.
 DOCS_URL ?=
-# What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/releases.rs`).
+# What `make test-matrix` plays: every minor version that PyPI has (`e2e/src/harness/releases.rs`).
 ENVOY_VERSIONS ?= 1.36 1.37 1.38 1.39 1.40
 # For `make release-check`: the tag to be, and where the image says that its sources are.
 RELEASE ?=

@@ -2,20 +2,20 @@
 
 #[test]
 fn each_format_has_the_diagnosed_requests_and_no_other() {
-    e2e::access_logs::check().unwrap();
+    e2e::logs::access_logs::check().unwrap();
 }
 
 #[test]
 fn a_failure_in_both_logs_of_a_container_is_told_once() {
-    e2e::told_once::check().unwrap();
+    e2e::logs::told_once::check().unwrap();
 }
 
 #[test]
 fn without_counters_the_log_has_every_cause_and_failures_cost_no_errors() {
-    e2e::log_only::check().unwrap();
+    e2e::logs::log_only::check().unwrap();
 }
 
 #[test]
 fn a_client_cannot_write_a_verdict_into_the_log_nor_hide_its_failure() {
-    e2e::forged::check().unwrap();
+    e2e::logs::forged::check().unwrap();
 }

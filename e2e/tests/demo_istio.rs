@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use e2e::istio::programs::{PACKAGES, Programs, Version};
-use e2e::istio::sandbox;
-use e2e::tools::{self, root};
+use e2e::harness::programs::{PACKAGES, Programs, Version};
+use e2e::harness::rig::sandbox;
+use e2e::harness::tools::{self, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const NAME: &str = "the_readmes_walk_and_nothing_left_when_killed";

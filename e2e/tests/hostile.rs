@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use e2e::chaos::Effort;
+use e2e::load::chaos::Effort;
 
 /// Connections of garbage in `make test`, from the same seed each time; `make chaos` makes more.
 const CONNECTIONS: u64 = 1_500;
 
 #[test]
 fn hostile_names_stay_names_in_every_sink() {
-    e2e::sinks::check().unwrap();
+    e2e::hostile::sinks::check().unwrap();
 }
 
 #[test]
@@ -22,22 +22,22 @@ fn chaos_leaves_the_vm_alive_and_healthy_requests_fast() {
             Effort { connections: CONNECTIONS, rounds: 1, changes: 12, quiet: Duration::from_millis(300) }
         }
     };
-    println!("{}", e2e::chaos::play(effort, seed).unwrap());
+    println!("{}", e2e::load::chaos::play(effort, seed).unwrap());
 }
 
 #[test]
 fn one_configuration_at_two_plug_points_needs_two_names() {
-    e2e::plug_points::different_names().unwrap();
-    e2e::plug_points::same_name_and_configuration().unwrap();
+    e2e::hostile::plug_points::different_names().unwrap();
+    e2e::hostile::plug_points::same_name_and_configuration().unwrap();
 }
 
 #[test]
 fn a_restricted_vm_costs_no_traffic() {
-    e2e::restrictions::shipped().unwrap();
-    e2e::restrictions::one_left_out().unwrap();
+    e2e::hostile::restrictions::shipped().unwrap();
+    e2e::hostile::restrictions::one_left_out().unwrap();
 }
 
 #[test]
 fn a_broken_module_does_to_traffic_what_the_document_says() {
-    e2e::fail_policy::check().unwrap();
+    e2e::hostile::fail_policy::check().unwrap();
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail, ensure};
-use e2e::istio::programs::{PACKAGES, Programs, Version};
-use e2e::istio::rig::Rig;
+use e2e::harness::page;
+use e2e::harness::programs::{PACKAGES, Programs, Version};
+use e2e::harness::record;
+use e2e::harness::registry;
+use e2e::harness::rig::Rig;
+use e2e::harness::rig::sandbox;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, fail_policy, overlays, page, sandbox, stories};
-use e2e::{record, registry};
+use e2e::istio::{access_logs, deployment, fail_policy, overlays, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -79,7 +82,7 @@ fn main() -> Result<()> {
     if record::enabled() {
         trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
         let conclusion = libtest_mimic::run(&arguments, trials);
-        let versions = format!("Istio 1.31 and 1.29, Envoy {}", e2e::releases::version()?);
+        let versions = format!("Istio 1.31 and 1.29, Envoy {}", e2e::harness::releases::version()?);
         record::write("istio", &versions, arguments.filter.is_none())?;
         conclusion.exit();
     }
@@ -111,7 +114,8 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let registry = (is_chosen(OCI) || is_chosen(OCI_OVERLAY)).then_some(registry::PACKAGE);
     let needed: BTreeSet<_> =
         PACKAGES.iter().copied().chain(registry).chain(chosen.flat_map(|s| s.needs.clone())).collect();
-    let mut missing: BTreeSet<String> = e2e::tools::install(needed).into_iter().map(str::to_owned).collect();
+    let mut missing: BTreeSet<String> =
+        e2e::harness::tools::install(needed).into_iter().map(str::to_owned).collect();
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks
         .map(|(program, _)| format!("{program} is missing"))
@@ -125,7 +129,7 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
 }
 
 fn prepare() -> Result<()> {
-    e2e::tools::envoy()?;
+    e2e::harness::tools::envoy()?;
     Version::ALL.iter().try_for_each(|version| Programs::of(*version).map(drop))
 }
 
@@ -138,7 +142,7 @@ fn trial(
     let trial = Trial::test(format!("istio-{}/{name}", version.id()), move || {
         with_rig(version, check).map_err(|e| Failed::from(format!("{e:#}")))
     });
-    e2e::tools::unless_lacking(trial, lacks)
+    e2e::harness::tools::unless_lacking(trial, lacks)
 }
 
 /// Every manifest of the page is applied by a story, and every section that has one is played broken and fixed.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::istio::manifests::{self, OVERLAYS};
-use e2e::tools::{self, Needed};
+use e2e::harness::manifests::{self, OVERLAYS};
+use e2e::harness::tools::{self, Needed};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use xtask::manifests::Place;

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::istio::scrape;
+use e2e::harness::tools::{self, root};
+use e2e::load::flood;
+use e2e::load::rapid_reset;
 use e2e::monitoring::clock::Clock;
+use e2e::monitoring::exposition;
 use e2e::monitoring::links::{self, DOCS};
+use e2e::monitoring::scrape;
 use e2e::monitoring::{self, dashboard, items, scan, walk};
-use e2e::tools::{self, root};
-use e2e::{exposition, flood, rapid_reset};
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::Cause;
 use serde_json::{Value, json};
@@ -46,8 +48,9 @@ fn main() {
     let clients =
         if arguments.list { BTreeSet::new() } else { tools::install(scan::CLIENTS.iter().copied()) };
     let missing_client = clients.first().copied();
-    let promtool =
-        |name: &str, check: fn() -> Result<()>| e2e::tools::unless_lacking(trial(name, check), lacks);
+    let promtool = |name: &str, check: fn() -> Result<()>| {
+        e2e::harness::tools::unless_lacking(trial(name, check), lacks)
+    };
     let mut trials = vec![
         promtool("rules_are_valid", rules_are_valid),
         promtool("alerts_fire_and_do_not", alerts_fire_and_do_not),
@@ -60,7 +63,7 @@ fn main() {
         trial("dashboard_is_whole", dashboard::check),
         trial("alerts_are_all_walked", walk::is_whole),
         promtool("from_failure_to_dashboard_alert_and_manual", walk::walk),
-        e2e::tools::unless_lacking(
+        e2e::harness::tools::unless_lacking(
             trial("a_port_scan_raises_no_alert_and_a_mistake_does", scan::play),
             lacks.or(missing_client),
         ),
@@ -73,7 +76,7 @@ fn main() {
         let trial = Trial::test(format!("exposition/{role}"), move || {
             exposition::check(role).map_err(|error| Failed::from(format!("{error:#}")))
         });
-        e2e::tools::unless_lacking(trial, lacks)
+        e2e::harness::tools::unless_lacking(trial, lacks)
     }));
     libtest_mimic::run(&arguments, trials).exit();
 }

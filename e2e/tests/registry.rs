@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use e2e::peers::process::free_port;
-use e2e::registry::{self, Registry};
-use e2e::tools;
+use e2e::harness::process::free_port;
+use e2e::harness::registry::{self, Registry};
+use e2e::harness::tools;
 use xtask::image::made_before;
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use e2e::scenario::Scenario;
-use e2e::{look_alikes, record};
+use e2e::harness::record;
+use e2e::scenarios::look_alikes;
+use e2e::scenarios::scenario::Scenario;
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::{Cause, Group};
 
@@ -21,7 +22,7 @@ fn main() {
     let untested = look_alikes::untested(&scenarios, NEVER_SEEN);
     let document = look_alikes::markdown(&scenarios);
     if !arguments.list {
-        match e2e::releases::minor() {
+        match e2e::harness::releases::minor() {
             Ok(minor) => {
                 scenarios.retain(|scenario| scenario.plays_on(minor));
                 scenarios = scenarios.into_iter().map(|scenario| scenario.on(minor)).collect();
@@ -59,7 +60,7 @@ fn main() {
         if untested.is_empty() { Ok(()) } else { Err(Failed::from(untested.join("\n"))) }
     }));
     trials.push(Trial::test("look_alikes_document", move || {
-        let path = e2e::tools::root().join("docs/look-alikes.md");
+        let path = e2e::harness::tools::root().join("docs/look-alikes.md");
         if std::env::var_os("MESHWHY_BLESS").is_some() {
             std::fs::write(&path, &document)?;
         }
@@ -82,15 +83,15 @@ fn write_records(all: bool) -> anyhow::Result<()> {
     if !record::enabled() {
         return Ok(());
     }
-    let version = e2e::releases::version()?;
-    record::write(&format!("envoy-1.{}", e2e::releases::minor()?), &format!("Envoy {version}"), all)
+    let version = e2e::harness::releases::version()?;
+    record::write(&format!("envoy-1.{}", e2e::harness::releases::minor()?), &format!("Envoy {version}"), all)
 }
 
 fn trial(name: String, scenario: Scenario, lacks: Option<&str>) -> Trial {
     let recorded = name.clone();
     let trial =
         Trial::test(name, move || scenario.check(&recorded).map_err(|e| Failed::from(format!("{e:?}"))));
-    e2e::tools::unless_lacking(trial, lacks)
+    e2e::harness::tools::unless_lacking(trial, lacks)
 }
 
 /// Programs that the chosen scenarios need and that can't be had.
@@ -102,9 +103,9 @@ fn unavailable(arguments: &Arguments, scenarios: &[Scenario]) -> BTreeSet<&'stat
     let part = part.strip_prefix("without_meshwhy/").unwrap_or(part);
     let part = part.strip_prefix("observing/").unwrap_or(part);
     let chosen = || scenarios.iter().filter(|s| s.name.contains(part));
-    let mut lacking = e2e::tools::install(chosen().flat_map(Scenario::needs));
+    let mut lacking = e2e::harness::tools::install(chosen().flat_map(Scenario::needs));
     if chosen().any(Scenario::needs_rate_limit_service)
-        && let Err(error) = e2e::istio::programs::ratelimit()
+        && let Err(error) = e2e::harness::programs::ratelimit()
     {
         eprintln!("no {RATE_LIMIT_SERVICE}: {error:#}");
         lacking.insert(RATE_LIMIT_SERVICE);

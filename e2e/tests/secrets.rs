@@ -2,10 +2,10 @@
 
 #[test]
 fn no_secret_gets_into_any_sink() {
-    e2e::secrets::check().unwrap();
+    e2e::hostile::secrets::check().unwrap();
 }
 
 #[test]
 fn the_known_names_of_details_are_envoys() {
-    e2e::secrets::names::check().unwrap();
+    e2e::hostile::secrets::names::check().unwrap();
 }

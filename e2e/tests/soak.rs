@@ -1,6 +1,6 @@
 //! The soak in short; `make soak` plays it for long.
 
-use e2e::soak::{Enough, Soak};
+use e2e::load::soak::{Enough, Soak};
 
 fn play(failing: bool, requests: u64) {
     // Few lines a minute, so that the limit is reached.

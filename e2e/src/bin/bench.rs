@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::bench::{Effort, FLOOR_LOAD, growth, reset, run};
-use e2e::tools;
+use e2e::harness::tools;
+use e2e::load::bench::{Effort, FLOOR_LOAD, growth, reset, run};
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
        bench --only LOAD                         prints only

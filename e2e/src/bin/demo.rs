@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use e2e::demo::{self, Played};
+use e2e::scenarios::demo::{self, Played};
 
 fn main() -> Result<ExitCode> {
     let keep = match std::env::args().nth(1).as_deref() {

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use e2e::istio::programs::{PACKAGES, Programs, Version};
-use e2e::istio::{demo, sandbox};
+use e2e::harness::programs::{PACKAGES, Programs, Version};
+use e2e::harness::rig::sandbox;
+use e2e::istio::demo;
 
 fn main() -> Result<()> {
     if !sandbox::is_inside() {
-        let missing = e2e::tools::install(PACKAGES.iter().copied());
+        let missing = e2e::harness::tools::install(PACKAGES.iter().copied());
         if let Some(program) = missing.first() {
             bail!("{program} is missing");
         }
         if let Some(obstacle) = sandbox::obstacle() {
             bail!("no Istio here: {obstacle}");
         }
-        e2e::tools::envoy()?;
+        e2e::harness::tools::envoy()?;
         Programs::of(Version::V1_31)?;
     }
     sandbox::enter(&BTreeSet::new())?;

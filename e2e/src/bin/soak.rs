@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::soak::{Enough, Soak};
+use e2e::load::soak::{Enough, Soak};
 
 fn main() -> Result<()> {
     let (mut requests, mut minutes, mut rate) = (200_000, 30.0, 500.0);

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::deployment::{self, BOTH_LOGS, eventually};
-use super::manifests;
-use super::netns::HOST;
-use super::rig::Rig;
-use crate::access_logs::PROVIDERS;
-use crate::peers::log_receiver::LogReceiver;
+use crate::harness::manifests;
+use crate::harness::peers::log_receiver::LogReceiver;
+use crate::harness::rig::Rig;
+use crate::harness::rig::netns::HOST;
+use crate::logs::access_logs::PROVIDERS;
 
 /// The host and port of a provider that sends.
 fn destination(provider: &Value) -> Option<(&str, u64)> {

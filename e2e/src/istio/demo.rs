@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use meshwhy::catalogue::manual::PageSection;
 
-use super::programs::{Programs, Version};
-use super::rig::{MODULE_URL, Rig};
-use super::{manifests, page, sandbox, stories};
-use crate::tools::{self, root};
+use super::stories;
+use crate::harness::manifests;
+use crate::harness::page;
+use crate::harness::programs::{Programs, Version};
+use crate::harness::rig::sandbox;
+use crate::harness::rig::{MODULE_URL, Rig};
+use crate::harness::tools::{self, root};
 
 /// What the walk in the README applies: the mistakes of these sections, under names of their own.
 const EXAMPLES: &[(&str, PageSection)] = &[

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::manifests;
-use super::netns::HOST;
-use super::pod::Running;
-use super::programs::Version;
-use super::rig::{MODULE_URL, Rig};
-use super::scrape;
 use super::story::{counters, difference};
+use crate::harness::manifests;
+use crate::harness::programs::Version;
+use crate::harness::prometheus::Prometheus;
+use crate::harness::registry::{self, Registry};
+use crate::harness::rig::netns::HOST;
+use crate::harness::rig::pod::Running;
+use crate::harness::rig::{MODULE_URL, Rig};
+use crate::monitoring::scrape;
 use crate::monitoring::{self, clock::Clock};
-use crate::prometheus::Prometheus;
-use crate::registry::{self, Registry};
 
 /// The manifests as shipped, as far as this Istio can take them.
 pub fn shipped(version: Version) -> Result<String> {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use meshwhy_cli::explain::{Column, Finding, Line, Reader, Reading};
 
 use super::story::{Lines, Told};
-use crate::agreement;
+use crate::harness::agreement;
 
 /// What Istio's default log and meshwhy's show of the same stream or connection alike.
 type Key = Vec<String>;

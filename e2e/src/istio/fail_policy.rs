@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::deployment::{self, PATIENCE, eventually};
-use super::manifests;
-use super::rig::{MODULE_URL, Rig};
-use crate::documents;
-use crate::fail_policy::TRAPS;
+use crate::harness::documents;
+use crate::harness::manifests;
+use crate::harness::rig::{MODULE_URL, Rig};
+use crate::hostile::fail_policy::TRAPS;
 
 /// A fail strategy, and the pod whose outgoing requests it decides about.
 const STRATEGIES: &[(&str, &str)] =

@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::manifests::Place;
 
 use super::deployment::{self, ACCESS_LOGGER, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
-use super::manifests;
-use super::netns::HOST;
-use super::pod::Running;
-use super::rig::{MODULE_URL, Rig};
 use super::story::{Counted, counters, difference};
-use crate::registry::{self, Registry};
+use crate::harness::manifests;
+use crate::harness::registry::{self, Registry};
+use crate::harness::rig::netns::HOST;
+use crate::harness::rig::pod::Running;
+use crate::harness::rig::{MODULE_URL, Rig};
 
 /// A gateway whose route leads to a closed port.
 const GATEWAY: &str = "

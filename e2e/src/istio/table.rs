@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use meshwhy::catalogue::manual::PageSection;
 
 use super::story::{Story, Told};
-use crate::tools::root;
+use crate::harness::tools::root;
 
 /// One story of the page, as it was played.
 #[derive(Debug)]

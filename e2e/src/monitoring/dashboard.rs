@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::{items, links, read};
-use crate::prometheus::Prometheus;
+use crate::harness::prometheus::Prometheus;
 
 /// The units that its panels use, in Grafana's words.
 pub const UNITS: &[&str] = &["short", "reqps", "percentunit"];

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use meshwhy::catalogue::Cause;
 
-use crate::tools::root;
+use crate::harness::tools::root;
 
 /// What stands for the address of `docs/` until `make manifests DOCS_URL=...` puts it in.
 pub const DOCS: &str = "https://example.com/REPLACE-ME/docs";

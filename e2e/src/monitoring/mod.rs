@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod dashboard;
+pub mod exposition;
 mod failing;
 pub mod links;
 pub mod scan;
+pub mod scrape;
 pub mod stage;
 pub mod walk;
 
@@ -14,7 +16,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::tools::root;
+use crate::harness::tools::root;
 
 /// A file of the folder.
 pub fn file(name: &str) -> PathBuf {

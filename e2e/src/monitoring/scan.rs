@@ -15,13 +15,13 @@ use tempfile::TempDir;
 
 use super::clock::Clock;
 use super::stage::{prometheus, put};
-use crate::client::Places;
-use crate::envoy::Envoy;
-use crate::envoy::config::{Listener, Proxy, Roles, loopback};
-use crate::envoy::parts::{cluster, demanding_certificate, istio_config, route, vhost, with};
-use crate::peers::{Habit, Server};
-use crate::pki::Pki;
-use crate::tools::{self, Needed, program};
+use crate::harness::client::Places;
+use crate::harness::envoy::Envoy;
+use crate::harness::envoy::config::{Listener, Proxy, Roles, loopback};
+use crate::harness::envoy::parts::{cluster, demanding_certificate, istio_config, route, vhost, with};
+use crate::harness::peers::{Habit, Server};
+use crate::harness::pki::Pki;
+use crate::harness::tools::{self, Needed, program};
 
 /// An hour takes 12 s.
 const CLOCK: Clock = Clock(300);
@@ -103,7 +103,7 @@ pub fn play() -> Result<()> {
 }
 
 /// Each alert that fires, and its cause.
-fn firing(prometheus: &crate::prometheus::Prometheus) -> Result<BTreeSet<(String, String)>> {
+fn firing(prometheus: &crate::harness::prometheus::Prometheus) -> Result<BTreeSet<(String, String)>> {
     let label = |alert: &Value, name: &str| alert["labels"][name].as_str().unwrap_or("-").to_owned();
     let alerts = prometheus.firing()?;
     Ok(alerts.iter().map(|alert| (label(alert, "alertname"), label(alert, "cause"))).collect())
@@ -234,7 +234,7 @@ impl Visitors {
         let visits: Vec<(u16, Vec<u8>)> = if scan {
             vec![
                 (http, b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
-                (http, crate::sinks::client_hello(b"shop.example.com", b"h2")),
+                (http, crate::harness::client::client_hello(b"shop.example.com", b"h2")),
                 (http, get("/zzz", "shop.example.com")),
                 (http, get("/zzz", "127.0.0.1")),
                 (http, get("/cart/admin", "shop.example.com")),
@@ -244,7 +244,7 @@ impl Visitors {
                 (http, b"\x00\x01\x02\x03 nothing that any program says \xff\xfe".to_vec()),
                 (http, b"*1\r\n$4\r\nPING\r\n".to_vec()),
                 (https, get("/", "shop.example.com")),
-                (sni, crate::sinks::client_hello(b"unknown.example.com", b"h2")),
+                (sni, crate::harness::client::client_hello(b"unknown.example.com", b"h2")),
                 (sni, b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
             ]
         } else {

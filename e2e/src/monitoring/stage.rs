@@ -16,14 +16,14 @@ use tempfile::TempDir;
 use super::clock::Clock;
 use super::links::DOCS;
 use super::{failing, read};
-use crate::client::Places;
-use crate::envoy::Envoy;
-use crate::envoy::config::{Listener, Proxy, Roles, loopback};
-use crate::envoy::parts::{all_by, cluster, direct, istio_config, route, vhost, with};
-use crate::peers::process::free_port;
-use crate::peers::{Habit, Running, Server};
-use crate::prometheus::Prometheus;
-use crate::tools;
+use crate::harness::client::Places;
+use crate::harness::envoy::Envoy;
+use crate::harness::envoy::config::{Listener, Proxy, Roles, loopback};
+use crate::harness::envoy::parts::{all_by, cluster, direct, istio_config, route, vhost, with};
+use crate::harness::peers::{Habit, Running, Server};
+use crate::harness::process::free_port;
+use crate::harness::prometheus::Prometheus;
+use crate::harness::tools;
 
 /// Where the alerts' links lead on this stage, as `make manifests DOCS_URL=...` would have it.
 pub const DOCS_URL: &str = "https://docs.example.com/meshwhy";
@@ -245,7 +245,7 @@ impl Clients {
             (2, 1, cart, get("reviews.shop", "/")),
             (5, 2, cart, get("payment.shop", "/")),
             (16, 3, cart, get("unknown.example", "/")),
-            (20, 4, cart, crate::sinks::client_hello(b"cart.shop", b"h2")),
+            (20, 4, cart, crate::harness::client::client_hello(b"cart.shop", b"h2")),
             (12, 5, tcp, get("cart.shop", "/")),
             (8, 6, search, get("search", "/a")),
             (10, 7, search, get("search", "/b")),

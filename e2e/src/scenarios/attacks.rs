@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::client::{Client, Places, Seen, status_in};
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster, demanding_certificate, direct, http2, vhost, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::client_hello;
+use crate::harness::client::http2::Ask;
+use crate::harness::client::{Client, Places, Seen, status_in};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, cluster, demanding_certificate, direct, http2, vhost, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{PLAIN, SIDECAR, backend, http};
-use crate::sinks::client_hello;
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     [bytes(), pages(), names(), grpc()].into_iter().flatten().collect()

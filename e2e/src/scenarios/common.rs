@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster};
-use crate::peers::Server;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, cluster};
+use crate::harness::peers::Server;
 
 pub const ASK: &[&str] = &["http://127.0.0.1:{listener:http}/"];
 pub const ASK_TCP: &[&str] = &["http://127.0.0.1:{listener:tcp}/"];

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_by, all_to, demanding_certificate, direct};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_by, all_to, demanding_certificate, direct};
 use crate::scenarios::common::{PLAIN, TLS, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const ASK: &[&str] = &["-k", "https://127.0.0.1:{listener:http}/"];
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Places, Seen};
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, http2, route, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::http2::Ask;
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, all_to, http2, route, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const LEAVE: &[&str] = &["-m", "0.5", "http://127.0.0.1:{listener:http}/"];
 const CANCEL: &[&str] = &["--http2-prior-knowledge", "-m", "0.5", "http://127.0.0.1:{listener:http}/"];

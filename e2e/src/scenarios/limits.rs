@@ -3,13 +3,13 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Places, Seen};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, cluster, direct, http2, istio_config, route, with};
-use crate::peers::process::wait_for;
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, all_to, cluster, direct, http2, istio_config, route, with};
+use crate::harness::peers::{Habit, Server};
+use crate::harness::process::wait_for;
 use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const SILENT: Server = Server::Made(Habit::NeverAnswer);
 

@@ -4,19 +4,22 @@ mod answer;
 mod attacks;
 mod client_bytes;
 mod common;
+pub mod demo;
 mod downstream_tls;
 pub mod healthy;
 mod leaving;
 mod limits;
+pub mod look_alikes;
 mod passthrough;
 mod policy;
 mod reaching;
 mod response_header;
 mod routes;
+pub mod scenario;
 mod soft;
 mod upstream_tls;
 
-use crate::scenario::Scenario;
+use self::scenario::Scenario;
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {

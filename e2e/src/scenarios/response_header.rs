@@ -8,12 +8,12 @@ use anyhow::{Result, ensure};
 use meshwhy::catalogue::Cause;
 use serde_json::json;
 
-use crate::client::{Client, Places, Seen, status_in};
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_by, http2, istio_config, route, vhost, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen, status_in};
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_by, http2, istio_config, route, vhost, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::backend;
+use crate::scenarios::scenario::{Log, Scenario};
 
 const NAME: &str = "x-meshwhy-cause";
 

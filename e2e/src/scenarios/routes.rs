@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{cluster, direct, empty_cluster, http2, istio_config, route, vhost, with};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{cluster, direct, empty_cluster, http2, istio_config, route, vhost, with};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{TLS, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const OK: Server =
     Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; } location /missing { return 404; }");

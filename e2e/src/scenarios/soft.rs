@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Places, Seen};
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster, http2, istio_config, route, vhost, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_to, cluster, http2, istio_config, route, vhost, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, SIDECAR};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const FINE: &[(&str, &str)] = &[("flags", "-"), ("details", "via_upstream")];
 

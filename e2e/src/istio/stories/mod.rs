@@ -15,10 +15,10 @@ mod who;
 
 use serde_json::{Value, json};
 
-use super::pod::Pod;
-use super::programs::Version;
-use super::rig::{Plan, Service};
 use super::story::Story;
+use crate::harness::programs::Version;
+use crate::harness::rig::pod::Pod;
+use crate::harness::rig::{Plan, Service};
 
 /// Those that are played on the older Istio as well.
 const OLDER_TOO: &[&str] = &[

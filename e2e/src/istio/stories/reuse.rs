@@ -4,7 +4,7 @@ use meshwhy::catalogue::manual::PageSection;
 
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
-use crate::tools::Needed;
+use crate::harness::tools::Needed;
 
 const REUSE: PageSection = PageSection::SharedCertificate;
 const CHROMIUM: Needed = ("chromium", "chromium");

@@ -4,7 +4,7 @@ use meshwhy::catalogue::manual::PageSection;
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
-use crate::tools::Needed;
+use crate::harness::tools::Needed;
 
 const TO_HTTP_PORT: PageSection = PageSection::HttpsToHttpPort;
 

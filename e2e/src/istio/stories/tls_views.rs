@@ -2,7 +2,7 @@
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story};
-use crate::tools::Needed;
+use crate::harness::tools::Needed;
 
 const PYTHON: Needed = ("python3", "python3");
 

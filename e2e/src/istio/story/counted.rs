@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::Result;
 
-use crate::istio::rig::Rig;
+use crate::harness::rig::Rig;
 
 /// A counter's labels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

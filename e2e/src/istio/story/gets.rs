@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::client::Seen;
+use crate::harness::client::Seen;
 
 /// What the client gets.
 #[derive(Debug, Clone, Copy)]

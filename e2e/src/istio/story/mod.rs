@@ -9,9 +9,9 @@ mod yaml;
 
 use meshwhy::catalogue::manual::PageSection;
 
-use super::page;
-use super::programs::Version;
-use crate::tools::Needed;
+use crate::harness::page;
+use crate::harness::programs::Version;
+use crate::harness::tools::Needed;
 
 pub use counted::Counted;
 pub(super) use counted::{counters, difference};

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::told::lines_since;
 use super::{Counted, Says, Story, Told, Yaml, counters, difference};
+use crate::harness::rig::Rig;
 use crate::istio::explained;
-use crate::istio::rig::Rig;
 
 impl Story {
     /// Plays it without judging; the configuration is gone afterwards.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Counted;
-use crate::client::Seen;
-use crate::istio::rig::Rig;
+use crate::harness::client::Seen;
+use crate::harness::rig::Rig;
 
 /// What happened.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use meshwhy::catalogue::manual::PageSection;
 
-use crate::istio::page;
+use crate::harness::page;
 
 /// Configuration, and where it comes from.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Answers that end too early, or are broken.
 
-use crate::client::Client;
-use crate::envoy::parts::{http2, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::parts::{http2, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     [cut_off(), broken()].into_iter().flatten().collect()

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, cluster, direct, empty_cluster, http2, route, vhost, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{
+    all_by, all_to, cluster, direct, empty_cluster, http2, route, vhost, with,
+};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// The client's proxy before the server's, which is another Envoy with these routes.
 fn two(

@@ -3,13 +3,13 @@
 use h2::Reason;
 use serde_json::json;
 
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, http2, route, vhost, with};
-use crate::peers::{Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, http2, route, vhost, with};
+use crate::harness::peers::{Http2, Server};
 use crate::scenarios::common::{ASK, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     [streams(), grpc_statuses(), grpc_by_envoy()].into_iter().flatten().collect()

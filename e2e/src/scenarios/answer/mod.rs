@@ -7,12 +7,12 @@ mod retries;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, istio_config, route, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, all_to, istio_config, route, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// A route with these settings, made by the VirtualService `default/reviews`.
 fn routed(settings: Value) -> Proxy {

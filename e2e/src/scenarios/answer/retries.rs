@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::routed;
-use crate::envoy::config::{Listener, Proxy, loopback};
-use crate::envoy::parts::{all_by, cluster, originate_tls, route, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::config::{Listener, Proxy, loopback};
+use crate::harness::envoy::parts::{all_by, cluster, originate_tls, route, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::ASK;
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -6,9 +6,9 @@ mod tls;
 
 use serde_json::json;
 
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, direct};
-use crate::scenario::Scenario;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, direct};
+use crate::scenarios::scenario::Scenario;
 
 const CODEC_ERROR: &[(&str, &str)] = &[("code", "400"), ("flags", "DPE"), ("details", "http1.codec_error")];
 

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{HTTPBIN, listener, sni_chains, sni_chains_of, tls_port};
-use crate::client::Client;
-use crate::envoy::config::Proxy;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::Proxy;
 use crate::scenarios::common::{ASK, SIDECAR};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let at_listener = |scenario: Scenario, confidence, failure| {

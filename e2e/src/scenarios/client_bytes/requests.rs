@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{CODEC_ERROR, listener, plain};
-use crate::client::Client;
-use crate::envoy::config::{Proxy, Roles};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Proxy, Roles};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{PLAIN, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     [http10(), other_protocols(), invalid()].into_iter().flatten().collect()

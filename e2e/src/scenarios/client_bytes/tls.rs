@@ -1,10 +1,10 @@
 //! TLS to a port that speaks plaintext.
 
 use super::{CODEC_ERROR, HTTPBIN, listener, plain, tls_port};
-use crate::client::Client;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::scenarios::common::{TLS, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let page = "Sending HTTPS to an HTTP port";

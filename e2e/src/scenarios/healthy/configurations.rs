@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use super::FINE;
-use crate::client::Client;
-use crate::envoy::config::{FailurePolicy, Roles};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{FailurePolicy, Roles};
 use crate::scenarios::common::{ASK, PLAIN, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let closed = |http: Option<Value>, connection: Option<Value>, access_log: Option<Value>| Roles {

@@ -6,13 +6,13 @@ mod streams;
 
 use serde_json::json;
 
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, direct, http2, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, all_to, direct, http2, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub use connections::reset_at_once;
 

@@ -8,14 +8,14 @@ use anyhow::{Result, ensure};
 use h2::Reason;
 use serde_json::json;
 
-use crate::client::{Client, Places, Seen, status_in};
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, all_to, and_endpoint, cluster, route, with};
-use crate::peers::websocket::Closes;
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::http2::Ask;
+use crate::harness::client::{Client, Places, Seen, status_in};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, all_to, and_endpoint, cluster, route, with};
+use crate::harness::peers::websocket::Closes;
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let websocket = |name, about, closes, flags| {

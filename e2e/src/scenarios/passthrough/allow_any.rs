@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{FINE, HTTPS, catch_all, http_port, https_port, inspectors, scenario};
-use crate::client::Client;
-use crate::envoy::config::{Listener, Roles};
-use crate::envoy::parts::{route, vhost};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Roles};
+use crate::harness::envoy::parts::{route, vhost};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{PLAIN, TLS};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     [unknown(), fallen_through()].into_iter().flatten().collect()

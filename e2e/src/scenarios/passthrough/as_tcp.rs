@@ -1,10 +1,10 @@
 //! A service's port that is declared as TCP, or whose protocol wasn't detected.
 
 use super::{HTTPS, scenario};
-use crate::envoy::config::Listener;
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::config::Listener;
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{PLAIN, PLAIN_HTTP2, TLS};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     const SERVICE: &str = "outbound|80||httpbin.default.svc.cluster.local";

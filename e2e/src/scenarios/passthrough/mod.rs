@@ -6,11 +6,11 @@ mod registry_only;
 
 use serde_json::{Value, json};
 
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster, empty_cluster};
-use crate::peers::Server;
-use crate::scenario::Scenario;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_to, cluster, empty_cluster};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{SIDECAR, backend};
+use crate::scenarios::scenario::Scenario;
 
 const HTTPS: &[&str] =
     &["-k", "--connect-to", "httpbin.org:443:127.0.0.1:{listener:port}", "https://httpbin.org/"];

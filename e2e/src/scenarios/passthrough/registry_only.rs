@@ -1,9 +1,9 @@
 //! REGISTRY_ONLY: closed before a byte is read.
 
 use super::{HTTPS, catch_all, http_port, https_port, inspectors, scenario};
-use crate::client::Client;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
 use crate::scenarios::common::PLAIN;
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let bare = || http_port("BlackHoleCluster", inspectors(&["http_inspector"]));

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{DENIES, asked};
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster, http2, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, cluster, http2, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const KIND: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{asked, filtered};
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, cluster, http2, istio_config, route, vhost, with};
-use crate::peers::{Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, cluster, http2, istio_config, route, vhost, with};
+use crate::harness::peers::{Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 

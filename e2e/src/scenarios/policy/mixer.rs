@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{asked, filtered};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, vhost};
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, vhost};
 use crate::scenarios::common::backend;
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// What Istio 1.7's filter did, by filters of today: the status in the metadata, and a reply. None of them sets the flag
 /// UAEX without details of its own, so Mixer is likely at the most.
@@ -29,7 +29,7 @@ pub(super) fn table() -> Vec<Scenario> {
         json!({"metadata": [{"metadata_namespace": "istio.mixer", "value": {"status": "UNAVAILABLE"}}]});
     let by_envoy = |hosts: Value, cluster: Value| {
         let mut typed = json!({"@type": kind});
-        crate::envoy::config::merge(&mut typed, &value);
+        crate::harness::envoy::config::merge(&mut typed, &value);
         let filter = json!({"name": "envoy.filters.http.set_metadata", "typed_config": typed});
         Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], [cluster])
     };

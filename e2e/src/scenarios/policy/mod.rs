@@ -7,13 +7,13 @@ mod tokens;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::client_http2::Ask;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_to, cluster, http2, with};
-use crate::peers::{Habit, Http2, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_to, cluster, http2, with};
+use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// As istiod names the rules of an AuthorizationPolicy.
 const RULE: &str = "ns[default]-policy[deny-all]-rule[0]";

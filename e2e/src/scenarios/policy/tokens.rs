@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_to, cluster, with};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, cluster, with};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// Signed with the key that the proxy knows; `exp` is in 2100.
 const GOOD: &[&str] = &[

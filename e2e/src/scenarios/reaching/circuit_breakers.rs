@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Places, Seen};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, istio_config, with};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, istio_config, with};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, ASK_TCP, PLAIN, backend, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// Takes its time with every answer.
 const SLOW: Server = Server::Program(

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{all_by, all_to, and_endpoint, cluster, cluster_at, istio_config, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{all_by, all_to, and_endpoint, cluster, cluster_at, istio_config, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, ASK_TCP, PLAIN, SIDECAR, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// An address that the kernel never sends TCP to: the broadcast one.
 fn unroutable() -> Value {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::client::{Client, Places, Seen, status_in};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{direct, route, vhost};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen, status_in};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{direct, route, vhost};
 use crate::scenarios::common::{PLAIN, backend};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const NO_SOCKET: &str =
     "upstream_reset_before_response_started{local_connection_failure|socket_creation_failure*";

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Places, Seen};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{all_by, and_endpoint, cluster_at, empty_cluster, vhost, with};
-use crate::peers::Server;
-use crate::peers::process::wait_for;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_by, and_endpoint, cluster_at, empty_cluster, vhost, with};
+use crate::harness::peers::Server;
+use crate::harness::process::wait_for;
 use crate::scenarios::common::{ASK, ASK_TCP, PLAIN, backend, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// Fails its health checks.
 const SICK: Server =

@@ -5,7 +5,7 @@ mod connecting;
 mod descriptors;
 mod endpoints;
 
-use crate::scenario::Scenario;
+use crate::scenarios::scenario::Scenario;
 
 pub(super) fn table() -> Vec<Scenario> {
     [endpoints::table(), connecting::table(), circuit_breakers::table(), descriptors::table()]

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{rule, tls};
-use crate::client::Client;
-use crate::envoy::parts::{trusting, with};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::parts::{trusting, with};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, ASK_TLS_OVER_TCP, TLS, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let rejected = |scenario: Scenario| {

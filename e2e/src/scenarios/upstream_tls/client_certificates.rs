@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{MUTUAL_ONLY, envoy_mutual, only_version, tls};
-use crate::envoy::parts::{presenting, trusting, with};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::parts::{presenting, trusting, with};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// OpenSSL that ends the handshake when it does not trust the client's certificate.
 const OPENSSL_STRICT: Server =

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::{MUTUAL_ONLY, rule, tls};
-use crate::envoy::config::{Listener, Proxy};
-use crate::envoy::parts::{
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{
     all_by, demanding_certificate, direct, istio_mtls_endpoint, originate_tls, presenting, trusting, with,
 };
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, ASK_TCP, PLAIN, backend, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// Istio's page about it.
 const PAGE: &str = "503 errors after setting destination rule";

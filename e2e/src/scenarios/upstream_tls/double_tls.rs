@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{CADDY, inspected, outer_terminator, rule, tls};
-use crate::envoy::config::Roles;
-use crate::envoy::parts::{http2, trusting, with};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::envoy::config::Roles;
+use crate::harness::envoy::parts::{http2, trusting, with};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, ASK_TCP, ASK_TLS_OVER_TCP, TLS, backend, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 /// HTTPS through a TCP proxy to a server that leaves the client waiting.
 const ASK_BRIEFLY: &[&str] =

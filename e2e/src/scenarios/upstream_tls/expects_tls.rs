@@ -1,9 +1,9 @@
 //! Plaintext to a server that expects TLS.
 
 use super::{CADDY, MUTUAL_ONLY, envoy_mutual};
-use crate::peers::Server;
-use crate::scenario::{Log, Scenario};
+use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, TLS, backend, http};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     let expect = |scenario: Scenario| {

@@ -8,11 +8,11 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{only_version, tls};
-use crate::client::{Client, Places, Seen};
-use crate::envoy::parts::with;
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::{Client, Places, Seen};
+use crate::harness::envoy::parts::with;
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const ONLY_TLS13: Server = Server::Nginx(
     "listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.3; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; location / { return 200 ok; }",

@@ -11,13 +11,13 @@ mod tls_in_tls;
 
 use serde_json::{Value, json};
 
-use crate::envoy::config::{Listener, Proxy, Roles};
-use crate::envoy::parts::{
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
+use crate::harness::envoy::parts::{
     all_by, cluster, demanding_certificate, direct, istio_config, originate_tls, with,
 };
-use crate::peers::Server;
-use crate::scenario::Scenario;
+use crate::harness::peers::Server;
 use crate::scenarios::common::backend;
+use crate::scenarios::scenario::Scenario;
 
 const CADDY: Server = Server::Caddy("https://:{port}", "tls {pki}/server.pem {pki}/server.key\nrespond ok");
 

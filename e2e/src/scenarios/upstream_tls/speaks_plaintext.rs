@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{rule, tls};
-use crate::client::Client;
-use crate::envoy::parts::istio_mtls_endpoint;
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::parts::istio_mtls_endpoint;
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, http, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 const REDIS: Server = Server::Program(
     "redis-server",

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{inspected, outer_terminator, rule, tls};
-use crate::client::Client;
-use crate::envoy::config::Roles;
-use crate::envoy::parts::{istio_mtls_endpoint, trusting};
-use crate::peers::{Habit, Server};
-use crate::scenario::{Log, Scenario};
+use crate::harness::client::Client;
+use crate::harness::envoy::config::Roles;
+use crate::harness::envoy::parts::{istio_mtls_endpoint, trusting};
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK_TLS_OVER_TCP, TLS, tcp};
+use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
     vec![

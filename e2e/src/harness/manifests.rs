@@ -1,0 +1,70 @@
+//! `envoyfilter/` exactly as shipped; only the module's address and hash are filled in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use xtask::files::sha256_hex;
+use xtask::manifests::{self, Place};
+
+use crate::harness::tools::{self, root};
+
+/// The resources of the base, of which each overlay leaves out some.
+pub const NAMES: &[&str] = &[
+    "wasmplugin-http.yaml",
+    "wasmplugin-connection.yaml",
+    "envoyfilter-passthrough.yaml",
+    "envoyfilter-black-hole.yaml",
+    "envoyfilter-access-log.yaml",
+    "telemetry.yaml",
+];
+
+/// Needs filters of Envoy that only this istiod knows, or a newer one.
+pub const SINCE_1_31: &[&str] = &["envoyfilter-black-hole.yaml"];
+
+/// The overlays, which users apply with `kubectl apply -k`.
+pub const OVERLAYS: &[&str] =
+    &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only"];
+
+/// A manifest of the base for `kubectl apply`.
+pub fn rendered(name: &str, url: &str, sha256: &str) -> Result<String> {
+    let file = shipped().join("base").join(name);
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    Ok(manifests::render(&text, &at(url), sha256))
+}
+
+/// An overlay for `kubectl apply -k`, with all it refers to, in this folder; where it is.
+pub fn overlay(name: &str, place: &Place, sha256: &str, folder: &Path) -> Result<PathBuf> {
+    manifests::render_folder(&shipped(), folder, place, sha256)?;
+    Ok(folder.join("overlays").join(name))
+}
+
+/// The hash of the module that proxies fetch from a web server.
+pub fn module_sha256() -> Result<String> {
+    Ok(sha256_hex(&fs::read(tools::module()?)?))
+}
+
+fn at(url: &str) -> Place {
+    Place { url: url.to_owned(), namespace: None }
+}
+
+fn shipped() -> PathBuf {
+    root().join("envoyfilter")
+}
+
+/// `telemetry.yaml` with the filter that it has as a comment.
+pub fn diagnosed_only() -> Result<Value> {
+    let text = fs::read_to_string(shipped().join("base/telemetry.yaml"))?;
+    let (before, filter) =
+        text.split_once("      # filter:").context("telemetry.yaml has no filter to uncomment")?;
+    let filter = filter.replace("      # ", "      ");
+    Ok(serde_norway::from_str(&format!("{before}      filter:{filter}"))?)
+}
+
+/// The `meshConfig` of `mesh-config.yaml`, as Helm would pass it on.
+pub fn mesh_config() -> Result<Value> {
+    let text = fs::read_to_string(root().join("envoyfilter/mesh-config.yaml"))?;
+    let values: Value = serde_norway::from_str(&text)?;
+    Ok(values["meshConfig"].clone())
+}

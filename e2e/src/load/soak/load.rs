@@ -1,0 +1,162 @@
+//! The load: acts in turn, by several threads, at a steady rate.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::calls::{self, Call};
+use super::curl::{self, Transport};
+use super::others;
+use super::tally::Tally;
+use crate::harness::client::Places;
+
+/// When it is enough.
+#[derive(Debug, Clone, Copy)]
+pub enum Enough {
+    /// After so many requests.
+    Requests(u64),
+    /// After this time.
+    Time(Duration),
+}
+
+/// What one thread does at a time.
+enum Act {
+    Curl(Transport, Vec<Call>),
+    Other(others::Act),
+}
+
+/// Threads that ask.
+const THREADS: usize = 6;
+
+/// What is kept of what went wrong.
+const MOST_DEVIATIONS: usize = 20;
+
+/// The load under way.
+pub struct Load<'a> {
+    places: &'a Places,
+    acts: Vec<Act>,
+    enough: Enough,
+    /// Requests a second; as fast as it goes without.
+    rate: Option<f64>,
+    started: Instant,
+    next: AtomicUsize,
+    done: AtomicU64,
+    tally: Mutex<Tally>,
+}
+
+impl<'a> Load<'a> {
+    /// All acts in turn until it is enough; those that fail among them, or not.
+    pub fn new(places: &'a Places, failing: bool, enough: Enough, rate: Option<f64>) -> Self {
+        let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (acts, tally) = (acts(failing), Mutex::new(Tally::default()));
+        Self { places, acts, enough, rate, started: Instant::now(), next, done, tally }
+    }
+
+    /// Plays it to its end, and calls `watch` every now and then.
+    pub fn play(self, watch: impl Fn(&Self)) -> Tally {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| self.work())).collect();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                watch(&self);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        self.tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests so far.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Since when.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How much of it is done, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        let part = match self.enough {
+            Enough::Requests(all) => self.done() as f64 / all as f64,
+            Enough::Time(all) => self.elapsed().as_secs_f64() / all.as_secs_f64(),
+        };
+        part.min(1.0)
+    }
+
+    fn work(&self) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            // The first round is played whole, so that nothing is left out of a short run.
+            if number >= self.acts.len() && self.progress() >= 1.0 {
+                return;
+            }
+            self.wait();
+            let act = &self.acts[number % self.acts.len()];
+            let tally = self
+                .act(act)
+                .unwrap_or_else(|error| Tally { deviations: vec![format!("{error:#}")], ..Tally::default() });
+            self.done.fetch_add(tally.requests, Ordering::Relaxed);
+            let mut all = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            all.merge(tally);
+            // One deviation fails the run: many more say nothing new.
+            if all.deviations.len() >= MOST_DEVIATIONS {
+                all.deviations.truncate(MOST_DEVIATIONS);
+                return;
+            }
+        }
+    }
+
+    fn act(&self, act: &Act) -> Result<Tally> {
+        match act {
+            Act::Curl(transport, calls) => curl::play(self.places, *transport, calls),
+            Act::Other(act) => act(self.places),
+        }
+    }
+
+    /// Until the rate allows the next act.
+    fn wait(&self) {
+        while let Some(rate) = self.rate {
+            let due = self.elapsed().as_secs_f64() * rate;
+            if (self.done() as f64) <= due {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn acts(failing: bool) -> Vec<Act> {
+    use Transport::{
+        Http1, Http1Closing, Http2, Http10, MutualTls, NoCertificate, Passthrough, PlaintextToTls, Tls,
+        TlsHttp2, TlsToPlaintext, Tunnel,
+    };
+    let carried = |transport: Transport, calls: &[Call]| {
+        let calls = calls.iter().copied().filter(|call| transport.carries(call)).collect();
+        Act::Curl(transport, calls)
+    };
+    let some = |transport, call: Call, times| Act::Curl(transport, vec![call; times]);
+    let others = |acts: &[others::Act]| acts.iter().copied().map(Act::Other).collect::<Vec<_>>();
+    let named = |transport, cause| {
+        let failure = Call { status: 0, named: Some((cause, "certain", "")), ..calls::HEALTHY[0] };
+        some(transport, failure, 3)
+    };
+    let all = [Http1, Http1Closing, Http2, Tls, TlsHttp2, MutualTls];
+    let mut acts: Vec<Act> = all.into_iter().map(|transport| carried(transport, calls::HEALTHY)).collect();
+    let first = calls::HEALTHY[0];
+    acts.extend([some(Tunnel, first, 5), some(Passthrough, first, 1), some(Http1, calls::SLOW, 1)]);
+    acts.extend(others(others::HEALTHY));
+    if failing {
+        acts.extend([Http1, Http2, Tls, MutualTls].map(|transport| carried(transport, calls::FAILING)));
+        acts.extend([
+            named(TlsToPlaintext, "tls_on_plaintext_port"),
+            named(PlaintextToTls, "plaintext_on_tls_port"),
+            named(NoCertificate, "client_certificate_missing"),
+        ]);
+        let old = Call { status: 426, named: Some(("http10_client", "certain", "")), ..first };
+        acts.push(some(Http10, old, 3));
+        acts.extend(others(others::FAILING));
+    }
+    acts
+}

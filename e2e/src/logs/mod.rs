@@ -1,0 +1,6 @@
+//! meshwhy in logs: the access log's formats, the proxy's own log, and `meshwhy explain` on both.
+
+pub mod access_logs;
+pub mod forged;
+pub mod log_only;
+pub mod told_once;
