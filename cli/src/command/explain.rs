@@ -1,43 +1,18 @@
 //! `meshwhy explain`.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 
 use super::arguments::Explain;
 use super::joining::Joining;
 use super::outcome::Outcome;
-use super::pipeline::{self, Control, Piece};
+use super::part::Part;
+use super::pipeline::{self, Control};
 use super::progress::Progress;
-use super::telling::{Style, Telling};
-use super::text;
-use crate::explain::{Finding, Line, Own, Reader, Reading};
+use super::telling::Style;
+use crate::explain::Reader;
 use crate::input::Input;
-use crate::input::chunks::{self, Chunk, lines};
-
-/// Failures already told of which a line of meshwhy may follow, of one piece: what two pipes may have mixed up.
-const LAST: usize = 32;
-
-/// What one piece came to.
-#[derive(Debug, Default)]
-pub struct Part {
-    /// Which input it is of.
-    pub input: usize,
-    /// What was told of it at once.
-    pub told: Telling,
-    /// What may stand in it twice.
-    pub held: Vec<Held>,
-}
-
-/// A failure that may stand in the log twice.
-#[derive(Debug)]
-pub enum Held {
-    /// In the access log, with its place if it is still to be told.
-    Line(Box<Line<'static>>, Box<Finding>, Option<u64>),
-    /// In the proxy's own log.
-    Own(Box<Own>, u64),
-}
 
 /// Runs it.
 pub fn run(options: Explain) -> anyhow::Result<Outcome> {
@@ -60,7 +35,7 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
     let reader = Reader::new(options.format);
     let joining = RefCell::new(Joining::new(style, names.clone(), options.follow));
-    let work = move |piece| part(&reader, &names, style, piece);
+    let work = move |piece| Part::of(piece, &reader, &names, style);
     let tick = || {
         let (requests, failures) = joining.borrow().counted();
         progress.show(requests, failures);
@@ -82,57 +57,4 @@ fn stop_on_interrupt(control: &Control) -> anyhow::Result<()> {
         }
     })?;
     Ok(())
-}
-
-fn part(reader: &Reader, names: &[String], style: Style, piece: Piece) -> Part {
-    let mut part = Part::default();
-    match piece {
-        Piece::Broken(error) => part.told.counts.broken.push(error),
-        Piece::Lines(chunk) => part.read(reader, names, style, &chunk),
-    }
-    part
-}
-
-impl Part {
-    fn read(&mut self, reader: &Reader, names: &[String], style: Style, chunk: &Chunk) {
-        self.input = chunk.input;
-        let file = names.get(chunk.input).map_or("", String::as_str);
-        let mut last = VecDeque::with_capacity(LAST);
-        for (bytes, number) in lines(&chunk.bytes).zip(chunk.first_line..) {
-            match reader.read(bytes) {
-                Reading::Blank => {}
-                Reading::Fine(_) => self.told.counts.requests += 1,
-                Reading::Ambiguous => {
-                    self.told.counts.requests += 1;
-                    self.told.counts.ambiguous += 1;
-                }
-                Reading::ProxyLog => self.told.counts.proxy_log += 1,
-                Reading::Unreadable => {
-                    self.told.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));
-                }
-                Reading::Own(own) => {
-                    self.told.counts.left_out = self.told.counts.left_out.saturating_add(own.suppressed);
-                    self.held.push(Held::Own(own, number));
-                }
-                Reading::Failed(line, finding) if chunk.has_own => {
-                    self.held.push(Held::Line(line, finding, Some(number)));
-                }
-                Reading::Failed(line, finding) => {
-                    self.told.tell(style, &line, &finding, file, number);
-                    if last.len() == LAST {
-                        last.pop_front();
-                    }
-                    last.push_back(Held::Line(line, finding, None));
-                }
-            }
-            if style == Style::Quiet && (self.told.counts.failures > 0 || !self.held.is_empty()) {
-                break;
-            }
-        }
-        self.held.extend(last);
-        for number in &chunk.too_long {
-            let longest = chunks::SIZE >> 20;
-            self.told.counts.unreadable(|| format!("{file}:{number}: longer than {longest} MiB"));
-        }
-    }
 }

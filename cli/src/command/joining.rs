@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use super::explain::{Held, Part};
 use super::outcome::Outcome;
+use super::part::{Held, Part};
 use super::telling::{Style, Telling};
 use crate::explain::{Failure, Pairs};
 

@@ -16,6 +16,7 @@ mod explain;
 mod joining;
 mod outcome;
 mod output;
+mod part;
 mod pipeline;
 mod progress;
 mod record;

@@ -6,8 +6,7 @@ use memchr::memchr_iter;
 use memchr::memmem::Finder;
 use serde_json::Value;
 
-use super::readings::Parsed;
-use super::{Column, json};
+use super::Column;
 
 /// What a log's lines look like.
 #[derive(Debug, Clone)]
@@ -104,17 +103,6 @@ impl Format {
         match self {
             Self::Text(text) => text.values.iter().any(|piece| piece.column == Some(column)),
             Self::Json(keys) => keys.iter().any(|(_, c)| *c == column),
-        }
-    }
-
-    /// Takes a line apart.
-    pub(super) fn read<'a>(&self, text: &'a str) -> Parsed<'a> {
-        match self {
-            Self::Text(format) => format.read(text),
-            Self::Json(keys) => {
-                let column = |key: &str| keys.iter().find(|(name, _)| name == key).map(|(_, column)| *column);
-                json::read(text, column).map_or(Parsed::No, Parsed::One)
-            }
         }
     }
 }

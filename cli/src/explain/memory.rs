@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 
-use super::unseen::Judgement;
+use super::judgement::Judgement;
 use super::{Column, Line};
 
 /// So many are kept for each thread; then all are forgotten.

@@ -18,6 +18,7 @@ mod formats;
 mod gather;
 mod grpc;
 mod json;
+mod judgement;
 mod line;
 mod memory;
 mod own;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use memchr::{memchr_iter, memmem};
 
-use super::format::{Piece, Shape, TextFormat};
-use super::{Column, Line};
+use super::format::{Format, Piece, Shape, TextFormat};
+use super::{Column, Line, json};
 
 /// How many ends of values are tried where the text behind them may be part of them.
 const MOST_TRIES: usize = 20_000;
@@ -46,8 +46,21 @@ pub(super) const SEPARATORS: &str = "separators_within_values";
 /// Two formats fit it.
 pub(super) const FORMATS: &str = "more_than_one_format_fits";
 
-impl TextFormat {
+impl Format {
+    /// Takes a line apart.
     pub(super) fn read<'a>(&self, text: &'a str) -> Parsed<'a> {
+        match self {
+            Self::Text(format) => format.read(text),
+            Self::Json(keys) => {
+                let column = |key: &str| keys.iter().find(|(name, _)| name == key).map(|(_, column)| *column);
+                json::read(text, column).map_or(Parsed::No, Parsed::One)
+            }
+        }
+    }
+}
+
+impl TextFormat {
+    fn read<'a>(&self, text: &'a str) -> Parsed<'a> {
         let text = text.trim_end_matches(['\r', '\n']);
         let Some(rest) = text.strip_prefix(self.start.as_str()) else { return Parsed::No };
         let quotes = memchr_iter(b'"', text.as_bytes()).count();

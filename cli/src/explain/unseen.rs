@@ -9,6 +9,7 @@ use meshwhy::evidence::{
 use meshwhy::report::Report;
 use meshwhy::wire::{FirstBytes, Protocol};
 
+use super::judgement::{Agreed, Judgement};
 use super::memory::remembered;
 use super::{Column, Finding, Line, gather, is_broader};
 
@@ -55,14 +56,6 @@ fn at_gateway(shown: &Evidence) -> Option<bool> {
     sidecars.then_some(false)
 }
 
-/// What a line comes to, apart from its names and addresses.
-#[derive(Debug, Clone)]
-pub(super) struct Judgement {
-    verdict: Verdict,
-    agreed: Agreed,
-    would_tell: Vec<&'static str>,
-}
-
 fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
     let first = assumed(shown, line);
     let verdict = diagnose(&first)?;
@@ -71,13 +64,6 @@ fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
     let would_tell =
         if agreed.alternatives.is_empty() { Vec::new() } else { telling(&verdict, &first, &unseen) };
     Some(Judgement { verdict, agreed, would_tell })
-}
-
-#[derive(Debug, Clone)]
-struct Agreed {
-    cause: Cause,
-    confidence: Confidence,
-    alternatives: Vec<Cause>,
 }
 
 /// What holds whichever of the verdicts is the true one.
