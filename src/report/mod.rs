@@ -1,13 +1,15 @@
 //! What is told: filter state for the access log, counters, and lines in the proxy's own log.
 
 mod json;
+mod labels;
 mod lines;
 mod places;
 mod series;
 mod text;
 
+pub use labels::{Counter, Labels};
 pub use lines::LogLimiter;
-pub use series::{Counter, Labels, Series, build_info_name, dropped_name};
+pub use series::{Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
 use std::cell::OnceCell;

@@ -2,7 +2,8 @@
 
 use hashbrown::HashMap;
 
-use super::series::{Labels, Slot};
+use super::labels::Labels;
+use crate::host::MetricId;
 
 /// A series that hasn't counted for so long is old: 1 hour, in nanoseconds.
 const OLD: u64 = 3_600_000_000_000;
@@ -12,6 +13,14 @@ const PAUSE: u64 = 60_000_000_000;
 
 /// Envoy never forgets a counter: in a worker's life it gets so many times `max` of them at the most.
 const LIVES: u32 = 4;
+
+/// A series that is counted.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: MetricId,
+    /// When it counted last, in nanoseconds.
+    pub(super) used: u64,
+}
 
 /// Who holds how many of the series that have a resource of their own.
 #[derive(Debug, Default)]

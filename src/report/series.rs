@@ -2,69 +2,12 @@
 
 use hashbrown::HashMap;
 
-use super::places::Places;
-use crate::catalogue::{Cause, Side};
-use crate::diagnosis::Confidence;
-use crate::evidence::Direction;
+use super::labels::Labels;
+use super::places::{Places, Slot};
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counter {
-    /// `meshwhy_failures_total`
-    Failures,
-    /// `meshwhy_observations_total`
-    Observations,
-}
-
-impl Counter {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Failures => "meshwhy_failures_total",
-            Self::Observations => "meshwhy_observations_total",
-        }
-    }
-}
-
-/// A label set.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Labels {
-    /// The metric.
-    pub counter: Counter,
-    /// `cause`.
-    pub cause: Cause,
-    /// `side`.
-    pub side: Side,
-    /// `confidence`.
-    pub confidence: Confidence,
-    /// `direction`.
-    pub direction: Direction,
-    /// `resource`; empty where the proxy doesn't know it or the label is off.
-    pub resource: String,
-}
 
 /// What stands for all resources beyond the bound.
 const OTHER: &str = "_other";
-
-impl Labels {
-    /// The stat's name, without the prefix `wasmcustom.` that Envoy puts before it.
-    pub fn stat_name(&self) -> String {
-        format!(
-            "cause=.={};.;confidence=.={};.;side=.={};.;direction=.={};.;resource=.={};.;{}",
-            self.cause.id(),
-            self.confidence.id(),
-            self.side.id(),
-            self.direction.id(),
-            self.resource,
-            self.counter.name(),
-        )
-    }
-
-    /// Whose series it is: the resource's namespace. None where there is no resource of its own.
-    pub(super) fn tenant(&self) -> Option<&str> {
-        self.resource.split('/').nth(1)
-    }
-}
 
 /// The stat that says which version runs.
 pub const fn build_info_name() -> &'static str {
@@ -74,14 +17,6 @@ pub const fn build_info_name() -> &'static str {
 /// The stat that counts failures whose own series was refused.
 pub const fn dropped_name() -> &'static str {
     "meshwhy_series_dropped_total"
-}
-
-/// A series that is counted.
-#[derive(Debug)]
-pub(super) struct Slot {
-    id: MetricId,
-    /// When it counted last, in nanoseconds.
-    pub(super) used: u64,
 }
 
 /// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets an old series makes place for a
@@ -142,7 +77,11 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::{Cause, Side};
+    use crate::diagnosis::Confidence;
+    use crate::evidence::Direction;
     use crate::host::memory::MemoryHost;
+    use crate::report::Counter;
 
     const HOUR: u64 = 3_600_000_000_000;
 
