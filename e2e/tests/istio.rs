@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail, ensure};
-use e2e::harness::page;
 use e2e::harness::programs::{PACKAGES, Programs, Version};
-use e2e::harness::record;
-use e2e::harness::registry;
 use e2e::harness::rig::Rig;
 use e2e::harness::rig::sandbox;
+use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{access_logs, deployment, fail_policy, overlays, stories};
@@ -79,7 +77,7 @@ fn main() -> Result<()> {
             }));
         }
     }
-    if record::enabled() {
+    if tools::records() {
         trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
         let conclusion = libtest_mimic::run(&arguments, trials);
         let versions = format!("Istio 1.31 and 1.29, Envoy {}", e2e::harness::releases::version()?);
@@ -129,7 +127,7 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
 }
 
 fn prepare() -> Result<()> {
-    e2e::harness::tools::envoy()?;
+    releases::envoy()?;
     Version::ALL.iter().try_for_each(|version| Programs::of(*version).map(drop))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::harness::record;
+use e2e::harness::{record, tools};
 use e2e::scenarios::look_alikes;
 use e2e::scenarios::scenario::Scenario;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -39,7 +39,7 @@ fn main() {
         let lacks = needs.chain(built).find(|name| unavailable.contains(name));
         let bare = scenario.clone().without_meshwhy();
         let observing = scenario.clone().observing();
-        if record::enabled() {
+        if tools::records() {
             // Where successes are looked at as well, there is more to see; without the module there is nothing.
             let name = scenario.name.into();
             trials.push(trial(name, observing.unwrap_or(scenario), lacks));
@@ -80,7 +80,7 @@ fn main() {
 }
 
 fn write_records(all: bool) -> anyhow::Result<()> {
-    if !record::enabled() {
+    if !tools::records() {
         return Ok(());
     }
     let version = e2e::harness::releases::version()?;

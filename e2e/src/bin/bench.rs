@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use e2e::harness::tools;
+use e2e::harness::{releases, tools};
 use e2e::load::bench::{Effort, FLOOR_LOAD, growth, reset, run};
 
 const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failures N]
@@ -80,7 +80,7 @@ fn conditions(effort: &Effort) -> Result<String> {
         let output = Command::new("git").current_dir(tools::root()).args(arguments).output()?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let envoy = Command::new(tools::envoy()?).arg("--version").output()?;
+    let envoy = Command::new(releases::envoy()?).arg("--version").output()?;
     let envoy = String::from_utf8_lossy(&envoy.stdout).into_owned();
     // `... version: HASH/1.40.0/Clean/RELEASE/BoringSSL`
     let envoy = envoy.split('/').find(|part| is_version(part)).unwrap_or("of an unknown version");

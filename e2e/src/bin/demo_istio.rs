@@ -16,7 +16,7 @@ fn main() -> Result<()> {
         if let Some(obstacle) = sandbox::obstacle() {
             bail!("no Istio here: {obstacle}");
         }
-        e2e::harness::tools::envoy()?;
+        e2e::harness::releases::envoy()?;
         Programs::of(Version::V1_31)?;
     }
     sandbox::enter(&BTreeSet::new())?;

@@ -2,27 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use meshwhy::record::{Look, MARK};
 use serde_json::{Value, json};
 
-use crate::harness::tools::root;
+use crate::harness::tools::{records, root};
 
 /// Lines by scenario.
 static KEPT: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
-
-/// Whether this run records.
-pub fn enabled() -> bool {
-    std::env::var("MESHWHY_RECORD").is_ok_and(|value| value == "1")
-}
-
-/// The module that writes records (`cargo dist record`).
-pub fn module() -> PathBuf {
-    root().join("target/record/meshwhy.wasm")
-}
 
 /// A log without the records in it.
 pub fn without(log: &str) -> String {
@@ -31,7 +20,7 @@ pub fn without(log: &str) -> String {
 
 /// Keeps the records in a log for this scenario; `ports` get numbers that are the same in every run.
 pub fn keep(scenario: &str, log: &str, ports: &[u16]) -> Result<()> {
-    if !enabled() {
+    if !records() {
         return Ok(());
     }
     let mut lines = BTreeSet::new();
@@ -99,7 +88,7 @@ fn renumbered(text: &str, ports: &[u16]) -> String {
 /// Writes what was kept to `tests/recorded/NAME.jsonl`. Scenarios that were not played stay as they are, unless
 /// `all` were to be.
 pub fn write(name: &str, versions: &str, all: bool) -> Result<()> {
-    if !enabled() {
+    if !records() {
         return Ok(());
     }
     let folder = root().join("tests/recorded");

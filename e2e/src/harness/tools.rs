@@ -8,9 +8,6 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::Trial;
 
-use crate::harness::record;
-pub use crate::harness::releases::envoy;
-
 /// The repository's root.
 pub fn root() -> PathBuf {
     // At run time first: a shared target folder may hold a binary that another checkout has built.
@@ -18,9 +15,15 @@ pub fn root() -> PathBuf {
     Path::new(&e2e).parent().expect("e2e lies in the repository").to_owned()
 }
 
+/// Whether this run records evidence (`MESHWHY_RECORD=1`), with a module that writes it.
+pub fn records() -> bool {
+    std::env::var("MESHWHY_RECORD").is_ok_and(|value| value == "1")
+}
+
 /// The module under test: `$MESHWHY_WASM`, or what `cargo dist` left (`cargo dist record`, where it is to record).
 pub fn module() -> Result<PathBuf> {
-    let built = if record::enabled() { record::module() } else { root().join("dist/meshwhy.wasm") };
+    let built = if records() { "target/record/meshwhy.wasm" } else { "dist/meshwhy.wasm" };
+    let built = root().join(built);
     let path = std::env::var_os("MESHWHY_WASM").map_or(built, PathBuf::from);
     ensure!(path.exists(), "{} is missing: run `cargo dist` first", path.display());
     Ok(path)

@@ -13,13 +13,12 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::harness::client::status_in;
-use crate::harness::documents;
 use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::discovery::Discovery;
 use crate::harness::envoy::parts::{all_to, cluster};
 use crate::harness::peers::{Habit, Server};
-use crate::harness::tools;
+use crate::harness::{documents, tools};
 
 /// A module that every proxy loads, and that traps when a request or a connection begins. In text:
 /// `(memory (export "memory") 1)`, `proxy_on_memory_allocate` returns 1024, and `proxy_on_request_headers` and

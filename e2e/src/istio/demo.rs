@@ -8,12 +8,11 @@ use anyhow::{Context as _, Result};
 use meshwhy::catalogue::manual::PageSection;
 
 use super::stories;
-use crate::harness::manifests;
-use crate::harness::page;
 use crate::harness::programs::{Programs, Version};
 use crate::harness::rig::sandbox;
 use crate::harness::rig::{MODULE_URL, Rig};
 use crate::harness::tools::{self, root};
+use crate::harness::{manifests, page};
 
 /// What the walk in the README applies: the mistakes of these sections, under names of their own.
 const EXAMPLES: &[(&str, PageSection)] = &[

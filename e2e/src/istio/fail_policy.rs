@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::deployment::{self, PATIENCE, eventually};
-use crate::harness::documents;
-use crate::harness::manifests;
 use crate::harness::rig::{MODULE_URL, Rig};
+use crate::harness::{documents, manifests};
 use crate::hostile::fail_policy::TRAPS;
 
 /// A fail strategy, and the pod whose outgoing requests it decides about.

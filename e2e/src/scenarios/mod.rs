@@ -6,7 +6,7 @@ mod client_bytes;
 mod common;
 pub mod demo;
 mod downstream_tls;
-pub mod healthy;
+mod healthy;
 mod leaving;
 mod limits;
 pub mod look_alikes;

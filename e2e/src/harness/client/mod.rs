@@ -2,6 +2,8 @@
 
 mod hello;
 pub mod http2;
+pub mod leaving;
+pub mod places;
 pub mod seen;
 
 use std::io::{Read as _, Write as _};
@@ -16,6 +18,7 @@ use crate::harness::tools::{Needed, program};
 
 pub use self::hello::client_hello;
 use self::http2::Ask;
+pub use self::places::Places;
 pub use self::seen::{Seen, status_in};
 
 /// Who asks. Texts may hold `{listener:NAME}`, `{server:NAME}`, `{admin}` and `{pki}`.
@@ -39,25 +42,6 @@ pub enum Client {
     WebSocket(&'static str, Closes),
     /// What no program does: code of the scenario's own.
     Custom(fn(&Places) -> Result<Seen>),
-}
-
-/// Where everything is.
-#[derive(Debug, Clone, Default)]
-pub struct Places {
-    /// Placeholder and value.
-    pub values: Vec<(String, String)>,
-}
-
-impl Places {
-    /// Puts the values in.
-    pub fn fill(&self, text: &str) -> String {
-        self.values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name.as_str(), value))
-    }
-
-    /// The port of a listener.
-    pub fn listener(&self, name: &str) -> Result<u16> {
-        Ok(self.fill(&format!("{{listener:{name}}}")).parse()?)
-    }
 }
 
 impl Client {

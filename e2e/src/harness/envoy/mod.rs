@@ -20,8 +20,7 @@ pub use metrics::{Sample, parse};
 use discovery::Discovery;
 
 use crate::harness::process::{Process, wait_for};
-use crate::harness::record;
-use crate::harness::tools;
+use crate::harness::{record, releases};
 
 /// Milliseconds after which access logs are written: they are waited for.
 const SOON: u32 = 10;
@@ -91,7 +90,7 @@ impl Envoy {
         let mut process = Process::start(
             Command::new("sh")
                 .args(["-c", &script])
-                .arg(tools::envoy()?)
+                .arg(releases::envoy()?)
                 .arg("-c")
                 .arg(&config)
                 .args(["--use-dynamic-base-id", "--disable-hot-restart"])

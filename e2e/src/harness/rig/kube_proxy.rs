@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::Plan;
+use super::plan::Plan;
 use crate::harness::tools::run;
 
 /// Rewrites the addresses of all services, on the bridge that pods have as their gateway.

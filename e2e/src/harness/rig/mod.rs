@@ -6,6 +6,7 @@ pub mod dns;
 pub mod kube_proxy;
 pub mod netns;
 pub mod pki;
+pub mod plan;
 pub mod pod;
 pub mod sandbox;
 mod settled;
@@ -22,71 +23,15 @@ use self::control_plane::{ControlPlane, ISTIOD};
 use self::dns::Dns;
 use self::netns::HOST;
 use self::pki::MeshCa;
+pub use self::plan::{Plan, Service};
 use self::pod::{Pod, Running, Surroundings};
-use crate::harness::manifests;
 use crate::harness::pki::Pki;
 use crate::harness::process::Process;
 use crate::harness::programs::{Programs, Version};
-use crate::harness::tools;
+use crate::harness::{manifests, releases, tools};
 
 /// Where the module is served inside the rig.
 pub const MODULE_URL: &str = "http://10.89.0.1:8099/meshwhy.wasm";
-
-/// A Kubernetes Service: its ports as `(name, port, targetPort)`.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Its name.
-    pub name: &'static str,
-    /// Its namespace.
-    pub namespace: &'static str,
-    /// The pods behind it: those with this label `app`.
-    pub app: &'static str,
-    /// Ports.
-    pub ports: Vec<(&'static str, u16, u16)>,
-}
-
-impl Service {
-    /// A service in front of the pods with the label `app` of the same name.
-    pub fn new(name: &'static str, ports: &[(&'static str, u16, u16)]) -> Self {
-        Self { name, namespace: "default", app: name, ports: ports.to_vec() }
-    }
-
-    /// In front of the pods with this label `app`.
-    #[must_use]
-    pub fn of(mut self, app: &'static str) -> Self {
-        self.app = app;
-        self
-    }
-}
-
-/// What a rig is to be.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Istio's release.
-    pub version: Version,
-    /// Pods.
-    pub pods: Vec<Pod>,
-    /// Services.
-    pub services: Vec<Service>,
-    /// Names outside of the cluster, and the pods that stand for them.
-    pub names: Vec<(&'static str, &'static str)>,
-    /// More of the mesh's `extensionProviders`.
-    pub providers: Vec<Value>,
-    /// Secrets beside the gateways, for `credentialName`: their names, and the certificates in them.
-    pub secrets: Vec<(&'static str, &'static str)>,
-}
-
-impl Plan {
-    /// The services and their addresses.
-    pub fn services_with_addresses(&self) -> impl Iterator<Item = (&Service, String)> {
-        self.services.iter().zip(11..).map(|(service, n)| (service, format!("10.96.0.{n}")))
-    }
-
-    /// The pods behind a service.
-    pub fn pods_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Pod> {
-        self.pods.iter().filter(|pod| pod.app == service.app && pod.namespace == service.namespace)
-    }
-}
 
 /// A running Istio.
 #[derive(Debug)]
@@ -111,7 +56,7 @@ impl Rig {
         let programs = Programs::of(plan.version)?;
         let agent_folder = folder.join("programs");
         sandbox::show(programs.pilot_agent().parent().context("no folder")?, &agent_folder)?;
-        let envoy = tools::envoy()?;
+        let envoy = releases::envoy()?;
         let envoy_folder = folder.join("envoy");
         sandbox::show(envoy.parent().context("no folder")?, &envoy_folder)?;
 

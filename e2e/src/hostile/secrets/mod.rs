@@ -26,8 +26,7 @@ use crate::harness::envoy::parts::{cluster, cluster_at, http2, with};
 use crate::harness::peers::log_receiver::LogReceiver;
 use crate::harness::peers::{Habit, Running, Server};
 use crate::harness::pki::Pki;
-use crate::harness::releases;
-use crate::harness::tools;
+use crate::harness::{releases, tools};
 
 /// Begins every secret, whatever its case; the rest says which one it is.
 pub const MARK: &str = "s3cr3tmark";

@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use meshwhy::evidence::Detail;
 
 use crate::harness::releases;
-use crate::harness::tools;
 
 /// The longest text that Envoy's compiler may build in registers, eight bytes at a time.
 const IN_REGISTERS: usize = 22;
@@ -14,7 +13,7 @@ const IN_REGISTERS: usize = 22;
 /// Each name that this version is said to have is in its binary.
 pub fn check() -> Result<()> {
     let minor = releases::minor()?;
-    let binary = std::fs::read(tools::envoy()?)?;
+    let binary = std::fs::read(releases::envoy()?)?;
     let texts: BTreeSet<&[u8]> = binary
         .split(|byte| !byte.is_ascii_graphic())
         .filter(|text| text.len() >= 8 && text[0].is_ascii_lowercase())

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-use super::load::workers;
+use super::workers::workers;
 
 /// All that this process was given.
 static ALL: OnceLock<CpuSet> = OnceLock::new();

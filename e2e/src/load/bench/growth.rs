@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::json;
 
-use super::load::{cpu_of, h2load};
+use super::load::h2load;
 use super::table::median;
 use super::variants::{Variant, proxy, without_and_with};
+use super::workers::cpu_of;
 use super::{Effort, backend, cores};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{istio_config, route, vhost, with};

@@ -12,6 +12,7 @@ mod reset;
 mod saturation;
 mod table;
 mod variants;
+mod workers;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Effort, cores, load, table};
+use super::{Effort, cores, table, workers};
 use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_to, cluster};
@@ -50,7 +50,7 @@ pub fn reset(effort: &Effort) -> Result<String> {
     cores::place(envoy.pid())?;
     let play = |index: usize| {
         let port = envoy.port(&format!("reset-{index}"))?;
-        load::cpu_of(&envoy, STREAMS, || rapid_reset::attack(port, STREAMS))
+        workers::cpu_of(&envoy, STREAMS, || rapid_reset::attack(port, STREAMS))
     };
     let mut seen = vec![Vec::new(); modules.len()];
     for round in 0..=effort.rounds {

@@ -12,8 +12,7 @@ use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Listener, Proxy, Roles, merge, only_failures};
 use crate::harness::envoy::parts::{all_to, cluster, direct, empty_cluster, route, vhost};
 use crate::harness::peers::Running;
-use crate::harness::process;
-use crate::harness::tools;
+use crate::harness::{process, tools};
 
 /// A way to set Envoy up.
 #[derive(Debug)]

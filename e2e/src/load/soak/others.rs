@@ -8,9 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::tally::Tally;
 use crate::harness::client::http2::{self, Ask};
-use crate::harness::client::{Places, Seen};
+use crate::harness::client::{Places, Seen, leaving};
 use crate::harness::peers::websocket::{self, Closes};
-use crate::scenarios::healthy;
 
 const GET: &[u8] = b"GET /web/200 HTTP/1.1\r\nHost: soak.test\r\n\r\n";
 
@@ -230,7 +229,7 @@ fn tcp_greeting(places: &Places) -> Result<Tally> {
 }
 
 fn tcp_reset(places: &Places) -> Result<Tally> {
-    healthy::reset_at_once(places)?;
+    leaving::reset_at_once(places)?;
     Ok(Tally::healthy(1, 0))
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::FINE;
-use crate::harness::client::{Client, Places, Seen, status_in};
+use crate::harness::client::{Client, Places, Seen, leaving, status_in};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_to, demanding_certificate, originate_tls, trusting, with};
 use crate::harness::peers::{Habit, Server};
@@ -78,7 +78,7 @@ pub(super) fn table() -> Vec<Scenario> {
             tcp(backend()),
         )
         .server("backend", Server::Made(Habit::Echo))
-        .client(Client::Custom(reset_at_once))
+        .client(Client::Custom(leaving::reset_at_once))
         .logs(Log::Tcp, &[("flags", "-")]),
         Scenario::new("healthy/http_client_says_nothing", "the same on an HTTP port", http(backend()))
             .server("backend", PLAIN)
@@ -94,17 +94,6 @@ pub(super) fn table() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Http, FINE),
     ]
-}
-
-/// Connects, says a word, hears it, and resets.
-pub fn reset_at_once(places: &Places) -> Result<Seen> {
-    let mut stream = TcpStream::connect(("127.0.0.1", places.listener("tcp")?))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"ping")?;
-    let mut echo = [0; 4];
-    stream.read_exact(&mut echo)?;
-    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
-    Ok(Seen::default())
 }
 
 /// Asks, reads the whole answer, and resets the connection.

@@ -14,8 +14,6 @@ use crate::harness::peers::{Habit, Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
-pub use connections::reset_at_once;
-
 const FINE: &[(&str, &str)] = &[("code", "200"), ("flags", "-"), ("details", "via_upstream")];
 
 pub(super) fn table() -> Vec<Scenario> {

@@ -9,10 +9,9 @@ use anyhow::{Context as _, Result, bail};
 use meshwhy::catalogue::manual::PageSection;
 
 use super::{Pod, Surroundings};
-use crate::harness::page;
 use crate::harness::process::{Process, wait_for};
 use crate::harness::rig::netns;
-use crate::harness::tools;
+use crate::harness::{page, tools};
 
 /// An application in a pod.
 #[derive(Debug, Clone)]
