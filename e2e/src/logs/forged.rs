@@ -178,7 +178,7 @@ fn program() -> Result<PathBuf> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "-q", "-p", "meshwhy", "--bin", "meshwhy", "--message-format", "json"])
+        .args(["build", "-q", "-p", "meshwhy-cli", "--bin", "meshwhy", "--message-format", "json"])
         .current_dir(root())
         .output()?;
     ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
