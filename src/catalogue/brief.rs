@@ -89,7 +89,8 @@ impl Cause {
             | Self::RateLimitServiceUnavailable
             | Self::MixerUnavailable
             | Self::MixerInternal => Side::Platform,
-            Self::FaultInjected => Side::Mesh,
+            // Whoever configured the filter; what the filter is there for may be the client's or a service's fault.
+            Self::FaultInjected | Self::FilterRejected => Side::Mesh,
 
             Self::ClientDisconnected => Side::Downstream,
             // A timer of the proxy ran out, or its configuration changed; both ends may be as they should.
@@ -258,6 +259,9 @@ impl Cause {
             Self::FaultInjected => {
                 "Remove the fault block from the VirtualService once the experiment is over."
             }
+            Self::FilterRejected => {
+                "Look for the filter (WasmPlugin, EnvoyFilter) that made this reply, and in its rules and log for why."
+            }
             Self::MixerUnavailable => {
                 "Bring istio-policy back, or disable its policy checks: Mixer left Istio in 1.8."
             }
@@ -379,6 +383,7 @@ impl Cause {
             | Self::RateLimited
             | Self::RateLimitServiceUnavailable
             | Self::FaultInjected
+            | Self::FilterRejected
             | Self::MixerUnavailable
             | Self::MixerUnauthenticated
             | Self::MixerPermissionDenied

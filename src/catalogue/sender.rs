@@ -70,6 +70,7 @@ impl Cause {
             | Self::JwtRejected
             | Self::ExtAuthzDenied
             | Self::RateLimited
+            | Self::FilterRejected
             | Self::MixerUnauthenticated
             | Self::MixerPermissionDenied
             | Self::MixerResourceExhausted => true,

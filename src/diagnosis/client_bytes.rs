@@ -1,6 +1,6 @@
 //! The client's bytes: what it sent is not what this port takes.
 
-use super::Verdict;
+use super::{Verdict, filters};
 use crate::catalogue::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
@@ -34,6 +34,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         detail if is_protocol_error(detail) => {
             Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
         }
+        // What a filter did to the request is flagged so, too (1.40).
+        detail if filters::replies(detail).is_some() => None,
         _ if e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
             const FACTS: &[Fact] = &[Fact::Flags, Fact::Details];
             // Without details it may be a codec's error, and with it TLS.

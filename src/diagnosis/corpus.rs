@@ -58,7 +58,7 @@ fn evidence(entry: &Value) -> Evidence {
     let unknown = entry.as_object().unwrap().keys().find(|key| !KNOWN.contains(&key.as_str()));
     assert_eq!(unknown, None, "{entry}");
     let text = |key: &str| entry[key].as_str().map(str::to_owned);
-    let details = Details::new(entry["details"].as_str().unwrap_or_default());
+    let details = entry["details"].as_str().map_or_else(Details::unseen, Details::new);
     let mut e = Evidence {
         layer: match entry["layer"].as_str() {
             None => Layer::Http,

@@ -68,7 +68,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 /// `downstream_local_disconnect(REASON)`: this proxy ended the connection, and says why. The flag is the client's, DC.
 fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     static DEAF: Advice = Advice {
-        side: Side::Downstream,
+        side: Some(Side::Downstream),
         fix: "Find out why the client answered no HTTP/2 PING, or raise the keepalive timeout.",
     };
     let reason = e.details.inner().unwrap_or_default();

@@ -9,6 +9,7 @@ mod client_bytes;
 #[cfg(test)]
 mod corpus;
 mod downstream_tls;
+mod filters;
 mod limits;
 mod passthrough;
 mod policy;
@@ -67,8 +68,8 @@ pub struct Verdict {
 /// Who has to act, and what to change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// The side.
-    pub side: Side,
+    /// The side; none where it is the cause's.
+    pub side: Option<Side>,
     /// One sentence, as [`Cause::fix`] is.
     pub fix: &'static str,
 }
@@ -112,11 +113,13 @@ const RULES: &[Rule] = &[
     client_bytes::rule,
     routes::rule,
     policy::rule,
+    filters::named,
     upstream_tls::rule,
     reaching::rule,
     limits::rule,
     answer::rule,
     policy::unexplained_reply,
+    filters::rest,
 ];
 
 /// Names the cause, or says nothing when nothing failed.
@@ -184,7 +187,7 @@ fn http_failed(e: &Evidence) -> bool {
         // Configured answers are no failures, but for the one that istiod configures for blocked hosts.
         Detail::DirectResponse => routes::is_block_all(e),
         // Neither code nor details nor flags: nothing to speak of.
-        Detail::None => e.code.is_some_and(|c| c >= 400),
+        Detail::None | Detail::Unseen => e.code.is_some_and(|c| c >= 400),
         // A local reply to gRPC is HTTP 200.
         detail => {
             e.code.is_none_or(|c| c >= 400) || e.answer.grpc_status.is_some() || policy::refuses(detail)

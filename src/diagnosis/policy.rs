@@ -17,6 +17,7 @@ pub(super) fn refuses(detail: Detail) -> bool {
             | Detail::RequestRateLimited
             | Detail::RateLimiterError
             | Detail::LocalRateLimited
+            | Detail::RateLimitedByQuota
             | Detail::FaultFilterAbort
     )
 }
@@ -49,7 +50,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         // Each filter's own details and flags. A Lua or Wasm filter can imitate none of the flags.
         Detail::ExtAuthzDenied => Cause::ExtAuthzDenied,
         Detail::ExtAuthzError | Detail::ExtAuthzInvalid => Cause::ExtAuthzUnavailable,
-        Detail::RequestRateLimited | Detail::LocalRateLimited => Cause::RateLimited,
+        Detail::RequestRateLimited | Detail::LocalRateLimited | Detail::RateLimitedByQuota => {
+            Cause::RateLimited
+        }
         Detail::RateLimiterError => Cause::RateLimitServiceUnavailable,
         Detail::FaultFilterAbort => {
             // The fault is the route's own, or a header's that the filter was told to heed.
@@ -74,11 +77,11 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 /// A token that was refused, or keys that nobody could get.
 fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     static NO_KEYS: Advice = Advice {
-        side: Side::Platform,
+        side: Some(Side::Platform),
         fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid.",
     };
     static OTHER_KEYS: Advice = Advice {
-        side: Side::Mesh,
+        side: Some(Side::Mesh),
         fix: "Make the jwksUri reachable for istiod, or send a token signed with a key that is there.",
     };
     let reason = e.details.inner().unwrap_or_default();

@@ -82,7 +82,7 @@ fn connect(e: &Evidence) -> Option<Verdict> {
 fn without_http_routes(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni];
     static PLAINTEXT: Advice = Advice {
-        side: Side::Mesh,
+        side: Some(Side::Mesh),
         fix: "Bind a VirtualService with http routes to this gateway, with hosts of the Gateway's and delegates that exist.",
     };
     if e.downstream.tls_version.is_some() {

@@ -3,7 +3,7 @@
 
 use crate::evidence::{Answer, ConnectError, Detail, Details, Flags, TransportFailure};
 
-use super::policy;
+use super::{filters, policy};
 
 bitflags::bitflags! {
     /// Groups of facts. Those that cost nothing (details, flags, code, what the answer said of
@@ -74,6 +74,7 @@ pub(crate) fn wanted(
         Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),
         // The fault is the route's.
         Detail::FaultFilterAbort => (Flags::FAULT_INJECTED, Wanted::ROUTE),
+        detail if filters::replies(detail).is_some() => (Flags::empty(), Wanted::ROUTE | Wanted::MIXER),
         _ if policy::refuses(details.detail()) => (POLICYS, Wanted::empty()),
         _ => return Wanted::EVERYTHING,
     };

@@ -1,6 +1,6 @@
 //! The single facts of the evidence: what a rule rests on, and what the report shows of it.
 
-use super::{ConnectError, Evidence, TransportFailure};
+use super::{ConnectError, Evidence, Origin, TransportFailure};
 use crate::wire::FirstBytes;
 
 /// One fact. Rules name those they rest on; the report prints them as `key=value`.
@@ -86,6 +86,8 @@ pub enum Fact {
     GrpcStatus,
     /// How long the stream lived.
     Lived,
+    /// The HTTP filter that made the reply.
+    Filter,
     /// Which circuit breaker was open, where that can be known.
     Breaker,
     /// The filter that Istio's agent puts in the place of a missing Wasm module.
@@ -142,6 +144,7 @@ impl Fact {
             Self::FailedFor => "failed_for_seconds",
             Self::GrpcStatus => "grpc_status",
             Self::Lived => "lived",
+            Self::Filter => "filter",
             Self::Breaker => "limit",
             Self::Substitute => "rbac_filter",
             Self::Connect => "method",
@@ -192,6 +195,7 @@ impl Fact {
             // The upstream answered, so it was the retry that found no room.
             Self::Breaker => e.details.via_upstream().then(|| "max_retries".to_owned()),
             Self::GrpcStatus => e.answer.grpc_status.map(|status| status.0.to_string()),
+            Self::Filter => e.details.detail().origin().and_then(Origin::filter).map(str::to_owned),
             Self::Substitute => (e.substitute == Some(true)).then(|| "wasm-default-deny".to_owned()),
             Self::Connect => (down.tunnel == Some(true)).then(|| "CONNECT".to_owned()),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),

@@ -52,7 +52,7 @@ impl Report {
         Self {
             cause: verdict.cause,
             confidence: verdict.confidence,
-            side: verdict.advice.map_or(verdict.cause.side_at(e.direction), |advice| advice.side),
+            side: verdict.advice.and_then(|advice| advice.side).unwrap_or(verdict.cause.side_at(e.direction)),
             fix: verdict.advice.map_or(verdict.cause.fix(), |advice| advice.fix),
             direction: e.direction,
             resource: verdict.resource.as_ref().map(|r| clean(r.path(), LONGEST_VALUE)),

@@ -29,6 +29,14 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
         Cause::ApplicationError => &[Cause::UpstreamProxyError],
         // It was denied, perhaps in the place of a filter that isn't there.
         Cause::AuthorizationPolicyDenied => &[Cause::FilterConfigMissing],
+        // Mixer's was a filter, too.
+        Cause::FilterRejected => &[
+            Cause::MixerUnavailable,
+            Cause::MixerUnauthenticated,
+            Cause::MixerPermissionDenied,
+            Cause::MixerResourceExhausted,
+            Cause::MixerInternal,
+        ],
         // It has none, perhaps because its name doesn't resolve.
         Cause::NoEndpoints => &[Cause::UpstreamDnsFailure],
         // It was blocked, perhaps because it didn't fit what was declared.

@@ -95,8 +95,8 @@ impl Finding {
         };
         let causes = [finding.causes(), &finding.alternatives].concat();
         finding.side = match advice {
-            Some(advice) => Some(advice.side),
-            None => common_side(&causes, at_gateway),
+            Some(Advice { side: Some(side), .. }) => Some(*side),
+            _ => common_side(&causes, at_gateway),
         };
         finding
     }

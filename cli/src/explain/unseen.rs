@@ -141,7 +141,10 @@ fn assumed(shown: &Evidence, line: &Line<'_>) -> Evidence {
         e.downstream.tls_version = Some(String::new());
     }
     if !line.shows(Column::Details) && e.layer == Layer::Http {
-        e.details = Details::new(details_without_column(&e));
+        e.details = match details_without_column(&e) {
+            "" => Details::unseen(),
+            text => Details::new(text),
+        };
     }
     e
 }
@@ -231,7 +234,10 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
         add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
     }
-    if matches!(e.details.detail(), Detail::RouteNotFound | Detail::DirectResponse | Detail::None) {
+    if matches!(
+        e.details.detail(),
+        Detail::RouteNotFound | Detail::DirectResponse | Detail::None | Detail::Unseen
+    ) {
         no_route(e, line, add);
     }
     // Whether the error page is another proxy's is in no log.
@@ -396,6 +402,9 @@ fn details(e: &Evidence) -> Vec<Change> {
         (401, "", "ext_authz_denied"),
         (401, "UAEX", "ext_authz_denied"),
         (403, "", "ext_authz_denied"),
+        // Filters may answer with any status: with these, many do.
+        (401, "", "lua_response"),
+        (403, "", "lua_response"),
         (403, "", "rbac_access_denied_matched_policy[none]"),
         (403, "", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
         (403, "", "http1.https_url_on_plaintext_connection"),

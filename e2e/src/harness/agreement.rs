@@ -75,6 +75,11 @@ fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
 
 /// The same cause at most as sure, or a more general one less sure.
 pub fn agrees(finding: &Finding, told: Told) -> bool {
+    // An Istio with Mixer has a column for its status; scenarios play it by Lua.
+    let by_mixer = told.cause.id().starts_with("mixer_") && finding.cause == Cause::FilterRejected;
+    if by_mixer {
+        return true;
+    }
     if finding.cause == told.cause {
         return finding.confidence <= told.confidence;
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod client_bytes;
 mod downstream_tls;
+mod filters;
 mod limits;
 mod mixer;
 mod page;
@@ -95,6 +96,7 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::RateLimited => &policy::RATE_LIMITED,
         Cause::RateLimitServiceUnavailable => &policy::RATE_LIMIT_SERVICE_UNAVAILABLE,
         Cause::FaultInjected => &policy::FAULT_INJECTED,
+        Cause::FilterRejected => &filters::FILTER_REJECTED,
         Cause::MixerUnavailable => &mixer::MIXER_UNAVAILABLE,
         Cause::MixerUnauthenticated => &mixer::MIXER_UNAUTHENTICATED,
         Cause::MixerPermissionDenied => &mixer::MIXER_PERMISSION_DENIED,

@@ -65,6 +65,16 @@ fn causes_that_the_details_name_alone() {
         (429, "RL", "local_rate_limited", "rate_limited"),
         (500, "RLSE", "rate_limiter_error", "rate_limit_service_unavailable"),
         (503, "FI", "fault_filter_abort", "fault_injected"),
+        (418, "-", "lua_response", "filter_rejected"),
+        (403, "-", "csrf_origin_mismatch", "filter_rejected"),
+        (401, "-", "oauth.missing_credentials", "filter_rejected"),
+        (500, "-", "ext_proc_error_gRPC_error_14{down}", "filter_rejected"),
+        (503, "-", "wasm_fail_stream", "filter_rejected"),
+        (503, "-", "reached_concurrency_limit", "filter_rejected"),
+        (400, "-", "grpc_json_transcode_failure{INVALID_ARGUMENT}", "filter_rejected"),
+        (500, "-", "response_payload_too_large", "filter_rejected"),
+        (500, "-", "filter_removed_required_request_headers", "filter_rejected"),
+        (429, "RL", "rate_limited_by_quota", "rate_limited"),
         (504, "SI", "stream_idle_timeout", "idle_timeout"),
         (504, "-", "max_duration_timeout", "max_duration_reached"),
         (503, "OM", "overload", "proxy_overloaded"),
@@ -81,7 +91,7 @@ fn causes_that_the_details_name_alone() {
 
 #[test]
 fn what_no_rule_knows_is_a_lead() {
-    assert_eq!(named(&stream(418, "-", "lua_response")), Some(("unclassified", "possible")));
+    assert_eq!(named(&stream(503, "DO", "drop_overload")), Some(("unclassified", "possible")));
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn keys_that_nobody_can_get_are_not_the_clients_fault() {
     ] {
         let e = stream(401, "-", &format!("jwt_authn_access_denied{{{reason}}}"));
         assert_eq!(named(&e), Some(("jwt_rejected", confidence)), "{reason}");
-        assert_eq!(diagnose(&e).unwrap().advice.map(|advice| advice.side), side, "{reason}");
+        assert_eq!(diagnose(&e).unwrap().advice.and_then(|advice| advice.side), side, "{reason}");
     }
 }
 

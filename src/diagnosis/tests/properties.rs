@@ -84,7 +84,7 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::Connect => down.tunnel = None,
         Fact::Lived => e.lived = None,
         // Said by the details.
-        Fact::Breaker => {}
+        Fact::Breaker | Fact::Filter => {}
         Fact::Mixer => e.mixer = None,
         Fact::RuleFor => e.past.rule_for = None,
         Fact::Versions => e.past.versions = None,

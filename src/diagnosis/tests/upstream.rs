@@ -23,7 +23,7 @@ fn a_grpc_call_can_fail_with_status_200() {
     }
     let mut by_another_filter = stream(200, "-", "lua_response");
     by_another_filter.answer.grpc_status = Some(GrpcStatus(7));
-    assert_eq!(named(&by_another_filter), Some(("unclassified", "possible")));
+    assert_eq!(named(&by_another_filter), Some(("filter_rejected", "certain")));
 }
 
 #[test]

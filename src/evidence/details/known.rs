@@ -14,6 +14,8 @@ macro_rules! details {
             /// There are none.
             #[default]
             None,
+            /// Nobody could see whether there are any: a log without a column for them.
+            Unseen,
             /// None of those below: another filter's own words, or a newer Envoy's. Nothing of
             /// them is kept.
             Other,
@@ -36,7 +38,7 @@ macro_rules! details {
             /// Who gives it.
             pub const fn origin(self) -> Option<Origin> {
                 match self {
-                    Self::None | Self::Other => None,
+                    Self::None | Self::Unseen | Self::Other => None,
                     $($(Self::$detail)|+ => Some(Origin::$origin),)+
                 }
             }
@@ -44,7 +46,7 @@ macro_rules! details {
             /// The name; empty where there are no details, and [`CUT`] for others.
             pub const fn name(self) -> &'static str {
                 match self {
-                    Self::None => "",
+                    Self::None | Self::Unseen => "",
                     Self::Other => CUT,
                     $($(Self::$detail => $name,)+)+
                 }
@@ -53,7 +55,7 @@ macro_rules! details {
             /// The minor versions of Envoy 1 in whose binary the name was found, of 1.36 and 1.40.
             pub const fn seen(self) -> &'static [u32] {
                 match self {
-                    Self::None | Self::Other => &[],
+                    Self::None | Self::Unseen | Self::Other => &[],
                     $($(Self::$detail => &[$($minor),*],)+)+
                 }
             }

@@ -32,13 +32,25 @@ impl Details {
         let name_ends = text.find(['{', '[', '(']).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
         let detail = Detail::new(places::without_status(name));
+        // Behind this one, words of Envoy's or the processor's follow.
+        const OPEN_ENDED: &str = "ext_proc_error";
+        if detail == Detail::Other && name.starts_with(OPEN_ENDED) {
+            let text = places::known(Detail::ExtProcError, OPEN_ENDED, CUT);
+            return Self { name_ends: OPEN_ENDED.len(), text, detail: Detail::ExtProcError };
+        }
         let text = match detail {
             // Nothing in front of a bracket is no name either.
-            Detail::None | Detail::Other => return Self::other(),
+            Detail::None | Detail::Unseen | Detail::Other => return Self::other(),
             _ if rest.is_empty() => text,
             _ => places::known(detail, name, rest),
         };
         Self { name_ends, text, detail }
+    }
+
+    /// Where nobody could see them.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn unseen() -> Self {
+        Self { detail: Detail::Unseen, ..Self::default() }
     }
 
     fn other() -> Self {
@@ -50,9 +62,9 @@ impl Details {
         &self.text
     }
 
-    /// Whether Envoy gave none.
+    /// Whether Envoy gave none, as far as is known.
     pub fn is_empty(&self) -> bool {
-        self.detail == Detail::None
+        matches!(self.detail, Detail::None | Detail::Unseen)
     }
 
     /// Which they are.
@@ -180,7 +192,8 @@ mod tests {
                 "early_grpc_json_transcode_failure{INVALID_ARGUMENT}",
             ),
             ("ext_proc_error_gRPC_error_13{secret{via_upstream}}", "ext_proc_error_gRPC_error_13[cut]"),
-            ("ext_proc_error_gRPC_error_token", "[cut]"),
+            ("ext_proc_error_gRPC_error_token", "ext_proc_error[cut]"),
+            ("ext_proc_error_per-message_timeout_exceeded", "ext_proc_error[cut]"),
             ("jwt_authn_access_denied{Jwt_is_expired}", "jwt_authn_access_denied{Jwt_is_expired}"),
             ("jwt_authn_access_denied{Jwt_eyJhbGciOi_is_expired}", "jwt_authn_access_denied{[cut]}"),
             ("rbac_access_denied_matched_policy[none]", "rbac_access_denied_matched_policy[none]"),

@@ -9,7 +9,7 @@ mod filters;
 pub mod names;
 mod oauth2;
 mod plugin;
-mod protobuf;
+pub mod protobuf;
 mod seen;
 mod upstreams;
 

@@ -1,7 +1,7 @@
 //! A few messages of Envoy's services, field by field.
 
 /// A field of bytes.
-pub(super) fn bytes(field: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn bytes(field: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let mut all = vec![field << 3 | 2];
     all.extend(varint(content.len()));
@@ -10,7 +10,7 @@ pub(super) fn bytes(field: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A number.
-pub(super) fn number(field: u8, value: usize) -> Vec<u8> {
+pub fn number(field: u8, value: usize) -> Vec<u8> {
     [vec![field << 3], varint(value)].concat()
 }
 
@@ -30,7 +30,7 @@ pub(super) fn leaked(message: Vec<u8>) -> &'static [u8] {
 }
 
 /// A `FileDescriptorSet` with `s.S/Call`, whose messages have one text.
-pub(super) fn descriptor() -> Vec<u8> {
+pub fn descriptor() -> Vec<u8> {
     let field = [bytes(1, "a"), number(3, 1), number(4, 1), number(5, 9), bytes(10, "a")].concat();
     let message = [bytes(1, "M"), bytes(2, field)].concat();
     let method = [bytes(1, "Call"), bytes(2, ".s.M"), bytes(3, ".s.M")].concat();

@@ -97,24 +97,19 @@ fn errors() -> Vec<Scenario> {
 }
 
 fn others() -> Vec<Scenario> {
-    let lua = json!({"default_source_code": {"inline_string":
-        "function envoy_on_request(h) h:respond({[':status'] = '418'}, 'teapot') end"}});
-    let with_lua = || {
-        let listener = Listener::http("http", all_to("backend")).http_filter(
-            "lua",
-            "envoy.extensions.filters.http.lua.v3.Lua",
-            lua.clone(),
-        );
-        Proxy::new([listener], [backend()])
-    };
+    let drops = json!({"load_assignment": {"policy": {"drop_overloads": [
+        {"category": "all", "drop_percentage": {"numerator": 100, "denominator": "HUNDRED"}}]}}});
     vec![
-        Scenario::new("answer/unclassified", "a filter that meshwhy doesn't know answered", with_lua())
-            .server("backend", PLAIN)
-            .curl(ASK)
-            .gets(418)
-            .logs(Log::Http, &[("code", "418"), ("flags", "-"), ("details", "lua_response")])
-            .names("unclassified", "possible")
-            .because(&["details=lua_response", "code=418"]),
+        Scenario::new(
+            "answer/unclassified",
+            "the control plane has requests dropped",
+            http(with(backend(), drops)),
+        )
+        .server("backend", PLAIN)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("details", "*")])
+        .names("unclassified", "possible"),
         Scenario::new("answer/websocket_refused", "the route takes no websockets", {
             Proxy::new(
                 [Listener::http("http", all_to("backend")).filter(json!({"upgrade_configs": null}))],

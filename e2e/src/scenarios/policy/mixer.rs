@@ -45,7 +45,7 @@ pub(super) fn table() -> Vec<Scenario> {
         rejected("policy/mixer_resource_exhausted", "RESOURCE_EXHAUSTED", 429)
             .names("mixer_resource_exhausted", "likely"),
         rejected("policy/mixer_internal", "INTERNAL", 500).names("mixer_internal", "likely"),
-        rejected("policy/mixer_ok", "OK", 500).names("unclassified", "possible"),
+        rejected("policy/mixer_ok", "OK", 500).names("filter_rejected", "certain"),
         asked("policy/mixer_lets_pass", "healthy: the status is OK", with_status("OK", ""))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),

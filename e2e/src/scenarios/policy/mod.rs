@@ -1,6 +1,7 @@
 //! Policy: a filter of the proxy said no.
 
 mod external;
+mod filters;
 mod limits;
 mod mixer;
 mod tokens;
@@ -40,10 +41,18 @@ fn rbac(action: &str, path: &str) -> Value {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [authorization(), connections(), tokens::table(), external::table(), limits::table(), mixer::table()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        authorization(),
+        connections(),
+        tokens::table(),
+        external::table(),
+        filters::table(),
+        limits::table(),
+        mixer::table(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn authorization() -> Vec<Scenario> {

@@ -100,6 +100,13 @@ impl Scenario {
         self
     }
 
+    /// Envoy's log speaks of the crash of a VM that isn't meshwhy's.
+    #[must_use]
+    pub fn another_vm_crashes(mut self) -> Self {
+        self.another_vm_crashes = true;
+        self
+    }
+
     /// The listeners come from a file that Envoy watches, at `{lds}`.
     #[must_use]
     pub fn discovered(mut self) -> Self {

@@ -70,6 +70,7 @@ pub struct Scenario {
     older: Vec<(u32, Differs)>,
     since: u32,
     undecided: bool,
+    another_vm_crashes: bool,
     /// Listeners come by discovery.
     discovered: bool,
     side: Option<&'static str>,
@@ -101,6 +102,7 @@ impl Scenario {
             older: Vec::new(),
             since: 0,
             undecided: false,
+            another_vm_crashes: false,
             discovered: false,
             side: None,
         }
