@@ -5,6 +5,7 @@ pub mod http2;
 pub mod leaving;
 pub mod places;
 pub mod seen;
+pub mod websocket;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::harness::peers::websocket::{self, Closes};
+use crate::harness::peers::websocket::Closes;
 use crate::harness::tools::{Needed, program};
 
 pub use self::hello::client_hello;

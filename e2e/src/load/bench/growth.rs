@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::json;
 
-use super::load::h2load;
 use super::table::median;
+use super::traffic::h2load;
 use super::variants::{Variant, proxy, without_and_with};
 use super::workers::cpu_of;
 use super::{Effort, backend, cores};

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::Effort;
-use super::load::h2load;
+use super::traffic::h2load;
 use super::variants::{proxy, with_empty, without_and_with};
 use crate::harness::envoy::Envoy;
 use crate::harness::peers::Running;

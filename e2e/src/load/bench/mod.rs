@@ -6,11 +6,11 @@
 mod cores;
 mod floor;
 mod growth;
-mod load;
 mod memory;
 mod reset;
 mod saturation;
 mod table;
+mod traffic;
 mod variants;
 mod workers;
 
@@ -19,16 +19,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub use growth::growth;
-use load::{KINDS, LOADS, Load};
 pub use reset::reset;
 use table::Row;
+use traffic::{KINDS, LOADS, Load};
 use variants::Variant;
 
 use crate::harness::peers::Server;
 use crate::harness::pki::Pki;
 
 /// What the floor is measured under.
-pub const FLOOR_LOAD: &str = load::SUCCESS.name;
+pub const FLOOR_LOAD: &str = traffic::SUCCESS.name;
 
 /// How much is measured.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ pub fn run(effort: &Effort) -> Result<String> {
     let backend = backend().start(folder.path(), folder.path())?;
     let variants = variants::all(folder.path(), &backend, effort)?;
     for variant in &variants {
-        load::SUCCESS.play(variant, WARM_UP)?;
+        traffic::SUCCESS.play(variant, WARM_UP)?;
     }
     let mut rows: Vec<Row> = Vec::new();
     let wanted = |load: &&Load| effort.only.as_ref().is_none_or(|only| load.name.contains(only));

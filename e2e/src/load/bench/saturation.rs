@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
-use super::load::{SUCCESS, h2load};
 use super::table::median;
+use super::traffic::{SUCCESS, h2load};
 use super::variants::Variant;
 use super::{Effort, cores};
 

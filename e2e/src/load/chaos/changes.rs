@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::load;
+use super::background;
 use crate::harness::envoy::config::{Listener, merge};
 use crate::harness::envoy::discovery::Discovery;
 use crate::harness::envoy::parts::{all_to, direct, route, vhost};
@@ -123,7 +123,7 @@ impl Changes {
         })?;
         self.discovery.listeners(&self.listeners)?;
         wait_for("the listener", || Ok(TcpStream::connect(("127.0.0.1", port)).ok()))?;
-        let status = load::ask(port, "/ok")?;
+        let status = background::ask(port, "/ok")?;
         ensure!(status == Some(200), "the listener that came back answers {status:?}");
         drop((held, begun));
         Ok(())

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Stage;
-use super::load::{Pace, Record};
+use super::background::{Pace, Requests};
 use crate::harness::process::wait_for;
 
 impl Stage {
@@ -34,7 +34,7 @@ impl Stage {
 
     /// Every failure that was sent stands in the access log under its cause; and what stands there, with what garbage added, is
     /// counted once. Returns what garbage added.
-    pub(super) fn named(&self, record: &Record) -> Result<BTreeMap<&'static str, u64>> {
+    pub(super) fn named(&self, record: &Requests) -> Result<BTreeMap<&'static str, u64>> {
         let mut added = BTreeMap::new();
         for (cause, sent) in &record.failures {
             let figures = || -> Result<[u64; 3]> {

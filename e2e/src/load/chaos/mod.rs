@@ -1,10 +1,10 @@
 //! Garbage at every kind of listener of one real Envoy, dying upstreams, and configuration that changes: the VM lives on, healthy
 //! requests are served as before, and failures are named.
 
+mod background;
 mod changes;
 mod checks;
 mod garbage;
-mod load;
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -22,9 +22,9 @@ use crate::harness::envoy::parts::{all_to, cluster, originate_tls, trusting, wit
 use crate::harness::peers::{Habit, Running, Server};
 use crate::harness::pki::Pki;
 use crate::harness::tools;
+use background::{Load, Pace};
 use changes::{Changes, PAUSE, Ports};
 use checks::fast_enough;
-use load::{Load, Pace};
 
 /// One change of configuration under load.
 type Change = fn(&mut Stage) -> Result<()>;
@@ -62,7 +62,7 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
     let mut load = Load::start(stage.changes.front);
     let mut held = Vec::new();
     let quiet = |load: &mut Load| {
-        load.enter(load::QUIET);
+        load.enter(background::QUIET);
         std::thread::sleep(effort.quiet);
     };
     let mut phase =

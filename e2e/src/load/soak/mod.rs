@@ -4,22 +4,22 @@
 mod calls;
 mod curl;
 mod judge;
-mod load;
 mod memory;
 mod others;
 mod stage;
 mod summary;
 mod tally;
+mod turns;
 
 use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::Result;
 
-pub use load::Enough;
-use load::Load;
 use memory::{Look, Trend, resident, trend};
 use stage::Stage;
+pub use turns::Enough;
+use turns::Load;
 
 /// One run.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ impl Soak {
             };
             looks.push(look);
             progress.borrow_mut().tell(load, resident);
-        });
+        })?;
         let minutes = started.elapsed().as_secs_f64() / 60.0;
         progress.borrow_mut().end();
         stage.envoy.check_health()?;

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::tally::Tally;
 use crate::harness::client::http2::{self, Ask};
-use crate::harness::client::{Places, Seen, leaving};
-use crate::harness::peers::websocket::{self, Closes};
+use crate::harness::client::{Places, Seen, leaving, websocket};
+use crate::harness::peers::websocket::Closes;
 
 const GET: &[u8] = b"GET /web/200 HTTP/1.1\r\nHost: soak.test\r\n\r\n";
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Soak;
 use super::judge::Found;
-use super::load::Load;
 use super::memory::Trend;
 use super::tally::Tally;
+use super::turns::Load;
 
 /// How far it is: one line that is written anew, or a line now and then where that can't be.
 pub(super) struct Progress {
@@ -22,7 +22,7 @@ impl Progress {
         Self { talks, terminal: std::io::stderr().is_terminal(), last: None }
     }
 
-    pub(super) fn tell(&mut self, load: &Load<'_>, resident: f64) {
+    pub(super) fn tell(&mut self, load: &Load, resident: f64) {
         let pause = Duration::from_secs(if self.terminal { 1 } else { 60 });
         if !self.talks || self.last.is_some_and(|last| last.elapsed() < pause) {
             return;

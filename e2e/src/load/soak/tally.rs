@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::Named;
+use crate::load::generator::Record;
 
 /// What came of some acts.
 #[derive(Debug, Default)]
@@ -38,9 +39,10 @@ impl Tally {
         tally.add(streams, Some(named));
         tally
     }
+}
 
-    /// Both.
-    pub fn merge(&mut self, other: Self) {
+impl Record for Tally {
+    fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.streams += other.streams;
         for (named, count) in other.failures {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::client::status_in;
+use crate::load::generator::{Generator, Record};
 
 /// Healthy paths: plain, and over TLS of the proxy's own.
 const HEALTHY: &[&str] = &["/ok", "/tls"];
@@ -25,18 +26,21 @@ const FAILING: &[(&str, u16, &str)] = &[
 /// One failure among so many requests.
 const ONE_FAILS_IN: usize = 8;
 
+/// How many ask, and how long each waits between two requests.
+const CLIENTS: usize = 2;
+const BETWEEN: Duration = Duration::from_millis(2);
+
 /// Requests in the background.
 #[derive(Debug)]
 pub struct Load {
     phase: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-    workers: Vec<JoinHandle<Result<Record>>>,
+    generator: Generator<Requests>,
     names: Vec<&'static str>,
 }
 
 /// What became of them.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct Requests {
     /// Times of healthy requests by phase.
     times: BTreeMap<usize, Vec<Duration>>,
     /// Failures sent, by cause.
@@ -59,13 +63,14 @@ pub struct Pace {
 impl Load {
     /// Two clients at this port of the loopback, in the phase `quiet`.
     pub fn start(port: u16) -> Self {
-        let (phase, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let worker = |number: usize| {
-            let (phase, stop) = (Arc::clone(&phase), Arc::clone(&stop));
-            std::thread::spawn(move || work(port, number, &phase, &stop))
-        };
-        let workers = (0..2).map(worker).collect();
-        Self { phase, stop, workers, names: vec![QUIET] }
+        let phase = Arc::new(AtomicUsize::new(0));
+        let now = Arc::clone(&phase);
+        let generator = Generator::start(CLIENTS, move |turn, requests| {
+            one(port, turn, &now, requests)?;
+            std::thread::sleep(BETWEEN);
+            Ok(ControlFlow::Continue(()))
+        });
+        Self { phase, generator, names: vec![QUIET] }
     }
 
     /// Another phase begins.
@@ -78,18 +83,8 @@ impl Load {
     }
 
     /// Ends it: the phases, the first of them the quiet one, and what was sent.
-    pub fn finish(self) -> Result<(Vec<Pace>, Record)> {
-        self.stop.store(true, Ordering::SeqCst);
-        let mut all = Record::default();
-        for worker in self.workers {
-            let record = worker.join().ok().context("a client panicked")??;
-            for (phase, times) in record.times {
-                all.times.entry(phase).or_default().extend(times);
-            }
-            for (cause, count) in record.failures {
-                *all.failures.entry(cause).or_default() += count;
-            }
-        }
+    pub fn finish(self) -> Result<(Vec<Pace>, Requests)> {
+        let mut all = self.generator.finish()?;
         let paces = self.names.iter().enumerate().map(|(index, name)| {
             let times = all.times.entry(index).or_default();
             times.sort_unstable();
@@ -100,32 +95,37 @@ impl Load {
     }
 }
 
+impl Record for Requests {
+    fn merge(&mut self, other: Self) {
+        for (phase, times) in other.times {
+            self.times.entry(phase).or_default().extend(times);
+        }
+        for (cause, count) in other.failures {
+            *self.failures.entry(cause).or_default() += count;
+        }
+    }
+}
+
 /// The phase in which nothing else goes on.
 pub const QUIET: &str = "quiet";
 
-fn work(port: u16, number: usize, phase: &AtomicUsize, stop: &AtomicBool) -> Result<Record> {
-    let mut record = Record::default();
-    let mut turn = number;
-    while !stop.load(Ordering::SeqCst) {
-        turn += 1;
-        if turn.is_multiple_of(ONE_FAILS_IN) {
-            let (path, expected, cause) = FAILING[turn / ONE_FAILS_IN % FAILING.len()];
-            let status = ask(port, path)?;
-            ensure!(status == Some(expected), "{path} got {status:?}");
-            *record.failures.entry(cause).or_default() += 1;
-        } else {
-            let path = HEALTHY[turn % HEALTHY.len()];
-            let (during, begun) = (phase.load(Ordering::SeqCst), Instant::now());
-            let status = ask(port, path)?;
-            let took = begun.elapsed();
-            ensure!(status == Some(200), "the healthy {path} got {status:?} after {took:?}");
-            if phase.load(Ordering::SeqCst) == during {
-                record.times.entry(during).or_default().push(took);
-            }
+fn one(port: u16, turn: usize, phase: &AtomicUsize, requests: &mut Requests) -> Result<()> {
+    if turn.is_multiple_of(ONE_FAILS_IN) {
+        let (path, expected, cause) = FAILING[turn / ONE_FAILS_IN % FAILING.len()];
+        let status = ask(port, path)?;
+        ensure!(status == Some(expected), "{path} got {status:?}");
+        *requests.failures.entry(cause).or_default() += 1;
+    } else {
+        let path = HEALTHY[turn % HEALTHY.len()];
+        let (during, begun) = (phase.load(Ordering::SeqCst), Instant::now());
+        let status = ask(port, path)?;
+        let took = begun.elapsed();
+        ensure!(status == Some(200), "the healthy {path} got {status:?} after {took:?}");
+        if phase.load(Ordering::SeqCst) == during {
+            requests.times.entry(during).or_default().push(took);
         }
-        std::thread::sleep(Duration::from_millis(2));
     }
-    Ok(record)
+    Ok(())
 }
 
 /// One request on a connection of its own.

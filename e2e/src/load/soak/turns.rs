@@ -1,7 +1,8 @@
 //! The load: acts in turn, by several threads, at a steady rate.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use super::curl::{self, Transport};
 use super::others;
 use super::tally::Tally;
 use crate::harness::client::Places;
+use crate::load::generator::{Generator, Record as _};
 
 /// When it is enough.
 #[derive(Debug, Clone, Copy)]
@@ -34,36 +36,37 @@ const THREADS: usize = 6;
 const MOST_DEVIATIONS: usize = 20;
 
 /// The load under way.
-pub struct Load<'a> {
-    places: &'a Places,
+pub struct Load {
+    places: Places,
     acts: Vec<Act>,
     enough: Enough,
     /// Requests a second; as fast as it goes without.
     rate: Option<f64>,
     started: Instant,
-    next: AtomicUsize,
     done: AtomicU64,
-    tally: Mutex<Tally>,
+    deviations: AtomicUsize,
 }
 
-impl<'a> Load<'a> {
+impl Load {
     /// All acts in turn until it is enough; those that fail among them, or not.
-    pub fn new(places: &'a Places, failing: bool, enough: Enough, rate: Option<f64>) -> Self {
-        let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let (acts, tally) = (acts(failing), Mutex::new(Tally::default()));
-        Self { places, acts, enough, rate, started: Instant::now(), next, done, tally }
+    pub fn new(places: &Places, failing: bool, enough: Enough, rate: Option<f64>) -> Self {
+        let (done, deviations) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let (places, acts) = (places.clone(), acts(failing));
+        Self { places, acts, enough, rate, started: Instant::now(), done, deviations }
     }
 
     /// Plays it to its end, and calls `watch` every now and then.
-    pub fn play(self, watch: impl Fn(&Self)) -> Tally {
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| self.work())).collect();
-            while threads.iter().any(|thread| !thread.is_finished()) {
-                watch(&self);
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
-        self.tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn play(self, watch: impl Fn(&Self)) -> Result<Tally> {
+        let load = Arc::new(self);
+        let own = Arc::clone(&load);
+        let generator = Generator::start(THREADS, move |number, tally| Ok(own.turn(number, tally)));
+        while !generator.has_ended() {
+            watch(&load);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut tally: Tally = generator.finish()?;
+        tally.deviations.truncate(MOST_DEVIATIONS);
+        Ok(tally)
     }
 
     /// Requests so far.
@@ -85,33 +88,30 @@ impl<'a> Load<'a> {
         part.min(1.0)
     }
 
-    fn work(&self) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            // The first round is played whole, so that nothing is left out of a short run.
-            if number >= self.acts.len() && self.progress() >= 1.0 {
-                return;
-            }
-            self.wait();
-            let act = &self.acts[number % self.acts.len()];
-            let tally = self
-                .act(act)
-                .unwrap_or_else(|error| Tally { deviations: vec![format!("{error:#}")], ..Tally::default() });
-            self.done.fetch_add(tally.requests, Ordering::Relaxed);
-            let mut all = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-            all.merge(tally);
-            // One deviation fails the run: many more say nothing new.
-            if all.deviations.len() >= MOST_DEVIATIONS {
-                all.deviations.truncate(MOST_DEVIATIONS);
-                return;
-            }
+    fn turn(&self, number: usize, all: &mut Tally) -> ControlFlow<()> {
+        // The first round is played whole, so that nothing is left out of a short run.
+        if number >= self.acts.len() && self.progress() >= 1.0 {
+            return ControlFlow::Break(());
         }
+        self.wait();
+        let act = &self.acts[number % self.acts.len()];
+        let tally = self
+            .act(act)
+            .unwrap_or_else(|error| Tally { deviations: vec![format!("{error:#}")], ..Tally::default() });
+        self.done.fetch_add(tally.requests, Ordering::Relaxed);
+        let more = tally.deviations.len();
+        all.merge(tally);
+        // One deviation fails the run: many more say nothing new.
+        if self.deviations.fetch_add(more, Ordering::Relaxed) + more >= MOST_DEVIATIONS {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 
     fn act(&self, act: &Act) -> Result<Tally> {
         match act {
-            Act::Curl(transport, calls) => curl::play(self.places, *transport, calls),
-            Act::Other(act) => act(self.places),
+            Act::Curl(transport, calls) => curl::play(&self.places, *transport, calls),
+            Act::Other(act) => act(&self.places),
         }
     }
 
