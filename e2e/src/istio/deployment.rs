@@ -69,7 +69,7 @@ pub(super) fn valid(rig: &Rig, yaml: &str) -> Result<()> {
 
 /// A request from a pod that nobody answers: `upstream_refused`.
 fn fail(rig: &Rig, pod: &str) -> Result<()> {
-    rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", "http://httpbin.org:81/"]).map(drop)
+    rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", "http://legacy:81/"]).map(drop)
 }
 
 /// Five minutes take five seconds: Prometheus scrapes once a second.
@@ -96,7 +96,11 @@ pub fn scraped(rig: &Rig) -> Result<()> {
         seen.sort();
         Ok((seen.len() == pods.len()).then_some(seen))
     })
-    .context(query)?;
+    .with_context(|| {
+        let all =
+            [r#"{__name__=~"meshwhy_.*"}"#, "up"].map(|query| prometheus.query(query).unwrap_or_default());
+        format!("{query}, but {all:?}")
+    })?;
     ensure!(seen == pods, "{seen:?}");
     let scraped = prometheus.query("up == 1")?;
     ensure!(scraped.len() == pods.len() && prometheus.query("up")?.len() == pods.len(), "{scraped:?}");
@@ -169,7 +173,7 @@ pub fn oci(rig: &Rig) -> Result<()> {
         .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
     rig.apply(&plugin)?;
     let told = eventually(|| {
-        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", "http://httpbin.org:81/"])?;
+        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", "http://legacy:81/"])?;
         Ok(seen.text.lines().find_map(|line| Some(line.strip_prefix("x-meshwhy-cause: ")?.trim().to_owned())))
     });
     deploy(rig)?;
