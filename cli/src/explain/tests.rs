@@ -81,8 +81,8 @@ fn what_the_log_cannot_show_lowers_the_confidence() {
         (r#"500 - via_upstream - "-""#, "application_error", "likely"),
         // Perhaps another proxy's words.
         (r#"503 - via_upstream - "-""#, "application_error", "possible"),
-        // No log shows whose filter that was.
-        (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "likely"),
+        // No log shows whose filter that was; in a client's sidecar it is no policy's.
+        (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "possible"),
         (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),
     ] {
         assert_eq!(named(&istio(what)), (cause, confidence), "{what}");

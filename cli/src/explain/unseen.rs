@@ -178,6 +178,14 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
         Layer::Http => http(e, line, &mut add),
         Layer::Tcp => tcp(e, line, &mut add),
     }
+    let denied = |details: &Details| {
+        details.detail() == Detail::RbacAccessDeniedMatchedPolicy && details.inner() == Some("none")
+    };
+    let outbound = e.upstream.cluster.as_ref().is_some_and(|c| c.as_str().starts_with("outbound|"));
+    if outbound && (denied(&e.details) || denied(&e.termination)) {
+        // A gateway's policy, or a sidecar's stand-in for a Wasm module.
+        add("meshwhy's direction", vec![Box::new(|e| e.direction = Direction::Outbound)]);
+    }
     if lacks(Column::UpstreamFailure) && e.upstream.transport_failure.is_none() {
         let failed = Flags::UPSTREAM_CONNECTION_FAILURE;
         if e.flags.intersects(failed) {
