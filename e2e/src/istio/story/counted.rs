@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::evidence::Direction;
 
 use crate::harness::rig::Rig;
 
@@ -29,7 +31,7 @@ impl fmt::Display for Counted {
     }
 }
 
-/// meshwhy's counters of every proxy.
+/// meshwhy's counters of every proxy, each with the side of its cause in its direction.
 pub(in crate::istio) fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
     let mut counters = BTreeMap::new();
     for proxy in rig.proxies() {
@@ -47,11 +49,27 @@ pub(in crate::istio) fn counters(rig: &Rig) -> Result<BTreeMap<Counted, u64>> {
                 direction: label("direction"),
                 resource: label("resource"),
             };
+            let side = label("side");
+            let expected = sides(&counted)?;
+            ensure!(expected.iter().any(|expected| expected.id() == side), "{counted} is of the side {side}");
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter")]
             counters.insert(counted, sample.value as u64);
         }
     }
     Ok(counters)
+}
+
+/// Who may have to act: at gateways whoever sent what anyone can send.
+fn sides(counted: &Counted) -> Result<Vec<Side>> {
+    let cause = Cause::from_id(&counted.cause).with_context(|| format!("{counted}: no such cause"))?;
+    let all = [Direction::Inbound, Direction::Outbound, Direction::Gateway];
+    let direction = all.into_iter().find(|direction| direction.id() == counted.direction);
+    let mut sides = vec![cause.side_at(direction.with_context(|| format!("{counted}: no such direction"))?)];
+    if cause == Cause::JwtRejected {
+        // Keys that can't be had, and keys that have changed.
+        sides.extend([Side::Platform, Side::Mesh]);
+    }
+    Ok(sides)
 }
 
 /// What was counted between two looks.
