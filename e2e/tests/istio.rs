@@ -107,6 +107,8 @@ const ISTIO: &str = "Istio";
 /// Programs that the chosen stories need and that can't be had.
 fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
     let part = arguments.filter.as_deref().unwrap_or_default();
+    let part =
+        part.split_once('/').filter(|(rig, _)| rig.starts_with("istio-")).map_or(part, |(_, part)| part);
     let is_chosen = |name: &str| part.is_empty() || name.contains(part) || part.contains(name);
     let chosen = stories.iter().filter(|s| is_chosen(s.name));
     let registry = (is_chosen(OCI) || is_chosen(OCI_OVERLAY)).then_some(registry::PACKAGE);
