@@ -83,6 +83,7 @@ pub fn plan(version: Version) -> Plan {
                 .serving(8083)
                 .serving(8084)
                 .serving(8085)
+                .program(8087, who::STREAMS)
                 .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::sidecar("not-restarted").without_stat_tags(),
             Pod::sidecar("elsewhere").namespace("shop"),
@@ -114,7 +115,7 @@ pub fn plan(version: Version) -> Plan {
             Service::new("orders", &[("http", 80, 8080), ("redis-cache", 6379, 8080), ("tcp", 9000, 8080)]),
             Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
             Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-older", 86, 8086)]),
-            Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082)]),
+            Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-streams", 87, 8087)]),
             Service::new("authorizer", &[("http", 80, 8000)]).of("legacy"),
             Service::new("http-backend", &[("http", 8080, 8080)]).of("helloworld"),
             Service::new("nobody", &[("http", 80, 8080)]),

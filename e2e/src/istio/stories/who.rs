@@ -1,6 +1,6 @@
 //! Who ended it, who said it: what looks like the client's, the policy's or the application's doing, and isn't.
 
-use super::super::story::Gets::Status;
+use super::super::story::Gets::{NoAnswer, Status};
 use super::super::story::{Says, Story, Yaml};
 
 /// All of them.
@@ -21,8 +21,47 @@ fn streams() -> Vec<Story> {
             .gets(Status(200))
             .says(Says::new("reports", "proxy_closed_connection", "certain").inbound())
             .says(Says::new("client", "upstream_closed_connection", "likely")),
+        left("who/leaves/events", "A client closes an event stream, which has no other end", "/events"),
+        left(
+            "who/leaves/chunks",
+            "A client leaves an answer that never said how long it would be",
+            "/chunks",
+        )
+        .says(Says::new("client", "client_disconnected", "possible"))
+        .says(Says::new("reports", "client_disconnected", "possible").inbound()),
+        left("who/leaves/film", "A client leaves an answer of a stated length", "/film")
+            .says(Says::new("client", "client_disconnected", "likely"))
+            .says(Says::new("reports", "client_disconnected", "likely").inbound()),
     ]
 }
+
+/// The client has had enough after two seconds.
+fn left(name: &'static str, about: &'static str, path: &'static str) -> Story {
+    let command = format!("curl -sS -i -N -m 2 http://reports:87{path}; exit 0");
+    Story::new(name, about).run(&["sh", "-c", command.leak()]).gets(Status(200))
+}
+
+/// Answers that go on for longer than anybody listens: a line every 0.1 s.
+pub(super) const STREAMS: &[&str] = &[
+    "python3",
+    "-c",
+    "import time
+from http.server import *
+KINDS = {'/events': 'text/event-stream', '/chunks': 'text/plain', '/film': 'video/mp4'}
+class Streams(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Type', KINDS[self.path])
+        film = self.path == '/film'
+        self.send_header(*(('Content-Length', '1000000') if film else ('Transfer-Encoding', 'chunked')))
+        self.end_headers()
+        while True:
+            self.wfile.write(b'data: x\\n\\n' if film else b'9\\r\\ndata: x\\n\\n\\r\\n')
+            self.wfile.flush()
+            time.sleep(0.1)
+ThreadingHTTPServer(('', 8087), Streams).serve_forever()",
+];
 
 fn substitutes() -> Vec<Story> {
     vec![
@@ -34,6 +73,17 @@ fn substitutes() -> Vec<Story> {
                 Says::new("client", "filter_config_missing", "certain")
                     .because(&["rbac_filter=wasm-default-deny"]),
             ),
+        Story::new("who/wasm_not_fetched/network", "The same in front of a TCP proxy")
+            .own(NO_NETWORK_MODULE)
+            .curl(&["http://orders:9000/"])
+            .gets(NoAnswer)
+            .says(Says::new("client", "filter_config_missing", "possible")),
+        Story::new("who/no_keys", "A RequestAuthentication whose jwksUri istiod can't reach")
+            .own(NO_KEYS)
+            .run(UNTIL_DRAINED)
+            .curl(&["http://reports/error", "-H", TOKEN])
+            .gets(Status(401))
+            .says(Says::new("reports", "jwt_rejected", "likely").inbound()),
     ]
 }
 
@@ -83,6 +133,30 @@ metadata: {name: strict, namespace: default}
 spec:
   selector: {matchLabels: {app: reports}}
   mtls: {mode: STRICT}
+";
+
+/// An RS256 token of the issuer `joe`, with a signature of nobody.
+const TOKEN: &str = "Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UifQ.c2lnbmF0dXJl";
+
+const NO_KEYS: &str = "
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: joe, namespace: default}
+spec:
+  selector: {matchLabels: {app: reports}}
+  jwtRules: [{issuer: joe, jwksUri: 'http://127.0.0.1:1/jwks'}]
+";
+
+const NO_NETWORK_MODULE: &str = "
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: gone-too, namespace: default}
+spec:
+  selector: {matchLabels: {app: client}}
+  match: [{mode: CLIENT}]
+  type: NETWORK
+  url: http://10.89.0.1:8099/nowhere.wasm
+  failStrategy: FAIL_CLOSE
 ";
 
 const NO_MODULE: &str = "
