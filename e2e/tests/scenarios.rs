@@ -127,11 +127,11 @@ fn missing(scenarios: &[Scenario]) -> Vec<&'static str> {
         Group::Soft,
         Group::Unknown,
     ];
-    let named: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::expected_causes).collect();
+    let named: BTreeSet<Cause> = scenarios.iter().flat_map(Scenario::expected_causes).collect();
     Cause::ALL
         .iter()
         .filter(|cause| complete.contains(&cause.group()) && !NEVER_SEEN.contains(cause))
+        .filter(|cause| !named.contains(cause))
         .map(|cause| cause.id())
-        .filter(|id| !named.contains(id))
         .collect()
 }

@@ -14,8 +14,10 @@ use crate::harness::envoy::config_log::RICH;
 /// What the filter said of a stream or connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
-    cause: Cause,
-    confidence: Confidence,
+    /// The cause.
+    pub cause: Cause,
+    /// How sure it was.
+    pub confidence: Confidence,
 }
 
 impl Told {

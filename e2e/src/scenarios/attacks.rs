@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use crate::harness::client::client_hello;
@@ -59,7 +61,7 @@ fn bytes() -> Vec<Scenario> {
         })
         .gets(400)
         .logs(Log::Http, &[("code", "400"), ("flags", "DPE"), ("details", "http1.codec_error")])
-        .names("tls_on_plaintext_port", "certain")
+        .names(Cause::TlsOnPlaintextPort, Certain)
         .because(&["first_bytes=tls_client_hello", "sni=shop.example"]),
         held(
             "attacks/held_request",
@@ -74,7 +76,7 @@ fn bytes() -> Vec<Scenario> {
             listener().tls("server"),
             &["-servername", MESH_NAME, "-connect", "127.0.0.1:{listener:http}"],
         )
-        .names("double_tls", "certain")
+        .names(Cause::DoubleTls, Certain)
         .because(&["sni=outbound_.80_._.shop.default.svc.cluster.local"]),
         double(
             "attacks/mesh_name_inside",
@@ -91,7 +93,7 @@ fn bytes() -> Vec<Scenario> {
                 "127.0.0.1:{listener:http}",
             ],
         )
-        .names("tls_on_plaintext_port", "likely"),
+        .names(Cause::TlsOnPlaintextPort, Likely),
         Scenario::new(
             "attacks/odd_version_later",
             "a version that doesn't exist, on a connection that began well",
@@ -103,7 +105,7 @@ fn bytes() -> Vec<Scenario> {
         }))
         .gets(200)
         .logs(Log::Http, &[("code", "426"), ("flags", "DPE"), ("details", "low_version")])
-        .names("http10_client", "likely"),
+        .names(Cause::Http10Client, Likely),
     ]
 }
 
@@ -172,7 +174,7 @@ fn grpc() -> Vec<Scenario> {
             .client(Client::Http2("http", Ask::Grpc))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("details", "via_upstream")])
-            .names("application_error", "certain")
+            .names(Cause::ApplicationError, Certain)
     };
     const TWICE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 0\r\ngrpc-status: 13\r\ncontent-length: 0\r\n\r\n";
     vec![
@@ -199,7 +201,7 @@ fn grpc() -> Vec<Scenario> {
             .client(Client::Http2("http", Ask::Grpc))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("details", "via_upstream")])
-            .names("application_error", "certain")
+            .names(Cause::ApplicationError, Certain)
             .because(&["grpc_status=13"]),
     ]
 }

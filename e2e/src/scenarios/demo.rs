@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
+use meshwhy::catalogue::Cause;
 use serde_json::{Value, json};
 
 use crate::harness::envoy::Envoy;
@@ -82,7 +83,7 @@ pub fn play(scenario: &Scenario) -> Result<Played> {
         client,
         // The time stamp says nothing here.
         envoy: line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned(),
-        as_expected: cause == scenario.expected_cause(),
+        as_expected: cause == scenario.expected_cause().map(Cause::id),
         words,
     })
 }

@@ -1,5 +1,7 @@
 //! TLS between the client and this proxy: only the listener's access log ever shows it.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -28,10 +30,10 @@ pub(super) fn table() -> Vec<Scenario> {
     [certificates(), handshakes(), chains()].into_iter().flatten().collect()
 }
 
-fn failed(scenario: Scenario, failure: &'static str, cause: &'static str) -> Scenario {
+fn failed(scenario: Scenario, failure: &'static str, cause: Cause) -> Scenario {
     scenario
         .logs(Log::Listener, &[("flags", "-"), ("details", "-"), ("downstream_failure", failure)])
-        .names(cause, "certain")
+        .names(cause, Certain)
 }
 
 fn certificates() -> Vec<Scenario> {
@@ -50,7 +52,7 @@ fn certificates() -> Vec<Scenario> {
                 // Sometimes it has not read the alert yet when it writes.
                 .gets_nothing("curl: ("),
             "TLS_error:|268435648:SSL_routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE*",
-            "client_certificate_missing",
+            Cause::ClientCertificateMissing,
         ),
         failed(
             Scenario::new(
@@ -61,7 +63,7 @@ fn certificates() -> Vec<Scenario> {
             .curl(ASK)
             .gets_nothing("curl: ("),
             "TLS_error:|268435648:*",
-            "client_certificate_missing",
+            Cause::ClientCertificateMissing,
         ),
         failed(
             Scenario::new(
@@ -72,7 +74,7 @@ fn certificates() -> Vec<Scenario> {
             .curl(FOREIGN)
             .gets_nothing("curl: ("),
             "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED*",
-            "client_certificate_rejected",
+            Cause::ClientCertificateRejected,
         ),
         failed(
             Scenario::new("downstream_tls/expired_certificate", "a certificate whose time is over", mutual())
@@ -86,7 +88,7 @@ fn certificates() -> Vec<Scenario> {
                 ])
                 .gets_nothing("curl: ("),
             "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED*",
-            "client_certificate_rejected",
+            Cause::ClientCertificateRejected,
         ),
         Scenario::new("downstream_tls/right_certificate", "fixed: a certificate of that authority", mutual())
             .curl(&[
@@ -136,7 +138,7 @@ fn handshakes() -> Vec<Scenario> {
             .curl(&["--tls-max", "1.2", "https://127.0.0.1:{listener:http}/"])
             .gets_nothing("unable to get local issuer certificate"),
             "TLS_error:|*",
-            "downstream_tls_failed",
+            Cause::DownstreamTlsFailed,
         ),
         failed(
             Scenario::new(
@@ -147,7 +149,7 @@ fn handshakes() -> Vec<Scenario> {
             .curl(&["https://127.0.0.1:{listener:http}/"])
             .gets_nothing("unable to get local issuer certificate"),
             "TLS_error:|*",
-            "downstream_tls_failed",
+            Cause::DownstreamTlsFailed,
         ),
         failed(
             Scenario::new(
@@ -158,7 +160,7 @@ fn handshakes() -> Vec<Scenario> {
             .curl(&["-k", "--tls-max", "1.2", "https://127.0.0.1:{listener:http}/"])
             .gets_nothing("alert"),
             "TLS_error:|268435696:SSL_routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL*",
-            "downstream_tls_failed",
+            Cause::DownstreamTlsFailed,
         ),
         failed(
             Scenario::new(
@@ -172,7 +174,7 @@ fn handshakes() -> Vec<Scenario> {
             ))
             .says("alert"),
             "TLS_error:|*",
-            "downstream_tls_failed",
+            Cause::DownstreamTlsFailed,
         ),
     ]
 }
@@ -204,7 +206,7 @@ fn chains() -> Vec<Scenario> {
             Log::Listener,
             &[("flags", "NR"), ("details", "filter_chain_not_found"), ("sni", "httpbin.example.com")],
         )
-        .names("no_filter_chain_for_sni", "likely"),
+        .names(Cause::NoFilterChainForSni, Likely),
         Scenario::new(
             "downstream_tls/passthrough_with_tls_routes",
             "fixed: `tls` routes with its server name",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::http2::Ask;
@@ -52,7 +54,7 @@ fn waiting() -> Vec<Scenario> {
         .curl(LEAVE)
         .gets_nothing("timed out")
         .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-        .names("client_disconnected", "certain")
+        .names(Cause::ClientDisconnected, Certain)
         .because(&["lived=", "endpoint="]),
         over_http2(
             "limits/client_cancels",
@@ -61,7 +63,7 @@ fn waiting() -> Vec<Scenario> {
             Ask::Reset(h2::Reason::CANCEL),
         )
         .logs(Log::Http, &[("code", "0"), ("flags", "DR"), ("details", "http2.remote_reset")])
-        .names("client_disconnected", "certain"),
+        .names(Cause::ClientDisconnected, Certain),
         over_http2(
             "limits/client_refuses",
             "an HTTP/2 client resets with REFUSED_STREAM",
@@ -69,7 +71,7 @@ fn waiting() -> Vec<Scenario> {
             Ask::Reset(h2::Reason::REFUSED_STREAM),
         )
         .logs(Log::Http, &[("code", "0"), ("flags", "DR"), ("details", "http2.remote_refuse")])
-        .names("client_disconnected", "certain"),
+        .names(Cause::ClientDisconnected, Certain),
     ]
 }
 
@@ -86,11 +88,14 @@ fn midway() -> Vec<Scenario> {
         answering(name, about, HALF)
             .curl(ask)
             .logs(Log::Http, log)
-            .names("client_disconnected", "likely")
+            .names(Cause::ClientDisconnected, Likely)
             .because(&["promised=100; passed=4"])
     };
     let unpromised = |name, about, answer, ask, log| {
-        answering(name, about, answer).curl(ask).logs(Log::Http, log).names("client_disconnected", "possible")
+        answering(name, about, answer)
+            .curl(ask)
+            .logs(Log::Http, log)
+            .names(Cause::ClientDisconnected, Possible)
     };
     vec![
         short("limits/client_leaves_midway", "a client leaves in the middle of an answer", LEAVE, CLOSED),
@@ -114,7 +119,7 @@ fn midway() -> Vec<Scenario> {
         .gets(200)
         .says("messages: 0")
         .logs(Log::Http, RESET)
-        .names("client_disconnected", "possible"),
+        .names(Cause::ClientDisconnected, Possible),
     ]
 }
 
@@ -193,7 +198,7 @@ fn retried() -> Vec<Scenario> {
             Http2::GrpcRefuses("14"),
             "grpc-status: 14",
         )
-        .names("application_error", "certain")
+        .names(Cause::ApplicationError, Certain)
         .because(&["grpc_status=14", "attempts=3"]),
         http("healthy/not_found_after_retries", "a 404 that the route retries", {
             "listen 127.0.0.1:{port}; location / { return 404; }"
@@ -205,7 +210,7 @@ fn retried() -> Vec<Scenario> {
         })
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("flags", "URX"), ("details", "via_upstream")])
-        .names("application_error", "certain"),
+        .names(Cause::ApplicationError, Certain),
     ]
 }
 
@@ -233,7 +238,7 @@ fn closed_by_the_proxy() -> Vec<Scenario> {
                 ("details", "downstream_local_disconnect(filter_chain_is_being_removed)"),
             ],
         )
-        .names("proxy_closed_connection", "certain"),
+        .names(Cause::ProxyClosedConnection, Certain),
         Scenario::new(
             "limits/listener_removed",
             "a listener is removed while a request is under way",
@@ -245,7 +250,7 @@ fn closed_by_the_proxy() -> Vec<Scenario> {
         .client(Client::Custom(remove_listener))
         .says("closed")
         .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_local_disconnect*")])
-        .names("proxy_closed_connection", "certain")
+        .names(Cause::ProxyClosedConnection, Certain)
         .because(&["details=downstream_local_disconnect(purging_socket"]),
         Scenario::new("limits/ping_unanswered", "an HTTP/2 client that answers no PING", {
             Proxy::new([Listener::http("http", all_to("backend")).filter(pinging)], [backend()])
@@ -254,8 +259,8 @@ fn closed_by_the_proxy() -> Vec<Scenario> {
         .client(Client::Custom(ignore_pings))
         .says("closed")
         .logs(Log::Http, &[("code", "0"), ("details", "downstream_local_disconnect*")])
-        .names("proxy_closed_connection", "likely")
-        .side("downstream"),
+        .names(Cause::ProxyClosedConnection, Likely)
+        .side(Side::Downstream),
     ]
 }
 

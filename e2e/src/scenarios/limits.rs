@@ -1,6 +1,8 @@
 //! Limits of this proxy, and clients that leave.
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
@@ -37,7 +39,7 @@ fn idle() -> Vec<Scenario> {
         .curl(ASK)
         .gets(504)
         .logs(Log::Http, &[("code", "504"), ("flags", "SI"), ("details", "stream_idle_timeout")])
-        .names("idle_timeout", "certain"),
+        .names(Cause::IdleTimeout, Certain),
         Scenario::new(
             "limits/idle_upload",
             "the upload stalls",
@@ -47,7 +49,7 @@ fn idle() -> Vec<Scenario> {
         .client(Client::Raw("http", UPLOAD))
         .gets(408)
         .logs(Log::Http, &[("code", "408"), ("flags", "SI"), ("details", "stream_idle_timeout")])
-        .names("idle_timeout", "certain"),
+        .names(Cause::IdleTimeout, Certain),
         Scenario::new(
             "limits/slow_headers",
             "the request's headers never end",
@@ -57,7 +59,7 @@ fn idle() -> Vec<Scenario> {
         .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: a\r\n"))
         .gets(408)
         .logs(Log::Http, &[("code", "408"), ("details", "request_header_timeout")])
-        .names("idle_timeout", "certain"),
+        .names(Cause::IdleTimeout, Certain),
         Scenario::new(
             "limits/idle_tcp",
             "healthy: an idle TCP connection is closed in time",
@@ -95,13 +97,13 @@ fn durations() -> Vec<Scenario> {
             .curl(ASK)
             .gets(504)
             .logs(Log::Http, &[("code", "504"), ("flags", "-"), ("details", "max_duration_timeout")])
-            .names("max_duration_reached", "certain"),
+            .names(Cause::MaxDurationReached, Certain),
         Scenario::new("limits/route_duration", "the same by the route", by_route())
             .server("backend", SILENT)
             .curl(ASK)
             .gets(504)
             .logs(Log::Http, &[("code", "504"), ("details", "max_duration_timeout")])
-            .names("max_duration_reached", "certain"),
+            .names(Cause::MaxDurationReached, Certain),
         Scenario::new(
             "limits/upstream_duration",
             "the same by the cluster",
@@ -114,7 +116,7 @@ fn durations() -> Vec<Scenario> {
             Log::Http,
             &[("code", "504"), ("flags", "UMSDR"), ("details", "upstream_max_stream_duration_reached")],
         )
-        .names("max_duration_reached", "certain"),
+        .names(Cause::MaxDurationReached, Certain),
         Scenario::new(
             "limits/request_timeout",
             "an upload must be done in 0.3 s",
@@ -124,7 +126,7 @@ fn durations() -> Vec<Scenario> {
         .client(Client::Raw("http", UPLOAD))
         .gets(408)
         .logs(Log::Http, &[("code", "408"), ("details", "request_overall_timeout")])
-        .names("max_duration_reached", "certain"),
+        .names(Cause::MaxDurationReached, Certain),
         Scenario::new(
             "limits/tcp_duration",
             "a TCP connection may last 0.2 s",
@@ -133,7 +135,7 @@ fn durations() -> Vec<Scenario> {
         .server("backend", SILENT)
         .client(Client::Raw("tcp", b"hello\n"))
         .logs(Log::Tcp, &[("flags", "DT")])
-        .names("max_duration_reached", "likely"),
+        .names(Cause::MaxDurationReached, Likely),
     ]
 }
 
@@ -163,7 +165,7 @@ fn proxy() -> Vec<Scenario> {
             .client(Client::Custom(until_overloaded))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "-"), ("details", "overload")])
-            .names("proxy_overloaded", "certain")
+            .names(Cause::ProxyOverloaded, Certain)
             // No filter chain is made for it (1.40): the access logger alone sees it.
             .only_counted(),
         Scenario::new("limits/health_check_failed", "the proxy was told to fail its health checks", {
@@ -176,7 +178,7 @@ fn proxy() -> Vec<Scenario> {
         ], ""))
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("flags", "LH")])
-        .names("local_health_check_failed", "certain"),
+        .names(Cause::LocalHealthCheckFailed, Certain),
         Scenario::new("limits/filter_never_came", "a Wasm filter that should come by ECDS never does", {
             Proxy::new([Listener::http("http", hosts()).raw_http_filter(late)], [with(cluster("control", "control"), http2())])
         })
@@ -184,7 +186,7 @@ fn proxy() -> Vec<Scenario> {
         .curl(ASK)
         .gets(500)
         .logs(Log::Http, &[("code", "500"), ("flags", "NFCF")])
-        .names("filter_config_missing", "certain"),
+        .names(Cause::FilterConfigMissing, Certain),
     ]
 }
 

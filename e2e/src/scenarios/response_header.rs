@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use crate::harness::client::{Client, Places, Seen, status_in};
@@ -45,7 +46,7 @@ fn off() -> Vec<Scenario> {
             .client(Client::Custom(|places| silent(places, "known.example")))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "UF")])
-            .names("upstream_refused", "certain"),
+            .names(Cause::UpstreamRefused, Certain),
     ]
 }
 
@@ -58,7 +59,7 @@ fn own_errors() -> Vec<Scenario> {
             .says("x-meshwhy-cause: route_host_unknown\r\n")
             .gets(404)
             .logs(Log::Http, &[("code", "404"), ("flags", "NR")])
-            .names("route_host_unknown", "likely"),
+            .names(Cause::RouteHostUnknown, Likely),
         Scenario::new("header/resource", "the id alone, where meshwhy knows resource and evidence", proxy())
             .with_roles(asked_for())
             .server("backend", Server::Made(Habit::NeverAnswer))
@@ -66,7 +67,7 @@ fn own_errors() -> Vec<Scenario> {
             .says("x-meshwhy-cause: upstream_timeout\r\n")
             .gets(504)
             .logs(Log::Http, &[("code", "504"), ("flags", "UT")])
-            .names("upstream_timeout", "certain")
+            .names(Cause::UpstreamTimeout, Certain)
             .blames("VirtualService/default/reviews"),
         Scenario::new("header/grpc", "Envoy's 504 for a gRPC call is HTTP 200", {
             let route = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
@@ -92,7 +93,7 @@ fn own_errors() -> Vec<Scenario> {
         .gets(200)
         .says("x-meshwhy-cause: upstream_timeout")
         .logs(Log::Http, &[("code", "200"), ("flags", "UT")])
-        .names("upstream_timeout", "certain"),
+        .names(Cause::UpstreamTimeout, Certain),
     ]
 }
 
@@ -123,7 +124,7 @@ fn not_own() -> Vec<Scenario> {
             503,
         )
         .envoy_says("Wasm VM failed", 0)
-        .names("application_error", "certain"),
+        .names(Cause::ApplicationError, Certain),
         Scenario::new("header/left_alone", "not asked for, the application's header is its own", proxy())
             .server(
                 "backend",
@@ -147,7 +148,7 @@ fn not_own() -> Vec<Scenario> {
             b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
             500,
         )
-        .names("application_error", "certain"),
+        .names(Cause::ApplicationError, Certain),
         answered(
             "header/another_proxys_error",
             "an error of a proxy behind this one, in Envoy's words",

@@ -1,5 +1,7 @@
 //! Routes and clusters.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -85,13 +87,13 @@ fn unmatched() -> Vec<Scenario> {
             .curl(&["-H", "Host: ratings.example", "http://127.0.0.1:{listener:http}/api"])
             .gets(404)
             .logs(Log::Http, NOT_FOUND)
-            .names("route_host_unknown", "likely"),
+            .names(Cause::RouteHostUnknown, Likely),
         Scenario::new("routes/no_rule_matches", "the host is known, the path is not", reviews())
             .server("backend", OK)
             .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/other"])
             .gets(404)
             .logs(Log::Http, NOT_FOUND)
-            .names("route_no_match", "certain")
+            .names(Cause::RouteNoMatch, Certain)
             .because(&["virtual_host=reviews:80"]),
         Scenario::new("routes/no_route_table", "a route table that never came looks like an unknown host (1.40)", {
             let scoped = json!({
@@ -109,7 +111,7 @@ fn unmatched() -> Vec<Scenario> {
         .curl(&["-H", "x-scope: unknown", "http://127.0.0.1:{listener:http}/"])
         .gets(404)
         .logs(Log::Http, &[("code", "404"), ("flags", "NR"), ("details", "route_not_found")])
-        .names("route_host_unknown", "likely"),
+        .names(Cause::RouteHostUnknown, Likely),
         Scenario::new("routes/hostile_path", "a path and headers that try to break out, and a secret", reviews())
             .server("backend", OK)
             .client(Client::Raw(
@@ -119,14 +121,14 @@ fn unmatched() -> Vec<Scenario> {
             ))
             .gets(404)
             .logs(Log::Http, NOT_FOUND)
-            .names("route_host_unknown", "likely")
+            .names(Cause::RouteHostUnknown, Likely)
             .never_shows("SECRET123"),
         Scenario::new("routes/hostile_host", "a Host header that is none", reviews())
             .server("backend", OK)
             .client(Client::Raw("http", b"GET / HTTP/1.1\r\nHost: SECRET123\";.;cause=.=x;.;\xe9'\r\nConnection: close\r\n\r\n"))
             .gets(400)
             .logs(Log::Http, &[("code", "400"), ("details", "http.invalid_authority")])
-            .names("invalid_http_request", "certain")
+            .names(Cause::InvalidHttpRequest, Certain)
             .never_shows("SECRET123"),
         Scenario::new("routes/applications_404", "the application's own 404 is its business", reviews())
             .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 404 no; }"))
@@ -161,7 +163,7 @@ fn gateway() -> Vec<Scenario> {
         .curl(HTTPS)
         .gets(404)
         .logs(Log::Http, NOT_FOUND)
-        .names("gateway_without_http_routes", "certain")
+        .names(Cause::GatewayWithoutHttpRoutes, Certain)
         .because(&["virtual_host=blackhole:443"]),
         Scenario::new(
             "routes/gateway_port_without_routes",
@@ -172,7 +174,7 @@ fn gateway() -> Vec<Scenario> {
         .curl(&["http://127.0.0.1:{listener:http}/"])
         .gets(404)
         .logs(Log::Http, NOT_FOUND)
-        .names("gateway_without_http_routes", "likely")
+        .names(Cause::GatewayWithoutHttpRoutes, Likely)
         .because(&["virtual_host=blackhole:80"]),
         Scenario::new("routes/gateway_terminates_with_http_routes", "fixed: `http` routes", {
             terminating(json!([vhost("*.example.com:443", &["*.example.com"], vec![route("/", "backend")])]))
@@ -195,7 +197,7 @@ fn gateway() -> Vec<Scenario> {
             Log::Listener,
             &[("flags", "NR"), ("details", "filter_chain_not_found"), ("sni", "api.example.com")],
         )
-        .names("no_filter_chain_for_sni", "likely"),
+        .names(Cause::NoFilterChainForSni, Likely),
         Scenario::new(
             "routes/gateway_passes_through_with_tls_routes",
             "fixed: a `tls` route for the host",
@@ -215,7 +217,7 @@ fn gateway() -> Vec<Scenario> {
         .curl(BROWSER)
         .gets(404)
         .logs(Log::Http, NOT_FOUND)
-        .names("connection_reused_across_gateways", "likely")
+        .names(Cause::ConnectionReusedAcrossGateways, Likely)
         .because(&["protocol=HTTP/2", "sni=service1.test.com", "certificate_covers_authority=true"]),
         Scenario::new(
             "routes/one_gateway_for_both",
@@ -241,7 +243,7 @@ fn gateway() -> Vec<Scenario> {
         ])
         .gets(404)
         .logs(Log::Http, NOT_FOUND)
-        .names("route_host_unknown", "likely"),
+        .names(Cause::RouteHostUnknown, Likely),
     ]
 }
 
@@ -263,7 +265,7 @@ fn clusters() -> Vec<Scenario> {
         .curl(&["http://127.0.0.1:{listener:http}/"])
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("flags", "NC"), ("details", "cluster_not_found")])
-        .names("cluster_missing", "certain")
+        .names(Cause::ClusterMissing, Certain)
         .blames("VirtualService/default/reviews"),
         Scenario::new(
             "routes/cluster_missing_http_role_alone",
@@ -274,7 +276,7 @@ fn clusters() -> Vec<Scenario> {
         .curl(&["http://127.0.0.1:{listener:http}/"])
         .gets(503)
         .logs(Log::Http, &[("flags", "NC")])
-        .names("cluster_missing", "certain")
+        .names(Cause::ClusterMissing, Certain)
         .blames("VirtualService/default/reviews"),
         Scenario::new(
             "routes/cluster_missing_tcp",
@@ -284,7 +286,7 @@ fn clusters() -> Vec<Scenario> {
         .curl(&["http://127.0.0.1:{listener:tcp}/"])
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "NC")])
-        .names("cluster_missing", "certain"),
+        .names(Cause::ClusterMissing, Certain),
     ]
 }
 
@@ -303,7 +305,7 @@ fn egress() -> Vec<Scenario> {
         .curl(&["-H", "Host: httpbin.org", "http://127.0.0.1:{listener:http}/"])
         .gets(502)
         .logs(Log::Http, &[("code", "502"), ("details", "direct_response"), ("route", "block_all")])
-        .names("egress_blocked", "certain")
+        .names(Cause::EgressBlocked, Certain)
         .direction("outbound"),
         Scenario::new("routes/registry_only_tcp", "the same for bytes that are no HTTP", {
             Proxy::new(
@@ -317,7 +319,7 @@ fn egress() -> Vec<Scenario> {
         })
         .client(Client::Raw("tcp", b"hello\n"))
         .logs(Log::Tcp, &[("flags", "UH"), ("cluster", "BlackHoleCluster")])
-        .names("egress_blocked", "certain")
+        .names(Cause::EgressBlocked, Certain)
         .direction("outbound"),
     ]
 }
@@ -344,7 +346,7 @@ fn connect() -> Vec<Scenario> {
             mesh(),
             Roles::all(),
         )
-        .names("connect_to_non_proxy_port", "likely")
+        .names(Cause::ConnectToNonProxyPort, Likely)
         .because(&["method=CONNECT"]),
         asked(
             "routes/connect_registry_only",
@@ -352,7 +354,7 @@ fn connect() -> Vec<Scenario> {
             json!([with(vhost("block_all", &["*"], vec![blocked]), json!({}))]),
             Roles::all(),
         )
-        .names("connect_to_non_proxy_port", "certain")
+        .names(Cause::ConnectToNonProxyPort, Certain)
         .because(&["method=CONNECT"]),
         asked(
             "routes/connect_allow_any",
@@ -360,14 +362,14 @@ fn connect() -> Vec<Scenario> {
             json!([vhost("allow_any", &["*"], vec![route("/", "backend")])]),
             Roles::all(),
         )
-        .names("connect_to_non_proxy_port", "certain"),
+        .names(Cause::ConnectToNonProxyPort, Certain),
         asked(
             "routes/connect_seen_by_the_logger",
             "the access logger alone",
             mesh(),
             Roles::access_log_only(),
         )
-        .names("connect_to_non_proxy_port", "likely")
+        .names(Cause::ConnectToNonProxyPort, Likely)
         .only_counted(),
         asked(
             "routes/connect_to_other_host",
@@ -375,6 +377,6 @@ fn connect() -> Vec<Scenario> {
             json!([vhost("proxy", &["b.example:443"], vec![tunnels])]),
             Roles::all(),
         )
-        .names("connect_to_non_proxy_port", "likely"),
+        .names(Cause::ConnectToNonProxyPort, Likely),
     ]
 }

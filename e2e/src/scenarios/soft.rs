@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
@@ -42,8 +44,8 @@ fn http10() -> Vec<Scenario> {
         )
         .gets(200)
         .observes(
-            "http10_upstream",
-            "possible",
+            Cause::Http10Upstream,
+            Possible,
             1,
             &["unframed_body=true; code=200; protocol=HTTP/1.1"],
         ),
@@ -82,7 +84,7 @@ fn http10() -> Vec<Scenario> {
         )
         .curl(&["-H", "Transfer-Encoding: chunked", "-d", "x", "http://127.0.0.1:{listener:http}/"])
         .gets(411)
-        .observes("http10_upstream", "possible", 1, &["code=411"]),
+        .observes(Cause::Http10Upstream, Possible, 1, &["code=411"]),
         Scenario::new("soft/http2_to_http2", "HTTP/2 needs no length", {
             let to = with(cluster("outbound|80||a.default.svc", "backend"), http2());
             sidecar(all_to("outbound|80||a.default.svc"), "OUTBOUND", vec![to])
@@ -145,7 +147,7 @@ fn rules() -> Vec<Scenario> {
         asked("soft/rule_for_another_host", "the VirtualService's host is not the one that is called", &[
             "--connect-to", "::127.0.0.1:{listener:http}", "http://reviews.example/", "http://reviews.default.svc.cluster.local/",
         ])
-        .observes("virtual_service_not_applied", "possible", 1, &["route=default; virtual_host=reviews.default.svc.cluster.local:80; rule_for=reviews.example:80"])
+        .observes(Cause::VirtualServiceNotApplied, Possible, 1, &["route=default; virtual_host=reviews.default.svc.cluster.local:80; rule_for=reviews.example:80"])
         .of_resource("VirtualService/default/reviews"),
         asked("soft/rule_is_followed", "the host that the VirtualService names", &[
             "--connect-to", "::127.0.0.1:{listener:http}", "http://reviews.example/", "http://reviews.example/",
@@ -210,8 +212,8 @@ fn gateways() -> Vec<Scenario> {
             versions(WHOLE, &["v1", "v2"], true),
         )
         .observes(
-            "gateway_ignores_mesh_routes",
-            "possible",
+            Cause::GatewayIgnoresMeshRoutes,
+            Possible,
             3,
             &["cluster=outbound|80||", "versions=v1,v2", "virtual_host=myapp.com:80"],
         )
@@ -256,7 +258,7 @@ fn weights() -> Vec<Scenario> {
     };
     vec![
         asked("soft/weights_after_ten", "nine of ten requests went to one version", Some("canary"), nine_and_one)
-            .observes("weights_not_settled", "possible", 1, &["split=outbound|80|v1|reviews.default.svc.cluster.local:9,outbound|80|v2|reviews.default.svc.cluster.local:1; route=canary"])
+            .observes(Cause::WeightsNotSettled, Possible, 1, &["split=outbound|80|v1|reviews.default.svc.cluster.local:9,outbound|80|v2|reviews.default.svc.cluster.local:1; route=canary"])
             .of_resource("VirtualService/default/reviews"),
         asked("soft/weights_look_even", "as many here as there", Some("canary"), turns),
         asked("soft/weights_without_name", "routes without a name can't be told apart", None, nine_and_one),
@@ -310,11 +312,11 @@ fn propagation() -> Vec<Scenario> {
     vec![
         asked("soft/route_comes_late", "404 until the route arrives", late(None), until_pushed)
             .logs(Log::Http, &[("flags", "NR")])
-            .names("route_no_match", "certain")
+            .names(Cause::RouteNoMatch, Certain)
             .times(2)
             .observes(
-                "config_propagating",
-                "possible",
+                Cause::ConfigPropagating,
+                Possible,
                 1,
                 &["failed_for_seconds=0; route=new; virtual_host=reviews:80"],
             )
@@ -326,14 +328,14 @@ fn propagation() -> Vec<Scenario> {
             until_pushed,
         )
         .logs(Log::Http, &[("flags", "NC")])
-        .names("cluster_missing", "certain")
+        .names(Cause::ClusterMissing, Certain)
         .blames("VirtualService/default/reviews")
         .times(2)
-        .observes("config_propagating", "possible", 1, &["failed_for_seconds=0; route=new"])
+        .observes(Cause::ConfigPropagating, Possible, 1, &["failed_for_seconds=0; route=new"])
         .of_resource("VirtualService/default/reviews"),
         asked("soft/other_paths_never_existed", "what works now is another request", late(None), other_paths)
             .logs(Log::Http, &[("flags", "NR")])
-            .names("route_no_match", "certain")
+            .names(Cause::RouteNoMatch, Certain)
             .times(2),
     ]
 }

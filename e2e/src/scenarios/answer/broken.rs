@@ -1,5 +1,8 @@
 //! Answers that end too early, or are broken.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
+
 use crate::harness::client::Client;
 use crate::harness::envoy::parts::{http2, with};
 use crate::harness::peers::{Habit, Server};
@@ -23,7 +26,7 @@ fn cut_off() -> Vec<Scenario> {
                     ("details", "upstream_reset_before_response_started{connection_termination}"),
                 ],
             )
-            .names("upstream_closed_connection", "likely")
+            .names(Cause::UpstreamClosedConnection, Likely)
     };
     vec![
         closed("answer/closed", "closed before the answer", Habit::CloseAfterRequest),
@@ -34,7 +37,7 @@ fn cut_off() -> Vec<Scenario> {
         .server("backend", Server::Made(Habit::ResetAfterRequest))
         .client(Client::Raw("tcp", b"bye\r\n"))
         .logs(Log::Tcp, &[("flags", "UR")])
-        .names("upstream_reset", "possible")
+        .names(Cause::UpstreamReset, Possible)
         // No flag tells of it there.
         .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")]).names_nothing()),
         Scenario::new("answer/cut_off", "closed in the middle of the body", http(backend()))
@@ -45,7 +48,7 @@ fn cut_off() -> Vec<Scenario> {
             .curl(ASK)
             .says("transfer closed")
             .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-            .names("upstream_closed_connection", "likely")
+            .names(Cause::UpstreamClosedConnection, Likely)
             .because(&["promised=100", "passed=4"]),
         Scenario::new(
             "answer/reset_midway",
@@ -59,7 +62,7 @@ fn cut_off() -> Vec<Scenario> {
         .curl(ASK)
         .says("transfer closed")
         .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new(
             "answer/cut_off_in_chunks",
             "chunked, the end of the body is all that is missing",
@@ -73,7 +76,7 @@ fn cut_off() -> Vec<Scenario> {
         )
         .curl(ASK)
         .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-        .names("upstream_protocol_error", "likely"),
+        .names(Cause::UpstreamProtocolError, Likely),
     ]
 }
 
@@ -87,7 +90,7 @@ fn broken() -> Vec<Scenario> {
                 Log::Http,
                 &[("flags", "UPE"), ("details", "upstream_reset_before_response_started{protocol_error}")],
             )
-            .names("upstream_protocol_error", "likely"),
+            .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new("answer/bad_chunk", "a broken chunk in the middle of the body", http(backend()))
             .server(
                 "backend",
@@ -97,7 +100,7 @@ fn broken() -> Vec<Scenario> {
             )
             .curl(ASK)
             .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-            .names("upstream_protocol_error", "likely"),
+            .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new(
             "answer/http2_to_http1",
             "HTTP/2 to a server that speaks HTTP/1 looks like any broken answer",
@@ -114,7 +117,7 @@ fn broken() -> Vec<Scenario> {
                 ("upstream_protocol", "HTTP/2"),
             ],
         )
-        .names("upstream_protocol_error", "likely"),
+        .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new("answer/grpc_to_http1", "gRPC by HTTP/2 to a server of HTTP/1 looks the same", {
             http(with(backend(), http2()))
         })
@@ -130,7 +133,7 @@ fn broken() -> Vec<Scenario> {
             "http://127.0.0.1:{listener:http}/a.B/C",
         ])
         .logs(Log::Http, &[("flags", "UPE")])
-        .names("upstream_protocol_error", "likely")
+        .names(Cause::UpstreamProtocolError, Likely)
         .because(&["grpc=true"]),
         Scenario::new("answer/http10_upstream", "a server of HTTP/1.0 that says so", http(backend()))
             .server(
@@ -142,6 +145,6 @@ fn broken() -> Vec<Scenario> {
             .curl(ASK)
             .gets(505)
             .logs(Log::Http, &[("code", "505"), ("details", "via_upstream")])
-            .names("http10_upstream", "likely"),
+            .names(Cause::Http10Upstream, Likely),
     ]
 }

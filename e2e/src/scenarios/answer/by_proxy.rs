@@ -1,5 +1,7 @@
 //! Errors of the next proxy, of the application behind it, and what looks alike.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -43,7 +45,7 @@ fn made_by_proxy() -> Vec<Scenario> {
         scenario
             .gets(code)
             .logs(Log::Http, VIA)
-            .names("upstream_proxy_error", "likely")
+            .names(Cause::UpstreamProxyError, Likely)
             .because(&["page=proxy_could_not_reach_its_upstream", "answered_by_proxy=true"])
     };
     let late = with(route("/", "backend"), json!({"route": {"timeout": "0.2s"}}));
@@ -101,7 +103,7 @@ fn made_by_proxy() -> Vec<Scenario> {
         )
         .gets(503)
         .logs(Log::Http, VIA)
-        .names("application_error", "likely")
+        .names(Cause::ApplicationError, Likely)
         .because(&["answered_by_proxy=true"]),
         Scenario::new(
             "answer/page_of_nobody",
@@ -117,7 +119,7 @@ fn made_by_proxy() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, VIA)
-        .names("upstream_proxy_error", "possible"),
+        .names(Cause::UpstreamProxyError, Possible),
     ]
 }
 
@@ -127,7 +129,7 @@ fn made_by_application() -> Vec<Scenario> {
         behind(name, about, backend(), Server::Nginx(block))
             .gets(503)
             .logs(Log::Http, VIA)
-            .names("application_error", "likely")
+            .names(Cause::ApplicationError, Likely)
             .because(&["answered_by_proxy=true"])
     };
     vec![
@@ -151,7 +153,7 @@ fn made_by_application() -> Vec<Scenario> {
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 14")
         .logs(Log::Http, VIA)
-        .names("application_error", "likely"),
+        .names(Cause::ApplicationError, Likely),
         Scenario::new(
             "answer/page_passed_on",
             "an application without a sidecar passes on a proxy's page",
@@ -164,7 +166,7 @@ fn made_by_application() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, VIA)
-        .names("application_error", "likely")
+        .names(Cause::ApplicationError, Likely)
         .because(&["page=proxy_could_not_reach_its_upstream"]),
     ]
 }

@@ -1,6 +1,8 @@
 //! Streams of HTTP/2, and the gRPC calls on them.
 
 use h2::Reason;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use crate::harness::client::Client;
@@ -32,7 +34,7 @@ fn streams() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "UR"), ("details", details)])
-            .names("upstream_reset", "certain")
+            .names(Cause::UpstreamReset, Certain)
     };
     vec![
         reset(
@@ -58,7 +60,7 @@ fn streams() -> Vec<Scenario> {
                     ("details", "upstream_reset_before_response_started{connection_termination}"),
                 ],
             )
-            .names("upstream_closed_connection", "likely"),
+            .names(Cause::UpstreamClosedConnection, Likely),
         grpc(
             "answer/stream_reset_midway",
             "the server resets a stream in the middle of its answer",
@@ -68,7 +70,7 @@ fn streams() -> Vec<Scenario> {
             Log::Http,
             &[("code", "200"), ("flags", "UR"), ("details", "upstream_reset_after_response_started{*")],
         )
-        .names("upstream_reset", "certain"),
+        .names(Cause::UpstreamReset, Certain),
     ]
 }
 
@@ -78,7 +80,7 @@ fn grpc_statuses() -> Vec<Scenario> {
         grpc("answer/grpc_unavailable", "the application's own gRPC error, in trailers", Http2::Grpc("14"))
             .says("grpc-status: 14")
             .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
-            .names("application_error", "likely")
+            .names(Cause::ApplicationError, Likely)
             .because(&["grpc_status=14"]),
         grpc(
             "answer/grpc_unavailable_at_once",
@@ -87,7 +89,7 @@ fn grpc_statuses() -> Vec<Scenario> {
         )
         .says("grpc-status: 14")
         .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
-        .names("application_error", "certain")
+        .names(Cause::ApplicationError, Certain)
         .because(&["grpc_status=14"]),
         grpc("answer/grpc_not_found", "healthy: NOT_FOUND is an answer to the caller", Http2::Grpc("5"))
             .says("grpc-status: 5")
@@ -113,7 +115,7 @@ fn grpc_by_envoy() -> Vec<Scenario> {
         .gets(200)
         .says("grpc-status: 12")
         .logs(Log::Http, &[("code", "200"), ("flags", "NR"), ("details", "route_not_found")])
-        .names("route_host_unknown", "likely"),
+        .names(Cause::RouteHostUnknown, Likely),
         Scenario::new("answer/grpc_timeout", "Envoy's 504 for a gRPC call is HTTP 200", {
             let route = with(route("/", "backend"), json!({"route": {"timeout": "0.3s"}}));
             let listener = Listener::http("http", all_by(route));
@@ -124,7 +126,7 @@ fn grpc_by_envoy() -> Vec<Scenario> {
         .gets(200)
         .says("grpc-status: 14")
         .logs(Log::Http, &[("code", "200"), ("flags", "UT"), ("details", "response_timeout")])
-        .names("upstream_timeout", "certain"),
+        .names(Cause::UpstreamTimeout, Certain),
         Scenario::new("answer/grpc_to_http1_cluster", "gRPC by HTTP/1 to a server of HTTP/2", {
             http(backend())
         })
@@ -132,7 +134,7 @@ fn grpc_by_envoy() -> Vec<Scenario> {
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 14")
         .logs(Log::Http, &[("flags", "UPE")])
-        .names("upstream_protocol_error", "likely"),
+        .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new("answer/grpc_upstream_down", "Envoy's own refusal of a gRPC call is HTTP 200", proxy())
             .server("backend", Server::Nobody)
             .client(Client::Http2("http", Ask::Grpc))
@@ -146,6 +148,6 @@ fn grpc_by_envoy() -> Vec<Scenario> {
                     ("details", "upstream_reset_before_response_started{remote_connection_failure*"),
                 ],
             )
-            .names("upstream_refused", "certain"),
+            .names(Cause::UpstreamRefused, Certain),
     ]
 }

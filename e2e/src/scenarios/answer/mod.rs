@@ -5,6 +5,8 @@ mod by_proxy;
 mod http2;
 mod retries;
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -41,7 +43,7 @@ fn late() -> Vec<Scenario> {
         .curl(ASK)
         .gets(504)
         .logs(Log::Http, &[("code", "504"), ("flags", "UT"), ("details", "response_timeout")])
-        .names("upstream_timeout", "certain")
+        .names(Cause::UpstreamTimeout, Certain)
         .blames("VirtualService/default/reviews"),
         Scenario::new("answer/idle_try", "nothing moves in a try", {
             let retries = json!({"retry_on": "5xx", "num_retries": 0, "per_try_idle_timeout": "0.2s"});
@@ -51,7 +53,7 @@ fn late() -> Vec<Scenario> {
         .curl(ASK)
         .gets(504)
         .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_idle_timeout")])
-        .names("upstream_timeout", "certain")
+        .names(Cause::UpstreamTimeout, Certain)
         .blames("VirtualService/default/reviews"),
         Scenario::new("answer/timeout_of_every_try", "every try takes too long", {
             let retries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.2s"});
@@ -61,7 +63,7 @@ fn late() -> Vec<Scenario> {
         .curl(ASK)
         .gets(504)
         .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_timeout")])
-        .names("upstream_timeout", "certain")
+        .names(Cause::UpstreamTimeout, Certain)
         .because(&["attempts=2"])
         .blames("VirtualService/default/reviews"),
     ]
@@ -73,7 +75,7 @@ fn errors() -> Vec<Scenario> {
             .server("backend", Server::Nginx(block))
             .curl(ASK)
             .logs(Log::Http, &[("flags", "-"), ("details", "via_upstream")])
-            .names("application_error", "certain")
+            .names(Cause::ApplicationError, Certain)
     };
     vec![
         own("answer/500", "the application's own 500", "listen 127.0.0.1:{port}; location / { return 500; }")
@@ -91,7 +93,7 @@ fn errors() -> Vec<Scenario> {
         .curl(ASK)
         .gets(500)
         .logs(Log::Http, &[("code", "500"), ("flags", "URX"), ("details", "via_upstream")])
-        .names("application_error", "certain")
+        .names(Cause::ApplicationError, Certain)
         .because(&["attempts=3"]),
     ]
 }
@@ -109,7 +111,7 @@ fn others() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("details", "*")])
-        .names("unclassified", "possible"),
+        .names(Cause::Unclassified, Possible),
         Scenario::new("answer/websocket_refused", "the route takes no websockets", {
             Proxy::new(
                 [Listener::http("http", all_to("backend")).filter(json!({"upgrade_configs": null}))],
@@ -123,6 +125,6 @@ fn others() -> Vec<Scenario> {
         ))
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
-        .names("unclassified", "possible"),
+        .names(Cause::Unclassified, Possible),
     ]
 }

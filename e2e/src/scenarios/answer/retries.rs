@@ -1,5 +1,7 @@
 //! Retries: the last attempt is what the client was told of.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use super::routed;
@@ -41,24 +43,24 @@ pub(super) fn table() -> Vec<Scenario> {
         retried("answer/refused_then_500", "the first endpoint refuses, the second fails", Server::Nobody, fails())
             .gets(500)
             .logs(Log::Http, &[("code", "500"), ("details", "via_upstream")])
-            .names("application_error", "certain")
+            .names(Cause::ApplicationError, Certain)
             .because(&["attempts=2"]),
         retried("answer/500_then_refused", "the first endpoint fails, the second refuses", fails(), Server::Nobody)
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "URX,UF")])
-            .names("upstream_refused", "certain")
+            .names(Cause::UpstreamRefused, Certain)
             .because(&["attempts=2"]),
         retried("answer/closed_then_late", "the first endpoint hangs up, the second is late",
             Server::Made(Habit::CloseAfterRequest), Server::Made(Habit::NeverAnswer))
             .gets(504)
             .logs(Log::Http, &[("code", "504"), ("details", "upstream_per_try_timeout")])
-            .names("upstream_timeout", "certain")
+            .names(Cause::UpstreamTimeout, Certain)
             .because(&["attempts=2"]),
         retried("answer/late_then_closed", "the first endpoint is late, the second hangs up",
             Server::Made(Habit::NeverAnswer), Server::Made(Habit::CloseAfterRequest))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("details", "upstream_reset_before_response_started{connection_termination}")])
-            .names("upstream_closed_connection", "likely")
+            .names(Cause::UpstreamClosedConnection, Likely)
             .because(&["attempts=2"]),
         Scenario::new("answer/plaintext_then_500", "the first endpoint speaks no TLS, the second fails", {
             proxy(originate_tls(json!({})))
@@ -70,7 +72,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(500)
         .logs(Log::Http, &[("code", "500"), ("details", "via_upstream")])
-        .names("application_error", "certain")
+        .names(Cause::ApplicationError, Certain)
         .because(&["attempts=2"]),
     ]
 }

@@ -1,5 +1,7 @@
 //! Plaintext to a port that speaks TLS.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 
 use super::{HTTPBIN, listener, sni_chains, sni_chains_of, tls_port};
@@ -12,7 +14,7 @@ pub(super) fn table() -> Vec<Scenario> {
     let at_listener = |scenario: Scenario, confidence, failure| {
         scenario
             .logs(Log::Listener, &[("flags", "-"), ("downstream_failure", failure)])
-            .names("plaintext_on_tls_port", confidence)
+            .names(Cause::PlaintextOnTlsPort, confidence)
     };
     vec![
         at_listener(
@@ -23,13 +25,13 @@ pub(super) fn table() -> Vec<Scenario> {
             )
             .curl(ASK)
             .gets_nothing(""),
-            "certain",
+            Certain,
             "TLS_error:|268435612*",
         ),
         at_listener(
             Scenario::new("client_bytes/ssh_to_https_port", "ssh to a port that terminates TLS", tls_port())
                 .client(Client::Raw("http", b"SSH-2.0-OpenSSH_9.2\r\n")),
-            "likely",
+            Likely,
             "TLS_error:|268435703*",
         ),
         at_listener(
@@ -39,7 +41,7 @@ pub(super) fn table() -> Vec<Scenario> {
                 tls_port(),
             )
             .client(Client::Raw("http", b"CONNECT a.example:443 HTTP/1.1\r\n\r\n")),
-            "certain",
+            Certain,
             "TLS_error:|268435611*",
         ),
         Scenario::new(
@@ -49,7 +51,7 @@ pub(super) fn table() -> Vec<Scenario> {
         )
         .client(Client::Raw("http", b"\x16\x03\x01\0\x14\x01\0\0\x10\x03\x03ClientHelloEnd"))
         .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
-        .names("downstream_tls_failed", "likely")
+        .names(Cause::DownstreamTlsFailed, Likely)
         .because(&["CLIENTHELLO_PARSE_FAILED"]),
         Scenario::new(
             "client_bytes/http_to_sni_chains",
@@ -66,7 +68,7 @@ pub(super) fn table() -> Vec<Scenario> {
                 ("downstream_failure", "TLS_error|error:*"),
             ],
         )
-        .names("plaintext_on_tls_port", "certain"),
+        .names(Cause::PlaintextOnTlsPort, Certain),
         Scenario::new(
             "client_bytes/http_to_strict_mtls",
             "plain HTTP to a sidecar that takes mutual TLS only",
@@ -75,10 +77,10 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets_nothing("")
         .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
-        .names("plaintext_to_strict_mtls", "likely")
+        .names(Cause::PlaintextToStrictMtls, Likely)
         .direction("inbound")
         // The direction can't be read there, so it may be any port with TLS.
-        .before(38, |same| same.names("plaintext_on_tls_port", "certain").direction("gateway")),
+        .before(38, |same| same.names(Cause::PlaintextOnTlsPort, Certain).direction("gateway")),
         Scenario::new(
             "client_bytes/waiting_for_strict_mtls",
             "a client that waits for the server's greeting, as of MySQL, at the same: the inspector gives up",
@@ -95,13 +97,13 @@ pub(super) fn table() -> Vec<Scenario> {
             Log::Listener,
             &[("flags", "NR"), ("details", "filter_chain_not_found"), ("downstream_failure", "-")],
         )
-        .names("plaintext_to_strict_mtls", "possible")
+        .names(Cause::PlaintextToStrictMtls, Possible)
         .direction("inbound")
-        .before(38, |same| same.names("no_filter_chain_for_sni", "possible").direction("gateway")),
+        .before(38, |same| same.names(Cause::NoFilterChainForSni, Possible).direction("gateway")),
         Scenario::new("client_bytes/ssh_to_sni_chains", "ssh to the same", sni_chains())
             .client(Client::Raw("http", b"SSH-2.0-OpenSSH_9.2\r\n"))
             .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
-            .names("plaintext_on_tls_port", "likely"),
+            .names(Cause::PlaintextOnTlsPort, Likely),
         Scenario::new(
             "client_bytes/no_sni_to_sni_chains",
             "TLS without a server name to the same",
@@ -109,7 +111,7 @@ pub(super) fn table() -> Vec<Scenario> {
         )
         .client(Client::OpensslClient(&["-noservername", "-connect", "127.0.0.1:{listener:http}"], ""))
         .logs(Log::Listener, &[("flags", "NR"), ("details", "filter_chain_not_found")])
-        .names("no_filter_chain_for_sni", "possible"),
+        .names(Cause::NoFilterChainForSni, Possible),
         Scenario::new(
             "client_bytes/plaintext_behind_a_tls_inspector",
             "healthy: the inspector's note is no failure",

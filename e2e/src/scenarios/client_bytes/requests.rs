@@ -1,5 +1,7 @@
 //! What Envoy takes for no request: HTTP/1.0, other protocols, broken HTTP.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use super::{CODEC_ERROR, listener, plain};
@@ -18,7 +20,7 @@ fn http10() -> Vec<Scenario> {
     let too_old = |scenario: Scenario| {
         scenario
             .logs(Log::Http, &[("code", "426"), ("details", "low_version")])
-            .names("http10_client", "certain")
+            .names(Cause::Http10Client, Certain)
             .because(&["details=low_version", "request_version=HTTP/1.0"])
     };
     // The page's nginx, in front of the proxy.
@@ -70,7 +72,7 @@ fn other_protocols() -> Vec<Scenario> {
         Scenario::new(name, about, plain())
             .client(client)
             .logs(Log::Http, CODEC_ERROR)
-            .names("not_http_on_http_port", "certain")
+            .names(Cause::NotHttpOnHttpPort, Certain)
             .because(evidence)
     };
     let raw = |bytes| Client::Raw("http", bytes);
@@ -104,12 +106,12 @@ fn other_protocols() -> Vec<Scenario> {
         Scenario::new("client_bytes/mongodb_gives_up", "without a line feed Envoy waits until the client leaves", plain())
             .client(raw(b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\x01\0\0\0"))
             .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-            .names("not_http_on_http_port", "certain")
+            .names(Cause::NotHttpOnHttpPort, Certain)
             .because(&["first_bytes=mongodb"]),
         Scenario::new("client_bytes/mongodb_http_and_connection", "without a line feed Envoy waits until the client leaves", plain().roles(Roles { access_log: None, ..Roles::all() }))
             .client(raw(b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\x01\0\0\0"))
             .logs(Log::Http, &[("code", "0"), ("flags", "DC"), ("details", "downstream_remote_disconnect")])
-            .names("not_http_on_http_port", "certain")
+            .names(Cause::NotHttpOnHttpPort, Certain)
             .because(&["first_bytes=mongodb"]),
     ]
 }
@@ -119,27 +121,27 @@ fn invalid() -> Vec<Scenario> {
         Scenario::new(name, about, plain())
             .client(client)
             .logs(Log::Http, fields)
-            .names("invalid_http_request", confidence)
+            .names(Cause::InvalidHttpRequest, confidence)
     };
     let raw = |bytes| Client::Raw("http", bytes);
     vec![
-        invalid("client_bytes/no_host", "HTTP/1.1 without Host", raw(b"GET / HTTP/1.1\r\n\r\n"), &[("code", "400"), ("details", "missing_host_header")], "certain"),
+        invalid("client_bytes/no_host", "HTTP/1.1 without Host", raw(b"GET / HTTP/1.1\r\n\r\n"), &[("code", "400"), ("details", "missing_host_header")], Certain),
         invalid(
             "client_bytes/unknown_transfer_encoding",
             "a transfer encoding that nobody knows",
             raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzipped\r\n\r\n"),
             &[("code", "501"), ("details", "http1.invalid_transfer_encoding")],
-            "certain",
+            Certain,
         ),
         invalid(
             "client_bytes/two_lengths",
             "chunked and with a content length",
             raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
             &[("code", "400"), ("details", "http1.content_length_and_chunked_not_allowed")],
-            "certain",
+            Certain,
         ),
-        invalid("client_bytes/broken_header", "a header line without a colon", raw(b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"), CODEC_ERROR, "certain"),
-        invalid("client_bytes/text", "a line that is no request", raw(b"hello there\r\n\r\n"), CODEC_ERROR, "likely"),
+        invalid("client_bytes/broken_header", "a header line without a colon", raw(b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"), CODEC_ERROR, Certain),
+        invalid("client_bytes/text", "a line that is no request", raw(b"hello there\r\n\r\n"), CODEC_ERROR, Likely),
         invalid(
             "client_bytes/headers_too_large",
             "70 KB of headers",
@@ -147,7 +149,7 @@ fn invalid() -> Vec<Scenario> {
                 "-c", "curl -sS -o /dev/null -w 'HTTP/1.1 %{http_code}' -H \"X: $(head -c 70000 /dev/zero | tr '\\0' x)\" http://127.0.0.1:{listener:http}/",
             ], ""),
             &[("code", "431"), ("details", "http1.headers_too_large")],
-            "certain",
+            Certain,
         )
         .gets(431),
         // Envoy checks the scheme where it is the first proxy: `use_remote_address`, as on Istio's gateways.
@@ -157,7 +159,7 @@ fn invalid() -> Vec<Scenario> {
         .client(Client::Raw("http", b"GET https://httpbin.org/ HTTP/1.1\r\nHost: httpbin.org\r\n\r\n"))
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "http1.https_url_on_plaintext_connection")])
-        .names("https_url_on_plaintext_port", "certain"),
+        .names(Cause::HttpsUrlOnPlaintextPort, Certain),
         Scenario::new("client_bytes/https_url", "an absolute https:// URL in plaintext is routed as usual elsewhere (1.40)", {
             http(backend())
         })

@@ -1,5 +1,8 @@
 //! TLS to a port that speaks plaintext.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Possible};
+
 use super::{CODEC_ERROR, HTTPBIN, listener, plain, tls_port};
 use crate::harness::client::Client;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
@@ -15,7 +18,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(HTTPBIN)
             .gets_nothing("wrong version number")
             .logs(Log::Http, CODEC_ERROR)
-            .names("tls_on_plaintext_port", "certain")
+            .names(Cause::TlsOnPlaintextPort, Certain)
             .because(&["details=http1.codec_error", "first_bytes=tls_client_hello", "sni=httpbin.org"]),
         Scenario::new(
             "client_bytes/https_to_https_port",
@@ -33,7 +36,7 @@ pub(super) fn table() -> Vec<Scenario> {
                 "",
             ))
             .logs(Log::Http, CODEC_ERROR)
-            .names("tls_on_plaintext_port", "certain")
+            .names(Cause::TlsOnPlaintextPort, Certain)
             .because(&["sni=a??.?cause?.?x?.????41"]),
         Scenario::new("client_bytes/tls12_without_sni", "an old client without a server name", plain())
             .client(Client::OpensslClient(
@@ -42,7 +45,7 @@ pub(super) fn table() -> Vec<Scenario> {
             ))
             .says("wrong version number")
             .logs(Log::Http, CODEC_ERROR)
-            .names("tls_on_plaintext_port", "certain"),
+            .names(Cause::TlsOnPlaintextPort, Certain),
         Scenario::new(
             "client_bytes/https_seen_by_a_tls_inspector",
             "the HTTP role alone, behind a TLS inspector: the SNI proves it",
@@ -51,7 +54,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(HTTPBIN)
         .gets_nothing("wrong version number")
         .logs(Log::Http, CODEC_ERROR)
-        .names("tls_on_plaintext_port", "certain")
+        .names(Cause::TlsOnPlaintextPort, Certain)
         .because(&["sni=httpbin.org"]),
         Scenario::new(
             "client_bytes/https_seen_by_nobody",
@@ -61,7 +64,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(HTTPBIN)
         .gets_nothing("wrong version number")
         .logs(Log::Http, CODEC_ERROR)
-        .names("invalid_http_request", "possible"),
+        .names(Cause::InvalidHttpRequest, Possible),
         Scenario::new(
             "client_bytes/tls_inside_tls",
             "the client wraps TLS into the TLS that this proxy terminates",
@@ -78,7 +81,7 @@ pub(super) fn table() -> Vec<Scenario> {
             "",
         ))
         .logs(Log::Http, CODEC_ERROR)
-        .names("double_tls", "certain")
+        .names(Cause::DoubleTls, Certain)
         .because(&["first_bytes=tls_client_hello", "tls_version=TLSv1.3"]),
     ]
 }

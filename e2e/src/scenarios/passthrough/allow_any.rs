@@ -1,5 +1,7 @@
 //! ALLOW_ANY: what no service claims, and what the chain of an HTTP port does not match, passes through.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use super::{FINE, HTTPS, catch_all, http_port, https_port, inspectors, scenario};
@@ -34,8 +36,8 @@ fn unknown() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("route", "allow_any")])
         .observes(
-            "traffic_bypasses_mesh",
-            "certain",
+            Cause::TrafficBypassesMesh,
+            Certain,
             1,
             &["cluster=PassthroughCluster; route=allow_any"],
         ),
@@ -48,7 +50,7 @@ fn unknown() -> Vec<Scenario> {
         .curl(asks)
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")])
-        .observes("traffic_bypasses_mesh", "certain", 1, &["cluster=AllowAnyDynamicDNSCluster"]),
+        .observes(Cause::TrafficBypassesMesh, Certain, 1, &["cluster=AllowAnyDynamicDNSCluster"]),
         scenario(
             "passthrough/tls_to_an_unknown_host",
             "TLS where no service has the port",
@@ -59,8 +61,8 @@ fn unknown() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Tcp, FINE)
         .observes(
-            "traffic_bypasses_mesh",
-            "certain",
+            Cause::TrafficBypassesMesh,
+            Certain,
             1,
             &["filter_chain=virtualOutbound-catchall-tcp", "sni=httpbin.org"],
         ),
@@ -74,8 +76,8 @@ fn unknown() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Tcp, FINE)
         .observes(
-            "traffic_bypasses_mesh",
-            "certain",
+            Cause::TrafficBypassesMesh,
+            Certain,
             1,
             &["first_bytes=tls_client_hello; sni=httpbin.org"],
         ),
@@ -89,7 +91,7 @@ fn unknown() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")])
         .direction("inbound")
-        .observes("traffic_bypasses_mesh", "certain", 1, &["cluster=InboundPassthroughCluster"]),
+        .observes(Cause::TrafficBypassesMesh, Certain, 1, &["cluster=InboundPassthroughCluster"]),
         scenario(
             "passthrough/inbound_tcp_in_no_service",
             "the same for bytes that are no HTTP",
@@ -103,7 +105,7 @@ fn unknown() -> Vec<Scenario> {
         .client(Client::Raw("port", b"hello\n"))
         .logs(Log::Tcp, &[("flags", "-")])
         .direction("inbound")
-        .observes("traffic_bypasses_mesh", "certain", 1, &["cluster=InboundPassthroughCluster"]),
+        .observes(Cause::TrafficBypassesMesh, Certain, 1, &["cluster=InboundPassthroughCluster"]),
         scenario(
             "passthrough/not_looked_at",
             "the same with observations turned off",
@@ -127,8 +129,8 @@ fn fallen_through() -> Vec<Scenario> {
             .gets(200)
             .logs(Log::Tcp, FINE)
             .observes(
-                "tls_on_plaintext_port",
-                "likely",
+                Cause::TlsOnPlaintextPort,
+                Likely,
                 1,
                 &["filter_chain=PassthroughFilterChain; first_bytes=tls_client_hello", "sni=httpbin.org"],
             ),
@@ -137,7 +139,7 @@ fn fallen_through() -> Vec<Scenario> {
             .curl(&["-0", "http://127.0.0.1:{listener:port}/"])
             .gets(200)
             .logs(Log::Tcp, FINE)
-            .observes("http10_client", "likely", 1, &["request_version=HTTP/1.0"]),
+            .observes(Cause::Http10Client, Likely, 1, &["request_version=HTTP/1.0"]),
         scenario(
             "passthrough/redis_on_an_http_port",
             "another protocol altogether",
@@ -147,7 +149,7 @@ fn fallen_through() -> Vec<Scenario> {
         .client(Client::Raw("port", b"*1\r\n$4\r\nPING\r\n"))
         .says("+PONG")
         .logs(Log::Tcp, FINE)
-        .observes("not_http_on_http_port", "likely", 1, &["first_bytes=redis"]),
+        .observes(Cause::NotHttpOnHttpPort, Likely, 1, &["first_bytes=redis"]),
         scenario(
             "passthrough/unknown_bytes_on_an_http_port",
             "bytes that say nothing",
@@ -159,7 +161,7 @@ fn fallen_through() -> Vec<Scenario> {
             b"\x81\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10",
         ))
         .logs(Log::Tcp, FINE)
-        .observes("traffic_bypasses_mesh", "certain", 1, &["first_bytes=binary"]),
+        .observes(Cause::TrafficBypassesMesh, Certain, 1, &["first_bytes=binary"]),
         scenario("passthrough/http11_on_an_http_port", "what the port is for", http(), PLAIN)
             .curl(&["http://127.0.0.1:{listener:port}/"])
             .gets(200)

@@ -1,5 +1,8 @@
 //! A service's port that is declared as TCP, or whose protocol wasn't detected.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Certain;
+
 use super::{HTTPS, scenario};
 use crate::harness::envoy::config::Listener;
 use crate::harness::peers::{Habit, Server};
@@ -17,8 +20,8 @@ pub(super) fn table() -> Vec<Scenario> {
             .gets(200)
             .logs(Log::Tcp, works)
             .observes(
-                "http_treated_as_tcp",
-                "certain",
+                Cause::HttpTreatedAsTcp,
+                Certain,
                 1,
                 &["first_bytes=http1; request_version=HTTP/1.1", "cluster=outbound|80||"],
             ),
@@ -26,7 +29,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(&["--http2-prior-knowledge", "http://127.0.0.1:{listener:port}/"])
             .gets(200)
             .logs(Log::Tcp, works)
-            .observes("http_treated_as_tcp", "certain", 1, &["first_bytes=http2_preface"]),
+            .observes(Cause::HttpTreatedAsTcp, Certain, 1, &["first_bytes=http2_preface"]),
         scenario(
             "passthrough/http_as_tcp_inbound",
             "the same at the server's sidecar",
@@ -37,7 +40,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-")])
         .direction("inbound")
-        .observes("http_treated_as_tcp", "certain", 1, &["first_bytes=http1"]),
+        .observes(Cause::HttpTreatedAsTcp, Certain, 1, &["first_bytes=http1"]),
         scenario(
             "passthrough/http10_server_as_tcp",
             "declared as TCP, perhaps because the server speaks HTTP/1.0",
@@ -48,10 +51,10 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(get)
         .gets(200)
         .logs(Log::Tcp, works)
-        .observes("http_treated_as_tcp", "certain", 1, &["answer_version=HTTP/1.0"])
+        .observes(Cause::HttpTreatedAsTcp, Certain, 1, &["answer_version=HTTP/1.0"])
         .observes(
-            "http10_upstream",
-            "certain",
+            Cause::Http10Upstream,
+            Certain,
             1,
             &["answer_version=HTTP/1.0; request_version=HTTP/1.1"],
         ),

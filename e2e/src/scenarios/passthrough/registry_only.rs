@@ -1,5 +1,8 @@
 //! REGISTRY_ONLY: closed before a byte is read.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
+
 use super::{HTTPS, catch_all, http_port, https_port, inspectors, scenario};
 use crate::harness::client::Client;
 use crate::scenarios::common::PLAIN;
@@ -17,14 +20,14 @@ pub(super) fn table() -> Vec<Scenario> {
     let http10 = || Client::Curl(&["-0", "http://127.0.0.1:{listener:port}/"]);
     vec![
         fails("passthrough/blocked_tls_unseen", "nobody saw that it is TLS", bare(), Client::Curl(HTTPS))
-            .names("egress_blocked", "possible"),
+            .names(Cause::EgressBlocked, Possible),
         fails(
             "passthrough/blocked_tls",
             "the server name is no proof: an HTTPS port looks the same",
             inspected(),
             Client::Curl(HTTPS),
         )
-        .names("egress_blocked", "possible")
+        .names(Cause::EgressBlocked, Possible)
         .because(&["sni=httpbin.org"]),
         fails(
             "passthrough/blocked_undeclared_name",
@@ -32,17 +35,17 @@ pub(super) fn table() -> Vec<Scenario> {
             https_port("BlackHoleCluster"),
             Client::Curl(HTTPS),
         )
-        .names("egress_blocked", "possible")
+        .names(Cause::EgressBlocked, Possible)
         .because(&["sni=httpbin.org"]),
         fails("passthrough/blocked_http10_unseen", "nobody saw that it is HTTP/1.0", bare(), http10())
-            .names("egress_blocked", "possible"),
+            .names(Cause::EgressBlocked, Possible),
         fails(
             "passthrough/blocked_http10",
             "plaintext HTTP that is neither HTTP/1.1 nor HTTP/2",
             inspected(),
             http10(),
         )
-        .names("http10_client", "possible")
+        .names(Cause::Http10Client, Possible)
         .because(&["tls_failure=HTTP_REQUEST"]),
         fails(
             "passthrough/blocked_tls_marked",
@@ -51,12 +54,12 @@ pub(super) fn table() -> Vec<Scenario> {
             Client::Curl(HTTPS),
         )
         .page("Sending HTTPS to an HTTP port")
-        .names("tls_on_plaintext_port", "likely")
+        .names(Cause::TlsOnPlaintextPort, Likely)
         .because(&["sni=httpbin.org", "listener=http"])
         .since(38),
         fails("passthrough/blocked_http10_marked", "the same for HTTP/1.0", marked(), http10())
             .page("Envoy won't connect to my HTTP/1.0 service")
-            .names("http10_client", "likely")
+            .names(Cause::Http10Client, Likely)
             .because(&["tls_failure=HTTP_REQUEST", "listener=http"])
             .since(38),
         fails(
@@ -65,7 +68,7 @@ pub(super) fn table() -> Vec<Scenario> {
             marked(),
             Client::Raw("port", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
         )
-        .names("not_http_on_http_port", "likely")
+        .names(Cause::NotHttpOnHttpPort, Likely)
         .because(&["listener=http"])
         .since(38),
         fails(
@@ -77,7 +80,7 @@ pub(super) fn table() -> Vec<Scenario> {
             ),
             Client::Curl(HTTPS),
         )
-        .names("egress_blocked", "possible")
+        .names(Cause::EgressBlocked, Possible)
         .because(&["sni=httpbin.org", "listener=tls"])
         .since(38),
         fails(
@@ -86,6 +89,6 @@ pub(super) fn table() -> Vec<Scenario> {
             catch_all("BlackHoleCluster"),
             Client::Curl(HTTPS),
         )
-        .names("egress_blocked", "certain"),
+        .names(Cause::EgressBlocked, Certain),
     ]
 }

@@ -1,5 +1,7 @@
 //! External authorization: by gRPC, by HTTP, and as istiod makes it of the action CUSTOM.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 
 use super::{DENIES, asked};
@@ -32,14 +34,12 @@ fn proxy(config: Value, protocol: Value) -> Proxy {
     Proxy::new([listener], [backend(), with(cluster("policy", "policy"), protocol)])
 }
 
-fn denied(scenario: Scenario, code: &'static str, details: &'static str, cause: &'static str) -> Scenario {
-    scenario
-        .logs(Log::Http, &[("code", code), ("flags", "UAEX"), ("details", details)])
-        .names(cause, "certain")
+fn denied(scenario: Scenario, code: &'static str, details: &'static str, cause: Cause) -> Scenario {
+    scenario.logs(Log::Http, &[("code", code), ("flags", "UAEX"), ("details", details)]).names(cause, Certain)
 }
 
 fn unavailable(scenario: Scenario) -> Scenario {
-    denied(scenario, "403", "ext_authz_error", "ext_authz_unavailable").gets(403)
+    denied(scenario, "403", "ext_authz_error", Cause::ExtAuthzUnavailable).gets(403)
 }
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -53,7 +53,7 @@ fn grpc() -> Vec<Scenario> {
             ask("policy/ext_authz_denies", "the service says no", Server::Http2(Http2::GrpcSays(DENIES))),
             "403",
             "ext_authz_denied",
-            "ext_authz_denied",
+            Cause::ExtAuthzDenied,
         ),
         denied(
             Scenario::new("policy/ext_authz_denies_grpc", "the same for a gRPC call: status 200", {
@@ -65,7 +65,7 @@ fn grpc() -> Vec<Scenario> {
             .says("grpc-status: 7"),
             "200",
             "ext_authz_denied",
-            "ext_authz_denied",
+            Cause::ExtAuthzDenied,
         ),
         unavailable(ask("policy/ext_authz_down", "nobody listens there", Server::Nobody)),
         unavailable(ask(
@@ -97,7 +97,7 @@ fn http() -> Vec<Scenario> {
             ask("policy/ext_authz_http_denies", "asked by HTTP, it answers 403", Server::Nginx(NO)),
             "403",
             "ext_authz_denied",
-            "ext_authz_denied",
+            Cause::ExtAuthzDenied,
         ),
         ask("policy/ext_authz_http_login", "healthy: it sends browsers to a login", Server::Nginx(LOGIN))
             .gets(302)
@@ -145,7 +145,7 @@ fn custom() -> Vec<Scenario> {
                 .curl(&["http://127.0.0.1:{listener:http}/asked"]),
             "403",
             "ext_authz_denied",
-            "ext_authz_denied",
+            Cause::ExtAuthzDenied,
         ),
         unavailable(
             ask("policy/custom_provider_down", "nobody listens there", Server::Nobody)

@@ -1,5 +1,7 @@
 //! Replies of filters that have no cause of their own, and the same filters where they let requests pass.
 
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use super::{asked, filtered};
@@ -23,7 +25,7 @@ pub(super) fn table() -> Vec<Scenario> {
 fn replies(scenario: Scenario, code: &'static str, details: &'static str) -> Scenario {
     scenario
         .logs(Log::Http, &[("code", code), ("flags", "-"), ("details", details)])
-        .names("filter_rejected", "certain")
+        .names(Cause::FilterRejected, Certain)
 }
 
 /// It doesn't.
@@ -92,7 +94,7 @@ fn scripts() -> Vec<Scenario> {
         lua("policy/lua_breaks_request", "Lua code takes away what HTTP needs", removes)
             .gets(503)
             .logs(Log::Http, &[("details", "filter_removed_required_request_headers*")])
-            .names("filter_rejected", "certain"),
+            .names(Cause::FilterRejected, Certain),
     ]
 }
 
@@ -150,7 +152,7 @@ fn plugins() -> Vec<Scenario> {
         )
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("flags", "-"), ("details", "")])
-        .names("filter_rejected", "likely"),
+        .names(Cause::FilterRejected, Likely),
         asked(
             "policy/wasm_refuses_saying",
             "the same with words of its own",
@@ -158,7 +160,7 @@ fn plugins() -> Vec<Scenario> {
         )
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("flags", "-"), ("details", "blocked_by_rule")])
-        .names("filter_rejected", "possible")
+        .names(Cause::FilterRejected, Possible)
         .never_shows("\"evidence\":\"details=blocked"),
         asked(
             "policy/wasm_crashes",
@@ -167,8 +169,8 @@ fn plugins() -> Vec<Scenario> {
         )
         .logs(Log::Http, &[("details", "wasm_fail_stream")])
         .gets(503)
-        .names("filter_rejected", "certain")
-        .side("mesh")
+        .names(Cause::FilterRejected, Certain)
+        .side(Side::Mesh)
         .another_vm_crashes(),
         asked(
             "policy/wasm_crashes_open",
@@ -178,8 +180,8 @@ fn plugins() -> Vec<Scenario> {
         .client(Client::CurlTimes(2, ASK))
         .logs(Log::Http, &[("code", "503"), ("details", "wasm_fail_stream")])
         .gets(200)
-        .names("filter_rejected", "certain")
-        .side("mesh")
+        .names(Cause::FilterRejected, Certain)
+        .side(Side::Mesh)
         .another_vm_crashes(),
         passes(asked(
             "policy/wasm_lets_pass",
@@ -207,7 +209,7 @@ fn processors() -> Vec<Scenario> {
         let answer = bytes(7, [bytes(1, number(1, 403)), details].concat());
         Server::Http2(Http2::GrpcSays(answer.leak()))
     };
-    let failed = |scenario| replies(scenario, "500", "ext_proc_error*").gets(500).side("platform");
+    let failed = |scenario| replies(scenario, "500", "ext_proc_error*").gets(500).side(Side::Platform);
     vec![
         failed(ask("policy/ext_proc_down", "nobody listens at the external processor", Server::Nobody))
             .because(&["filter=ext_proc"]),
@@ -215,12 +217,12 @@ fn processors() -> Vec<Scenario> {
         ask("policy/ext_proc_silent", "it takes too long", Server::Http2(Http2::GrpcSilent))
             .gets(504)
             .logs(Log::Http, &[("code", "504"), ("details", "ext_proc_error*")])
-            .names("filter_rejected", "certain")
-            .side("platform"),
+            .names(Cause::FilterRejected, Certain)
+            .side(Side::Platform),
         ask("policy/ext_proc_refuses", "it answers 403 itself", immediate(b""))
             .gets(403)
             .logs(Log::Http, &[("code", "403")])
-            .names("filter_rejected", "likely"),
+            .names(Cause::FilterRejected, Likely),
         ask(
             "policy/ext_proc_refuses_saying",
             "the same with words of its own",
@@ -228,7 +230,7 @@ fn processors() -> Vec<Scenario> {
         )
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "quota_of_tenant")])
-        .names("filter_rejected", "possible"),
+        .names(Cause::FilterRejected, Possible),
         passes(
             asked("policy/ext_proc_fails_open", "healthy: without it requests pass", {
                 processor(json!({"failure_mode_allow": true}))
@@ -352,7 +354,7 @@ fn credentials() -> Vec<Scenario> {
             "no_credential_for_basic_auth",
         )
         .because(&["filter=basic_auth"])
-        .side("downstream"),
+        .side(Side::Downstream),
         replies(
             asked("policy/basic_auth_wrong", "a wrong password", basic())
                 .curl(&["-u", "user:no", "http://127.0.0.1:{listener:http}/"])
@@ -360,7 +362,7 @@ fn credentials() -> Vec<Scenario> {
             "401",
             "invalid_credential_for_basic_auth",
         )
-        .side("downstream"),
+        .side(Side::Downstream),
         replies(
             Scenario::new("policy/basic_auth_grpc", "for gRPC the refusal comes with status 200", basic())
                 .server("backend", PLAIN)
@@ -369,9 +371,9 @@ fn credentials() -> Vec<Scenario> {
             "200",
             "no_credential_for_basic_auth",
         )
-        .side("downstream"),
+        .side(Side::Downstream),
         replies(asked("policy/api_key_missing", "no API key", keys()).gets(401), "401", "missing_api_key")
-            .side("downstream"),
+            .side(Side::Downstream),
         replies(
             asked("policy/api_key_wrong", "an API key that nobody knows", keys())
                 .curl(&["-H", "x-key: wrong", "http://127.0.0.1:{listener:http}/"])
@@ -379,7 +381,7 @@ fn credentials() -> Vec<Scenario> {
             "401",
             "unk*",
         )
-        .side("downstream"),
+        .side(Side::Downstream),
         passes(asked("policy/api_key", "healthy: a known API key", keys()).curl(&[
             "-H",
             "x-key: known",
@@ -392,7 +394,7 @@ fn credentials() -> Vec<Scenario> {
             .curl(&["http://127.0.0.1:{listener:http}/callback?code=x&state=y"])
             .gets(401)
             .logs(Log::Http, &[("code", "401")])
-            .names("filter_rejected", "possible"),
+            .names(Cause::FilterRejected, Possible),
     ]
 }
 
@@ -434,9 +436,9 @@ fn loads() -> Vec<Scenario> {
         .client(Client::CurlAtOnce(2, ASK))
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("details", "reached_concurrency_limit")])
-        .names("filter_rejected", "certain")
+        .names(Cause::FilterRejected, Certain)
         .because(&["filter=adaptive_concurrency"])
-        .side("mesh"),
+        .side(Side::Mesh),
         asked(
             "policy/health_check_of_clusters",
             "a health check looks at a cluster that isn't there",
@@ -444,8 +446,8 @@ fn loads() -> Vec<Scenario> {
         )
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("flags", "LH"), ("details", "health_check_failed_*")])
-        .names("filter_rejected", "certain")
-        .side("upstream"),
+        .names(Cause::FilterRejected, Certain)
+        .side(Side::Upstream),
         replies(
             loop_of("policy/cdn_loop", "the request comes back to where it was", "CDN-Loop: edge.example")
                 .gets(502),
@@ -523,7 +525,7 @@ fn grpc() -> Vec<Scenario> {
             "400",
             "grpc_base_64_decode_failed*",
         )
-        .side("downstream"),
+        .side(Side::Downstream),
     ]
 }
 
@@ -555,8 +557,8 @@ fn bodies() -> Vec<Scenario> {
             .server("backend", LONG)
             .logs(Log::Http, &[("details", "response_payload_too_large")])
             .gets(500)
-            .names("filter_rejected", "certain")
-            .side("mesh")
+            .names(Cause::FilterRejected, Certain)
+            .side(Side::Mesh)
             .another_vm_crashes(),
         passes(asked("policy/short_answer_read_whole", "healthy: the same with a short one", reads())),
         Scenario::new("policy/file_server_missing", "a file that isn't there", {
@@ -566,7 +568,7 @@ fn bodies() -> Vec<Scenario> {
         .curl(&["http://127.0.0.1:{listener:http}/none"])
         .gets(404)
         .logs(Log::Http, &[("code", "404"), ("details", "file_server_*")])
-        .names("filter_rejected", "certain")
+        .names(Cause::FilterRejected, Certain)
         .since(40),
         replies(
             asked("policy/mcp_refuses", "a request that is no MCP", {
@@ -577,7 +579,7 @@ fn bodies() -> Vec<Scenario> {
             "400",
             "mcp_*",
         )
-        .side("downstream")
+        .side(Side::Downstream)
         .since(40),
     ]
 }

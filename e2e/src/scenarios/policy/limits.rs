@@ -1,5 +1,7 @@
 //! Rate limits, and faults injected on purpose.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 
 use super::{asked, filtered};
@@ -39,7 +41,7 @@ fn global() -> Vec<Scenario> {
             .server("policy", over_limit)
             .gets(429)
             .logs(Log::Http, &[("code", "429"), ("flags", "RL"), ("details", "request_rate_limited")])
-            .names("rate_limited", "certain"),
+            .names(Cause::RateLimited, Certain),
         asked("policy/over_the_real_limit", "Envoy's own service: the second request in an hour", limited(true))
             .server("policy", Server::RateLimit(
                 "domain: d\ndescriptors: [{key: all, value: all, rate_limit: {unit: hour, requests_per_unit: 1}}]\n",
@@ -47,12 +49,12 @@ fn global() -> Vec<Scenario> {
             .client(Client::CurlTimes(2, ASK))
             .gets(429)
             .logs(Log::Http, &[("code", "429"), ("flags", "RL"), ("details", "request_rate_limited")])
-            .names("rate_limited", "certain"),
+            .names(Cause::RateLimited, Certain),
         asked("policy/rate_limit_service_down", "nobody listens at the rate limit service", limited(true))
             .server("policy", Server::Nobody)
             .gets(500)
             .logs(Log::Http, &[("code", "500"), ("flags", "RLSE"), ("details", "rate_limiter_error")])
-            .names("rate_limit_service_unavailable", "certain"),
+            .names(Cause::RateLimitServiceUnavailable, Certain),
         asked("policy/rate_limit_service_fails_open", "healthy: nobody counts, so nobody is refused", {
             limited(false)
         })
@@ -81,7 +83,7 @@ fn local() -> Vec<Scenario> {
             .client(Client::CurlTimes(2, ASK))
             .gets(429)
             .logs(Log::Http, &[("code", "429"), ("flags", "RL"), ("details", "local_rate_limited")])
-            .names("rate_limited", "certain"),
+            .names(Cause::RateLimited, Certain),
         asked("policy/local_rate_limit_grpc", "for gRPC the refusal comes with status 200", local(0))
             // Older ones want at least one token.
             .since(39)
@@ -89,7 +91,7 @@ fn local() -> Vec<Scenario> {
             .gets(200)
             .says("grpc-status: 14")
             .logs(Log::Http, &[("code", "200"), ("flags", "RL"), ("details", "local_rate_limited")])
-            .names("rate_limited", "certain"),
+            .names(Cause::RateLimited, Certain),
         asked("policy/local_rate_limit_kept", "healthy: within the limit", local(9))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
@@ -113,12 +115,12 @@ fn faults() -> Vec<Scenario> {
         asked("policy/fault", "a VirtualService aborts on purpose", injected(abort.clone()))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "FI"), ("details", "fault_filter_abort")])
-            .names("fault_injected", "certain")
+            .names(Cause::FaultInjected, Certain)
             .blames("VirtualService/default/chaos"),
         asked("policy/fault_after_delay", "it delays first", injected(with(delay.clone(), abort)))
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "DI,FI"), ("details", "fault_filter_abort")])
-            .names("fault_injected", "certain")
+            .names(Cause::FaultInjected, Certain)
             .blames("VirtualService/default/chaos"),
         Scenario::new("policy/fault_grpc", "it aborts gRPC calls with a status of gRPC's own", {
             injected(json!({"abort": {"grpc_status": 14, "percentage": always}}))
@@ -127,7 +129,7 @@ fn faults() -> Vec<Scenario> {
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 14")
         .logs(Log::Http, &[("code", "200"), ("flags", "FI"), ("details", "fault_filter_abort")])
-        .names("fault_injected", "certain")
+        .names(Cause::FaultInjected, Certain)
         .blames("VirtualService/default/chaos"),
         asked("policy/fault_delays", "healthy: a delay is no failure", injected(delay))
             .gets(200)

@@ -1,5 +1,7 @@
 //! Mixer, as Istio 1.7 and older asked it.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use super::{asked, filtered};
@@ -35,17 +37,17 @@ pub(super) fn table() -> Vec<Scenario> {
     };
     vec![
         rejected("policy/mixer_unavailable", "UNAVAILABLE", 503)
-            .names("mixer_unavailable", "likely")
+            .names(Cause::MixerUnavailable, Likely)
             .because(&["mixer_status=UNAVAILABLE"]),
         rejected("policy/mixer_unauthenticated", "UNAUTHENTICATED", 401)
-            .names("mixer_unauthenticated", "likely"),
+            .names(Cause::MixerUnauthenticated, Likely),
         rejected("policy/mixer_permission_denied", "PERMISSION_DENIED:denyall.default:not allowed", 403)
-            .names("mixer_permission_denied", "likely")
+            .names(Cause::MixerPermissionDenied, Likely)
             .because(&["mixer_status=PERMISSION_DENIED; details=lua_response"]),
         rejected("policy/mixer_resource_exhausted", "RESOURCE_EXHAUSTED", 429)
-            .names("mixer_resource_exhausted", "likely"),
-        rejected("policy/mixer_internal", "INTERNAL", 500).names("mixer_internal", "likely"),
-        rejected("policy/mixer_ok", "OK", 500).names("filter_rejected", "certain"),
+            .names(Cause::MixerResourceExhausted, Likely),
+        rejected("policy/mixer_internal", "INTERNAL", 500).names(Cause::MixerInternal, Likely),
+        rejected("policy/mixer_ok", "OK", 500).names(Cause::FilterRejected, Certain),
         asked("policy/mixer_lets_pass", "healthy: the status is OK", with_status("OK", ""))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
@@ -63,6 +65,6 @@ pub(super) fn table() -> Vec<Scenario> {
         )
         .gets(404)
         .logs(Log::Http, &[("flags", "NR")])
-        .names("route_host_unknown", "likely"),
+        .names(Cause::RouteHostUnknown, Likely),
     ]
 }

@@ -6,6 +6,8 @@ mod limits;
 mod mixer;
 mod tokens;
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -68,7 +70,7 @@ fn authorization() -> Vec<Scenario> {
                     ("details", "rbac_access_denied_matched_policy[ns[default]-policy[deny-all]-rule[0]]"),
                 ],
             )
-            .names("authorization_policy_denied", "certain")
+            .names(Cause::AuthorizationPolicyDenied, Certain)
             .blames("AuthorizationPolicy/default/deny-all"),
         asked(
             "policy/not_allowed",
@@ -77,7 +79,7 @@ fn authorization() -> Vec<Scenario> {
         )
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
-        .names("authorization_policy_denied", "certain"),
+        .names(Cause::AuthorizationPolicyDenied, Certain),
         asked(
             "policy/wasm_replaced",
             "what Istio's agent puts in the place of a Wasm module that it can't fetch",
@@ -91,7 +93,7 @@ fn authorization() -> Vec<Scenario> {
         )
         .gets(403)
         .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
-        .names("filter_config_missing", "certain")
+        .names(Cause::FilterConfigMissing, Certain)
         .because(&["rbac_filter=wasm-default-deny"]),
         asked("policy/allowed", "healthy: a policy allows", rbac_filter("ALLOW", "/"))
             .gets(200)
@@ -103,7 +105,7 @@ fn authorization() -> Vec<Scenario> {
         .client(Client::Http2("http", Ask::Grpc))
         .says("grpc-status: 7")
         .logs(Log::Http, &[("code", "200"), ("details", "rbac_access_denied_matched_policy[ns*")])
-        .names("authorization_policy_denied", "certain")
+        .names(Cause::AuthorizationPolicyDenied, Certain)
         .blames("AuthorizationPolicy/default/deny-all"),
     ]
 }
@@ -143,7 +145,7 @@ fn connections() -> Vec<Scenario> {
     let denied = |scenario: Scenario, termination| {
         scenario
             .logs(Log::Tcp, &[("flags", "-"), ("termination", termination)])
-            .names("authorization_policy_denied", "certain")
+            .names(Cause::AuthorizationPolicyDenied, Certain)
     };
     vec![
         denied(
@@ -155,7 +157,7 @@ fn connections() -> Vec<Scenario> {
             connects("policy/not_allowed_tcp", "no ALLOW policy allows it", rbac("ALLOW", 65535)),
             "rbac_access_denied_matched_policy[none]",
         )
-        .names("authorization_policy_denied", "likely"),
+        .names(Cause::AuthorizationPolicyDenied, Likely),
         denied(
             connects(
                 "policy/denied_tcp_after_greeting",
@@ -186,12 +188,12 @@ fn connections() -> Vec<Scenario> {
             ext_authz(),
         )
         .logs(Log::Tcp, &[("flags", "UAEX")])
-        .names("ext_authz_denied", "certain")
+        .names(Cause::ExtAuthzDenied, Certain)
         .only_counted(),
         connects("policy/ext_authz_down_tcp", "nobody listens at the authorization service", ext_authz())
             .server("policy", Server::Nobody)
             .logs(Log::Tcp, &[("flags", "UAEX")])
-            .names("ext_authz_unavailable", "certain")
+            .names(Cause::ExtAuthzUnavailable, Certain)
             .only_counted(),
     ]
 }

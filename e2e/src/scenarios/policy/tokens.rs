@@ -1,5 +1,7 @@
 //! Tokens: a RequestAuthentication, in the form that istiod gives it.
 
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::envoy::config::{Listener, Proxy};
@@ -95,7 +97,7 @@ pub(super) fn table() -> Vec<Scenario> {
         asked(name, about, checked(json!({})))
             .curl(token)
             .logs(Log::Http, &[("code", code), ("flags", "-"), ("details", details)])
-            .names("jwt_rejected", "certain")
+            .names(Cause::JwtRejected, Certain)
             .because(&[details])
             .never_shows("eyJ")
     };
@@ -135,8 +137,8 @@ pub(super) fn table() -> Vec<Scenario> {
             "401",
             "jwt_authn_access_denied{Jwt_verification_fails}",
         )
-        .names("jwt_rejected", "likely")
-        .side("mesh"),
+        .names(Cause::JwtRejected, Likely)
+        .side(Side::Mesh),
         refused(
             "policy/token_broken",
             "what is sent is no token",
@@ -152,8 +154,8 @@ pub(super) fn table() -> Vec<Scenario> {
                 Log::Http,
                 &[("code", "401"), ("details", "jwt_authn_access_denied{Jwks_remote_fetch_is_failed}")],
             )
-            .names("jwt_rejected", "certain")
-            .side("platform"),
+            .names(Cause::JwtRejected, Certain)
+            .side(Side::Platform),
         asked("policy/token_of_another_key", "no key of the issuer's fits, forged or rotated", checked(json!({})))
             .curl(OF_ANOTHER_KEY)
             .gets(401)
@@ -161,8 +163,8 @@ pub(super) fn table() -> Vec<Scenario> {
                 Log::Http,
                 &[("code", "401"), ("details", "jwt_authn_access_denied{Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt}")],
             )
-            .names("jwt_rejected", "likely")
-            .side("mesh"),
+            .names(Cause::JwtRejected, Likely)
+            .side(Side::Mesh),
         asked("policy/token_missing", "a RequestAuthentication alone lets requests without a token pass: healthy", {
             checked(json!({}))
         })
@@ -173,7 +175,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(403)
             .logs(Log::Http, &[("code", "403"), ("details", "rbac_access_denied_matched_policy[none]")])
-            .names("authorization_policy_denied", "certain"),
+            .names(Cause::AuthorizationPolicyDenied, Certain),
         asked("policy/token_good", "healthy: with the token that it demands", demanded())
             .curl(GOOD)
             .gets(200)
@@ -188,6 +190,6 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(401)
         .logs(Log::Http, &[("code", "401"), ("details", "jwt_authn_access_denied{Jwt_is_missing}")])
-        .names("jwt_rejected", "certain"),
+        .names(Cause::JwtRejected, Certain),
     ]
 }

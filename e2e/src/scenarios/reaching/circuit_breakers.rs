@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
@@ -45,21 +47,21 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UO"), ("details", "upstream_reset_before_response_started{overflow}")])
-            .names("circuit_breaker_overflow", "certain")
+            .names(Cause::CircuitBreakerOverflow, Certain)
             .blames("DestinationRule/default/limits"),
         Scenario::new("reaching/circuit_breaker_requests", "no request may be under way", http(limited(json!({"max_requests": 0}))))
             .server("backend", PLAIN)
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UO")])
-            .names("circuit_breaker_overflow", "certain")
+            .names(Cause::CircuitBreakerOverflow, Certain)
             .blames("DestinationRule/default/limits"),
         Scenario::new("reaching/circuit_breaker_tcp", "no connection may be open", tcp(limited(json!({"max_connections": 0}))))
             .server("backend", PLAIN)
             .curl(ASK_TCP)
             .gets_nothing("")
             .logs(Log::Tcp, &[("flags", "UO")])
-            .names("circuit_breaker_overflow", "certain")
+            .names(Cause::CircuitBreakerOverflow, Certain)
             .blames("DestinationRule/default/limits"),
         Scenario::new("reaching/circuit_breaker_wide_enough", "the same limits, but above the load", http(limited(json!({"max_requests": 10}))))
             .page(page)
@@ -75,7 +77,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .client(Client::Custom(three_one_after_the_other))
         .gets(503)
         .logs(Log::Http, &[("flags", "UO")])
-        .names("circuit_breaker_overflow", "certain")
+        .names(Cause::CircuitBreakerOverflow, Certain)
         .blames("DestinationRule/default/limits"),
         Scenario::new("reaching/circuit_breaker_without_rule", "Envoy's own default limits: no DestinationRule to blame", {
             http(with(backend(), json!({"circuit_breakers": {"thresholds": [{"max_requests": 0}]}})))
@@ -84,7 +86,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UO")])
-        .names("circuit_breaker_overflow", "certain"),
+        .names(Cause::CircuitBreakerOverflow, Certain),
         Scenario::new("reaching/circuit_breaker_retries", "the upstream's own error, and no room for a retry", {
             let retries = json!({"route": {"cluster": "backend", "retry_policy": {"retry_on": "5xx", "num_retries": 2}}});
             let route = with(json!({"match": {"prefix": "/"}}), retries);
@@ -95,7 +97,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(500)
         .logs(Log::Http, &[("code", "500"), ("flags", "UO"), ("details", "via_upstream")])
-        .names("circuit_breaker_overflow", "likely")
+        .names(Cause::CircuitBreakerOverflow, Likely)
         .because(&["limit=max_retries"])
         .blames("DestinationRule/default/limits"),
     ]

@@ -1,5 +1,7 @@
 //! Endpoints that take no connection.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -51,14 +53,14 @@ fn refused() -> Vec<Scenario> {
                     ("details", "upstream_reset_before_response_started{remote_connection_failure*"),
                 ],
             )
-            .names("upstream_refused", "certain")
+            .names(Cause::UpstreamRefused, Certain)
             .because(&["connect_error=refused", "endpoint=127.0.0.1:"]),
         Scenario::new("reaching/refused_tcp", "the same on a TCP chain", tcp(cluster("backend", "nobody")))
             .server("nobody", Server::Nobody)
             .curl(ASK_TCP)
             .gets_nothing("")
             .logs(Log::Tcp, &[("flags", "UF,URX")])
-            .names("upstream_refused", "certain")
+            .names(Cause::UpstreamRefused, Certain)
             .because(&["connect_error=refused"]),
         Scenario::new("reaching/refused_inbound", "the application of a sidecar does not listen", {
             let listener = Listener::http("http", all_to("backend")).direction("INBOUND");
@@ -68,7 +70,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_refused", "certain")
+        .names(Cause::UpstreamRefused, Certain)
         .direction("inbound"),
         Scenario::new(
             "reaching/refused_by_access_log",
@@ -79,7 +81,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_refused", "certain")
+        .names(Cause::UpstreamRefused, Certain)
         .only_counted(),
         Scenario::new(
             "reaching/refused_tcp_by_access_log",
@@ -90,7 +92,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_refused", "certain")
+        .names(Cause::UpstreamRefused, Certain)
         .only_counted(),
         Scenario::new(
             "reaching/refused_with_destination_rule",
@@ -106,7 +108,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_refused", "certain"),
+        .names(Cause::UpstreamRefused, Certain),
     ]
 }
 
@@ -121,7 +123,7 @@ fn retried() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "URX,UF")])
-        .names("upstream_refused", "certain")
+        .names(Cause::UpstreamRefused, Certain)
         .because(&["attempts=3"]),
         Scenario::new("reaching/refused_once", "the second attempt finds an endpoint: no failure", {
             let retries = json!({"route": {"cluster": "backend", "retry_policy": {
@@ -148,7 +150,7 @@ fn unreachable() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_unreachable", "certain")
+            .names(Cause::UpstreamUnreachable, Certain)
             .because(&["connect_error=unreachable"]),
         Scenario::new(
             "reaching/unreachable_tcp",
@@ -158,7 +160,7 @@ fn unreachable() -> Vec<Scenario> {
         .curl(ASK_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_unreachable", "certain")
+        .names(Cause::UpstreamUnreachable, Certain)
         .because(&["connect_error=unreachable"]),
         Scenario::new(
             "reaching/connect_timeout",
@@ -172,7 +174,7 @@ fn unreachable() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UF"), ("details", "upstream_reset_before_response_started{connection_timeout}")],
         )
-        .names("upstream_connect_timeout", "likely"),
+        .names(Cause::UpstreamConnectTimeout, Likely),
         Scenario::new(
             "reaching/connect_timeout_tcp",
             "the same on a TCP chain",
@@ -182,7 +184,7 @@ fn unreachable() -> Vec<Scenario> {
         .curl(ASK_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_connect_timeout", "possible"),
+        .names(Cause::UpstreamConnectTimeout, Possible),
         Scenario::new(
             "reaching/dns_failure",
             "a dynamic forward proxy asked for a name that doesn't exist",
@@ -191,6 +193,6 @@ fn unreachable() -> Vec<Scenario> {
         .curl(&["-H", "Host: nowhere.invalid", "http://127.0.0.1:{listener:http}/"])
         .gets(503)
         .logs(Log::Http, &[("flags", "DF"), ("details", "dns_resolution_failure*")])
-        .names("upstream_dns_failure", "certain"),
+        .names(Cause::UpstreamDnsFailure, Certain),
     ]
 }

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Likely;
 use serde_json::json;
 
 use crate::harness::client::{Client, Places, Seen, status_in};
@@ -33,7 +35,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .client(Client::Custom(use_up_descriptors))
         .gets(503)
         .logs(Log::Http, &[("flags", "UF"), ("details", NO_SOCKET)])
-        .names("file_descriptors_exhausted", "likely"),
+        .names(Cause::FileDescriptorsExhausted, Likely),
         Scenario::new(
             "reaching/enough_file_descriptors",
             "fixed: a higher `ulimit -n` under the same idle clients",

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Likely;
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
@@ -74,13 +76,13 @@ fn none() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "UH"), ("details", "no_healthy_upstream")])
-            .names("no_endpoints", "likely")
+            .names(Cause::NoEndpoints, Likely)
             .because(&["endpoints=0", "cluster=backend"]),
         Scenario::new("reaching/no_endpoints_tcp", "the same on a TCP chain", tcp(empty_cluster("backend")))
             .curl(ASK_TCP)
             .gets_nothing("")
             .logs(Log::Tcp, &[("flags", "UH")])
-            .names("no_endpoints", "likely")
+            .names(Cause::NoEndpoints, Likely)
             .because(&["endpoints=0"]),
         Scenario::new(
             "reaching/name_without_answer",
@@ -90,7 +92,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UH")])
-        .names("no_endpoints", "likely"),
+        .names(Cause::NoEndpoints, Likely),
         Scenario::new(
             "reaching/name_without_answer_tcp",
             "STRICT_DNS without an answer on a TCP chain",
@@ -99,7 +101,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UH")])
-        .names("no_endpoints", "likely"),
+        .names(Cause::NoEndpoints, Likely),
         Scenario::new("reaching/endpoints_added", "fixed: the cluster has an endpoint", http(backend()))
             .page("Requests are rejected by Envoy")
             .server("backend", PLAIN)
@@ -116,21 +118,21 @@ fn not_healthy() -> Vec<Scenario> {
             .client(Client::Custom(until_unhealthy))
             .gets(503)
             .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
-            .names("no_healthy_endpoints", "likely")
+            .names(Cause::NoHealthyEndpoints, Likely)
             .because(&["endpoints=1"]),
         Scenario::new("reaching/all_unhealthy_tcp", "the only endpoint fails its health check, on a TCP chain", tcp(unhealthy()))
             .server("backend", SICK)
             .client(Client::Custom(after_a_health_check))
             .gets_nothing("")
             .logs(Log::Tcp, &[("flags", "UH")])
-            .names("no_healthy_endpoints", "likely")
+            .names(Cause::NoHealthyEndpoints, Likely)
             .because(&["endpoints=1"]),
         Scenario::new("reaching/empty_subset", "a subset that selects none of the endpoints", empty_subset())
             .server("backend", PLAIN)
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
-            .names("no_healthy_endpoints", "likely"),
+            .names(Cause::NoHealthyEndpoints, Likely),
         Scenario::new("reaching/ejected", "outlier detection takes the only endpoint out before the retry", {
             let retries = json!({"route": {"cluster": "backend", "retry_policy": {
                 "retry_on": "5xx", "num_retries": 1, "retry_back_off": {"base_interval": "0.6s", "max_interval": "0.6s"},
@@ -142,7 +144,7 @@ fn not_healthy() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UH"), ("details", "no_healthy_upstream")])
-            .names("no_healthy_endpoints", "likely")
+            .names(Cause::NoHealthyEndpoints, Likely)
             .because(&["endpoints=1"]),
         Scenario::new("reaching/one_of_two_healthy", "one endpoint is out, the other serves", http(half_healthy()))
             .server("backend", SICK)

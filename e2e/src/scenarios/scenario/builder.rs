@@ -1,5 +1,8 @@
 //! The words in which scenarios are written.
 
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::Confidence;
+
 use super::{Diagnosis, Differs, Log, Scenario};
 use crate::harness::client::Client;
 use crate::harness::envoy::config::Roles;
@@ -80,7 +83,7 @@ impl Scenario {
 
     /// meshwhy names this cause.
     #[must_use]
-    pub fn names(mut self, cause: &'static str, confidence: &'static str) -> Self {
+    pub fn names(mut self, cause: Cause, confidence: Confidence) -> Self {
         self.diagnosis = Some(Diagnosis { cause, confidence, evidence: Vec::new(), resource: "" });
         self
     }
@@ -116,7 +119,7 @@ impl Scenario {
 
     /// Who has to act, where the evidence says that it isn't who has to act on this cause usually.
     #[must_use]
-    pub fn side(mut self, side: &'static str) -> Self {
+    pub fn side(mut self, side: Side) -> Self {
         self.side = Some(side);
         self
     }
@@ -126,8 +129,8 @@ impl Scenario {
     #[must_use]
     pub fn observes(
         mut self,
-        cause: &'static str,
-        confidence: &'static str,
+        cause: Cause,
+        confidence: Confidence,
         times: usize,
         evidence: &[&'static str],
     ) -> Self {

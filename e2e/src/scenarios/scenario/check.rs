@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use meshwhy::catalogue::Cause;
+use meshwhy::catalogue::Side;
 use meshwhy::evidence::Direction;
 use serde_json::Value;
 
@@ -69,8 +69,8 @@ impl Scenario {
         }
         let line = lines
             .iter()
-            .find(|line| line["cause"] == diagnosis.cause)
-            .with_context(|| format!("{} was not named", diagnosis.cause))?;
+            .find(|line| line["cause"] == diagnosis.cause.id())
+            .with_context(|| format!("{} was not named", diagnosis.cause.id()))?;
         self.check_fields(line)?;
         diagnosis.check(line, self.direction, self.side)
     }
@@ -105,11 +105,11 @@ impl Scenario {
             );
         }
         for (observed, _) in &self.observed {
-            let cause = format!("\"cause\":\"{}\"", observed.cause);
+            let cause = format!("\"cause\":\"{}\"", observed.cause.id());
             let fits = |line: &&str| line.contains("meshwhy_observation") && line.contains(&cause);
             let lines: Vec<&str> = log.lines().filter(fits).collect();
             let last =
-                lines.last().with_context(|| format!("{} is in no line of the log", observed.cause))?;
+                lines.last().with_context(|| format!("{} is in no line of the log", observed.cause.id()))?;
             for part in &observed.evidence {
                 ensure!(last.contains(part), "the evidence lacks {part:?}: {last}");
             }
@@ -132,7 +132,7 @@ impl Scenario {
             .iter()
             .map(|line| match (agreement::told(line), expected) {
                 (None, Some(expected)) if self.check_fields(line).is_ok() => {
-                    Told::new(expected.cause, expected.confidence)
+                    Some(Told { cause: expected.cause, confidence: expected.confidence })
                 }
                 (told, _) => told,
             })
@@ -173,33 +173,32 @@ impl Diagnosis {
     fn labels(
         &self,
         direction: &'static str,
-        side: Option<&'static str>,
+        side: Option<Side>,
     ) -> Result<BTreeMap<&'static str, &'static str>> {
         let usual = self.side(direction)?;
         let labels = [
-            ("cause", self.cause),
-            ("confidence", self.confidence),
-            ("side", side.unwrap_or(usual)),
+            ("cause", self.cause.id()),
+            ("confidence", self.confidence.id()),
+            ("side", side.unwrap_or(usual).id()),
             ("direction", direction),
             ("resource", self.resource),
         ];
         Ok(labels.into())
     }
 
-    fn side(&self, direction: &str) -> Result<&'static str> {
-        let cause = Cause::from_id(self.cause).context("no such cause")?;
+    fn side(&self, direction: &str) -> Result<Side> {
         let all = [Direction::Inbound, Direction::Outbound, Direction::Gateway];
         let direction = all.into_iter().find(|d| d.id() == direction).context("no such direction")?;
-        Ok(cause.side_at(direction).id())
+        Ok(self.cause.side_at(direction))
     }
 
     /// Whether a line of the access log says so.
-    fn check(&self, line: &Value, direction: &str, expected: Option<&'static str>) -> Result<()> {
+    fn check(&self, line: &Value, direction: &str, expected: Option<Side>) -> Result<()> {
         let text = |key: &str| line[key].as_str().unwrap_or("-");
-        let side = expected.map_or_else(|| self.side(direction), Ok)?;
+        let side = expected.map_or_else(|| self.side(direction), Ok)?.id();
         ensure!(text("side") == side, "side {}, expected {side}", text("side"));
         let resource = if self.resource.is_empty() { "-" } else { self.resource };
-        ensure!(text("confidence") == self.confidence, "confidence {}", text("confidence"));
+        ensure!(text("confidence") == self.confidence.id(), "confidence {}", text("confidence"));
         ensure!(text("resource") == resource, "resource {}", text("resource"));
         for part in &self.evidence {
             ensure!(text("evidence").contains(part), "the evidence lacks {part:?}: {}", text("evidence"));

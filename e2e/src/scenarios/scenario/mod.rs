@@ -5,6 +5,9 @@ mod check;
 mod play;
 mod variants;
 
+use meshwhy::catalogue::{Cause, Side};
+use meshwhy::diagnosis::Confidence;
+
 use crate::harness::client::Client;
 use crate::harness::envoy::config::Proxy;
 use crate::harness::peers::Server;
@@ -26,8 +29,8 @@ pub enum Log {
 /// What a scenario expects meshwhy to say.
 #[derive(Debug, Clone)]
 struct Diagnosis {
-    cause: &'static str,
-    confidence: &'static str,
+    cause: Cause,
+    confidence: Confidence,
     /// Parts of it.
     evidence: Vec<&'static str>,
     /// Empty for none.
@@ -73,7 +76,7 @@ pub struct Scenario {
     another_vm_crashes: bool,
     /// Listeners come by discovery.
     discovered: bool,
-    side: Option<&'static str>,
+    side: Option<Side>,
 }
 
 impl Scenario {
@@ -114,12 +117,12 @@ impl Scenario {
     }
 
     /// The cause it expects of a failure.
-    pub fn expected_cause(&self) -> Option<&'static str> {
+    pub fn expected_cause(&self) -> Option<Cause> {
         self.diagnosis.as_ref().map(|d| d.cause)
     }
 
     /// All causes it expects.
-    pub fn expected_causes(&self) -> impl Iterator<Item = &'static str> {
+    pub fn expected_causes(&self) -> impl Iterator<Item = Cause> {
         self.expected_cause().into_iter().chain(self.observed.iter().map(|(d, _)| d.cause))
     }
 

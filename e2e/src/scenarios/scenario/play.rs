@@ -103,7 +103,7 @@ impl Scenario {
         while Instant::now() < deadline {
             lines = envoy.log(self.log_name())?;
             let due = match &self.diagnosis {
-                Some(diagnosis) => count(&lines, diagnosis.cause),
+                Some(diagnosis) => count(&lines, diagnosis.cause.id()),
                 None if self.bare || self.undecided => {
                     lines.iter().filter(|line| self.check_fields(line).is_ok()).count()
                 }

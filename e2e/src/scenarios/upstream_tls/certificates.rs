@@ -1,5 +1,7 @@
 //! Certificates of the upstream that the proxy rejects.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 
 use super::{rule, tls};
@@ -15,7 +17,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_certificate_rejected", "certain")
+            .names(Cause::UpstreamCertificateRejected, Certain)
             .because(&["upstream_tls_reason=CERTIFICATE_VERIFY_FAILED"])
     };
     let with_certificate = |name: &str| -> Server {
@@ -60,7 +62,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_certificate_rejected", "certain"),
+        .names(Cause::UpstreamCertificateRejected, Certain),
         Scenario::new(
             "upstream_tls/untrusted_tcp",
             "the same without a TLS inspector: nobody saw what the client spoke",
@@ -70,7 +72,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_certificate_rejected", "likely"),
+        .names(Cause::UpstreamCertificateRejected, Likely),
         Scenario::new(
             "upstream_tls/untrusted_tcp_plain_client",
             "the client speaks plaintext, but a TCP proxy never got to see that",
@@ -79,6 +81,6 @@ pub(super) fn table() -> Vec<Scenario> {
         .server("backend", TLS)
         .client(Client::Raw("tcp", b"PING\r\n"))
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_certificate_rejected", "likely"),
+        .names(Cause::UpstreamCertificateRejected, Likely),
     ]
 }

@@ -1,5 +1,7 @@
 //! Upstreams that demand a certificate of the proxy.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Likely;
 use serde_json::{Value, json};
 
 use super::{MUTUAL_ONLY, envoy_mutual, only_version, tls};
@@ -39,7 +41,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK)
         .gets(400)
         .logs(Log::Http, &[("code", "400"), ("details", "via_upstream")])
-        .names("upstream_requires_client_certificate", "likely")
+        .names(Cause::UpstreamRequiresClientCertificate, Likely)
         .because(&["page=no_client_certificate_sent"]),
         Scenario::new(
             "upstream_tls/no_certificate_tls12",
@@ -50,7 +52,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_requires_client_certificate", "likely")
+        .names(Cause::UpstreamRequiresClientCertificate, Likely)
         .because(&["HANDSHAKE_FAILURE"]),
         Scenario::new(
             "upstream_tls/no_certificate_tls13",
@@ -61,7 +63,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UC")])
-        .names("upstream_closed_connection", "likely")
+        .names(Cause::UpstreamClosedConnection, Likely)
         .because(&["upstream_tls=TLSv1.3"]),
         Scenario::new(
             "upstream_tls/envoy_wants_a_certificate_tls12",
@@ -72,7 +74,7 @@ fn none() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_requires_client_certificate", "likely"),
+        .names(Cause::UpstreamRequiresClientCertificate, Likely),
         Scenario::new(
             "upstream_tls/envoy_wants_a_certificate_tls13",
             "an Envoy asks for a client certificate, after the handshake's end",
@@ -81,7 +83,7 @@ fn none() -> Vec<Scenario> {
         .server("backend", envoy_mutual())
         .curl(ASK)
         .gets(503)
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new(
             "upstream_tls/caddy_wants_a_certificate",
             "Caddy asks for a client certificate, with TLS 1.3",
@@ -90,7 +92,7 @@ fn none() -> Vec<Scenario> {
         .server("backend", CADDY_MUTUAL)
         .curl(ASK)
         .gets(503)
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new(
             "upstream_tls/caddy_wants_a_certificate_tls12",
             "the same with TLS 1.2",
@@ -99,7 +101,7 @@ fn none() -> Vec<Scenario> {
         .server("backend", CADDY_MUTUAL)
         .curl(ASK)
         .gets(503)
-        .names("upstream_requires_client_certificate", "likely"),
+        .names(Cause::UpstreamRequiresClientCertificate, Likely),
     ]
 }
 
@@ -115,7 +117,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(400)
         .logs(Log::Http, &[("code", "400"), ("details", "via_upstream")])
-        .names("upstream_requires_client_certificate", "likely")
+        .names(Cause::UpstreamRequiresClientCertificate, Likely)
         .because(&["page=client_certificate_refused"]),
         Scenario::new(
             "upstream_tls/envoy_refuses_the_certificate_tls12",
@@ -126,7 +128,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_requires_client_certificate", "likely"),
+        .names(Cause::UpstreamRequiresClientCertificate, Likely),
         Scenario::new(
             "upstream_tls/openssl_refuses_the_certificate_tls12",
             "OpenSSL does not trust the client certificate",
@@ -136,7 +138,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_requires_client_certificate", "likely"),
+        .names(Cause::UpstreamRequiresClientCertificate, Likely),
     ]
 }
 

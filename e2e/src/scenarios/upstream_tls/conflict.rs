@@ -1,5 +1,7 @@
 //! A DestinationRule that contradicts the mutual TLS of the workload.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use serde_json::json;
 
 use super::{MUTUAL_ONLY, rule, tls};
@@ -43,7 +45,7 @@ fn made() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination}")],
         )
-        .names("destination_rule_tls_conflict", "likely")
+        .names(Cause::DestinationRuleTlsConflict, Likely)
         .because(&["endpoint_takes_istio_mtls=true"])
         .blames("DestinationRule/default/reviews"),
         Scenario::new(
@@ -65,7 +67,7 @@ fn made() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UC")])
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
     ]
 }
 
@@ -85,7 +87,7 @@ fn strict_sidecar() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination}")],
         )
-        .names("destination_rule_tls_conflict", "likely")
+        .names(Cause::DestinationRuleTlsConflict, Likely)
         .because(&["endpoint_takes_istio_mtls=true"])
         .blames("DestinationRule/default/reviews"),
         Scenario::new(
@@ -107,7 +109,7 @@ fn strict_sidecar() -> Vec<Scenario> {
         .curl(ASK_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UR")])
-        .names("destination_rule_tls_conflict", "possible")
+        .names(Cause::DestinationRuleTlsConflict, Possible)
         .blames("DestinationRule/default/reviews")
         .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")]).names_nothing()),
         Scenario::new(

@@ -1,5 +1,7 @@
 //! Double TLS: the proxy originates TLS for a client that speaks TLS itself.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 
 use super::{CADDY, inspected, outer_terminator, rule, tls};
@@ -30,7 +32,7 @@ fn double() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets_nothing("wrong version number")
         .logs(Log::Tcp, &[("flags", "-")])
-        .names("double_tls", "certain")
+        .names(Cause::DoubleTls, Certain)
         .because(&[
             "first_bytes=tls_client_hello",
             "sni=httpbin.org",
@@ -57,7 +59,7 @@ fn double() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "UF,URX"), ("sni", "httpbin.org")])
-        .names("double_tls", "likely")
+        .names(Cause::DoubleTls, Likely)
         .blames("DestinationRule/default/originate-tls"),
         Scenario::new(
             "upstream_tls/double_tls_by_access_log",
@@ -68,7 +70,7 @@ fn double() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets_nothing("")
         .logs(Log::Listener, &[("sni", "httpbin.org")])
-        .names("double_tls", "possible"),
+        .names(Cause::DoubleTls, Possible),
     ]
 }
 
@@ -82,7 +84,7 @@ fn to_other_servers() -> Vec<Scenario> {
     };
     vec![
         asks("upstream_tls/double_tls_caddy", "double TLS to Caddy (Go)", CADDY)
-            .names("double_tls", "certain")
+            .names(Cause::DoubleTls, Certain)
             .blames("DestinationRule/default/originate-tls"),
         asks(
             "upstream_tls/double_tls_openssl",
@@ -90,7 +92,7 @@ fn to_other_servers() -> Vec<Scenario> {
             Server::Openssl(&["-quiet"]),
         )
         .curl(ASK_BRIEFLY)
-        .names("double_tls", "likely")
+        .names(Cause::DoubleTls, Likely)
         .blames("DestinationRule/default/originate-tls"),
         asks(
             "upstream_tls/double_tls_redis",
@@ -119,7 +121,7 @@ fn to_other_servers() -> Vec<Scenario> {
             ),
         )
         .curl(ASK_BRIEFLY)
-        .names("double_tls", "likely")
+        .names(Cause::DoubleTls, Likely)
         .blames("DestinationRule/default/originate-tls"),
         Scenario::new(
             "upstream_tls/double_tls_to_smtp",
@@ -131,7 +133,7 @@ fn to_other_servers() -> Vec<Scenario> {
         .curl(ASK_BRIEFLY)
         .gets_nothing("")
         .logs(Log::Tcp, &[("flags", "-")])
-        .names("double_tls", "certain")
+        .names(Cause::DoubleTls, Certain)
         .blames("DestinationRule/default/originate-tls"),
     ]
 }

@@ -1,5 +1,8 @@
 //! Plaintext to a server that expects TLS.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Likely;
+
 use super::{CADDY, MUTUAL_ONLY, envoy_mutual};
 use crate::harness::peers::Server;
 use crate::scenarios::common::{ASK, TLS, backend, http};
@@ -11,7 +14,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(400)
             .logs(Log::Http, &[("code", "400"), ("flags", "-"), ("details", "via_upstream")])
-            .names("upstream_expects_tls", "likely")
+            .names(Cause::UpstreamExpectsTls, Likely)
             .because(&["page=plain_http_to_https_port"])
     };
     vec![
@@ -50,7 +53,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UC")])
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new("upstream_tls/python_expects_tls", "Python's ssl closes without a word: nothing proves TLS", http(backend()))
             .server("backend", Server::Program("python3", "python3", &["-c",
                 "import http.server, ssl\n\
@@ -62,12 +65,12 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UC")])
-            .names("upstream_closed_connection", "likely"),
+            .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new("upstream_tls/envoy_expects_tls", "an Envoy that terminates TLS closes without a word", http(backend()))
             .server("backend", envoy_mutual())
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UC")])
-            .names("upstream_closed_connection", "likely"),
+            .names(Cause::UpstreamClosedConnection, Likely),
     ]
 }

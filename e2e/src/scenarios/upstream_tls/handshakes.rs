@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 
 use super::{only_version, tls};
@@ -48,7 +50,7 @@ fn broken_off() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_tls_failed", "likely"),
+        .names(Cause::UpstreamTlsFailed, Likely),
         Scenario::new(
             "upstream_tls/reset_after_the_handshake",
             "a server that resets the connection when it has read the request: its TLS was fine",
@@ -61,7 +63,7 @@ fn broken_off() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination*")],
         )
-        .names("upstream_closed_connection", "likely"),
+        .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new(
             "upstream_tls/tls_to_a_closing_server",
             "TLS to a server that hangs up on the ClientHello",
@@ -71,7 +73,7 @@ fn broken_off() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_tls_failed", "likely"),
+        .names(Cause::UpstreamTlsFailed, Likely),
         Scenario::new(
             "upstream_tls/tls_to_silence",
             "TLS to a server that waits looks like a connect time-out",
@@ -84,7 +86,7 @@ fn broken_off() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UF"), ("details", "upstream_reset_before_response_started{connection_timeout}")],
         )
-        .names("upstream_connect_timeout", "likely"),
+        .names(Cause::UpstreamConnectTimeout, Likely),
         Scenario::new(
             "upstream_tls/tls_to_silence_tcp",
             "TLS to a server that waits, on a TCP chain",
@@ -93,7 +95,7 @@ fn broken_off() -> Vec<Scenario> {
         .server("backend", Server::Made(Habit::NeverAnswer))
         .client(Client::Custom(wait_for_the_end))
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_connect_timeout", "possible"),
+        .names(Cause::UpstreamConnectTimeout, Possible),
     ]
 }
 
@@ -114,12 +116,12 @@ fn nothing_in_common() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_tls_failed", "certain"),
+            .names(Cause::UpstreamTlsFailed, Certain),
         Scenario::new("upstream_tls/no_common_version_tcp", "the upstream speaks TLS 1.3 only, on a TCP chain", tcp(tls(only_version("TLSv1_2"))))
             .server("backend", ONLY_TLS13)
             .client(Client::Raw("tcp", b"PING\r\n"))
             .logs(Log::Tcp, &[("flags", "UF,URX")])
-            .names("upstream_tls_failed", "likely"),
+            .names(Cause::UpstreamTlsFailed, Likely),
         Scenario::new("upstream_tls/no_common_cipher", "no common cipher is said in answer to the ClientHello, unlike a missing client certificate", {
             http(tls(with(only_version("TLSv1_2"), json!({"common_tls_context": {"tls_params": {"cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"]}}}))))
         })
@@ -127,19 +129,19 @@ fn nothing_in_common() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_tls_failed", "certain")
+        .names(Cause::UpstreamTlsFailed, Certain)
         .because(&["HANDSHAKE_FAILURE_ON_CLIENT_HELLO"]),
         Scenario::new("upstream_tls/only_tls11", "the upstream is too old: TLS 1.1 at most", http(tls(json!({}))))
             .server("backend", Server::Openssl(&["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-www"]))
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_tls_failed", "certain"),
+            .names(Cause::UpstreamTlsFailed, Certain),
         Scenario::new("upstream_tls/unknown_server_name", "the upstream has no certificate for this server name", http(tls(only_version("TLSv1_2"))))
             .server("backend", Server::Nginx("listen 127.0.0.1:{port} ssl; ssl_reject_handshake on;"))
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names("upstream_tls_failed", "certain"),
+            .names(Cause::UpstreamTlsFailed, Certain),
     ]
 }

@@ -1,5 +1,7 @@
 //! TLS to a server that speaks plaintext.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 
 use super::{rule, tls};
@@ -34,7 +36,7 @@ fn over_http() -> Vec<Scenario> {
                     ),
                 ],
             )
-            .names("upstream_speaks_plaintext", "certain")
+            .names(Cause::UpstreamSpeaksPlaintext, Certain)
             .because(&["upstream_tls_reason=WRONG_VERSION_NUMBER"])
     };
     vec![
@@ -60,7 +62,7 @@ fn over_http() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names("upstream_speaks_plaintext", "certain"),
+        .names(Cause::UpstreamSpeaksPlaintext, Certain),
         Scenario::new(
             "upstream_tls/tls_to_redis",
             "TLS to a plaintext Redis, which waits for the rest of what is no command",
@@ -73,7 +75,7 @@ fn over_http() -> Vec<Scenario> {
             Log::Http,
             &[("flags", "UF"), ("details", "upstream_reset_before_response_started{connection_timeout}")],
         )
-        .names("upstream_connect_timeout", "likely"),
+        .names(Cause::UpstreamConnectTimeout, Likely),
     ]
 }
 
@@ -82,7 +84,7 @@ fn over_tcp() -> Vec<Scenario> {
         Scenario::new(name, about, tcp(rule(tls(json!({})), "originate")))
             .client(Client::Raw("tcp", b"PING\r\n"))
             .logs(Log::Tcp, &[("flags", "UF,URX")])
-            .names("upstream_speaks_plaintext", "certain")
+            .names(Cause::UpstreamSpeaksPlaintext, Certain)
             .because(&["upstream_tls_reason=WRONG_VERSION_NUMBER"])
             .blames("DestinationRule/default/originate")
     };
@@ -99,6 +101,6 @@ fn over_tcp() -> Vec<Scenario> {
         .server("backend", REDIS)
         .client(Client::Raw("tcp", b"PING\r\n"))
         .logs(Log::Tcp, &[("flags", "UF,URX")])
-        .names("upstream_connect_timeout", "possible"),
+        .names(Cause::UpstreamConnectTimeout, Possible),
     ]
 }

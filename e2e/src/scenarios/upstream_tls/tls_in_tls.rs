@@ -1,5 +1,7 @@
 //! TLS inside TLS that is meant, and so is no double TLS.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Possible;
 use serde_json::json;
 
 use super::{inspected, outer_terminator, rule, tls};
@@ -41,7 +43,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .curl(ASK_TLS_OVER_TCP)
         .gets(200)
         .logs(Log::Listener, &[("sni", "httpbin.org"), ("flags", "-")])
-        .names("double_tls", "possible"),
+        .names(Cause::DoubleTls, Possible),
         Scenario::new(
             "upstream_tls/tls_in_tls_tunnel_refused",
             "the tunnel's inner server refuses the inner TLS by an alert: still a tunnel",
