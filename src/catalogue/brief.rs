@@ -90,7 +90,7 @@ impl Cause {
             | Self::MixerUnavailable
             | Self::MixerInternal => Side::Platform,
             // Whoever configured the filter; what the filter is there for may be the client's or a service's fault.
-            Self::FaultInjected | Self::FilterRejected => Side::Mesh,
+            Self::FaultInjected | Self::ConfiguredErrorReply | Self::FilterRejected => Side::Mesh,
 
             Self::ClientDisconnected => Side::Downstream,
             // A timer of the proxy ran out, or its configuration changed; both ends may be as they should.
@@ -259,6 +259,9 @@ impl Cause {
             Self::FaultInjected => {
                 "Remove the fault block from the VirtualService once the experiment is over."
             }
+            Self::ConfiguredErrorReply => {
+                "Remove the direct response (directResponse of the VirtualService) once it isn't meant any more."
+            }
             Self::FilterRejected => {
                 "Look for the filter (WasmPlugin, EnvoyFilter) that made this reply, and in its rules and log for why."
             }
@@ -383,6 +386,7 @@ impl Cause {
             | Self::RateLimited
             | Self::RateLimitServiceUnavailable
             | Self::FaultInjected
+            | Self::ConfiguredErrorReply
             | Self::FilterRejected
             | Self::MixerUnavailable
             | Self::MixerUnauthenticated

@@ -144,6 +144,7 @@ causes! {
     RateLimited "rate_limited" Policy,
     RateLimitServiceUnavailable "rate_limit_service_unavailable" Policy,
     FaultInjected "fault_injected" Policy,
+    ConfiguredErrorReply "configured_error_reply" Policy,
     FilterRejected "filter_rejected" Policy,
     MixerUnavailable "mixer_unavailable" Policy,
     MixerUnauthenticated "mixer_unauthenticated" Policy,

@@ -78,6 +78,7 @@ impl Cause {
             Self::ExtAuthzUnavailable
             | Self::RateLimitServiceUnavailable
             | Self::FaultInjected
+            | Self::ConfiguredErrorReply
             | Self::MixerUnavailable
             | Self::MixerInternal => false,
 

@@ -1,6 +1,6 @@
 //! Routes: no route, no route table, no cluster, or a host that may not be reached.
 
-use super::{Advice, Verdict};
+use super::{Advice, Verdict, is_server_error};
 use crate::catalogue::{Cause, Side};
 use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, Layer};
 
@@ -31,6 +31,7 @@ fn http(e: &Evidence) -> Option<Verdict> {
             let how_sure = if e.route.virtual_host.is_some() { Verdict::certain } else { Verdict::likely };
             how_sure(Cause::EgressBlocked, FACTS)
         }),
+        Detail::DirectResponse if is_error_reply(e) => configured(e),
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
         _ if e.flags.contains(Flags::NO_CLUSTER_FOUND) => {
             let facts = &[Fact::Flags, Fact::Details, Fact::VirtualHost, Fact::Route];
@@ -118,6 +119,25 @@ pub(super) fn is_block_all(e: &Evidence) -> bool {
         Some(name) => name == "block_all",
         None => e.route.name.as_deref() == Some("block_all") && e.code == Some(502),
     }
+}
+
+/// Whether a direct response says that the server failed. For gRPC Envoy makes UNAVAILABLE of 502 to 504, and UNKNOWN of the
+/// other 5xx.
+pub(super) fn is_error_reply(e: &Evidence) -> bool {
+    e.code.is_some_and(is_server_error)
+        || e.answer.grpc_status.is_some_and(|status| matches!(status.0, 2 | 14))
+}
+
+/// A direct response, which only a route gives (or a plugin that takes Envoy's words: no less configured).
+fn configured(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Route, Fact::VirtualHost];
+    let how_sure = match (&e.route.virtual_host, e.code) {
+        (Some(_), _) => Verdict::certain,
+        // Perhaps istiod's own, for hosts outside of the registry.
+        (None, Some(502)) => Verdict::possible,
+        (None, _) => Verdict::likely,
+    };
+    Some(how_sure(Cause::ConfiguredErrorReply, FACTS)?.blaming(&e.route.resource))
 }
 
 fn tcp(e: &Evidence) -> Option<Verdict> {

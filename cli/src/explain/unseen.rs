@@ -266,7 +266,17 @@ fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Ve
     if lacks(Column::VirtualHost) {
         let is =
             |name: &'static str| -> Change { Box::new(move |e| e.route.virtual_host = Some(name.into())) };
-        add("%CEL(xds.virtual_host_name)%", vec![is("a"), is("blackhole:443")]);
+        // istiod's own answer to blocked hosts: nobody else calls a route so and answers 502.
+        let blocked = e.details.detail() == Detail::DirectResponse
+            && e.code == Some(502)
+            && e.route.name.as_deref() == Some("block_all");
+        let unnamed = e.code == Some(502) && e.route.name.is_none();
+        let values = match (blocked, unnamed) {
+            (true, _) => vec![is("block_all")],
+            (false, true) => vec![is("a"), is("block_all")],
+            (false, false) => vec![is("a"), is("blackhole:443")],
+        };
+        add("%CEL(xds.virtual_host_name)%", values);
     }
     if lacks(Column::Protocol) {
         add("%PROTOCOL%", vec![Box::new(|e| e.downstream.protocol = Some("HTTP/2".into()))]);
@@ -424,8 +434,11 @@ fn details(e: &Evidence) -> Vec<Change> {
         (426, "DPE", "low_version"),
         (431, "DPE", "http1.headers_too_large"),
         (502, "UPE", "upstream_reset_before_response_started{protocol_error}"),
+        (500, "", "direct_response"),
+        (500, "", "lua_response"),
         (502, "", "direct_response"),
         (503, "", "direct_response"),
+        (503, "", "lua_response"),
         (503, "NC", "cluster_not_found"),
         (503, "UC", "upstream_reset_before_response_started{connection_termination}"),
         (503, "UF", "upstream_reset_before_response_started{remote_connection_failure}"),
@@ -434,6 +447,7 @@ fn details(e: &Evidence) -> Vec<Change> {
         (503, "UO", "upstream_reset_before_response_started{overflow}"),
         (503, "UO", "maintenance_mode"),
         (503, "UR", "upstream_reset_before_response_started{remote_reset}"),
+        (504, "", "direct_response"),
         (504, "", "max_duration_timeout"),
         (504, "SI", "stream_idle_timeout"),
         (504, "UT", "response_timeout"),
@@ -447,7 +461,11 @@ fn details(e: &Evidence) -> Vec<Change> {
             }
     };
     let is = |text: &'static str| -> Change { Box::new(move |e| set_details(e, text)) };
-    KNOWN.iter().filter(|(code, flags, _)| fits(*code, flags)).map(|(_, _, text)| is(text)).collect()
+    // Where the connection to the upstream failed, nobody answered in its place.
+    let own = |text: &str| matches!(text, "direct_response" | "lua_response");
+    let tried = e.upstream.transport_failure.is_some() || e.upstream.address.is_some();
+    let all = KNOWN.iter().filter(|(code, flags, text)| fits(*code, flags) && !(tried && own(text)));
+    all.map(|(_, _, text)| is(text)).collect()
 }
 
 fn set_details(e: &mut Evidence, text: &str) {

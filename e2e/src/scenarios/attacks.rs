@@ -163,7 +163,9 @@ fn names() -> Vec<Scenario> {
         )
         .curl(&["-H", "Host: shop.example", "http://127.0.0.1:{listener:http}/"])
         .gets(503)
-        .logs(Log::Http, &[("code", "503"), ("details", "direct_response"), ("route", "block_all")]),
+        .logs(Log::Http, &[("code", "503"), ("details", "direct_response"), ("route", "block_all")])
+        .names(Cause::ConfiguredErrorReply, Certain)
+        .direction("outbound"),
     ]
 }
 

@@ -5,10 +5,11 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
+use crate::harness::client::http2::Ask;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{cluster, direct, empty_cluster, http2, istio_config, route, vhost, with};
 use crate::harness::peers::Server;
-use crate::scenarios::common::{TLS, backend};
+use crate::scenarios::common::{ASK, TLS, backend};
 use crate::scenarios::scenario::{Log, Scenario};
 
 const OK: Server =
@@ -76,7 +77,7 @@ const HTTPS: &[&str] =
     &["-k", "--connect-to", "api.example.com:443:127.0.0.1:{listener:gateway}", "https://api.example.com/"];
 
 pub(super) fn table() -> Vec<Scenario> {
-    [unmatched(), gateway(), clusters(), egress(), connect()].into_iter().flatten().collect()
+    [unmatched(), configured(), gateway(), clusters(), egress(), connect()].into_iter().flatten().collect()
 }
 
 fn unmatched() -> Vec<Scenario> {
@@ -135,11 +136,51 @@ fn unmatched() -> Vec<Scenario> {
             .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/api"])
             .gets(404)
             .logs(Log::Http, &[("code", "404"), ("flags", "-"), ("details", "via_upstream")]),
-        Scenario::new("routes/configured_answer", "a direct response is meant, whatever its status", reviews())
+        Scenario::new("routes/configured_answer", "a direct response of a plain route", reviews())
             .server("backend", OK)
             .curl(&["-H", "Host: reviews.example", "http://127.0.0.1:{listener:http}/closed"])
             .gets(503)
-            .logs(Log::Http, &[("code", "503"), ("details", "direct_response")]),
+            .logs(Log::Http, &[("code", "503"), ("details", "direct_response")])
+            .names(Cause::ConfiguredErrorReply, Certain),
+    ]
+}
+
+/// Direct responses of a VirtualService, as istiod writes them.
+fn configured() -> Vec<Scenario> {
+    let answering = |status| {
+        let route = with(direct("/", status, "closed"), istio_config("virtual-service", "default", "closed"));
+        http(json!([vhost("shop.example:80", &["*"], vec![route])]))
+    };
+    let asked = |name, about, status: u16| {
+        Scenario::new(name, about, answering(status)).server("backend", OK).curl(ASK).gets(status)
+    };
+    let by_virtual_service = |scenario: Scenario| {
+        scenario
+            .logs(Log::Http, &[("flags", "-"), ("details", "direct_response")])
+            .names(Cause::ConfiguredErrorReply, Certain)
+            .blames("VirtualService/default/closed")
+    };
+    let silent =
+        |scenario: Scenario| scenario.logs(Log::Http, &[("flags", "-"), ("details", "direct_response")]);
+    vec![
+        by_virtual_service(asked("routes/direct_503", "a VirtualService answers 503: maintenance", 503)),
+        by_virtual_service(asked("routes/direct_500", "a VirtualService answers 500", 500)),
+        by_virtual_service(asked("routes/direct_502", "a VirtualService answers 502", 502)),
+        by_virtual_service(
+            Scenario::new("routes/direct_503_http2", "the same for HTTP/2", answering(503))
+                .server("backend", OK)
+                .curl(&["--http2-prior-knowledge", "http://127.0.0.1:{listener:http}/"])
+                .gets(503),
+        ),
+        by_virtual_service(
+            Scenario::new("routes/direct_503_grpc", "for gRPC it comes with status 200", answering(503))
+                .server("backend", OK)
+                .client(Client::Http2("http", Ask::Grpc))
+                .says("grpc-status: 14"),
+        ),
+        silent(asked("routes/direct_200", "healthy: a VirtualService answers 200", 200)),
+        silent(asked("routes/direct_404", "healthy: a path that is closed on purpose", 404)),
+        silent(asked("routes/direct_429", "healthy: whatever else is configured", 429)),
     ]
 }
 

@@ -96,6 +96,7 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::RateLimited => &policy::RATE_LIMITED,
         Cause::RateLimitServiceUnavailable => &policy::RATE_LIMIT_SERVICE_UNAVAILABLE,
         Cause::FaultInjected => &policy::FAULT_INJECTED,
+        Cause::ConfiguredErrorReply => &policy::CONFIGURED_ERROR_REPLY,
         Cause::FilterRejected => &filters::FILTER_REJECTED,
         Cause::MixerUnavailable => &mixer::MIXER_UNAVAILABLE,
         Cause::MixerUnauthenticated => &mixer::MIXER_UNAUTHENTICATED,

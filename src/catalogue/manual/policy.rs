@@ -272,3 +272,42 @@ spec:
     confused_with: &[Cause::ApplicationError],
     tell_apart: "`FI` is never set by anything but the fault filter.",
 };
+
+pub(super) static CONFIGURED_ERROR_REPLY: Entry = Entry {
+    title: "A route answers with an error, as it is configured",
+    happened: "The route that took the request has a direct response with a status of 5xx: a \
+        maintenance page, a closed path. No upstream was asked.",
+    looks_like: "The configured status and body, flag `-`, `direct_response`, no upstream. gRPC \
+        clients get `200` and `grpc-status` 14 (502, 503, 504) or 2. Direct responses of other \
+        statuses are no failures.",
+    confirm: r#"kubectl get virtualservice -A -o yaml | grep -n 'directResponse:' -A4
+istioctl proxy-config routes POD.NAMESPACE -o json | grep -n '"directResponse"' -B12 -A6
+# No VirtualService has it? Then an EnvoyFilter does:
+kubectl get envoyfilter -A -o yaml | grep -n 'direct_response' -B8"#,
+    fix: "Rules are taken in order: a rule with a wide match in front of others takes their \
+        requests, too.",
+    fix_yaml: Some(
+        r#"apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata:
+  name: helloworld
+spec:
+  hosts:
+  - helloworld.default.svc.cluster.local
+  http:
+  - match:
+    - uri:
+        prefix: /internal
+    directResponse:
+      status: 404
+  - route:
+    - destination:
+        host: helloworld.default.svc.cluster.local
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::EgressBlocked, Cause::FaultInjected, Cause::ApplicationError],
+    tell_apart: "`502 direct_response` on the route `block_all` is istiod's own, for hosts outside \
+        of the registry. `fault_filter_abort` is a fault. `via_upstream` is the application's \
+        answer.",
+};

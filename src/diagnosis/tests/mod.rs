@@ -9,7 +9,7 @@ mod upstream;
 mod wanted;
 
 use super::diagnose;
-use crate::evidence::{Details, Evidence, Flags, Layer};
+use crate::evidence::{Details, Evidence, Flags, GrpcStatus, Layer};
 use crate::wire::{FirstBytes, Protocol};
 
 fn stream(code: u16, flags: &str, details: &str) -> Evidence {
@@ -109,7 +109,7 @@ fn nothing_failed() {
         (101, "DR", "http2.remote_reset"),
         (404, "-", "direct_response"),
         (0, "-", ""),
-        (503, "-", "direct_response"),
+        (418, "-", "direct_response"),
         (301, "-", "direct_response"),
         (302, "UAEX", "ext_authz_denied"),
     ] {
@@ -118,6 +118,24 @@ fn nothing_failed() {
     let tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
     let listener = Evidence { layer: Layer::Listener, ..Evidence::default() };
     assert_eq!((named(&tcp), named(&listener)), (None, None));
+}
+
+#[test]
+fn a_configured_error_is_one_where_its_virtual_host_is_known() {
+    for (code, status, virtual_host, verdict) in [
+        (503, None, Some("a"), Some(("configured_error_reply", "certain"))),
+        (500, None, None, Some(("configured_error_reply", "likely"))),
+        (502, None, None, Some(("configured_error_reply", "possible"))),
+        (502, None, Some("block_all"), Some(("egress_blocked", "certain"))),
+        (200, Some(14), Some("a"), Some(("configured_error_reply", "certain"))),
+        (200, Some(12), Some("a"), None),
+        (404, None, Some("a"), None),
+    ] {
+        let mut e = stream(code, "-", "direct_response");
+        e.answer.grpc_status = status.map(GrpcStatus);
+        e.route.virtual_host = virtual_host.map(str::to_owned);
+        assert_eq!(named(&e), verdict, "{code} {status:?} {virtual_host:?}");
+    }
 }
 
 #[test]

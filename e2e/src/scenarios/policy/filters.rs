@@ -94,7 +94,8 @@ fn scripts() -> Vec<Scenario> {
         lua("policy/lua_breaks_request", "Lua code takes away what HTTP needs", removes)
             .gets(503)
             .logs(Log::Http, &[("details", "filter_removed_required_request_headers*")])
-            .names(Cause::FilterRejected, Certain),
+            .names(Cause::FilterRejected, Certain)
+            .side(Side::Mesh),
     ]
 }
 
