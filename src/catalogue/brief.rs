@@ -40,7 +40,8 @@ impl Cause {
             | Self::GatewayWithoutHttpRoutes
             | Self::ConnectionReusedAcrossGateways
             | Self::ClusterMissing
-            | Self::EgressBlocked => Side::Mesh,
+            | Self::EgressBlocked
+            | Self::RouteWithoutBackend => Side::Mesh,
 
             // Kubernetes gave istiod no ready pod: scaled to zero, not ready, a wrong selector.
             // (A subset whose labels match nothing looks the same, and is the rarer case.)
@@ -170,6 +171,10 @@ impl Cause {
             }
             Self::EgressBlocked => {
                 "Add a ServiceEntry for the host, or set outboundTrafficPolicy to ALLOW_ANY."
+            }
+
+            Self::RouteWithoutBackend => {
+                "Give the rule a backendRef to a Service and port that exist, with a weight above 0, and allow it by a ReferenceGrant."
             }
 
             Self::NoEndpoints => {
@@ -357,6 +362,7 @@ impl Cause {
             | Self::ConnectionReusedAcrossGateways
             | Self::ClusterMissing
             | Self::EgressBlocked
+            | Self::RouteWithoutBackend
             | Self::NoEndpoints
             | Self::NoHealthyEndpoints
             | Self::UpstreamRefused

@@ -110,6 +110,7 @@ causes! {
     ConnectionReusedAcrossGateways "connection_reused_across_gateways" Routes,
     ClusterMissing "cluster_missing" Routes,
     EgressBlocked "egress_blocked" Routes,
+    RouteWithoutBackend "route_without_backend" Routes,
 
     NoEndpoints "no_endpoints" Reaching,
     NoHealthyEndpoints "no_healthy_endpoints" Reaching,

@@ -37,6 +37,7 @@ impl Cause {
             Self::RouteTableMissing
             | Self::GatewayWithoutHttpRoutes
             | Self::ClusterMissing
+            | Self::RouteWithoutBackend
             | Self::ConnectionReusedAcrossGateways => false,
 
             // A ClientHello where this proxy adds TLS to plaintext.

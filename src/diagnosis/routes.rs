@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict, is_server_error};
 use crate::catalogue::{Cause, Side};
-use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, Layer};
+use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -131,6 +131,11 @@ pub(super) fn is_error_reply(e: &Evidence) -> bool {
 /// A direct response, which only a route gives (or a plugin that takes Envoy's words: no less configured).
 fn configured(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Route, Fact::VirtualHost];
+    // Rules of the Gateway API know no direct response (Envoy Gateway has a filter of its own for that).
+    let is_500 = e.code == Some(500) || e.answer.grpc_status == Some(GrpcStatus::UNKNOWN);
+    if e.route.gateway_api && is_500 {
+        return Some(Verdict::likely(Cause::RouteWithoutBackend, FACTS)?.blaming(&e.route.resource));
+    }
     let how_sure = match (&e.route.virtual_host, e.code) {
         (Some(_), _) => Verdict::certain,
         // Perhaps istiod's own, for hosts outside of the registry.

@@ -72,7 +72,9 @@ pub(crate) fn wanted(
         }
         Detail::RouteNotFound => (Flags::NO_ROUTE_FOUND, Wanted::CLIENT | Wanted::VIRTUAL_HOST),
         Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),
-        Detail::DirectResponse => (Flags::empty(), Wanted::CLIENT | Wanted::VIRTUAL_HOST | Wanted::ROUTE),
+        Detail::DirectResponse if !flags.any_failure() => {
+            (Flags::empty(), Wanted::CLIENT | Wanted::VIRTUAL_HOST | Wanted::ROUTE)
+        }
         // The fault is the route's.
         Detail::FaultFilterAbort => (Flags::FAULT_INJECTED, Wanted::ROUTE),
         detail if filters::replies(detail).is_some() => (Flags::empty(), Wanted::ROUTE | Wanted::MIXER),

@@ -223,6 +223,22 @@ pub struct Route {
     pub name: Option<String>,
     /// The VirtualService (or what it was made of).
     pub resource: Option<Resource>,
+    /// Whether it was made of the Gateway API's resources.
+    pub gateway_api: bool,
+}
+
+impl Route {
+    /// The same with what it was made of, by its name and istiod's path in its metadata (empty if there is none).
+    pub fn made_of(mut self, path: &str) -> Self {
+        let name = self.name.as_deref().unwrap_or_default();
+        self.gateway_api = Resource::is_gateway_apis(path) || Resource::is_envoy_gateways(name);
+        self.resource = if self.gateway_api {
+            Resource::of_gateway_api(name, path)
+        } else {
+            Resource::from_config_path(path)
+        };
+        self
+    }
 }
 
 /// The upstream's side.

@@ -281,7 +281,8 @@ pub(super) fn request_key(host: &impl Host) -> RequestKey {
 /// The route's name, and what it was made of.
 fn name_route(host: &impl Host, route: &mut Route) {
     route.name = name(host, "xds\0route_name");
-    route.resource = resource(host, "xds\0route_metadata\0filter_metadata\0istio\0config");
+    let path = text(host, "xds\0route_metadata\0filter_metadata\0istio\0config").unwrap_or_default();
+    *route = std::mem::take(route).made_of(&path);
 }
 
 fn virtual_host(host: &impl Host) -> Option<String> {

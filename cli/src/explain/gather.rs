@@ -45,8 +45,9 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         route: Route {
             virtual_host: name(Column::VirtualHost),
             name: name(Column::Route),
-            resource: line.get(Column::RouteConfig).and_then(Resource::from_config_path),
-        },
+            ..Route::default()
+        }
+        .made_of(line.get(Column::RouteConfig).unwrap_or_default()),
         upstream: Upstream {
             cluster: name(Column::Cluster).and_then(ClusterName::new),
             resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),

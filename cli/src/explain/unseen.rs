@@ -288,6 +288,11 @@ fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Ve
         });
         add("%REQUESTED_SERVER_NAME%", vec![differs]);
     }
+    // What a route was made of is in no default log. Istio names all routes of the Gateway API.
+    let named = e.route.name.is_some() && !e.route.gateway_api;
+    if e.details.detail() == Detail::DirectResponse && lacks(Column::RouteConfig) && named {
+        add("%CEL(xds.route_metadata)%", vec![Box::new(|e| e.route.gateway_api = true)]);
+    }
     // The filter reads this proxy's certificate; no log does.
     add("meshwhy's http role", vec![Box::new(|e| e.downstream.certificate_covers_authority = Some(true))]);
 }

@@ -66,6 +66,7 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::ConnectionReusedAcrossGateways => &routes::CONNECTION_REUSED_ACROSS_GATEWAYS,
         Cause::ClusterMissing => &routes::CLUSTER_MISSING,
         Cause::EgressBlocked => &routes::EGRESS_BLOCKED,
+        Cause::RouteWithoutBackend => &routes::ROUTE_WITHOUT_BACKEND,
         Cause::NoEndpoints => &reaching::NO_ENDPOINTS,
         Cause::NoHealthyEndpoints => &reaching::NO_HEALTHY_ENDPOINTS,
         Cause::UpstreamRefused => &reaching::UPSTREAM_REFUSED,

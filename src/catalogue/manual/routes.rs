@@ -299,3 +299,44 @@ spec:
         and `envoyfilter-black-hole.yaml` tells the cases apart. `UH` on any other cluster is \
         `no_endpoints`.",
 };
+
+pub(super) static ROUTE_WITHOUT_BACKEND: Entry = Entry {
+    title: "A rule of the Gateway API has no valid backend",
+    happened: "The HTTPRoute's (or GRPCRoute's) rule that took the request leads nowhere: it has no \
+        `backendRefs`, or all of them have weight 0, don't exist, or are in another namespace \
+        without a ReferenceGrant. The Gateway API demands a 500 then, and the control plane writes \
+        it as a direct response.",
+    looks_like: "`500 direct_response`, flag `-`, no upstream; gRPC clients get `200` and \
+        `grpc-status` 2. The route is called `NAMESPACE.NAME.RULE` (Istio) or \
+        `httproute/NAMESPACE/NAME/rule/...` (Envoy Gateway). Istio answers `500 NC \
+        cluster_not_found` where a backend is named that doesn't exist: that is `cluster_missing`.",
+    confirm: r#"# ResolvedRefs must be True; BackendNotFound, RefNotPermitted, InvalidKind say what is wrong:
+kubectl get httproute,grpcroute -A -o yaml | grep -n 'type: ResolvedRefs' -B6
+kubectl get httproute NAME -n NAMESPACE -o yaml | grep -n 'backendRefs:' -A8
+kubectl get referencegrant -A
+istioctl proxy-config routes POD.NAMESPACE -o json | grep -n '"directResponse"' -B12"#,
+    fix: "`weight: 0` on every backend of a rule is a rule without backend. A ReferenceGrant lies in \
+        the namespace of the Service.",
+    fix_yaml: Some(
+        r#"apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: helloworld
+spec:
+  parentRefs:
+  - name: gateway
+    namespace: istio-system
+  hostnames:
+  - helloworld.example.com
+  rules:
+  - backendRefs:
+    - name: helloworld
+      port: 5000
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::ClusterMissing, Cause::ConfiguredErrorReply, Cause::NoEndpoints],
+    tell_apart: "`cluster_not_found` is a backend that is named and unknown to the proxy, `UH` a \
+        Service without ready pods. A VirtualService's own `directResponse` has the VirtualService \
+        as resource.",
+};

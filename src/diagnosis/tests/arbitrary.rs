@@ -134,6 +134,7 @@ prop_compose! {
         e.flags = Flags::from_bits_retain(flag_bits.iter().fold(0, |all, bit| all | 1 << bit));
         e.route.virtual_host = virtual_host;
         e.route.name = route;
+        e.route.gateway_api = by_rule && e.route.name.is_none();
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
             Answer { page, by_proxy, anonymous: by_proxy.is_none(), repeats, unframed, promised, passed, grpc_status, stream };

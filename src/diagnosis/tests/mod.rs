@@ -139,6 +139,21 @@ fn a_configured_error_is_one_where_its_virtual_host_is_known() {
 }
 
 #[test]
+fn a_rule_of_the_gateway_api_answers_500_where_it_has_no_backend() {
+    for (code, status, gateway_api, cause) in [
+        (500, None, true, "route_without_backend"),
+        (200, Some(2), true, "route_without_backend"),
+        (500, None, false, "configured_error_reply"),
+        (503, None, true, "configured_error_reply"),
+    ] {
+        let mut e = stream(code, "-", "direct_response");
+        e.answer.grpc_status = status.map(GrpcStatus);
+        e.route.gateway_api = gateway_api;
+        assert_eq!(named(&e), Some((cause, "likely")), "{code} {status:?} {gateway_api}");
+    }
+}
+
+#[test]
 fn either_side_may_end_a_tunnel() {
     for (code, flags, details, fails) in [
         (200, "DC", "downstream_remote_disconnect", false),

@@ -51,7 +51,7 @@ pub(super) fn only(groups: Wanted, mut e: Evidence) -> Evidence {
         route.virtual_host = None;
     }
     if lacks(Wanted::ROUTE) {
-        (route.name, route.resource) = (None, None);
+        (route.name, route.resource, route.gateway_api) = (None, None, false);
     }
     if lacks(Wanted::UPSTREAM_RULE) {
         (up.resource, up.takes_istio_mtls) = (None, None);
