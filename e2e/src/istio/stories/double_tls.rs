@@ -1,6 +1,8 @@
 //! The page's section "Double TLS".
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, Nothing};
 use super::super::story::{Says, Story, Yaml};
@@ -22,17 +24,17 @@ fn page() -> Vec<Story> {
         broken("double_tls/trusted", "The application's TLS inside of the sidecar's")
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", "double_tls", "certain").blames(rule).because(&["sni=httpbin.org"])),
+            .says(Says::new("client", Cause::DoubleTls, Certain).blames(rule).because(&["sni=httpbin.org"])),
         broken("double_tls/untrusted", "The same, and the sidecar doesn't trust the server's certificate")
             .where_resolves("httpbin.org", "untrusted")
             .curl(&["-k", "https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", "double_tls", "likely").blames(rule).because(&["sni=httpbin.org"])),
+            .says(Says::new("client", Cause::DoubleTls, Likely).blames(rule).because(&["sni=httpbin.org"])),
         broken("double_tls/registry_only", "The same where unknown destinations are blocked")
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", "double_tls", "certain").blames(rule)),
+            .says(Says::new("client", Cause::DoubleTls, Certain).blames(rule)),
         patched("double_tls/fixed/http_on_443", "Plaintext to the sidecar, on 443", "fixed-http-on-443.yaml")
             .curl(&["http://httpbin.org:443/"])
             .gets(Answer("httpbin-org over TLS")),
@@ -65,7 +67,7 @@ fn own() -> Vec<Story> {
             .curl(&["https://api.billing.test:8443/v1"])
             .gets(Nothing(35))
             .says(
-                Says::new("client", "double_tls", "certain")
+                Says::new("client", Cause::DoubleTls, Certain)
                     .blames("DestinationRule/default/partners")
                     .because(&["sni=api.billing.test"]),
             ),
@@ -80,7 +82,7 @@ fn own() -> Vec<Story> {
             .curl(&["http://httpbin.org/"])
             .gets(super::super::story::Gets::Status(503))
             .says(
-                Says::new("client", "upstream_certificate_rejected", "certain")
+                Says::new("client", Cause::UpstreamCertificateRejected, Certain)
                     .because(&["upstream_tls_reason=CERTIFICATE_VERIFY_FAILED"]),
             ),
     ]

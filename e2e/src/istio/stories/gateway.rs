@@ -1,6 +1,8 @@
 //! The page's section "Gateway to virtual service TLS mismatch".
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
@@ -21,7 +23,7 @@ fn termination() -> Vec<Story> {
             .curl(&["https://httpbin.example.com/"])
             .gets(Status(404))
             .says(
-                Says::new("ingress", "gateway_without_http_routes", "certain")
+                Says::new("ingress", Cause::GatewayWithoutHttpRoutes, Certain)
                     .gateway()
                     .because(&["virtual_host=blackhole:443", "sni=httpbin.example.com"]),
             ),
@@ -29,7 +31,7 @@ fn termination() -> Vec<Story> {
             .from("outside")
             .curl(&["--http1.1", "https://httpbin.example.com/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "gateway_without_http_routes", "certain").gateway()),
+            .says(Says::new("ingress", Cause::GatewayWithoutHttpRoutes, Certain).gateway()),
         broken("gateway_terminates/fixed", "HTTP routes")
             .own(HTTPBIN_80)
             .with(Yaml::PageFilled(TERMINATES, "fixed.yaml", HTTP_ROUTES))
@@ -73,7 +75,7 @@ fn passthrough() -> Vec<Story> {
         .from("outside")
         .curl(&["https://httpbin.example.com/"])
         .gets(Nothing(35))
-        .says(Says::new("ingress", "no_filter_chain_for_sni", "likely").gateway().only_counted()),
+        .says(Says::new("ingress", Cause::NoFilterChainForSni, Likely).gateway().only_counted()),
         broken("gateway_passes/fixed/tls_routes", "TLS routes")
             .own(HTTPBIN_443)
             .with(Yaml::PageFilled(PASSES, "fixed-tls-routes.yaml", TLS_ROUTES))
@@ -117,7 +119,7 @@ fn own() -> Vec<Story> {
         .curl(&["https://cart.shop.test:8443/"])
         .gets(Status(404))
         .says(
-            Says::new("ingress", "gateway_without_http_routes", "certain")
+            Says::new("ingress", Cause::GatewayWithoutHttpRoutes, Certain)
                 .gateway()
                 .because(&["virtual_host=blackhole:8443"]),
         ),
@@ -135,7 +137,7 @@ fn own() -> Vec<Story> {
                 "https://cart.shop.test:8443/",
             ])
             .gets(NoAnswer)
-            .says(Says::new("ingress", "downstream_tls_failed", "certain").gateway().only_counted()),
+            .says(Says::new("ingress", Cause::DownstreamTlsFailed, Certain).gateway().only_counted()),
         Story::new("own/gateway_terminates/healthy", "The same gateway with HTTP routes to the mesh")
             .own(SHOP_SIMPLE)
             .own(SHOP_HTTP_ROUTES)
@@ -148,13 +150,13 @@ fn own() -> Vec<Story> {
             .from("outside")
             .curl(&["https://pay.shop.test:8443/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "route_host_unknown", "likely").gateway()),
+            .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
         Story::new("own/gateway_passes/unknown_sni", "A server name that no TLS route is for")
             .own(SHOP_PASSTHROUGH)
             .from("outside")
             .curl(&["-k", "https://pay.shop.test:8443/"])
             .gets(Nothing(35))
-            .says(Says::new("ingress", "no_filter_chain_for_sni", "likely").gateway().only_counted()),
+            .says(Says::new("ingress", Cause::NoFilterChainForSni, Likely).gateway().only_counted()),
         Story::new("own/gateway_passes/healthy", "TLS passes to a server outside")
             .own(SHOP_PASSTHROUGH)
             .from("outside")

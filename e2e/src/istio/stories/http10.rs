@@ -1,6 +1,8 @@
 //! HTTP/1.0: nginx as a reverse proxy, and servers that answer with it.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Nothing, Status};
 use super::super::story::{Says, Story};
@@ -36,26 +38,26 @@ pub fn stories() -> Vec<Story> {
             .from("frontend")
             .curl(&["http://127.0.0.1:8081/"])
             .gets(Status(426))
-            .says(Says::new("frontend", "http10_client", "likely").soft())
-            .says(Says::new("helloworld-v1", "http10_client", "certain").inbound()),
+            .says(Says::new("frontend", Cause::Http10Client, Likely).soft())
+            .says(Says::new("helloworld-v1", Cause::Http10Client, Certain).inbound()),
         page("http10/nginx/registry_only", "nginx speaks HTTP/1.0 to the mesh")
             .registry_only()
             .from("frontend")
             .curl(&["http://127.0.0.1:8081/"])
             .gets(Status(502))
-            .says(Says::new("frontend", "http10_client", "likely").because(&["tls_failure=HTTP_REQUEST"])),
+            .says(Says::new("frontend", Cause::Http10Client, Likely).because(&["tls_failure=HTTP_REQUEST"])),
         page("http10/nginx/no_interception", "nginx speaks HTTP/1.0 to the mesh")
             .own(UNREDIRECTED)
             .from("unredirected")
             .curl(&["http://127.0.0.1:8081/"])
             .gets(Status(426))
-            .says(Says::new("unredirected", "http10_client", "certain")),
+            .says(Says::new("unredirected", Cause::Http10Client, Certain)),
         page("http10/gateway", "An HTTP/1.0 client at a gateway")
             .own(GATEWAY)
             .from("outside")
             .curl(&["-0", "http://httpbin.example.com/"])
             .gets(Status(426))
-            .says(Says::new("ingress", "http10_client", "certain").gateway()),
+            .says(Says::new("ingress", Cause::Http10Client, Certain).gateway()),
         page("http10/nginx/fixed/allow_any", "nginx with the page's configuration")
             .from("frontend")
             .curl(&["http://127.0.0.1:8082/http/"])
@@ -74,14 +76,14 @@ pub fn stories() -> Vec<Story> {
             .registry_only()
             .run(&["curl", "-sS", "-i", "-m", "5", "-0", "http://reports/"])
             .gets(Nothing(56))
-            .says(Says::new("client", "http10_client", "likely").because(&["tls_failure=HTTP_REQUEST"])),
+            .says(Says::new("client", Cause::Http10Client, Likely).because(&["tls_failure=HTTP_REQUEST"])),
         page("http10/server", "A server that answers with HTTP/1.0")
             .curl(&["http://legacy:82/"])
             .gets(Status(200)),
         page("http10/server/unframed", "One that doesn't say how long its answer is")
             .curl(&["http://legacy:86/"])
             .gets(Status(200))
-            .says(Says::new("client", "http10_upstream", "possible").soft()),
+            .says(Says::new("client", Cause::Http10Upstream, Possible).soft()),
         page("http10/server/sidecar", "A server that answers with HTTP/1.0, behind a sidecar")
             .curl(&["http://reports:82/"])
             .gets(Status(200)),

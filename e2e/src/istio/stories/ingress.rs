@@ -1,6 +1,8 @@
 //! A gateway whose requests don't follow the rules of the mesh.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::Possible;
 
 use super::super::story::Gets::{Answers, Only};
 use super::super::story::{Says, Story, Yaml};
@@ -31,7 +33,7 @@ pub fn stories() -> Vec<Story> {
         gateway(broken("gateway_ignores_mesh", "The mesh's rule does nothing for the gateway's requests"))
             .gets(Answers(&["helloworld-v1", "helloworld-v2"]))
             .says(
-                Says::new("ingress", "gateway_ignores_mesh_routes", "possible")
+                Says::new("ingress", Cause::GatewayIgnoresMeshRoutes, Possible)
                     .gateway()
                     .soft()
                     .blames("VirtualService/default/myapp"),
@@ -52,7 +54,7 @@ pub fn stories() -> Vec<Story> {
             .curl(&["http://httpbin.example.com/[1-20]", "-H", "Host: shop.example.com"])
             .gets(Answers(&["helloworld-v1", "helloworld-v2"]))
             .says(
-                Says::new("ingress", "gateway_ignores_mesh_routes", "possible")
+                Says::new("ingress", Cause::GatewayIgnoresMeshRoutes, Possible)
                     .gateway()
                     .soft()
                     .blames("VirtualService/default/shop-front"),

@@ -1,6 +1,8 @@
 //! A proxy under load that has too few file descriptors.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::Likely;
 
 use super::super::story::Gets::{Answer, Only};
 use super::super::story::{Says, Story};
@@ -19,7 +21,7 @@ pub fn stories() -> Vec<Story> {
             .from("few-files")
             .curl(AT_ONCE)
             .gets(Answer("503"))
-            .says(Says::new("few-files", "file_descriptors_exhausted", "likely")),
+            .says(Says::new("few-files", Cause::FileDescriptorsExhausted, Likely)),
         Story::new("file_descriptors/enough", "The same load with enough of them")
             .page(PAGE)
             .curl(AT_ONCE)
@@ -34,6 +36,6 @@ pub fn stories() -> Vec<Story> {
                 "http://archive:8000/?[1-100]",
             ])
             .gets(Answer("503"))
-            .says(Says::new("few-files", "file_descriptors_exhausted", "likely")),
+            .says(Says::new("few-files", Cause::FileDescriptorsExhausted, Likely)),
     ]
 }

@@ -1,6 +1,8 @@
 //! Mutual TLS that one side speaks and the other doesn't.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
@@ -13,9 +15,9 @@ pub fn stories() -> Vec<Story> {
     let merged = Yaml::PageSpecPatch("destinationrule/books", "default", PAGE, "fixed.yaml");
     let conflict = || {
         [
-            Says::new("client", "destination_rule_tls_conflict", "likely")
+            Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
                 .blames("DestinationRule/default/books"),
-            Says::new("reports", "plaintext_to_strict_mtls", "likely").inbound().only_counted(),
+            Says::new("reports", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted(),
         ]
     };
     let says = |story: Story| conflict().into_iter().fold(story, Story::says);
@@ -31,8 +33,8 @@ pub fn stories() -> Vec<Story> {
             .own(SIMPLE)
             .curl(&["http://books:85/"])
             .gets(Status(503))
-            .says(Says::new("client", "upstream_certificate_rejected", "certain"))
-            .says(Says::new("reports", "downstream_tls_failed", "certain").inbound().only_counted()),
+            .says(Says::new("client", Cause::UpstreamCertificateRejected, Certain))
+            .says(Says::new("reports", Cause::DownstreamTlsFailed, Certain).inbound().only_counted()),
         strict("tls_conflict/fixed", "The DestinationRule with the page's lines")
             .own(DISABLE)
             .with(merged)
@@ -48,7 +50,7 @@ pub fn stories() -> Vec<Story> {
             .curl(&["http://legacy/"])
             .gets(Status(503))
             .says(
-                Says::new("client", "upstream_speaks_plaintext", "certain")
+                Says::new("client", Cause::UpstreamSpeaksPlaintext, Certain)
                     .blames("DestinationRule/default/legacy"),
             ),
         Story::new("tls_conflict/reverse/fixed", "Plaintext to a server without a sidecar")
@@ -62,7 +64,7 @@ pub fn stories() -> Vec<Story> {
         .from("outside")
         .curl(&["http://helloworld-v1.pods:8080/"])
         .gets(Nothing(56))
-        .says(Says::new("helloworld-v1", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+        .says(Says::new("helloworld-v1", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
         Story::new("own/tls_conflict/wildcard", "A rule for a whole namespace turns mutual TLS off")
             .own(STRICT)
             .curl(&["http://books:85/"])
@@ -70,10 +72,10 @@ pub fn stories() -> Vec<Story> {
             .curl(&["http://books:85/"])
             .gets(Status(503))
             .says(
-                Says::new("client", "destination_rule_tls_conflict", "likely")
+                Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
                     .blames("DestinationRule/default/no-tls"),
             )
-            .says(Says::new("reports", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+            .says(Says::new("reports", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
         Story::new("own/tls_conflict/permissive", "The same where the server takes plaintext, too")
             .own(WILDCARD)
             .curl(&["http://books:85/"])
@@ -86,9 +88,9 @@ pub fn stories() -> Vec<Story> {
         .own(MUTUAL_ORDERS)
         .curl(&["http://orders/"])
         .gets(Status(503))
-        .says(Says::new("client", "upstream_speaks_plaintext", "certain"))
+        .says(Says::new("client", Cause::UpstreamSpeaksPlaintext, Certain))
         .says(
-            Says::new("orders", "tls_on_plaintext_port", "likely")
+            Says::new("orders", Cause::TlsOnPlaintextPort, Likely)
                 .inbound()
                 .because(&["sni=outbound_.80_._.orders"]),
         ),

@@ -1,6 +1,8 @@
 //! Requests that Envoy rejects: no route, no cluster, no endpoint, no connection, a limit, an authorizer.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
@@ -20,13 +22,13 @@ fn no_route() -> Vec<Story> {
             .from("outside")
             .curl(&["http://httpbin.example.com/", "-H", "Host: unknown.example.com"])
             .gets(Status(404))
-            .says(Says::new("ingress", "route_host_unknown", "likely").gateway()),
+            .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
         page("rejected/nr/gateway_path", "A gateway is asked for a path that no rule has")
             .own(SHOP_GATEWAY)
             .from("outside")
             .curl(&["http://httpbin.example.com/", "-H", "Host: shop.example.com"])
             .gets(Status(404))
-            .says(Says::new("ingress", "route_no_match", "certain").gateway()),
+            .says(Says::new("ingress", Cause::RouteNoMatch, Certain).gateway()),
         page("rejected/nr/gateway_fixed", "A host and a path that the gateway has")
             .own(SHOP_GATEWAY)
             .from("outside")
@@ -36,7 +38,7 @@ fn no_route() -> Vec<Story> {
             .own(ONLY_HELLO)
             .curl(&["http://helloworld/other"])
             .gets(Status(404))
-            .says(Says::new("client", "route_no_match", "certain")),
+            .says(Says::new("client", Cause::RouteNoMatch, Certain)),
         page("rejected/nr/mesh_fixed", "A path that a rule has")
             .own(ONLY_HELLO)
             .curl(&["http://helloworld/hello"])
@@ -45,14 +47,14 @@ fn no_route() -> Vec<Story> {
             .own(TO_V1)
             .curl(&["http://helloworld/"])
             .gets(Status(503))
-            .says(Says::new("client", "cluster_missing", "certain").blames("VirtualService/default/to-v1")),
+            .says(Says::new("client", Cause::ClusterMissing, Certain).blames("VirtualService/default/to-v1")),
         page("rejected/nc/gateway", "The same at a gateway")
             .own(SHOP_GATEWAY_TO_V1)
             .from("outside")
             .curl(&["http://httpbin.example.com/", "-H", "Host: shop.example.com"])
             .gets(Status(503))
             .says(
-                Says::new("ingress", "cluster_missing", "certain")
+                Says::new("ingress", Cause::ClusterMissing, Certain)
                     .gateway()
                     .blames("VirtualService/default/shop"),
             ),
@@ -65,12 +67,12 @@ fn no_route() -> Vec<Story> {
             .registry_only()
             .curl(&["http://httpbin.org/"])
             .gets(Status(502))
-            .says(Says::new("client", "egress_blocked", "certain")),
+            .says(Says::new("client", Cause::EgressBlocked, Certain)),
         page("rejected/egress/registry_only_tls", "The same over TLS")
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(super::super::story::Gets::Nothing(35))
-            .says(Says::new("client", "egress_blocked", "certain")),
+            .says(Says::new("client", Cause::EgressBlocked, Certain)),
         page("rejected/egress/fixed", "The host in the registry")
             .registry_only()
             .own(HTTPBIN)
@@ -85,46 +87,46 @@ fn no_upstream() -> Vec<Story> {
         page("rejected/uh/no_pods", "A Service whose selector matches no pod")
             .curl(&["http://nobody/"])
             .gets(Status(503))
-            .says(Says::new("client", "no_endpoints", "likely")),
+            .says(Says::new("client", Cause::NoEndpoints, Likely)),
         page("rejected/uh/subset", "A subset whose labels match no pod")
             .own(TO_V1)
             .own(SUBSETS_WRONG)
             .curl(&["http://helloworld/"])
             .gets(Status(503))
-            .says(Says::new("client", "no_endpoints", "likely")),
+            .says(Says::new("client", Cause::NoEndpoints, Likely)),
         page(
             "rejected/uf/refused",
             "A Service whose target port nobody listens on, without a sidecar behind it",
         )
         .curl(&["http://legacy:81/"])
         .gets(Status(503))
-        .says(Says::new("client", "upstream_refused", "certain")),
+        .says(Says::new("client", Cause::UpstreamRefused, Certain)),
         page("rejected/uf/refused_in_pod", "The same with a sidecar behind it")
             .curl(&["http://reports:81/"])
             .gets(Status(503))
-            .says(Says::new("reports", "upstream_refused", "certain").inbound())
-            .says(Says::new("client", "upstream_proxy_error", "likely")),
+            .says(Says::new("reports", Cause::UpstreamRefused, Certain).inbound())
+            .says(Says::new("client", Cause::UpstreamProxyError, Likely)),
         page("rejected/uf/unreachable", "An endpoint at an address that nobody has")
             .own(UNREACHABLE)
             .curl(&["http://unreachable.example.com/", "--resolve", "unreachable.example.com:80:240.240.0.1"])
             .gets(Status(503))
-            .says(Says::new("client", "upstream_unreachable", "certain")),
+            .says(Says::new("client", Cause::UpstreamUnreachable, Certain)),
         page("rejected/uf/timeout", "An endpoint that never answers")
             .own(SILENT)
             .curl(&["http://silent.example.com/", "--resolve", "silent.example.com:80:240.240.0.2"])
             .gets(Status(503))
-            .says(Says::new("client", "upstream_connect_timeout", "likely")),
+            .says(Says::new("client", Cause::UpstreamConnectTimeout, Likely)),
         page("rejected/application", "The application's own 503, behind its sidecar")
             .curl(&["http://reports/error"])
             .gets(Status(503))
-            .says(Says::new("reports", "application_error", "certain").inbound())
-            .says(Says::new("client", "application_error", "likely")),
+            .says(Says::new("reports", Cause::ApplicationError, Certain).inbound())
+            .says(Says::new("client", Cause::ApplicationError, Likely)),
         page("rejected/uo", "More requests at once than the DestinationRule allows")
             .own(CIRCUIT_BREAKER)
             .curl(&["--parallel", "--parallel-immediate", "http://reports/?[1-6]"])
             .gets(Answer("503"))
             .says(
-                Says::new("client", "circuit_breaker_overflow", "certain")
+                Says::new("client", Cause::CircuitBreakerOverflow, Certain)
                     .blames("DestinationRule/default/reports-limits"),
             ),
         page("rejected/uo/fixed", "Without the limits")
@@ -145,21 +147,23 @@ fn external_authorization() -> Vec<Story> {
             .run(UNTIL_DRAINED)
             .curl(&["http://reports/"])
             .gets(Status(503))
-            .says(Says::new("client", "application_error", "likely"))
-            .says(Says::new("reports", "application_error", "certain").inbound())
-            .says(Says::new("client", "no_healthy_endpoints", "possible").because(&["endpoint_failed=true"])),
+            .says(Says::new("client", Cause::ApplicationError, Likely))
+            .says(Says::new("reports", Cause::ApplicationError, Certain).inbound())
+            .says(
+                Says::new("client", Cause::NoHealthyEndpoints, Possible).because(&["endpoint_failed=true"]),
+            ),
         page("rejected/uaex", "An external authorizer says no")
             .own(CUSTOM_AUTHORIZATION)
             .run(UNTIL_DRAINED)
             .curl(&["http://books:85/"])
             .gets(Status(403))
-            .says(Says::new("reports", "ext_authz_denied", "certain").inbound()),
+            .says(Says::new("reports", Cause::ExtAuthzDenied, Certain).inbound()),
         page("rejected/uaex/unavailable", "The external authorizer is not there")
             .own(CUSTOM_AUTHORIZATION_GONE)
             .run(UNTIL_DRAINED)
             .curl(&["http://books:85/"])
             .gets(Status(403))
-            .says(Says::new("reports", "ext_authz_unavailable", "certain").inbound()),
+            .says(Says::new("reports", Cause::ExtAuthzUnavailable, Certain).inbound()),
         page("rejected/uaex/allowed", "An external authorizer says yes")
             .own(CUSTOM_AUTHORIZATION)
             .run(UNTIL_DRAINED)

@@ -1,6 +1,8 @@
 //! The page's section on several gateways with one certificate: connections that browsers reuse.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
@@ -17,7 +19,7 @@ pub fn stories() -> Vec<Story> {
             .own(TWO_GATEWAYS)
             .gets(Answer("</script>service2 failed"))
             .says(
-                Says::new("ingress", "connection_reused_across_gateways", "likely")
+                Says::new("ingress", Cause::ConnectionReusedAcrossGateways, Likely)
                     .gateway()
                     .because(&["sni=service1.test.com", "certificate_covers_authority=true"]),
             ),
@@ -34,19 +36,19 @@ pub fn stories() -> Vec<Story> {
             .from("outside")
             .curl(&["-H", "Host: service2.test.com", "https://service1.test.com/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "connection_reused_across_gateways", "likely").gateway()),
+            .says(Says::new("ingress", Cause::ConnectionReusedAcrossGateways, Likely).gateway()),
         Story::new("reuse/wrong_host/http1", "The same over HTTP/1.1")
             .own(TWO_GATEWAYS)
             .from("outside")
             .curl(&["--http1.1", "-H", "Host: service2.test.com", "https://service1.test.com/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "connection_reused_across_gateways", "possible").gateway()),
+            .says(Says::new("ingress", Cause::ConnectionReusedAcrossGateways, Possible).gateway()),
         Story::new("reuse/unknown_host", "A Host that the certificate isn't for")
             .own(TWO_GATEWAYS)
             .from("outside")
             .curl(&["-H", "Host: www.example.com", "https://service1.test.com/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "route_host_unknown", "likely").gateway()),
+            .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
     ]
 }
 

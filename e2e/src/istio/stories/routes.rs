@@ -1,6 +1,8 @@
 //! Route rules that don't seem to affect traffic.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Possible};
 
 use super::super::story::Gets::{Answer, Answers, Status};
 use super::super::story::{Says, Story, Yaml};
@@ -31,7 +33,7 @@ pub fn stories() -> Vec<Story> {
             .curl(&["http://helloworld/?[1-60]"])
             .gets(Answer("helloworld-v1"))
             .says(
-                Says::new("client", "weights_not_settled", "possible")
+                Says::new("client", Cause::WeightsNotSettled, Possible)
                     .soft()
                     .blames("VirtualService/default/canary"),
             ),
@@ -39,8 +41,8 @@ pub fn stories() -> Vec<Story> {
             .own(BOOKS)
             .curl(&["http://books:83/"])
             .gets(Status(200))
-            .says(Says::new("client", "http_treated_as_tcp", "certain").soft())
-            .says(Says::new("reports", "http_treated_as_tcp", "certain").inbound().soft()),
+            .says(Says::new("client", Cause::HttpTreatedAsTcp, Certain).soft())
+            .says(Says::new("reports", Cause::HttpTreatedAsTcp, Certain).inbound().soft()),
         page("port_name/unknown", "A VirtualService with http rules for a port whose name says nothing")
             .own(BOOKS)
             .curl(&["http://books:84/"])
@@ -57,12 +59,12 @@ pub fn stories() -> Vec<Story> {
         .curl(&["http://orders:9000/"])
         .gets(Status(200))
         // The server's port is named for HTTP by another service.
-        .says(Says::new("client", "http_treated_as_tcp", "certain").soft()),
+        .says(Says::new("client", Cause::HttpTreatedAsTcp, Certain).soft()),
         Story::new("own/port_name/other", "A port named for Redis that speaks HTTP")
             .own(NO_ORDERS)
             .curl(&["http://orders:6379/"])
             .gets(Status(200))
-            .says(Says::new("client", "http_treated_as_tcp", "certain").soft()),
+            .says(Says::new("client", Cause::HttpTreatedAsTcp, Certain).soft()),
         Story::new("own/port_name/http", "The same rules at the port that is named for HTTP")
             .own(NO_ORDERS)
             .curl(&["http://orders/"])
@@ -74,9 +76,9 @@ pub fn stories() -> Vec<Story> {
             .run(&["sleep", "4"])
             .curl(&["http://helloworld/propagation"])
             .gets(Status(200))
-            .says(Says::new("client", "cluster_missing", "certain").blames("VirtualService/default/canary"))
+            .says(Says::new("client", Cause::ClusterMissing, Certain).blames("VirtualService/default/canary"))
             .says(
-                Says::new("client", "config_propagating", "possible")
+                Says::new("client", Cause::ConfigPropagating, Possible)
                     .soft()
                     .blames("VirtualService/default/canary"),
             ),

@@ -1,6 +1,8 @@
 //! The page's section "Sending HTTPS to an HTTP port", wherever that port is.
 
+use meshwhy::catalogue::Cause;
 use meshwhy::catalogue::manual::PageSection;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
@@ -27,12 +29,12 @@ fn page() -> Vec<Story> {
         broken("https_to_http_port/allow_any", "HTTPS to a port declared HTTP bypasses the mesh")
             .curl(&["https://httpbin.org/"])
             .gets(Answer("httpbin-org over TLS"))
-            .says(Says::new("client", "tls_on_plaintext_port", "likely").soft()),
+            .says(Says::new("client", Cause::TlsOnPlaintextPort, Likely).soft()),
         broken("https_to_http_port/registry_only", "HTTPS to a port declared HTTP ends in the black hole")
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", "tls_on_plaintext_port", "likely").because(&[
+            .says(Says::new("client", Cause::TlsOnPlaintextPort, Likely).because(&[
                 "cluster=BlackHoleCluster",
                 "sni=httpbin.org",
                 "listener=http",
@@ -42,7 +44,7 @@ fn page() -> Vec<Story> {
             .from("unredirected")
             .curl(&["https://httpbin.org/", "--connect-to", "::127.0.0.1:443"])
             .gets(Nothing(35))
-            .says(Says::new("unredirected", "tls_on_plaintext_port", "certain").because(&[
+            .says(Says::new("unredirected", Cause::TlsOnPlaintextPort, Certain).because(&[
                 "details=http1.codec_error",
                 "first_bytes=tls_client_hello",
                 "sni=httpbin.org",
@@ -51,7 +53,7 @@ fn page() -> Vec<Story> {
             .curl(&["http://httpbin.org:443/"])
             .gets(Status(400))
             .says(
-                Says::new("client", "upstream_expects_tls", "likely")
+                Says::new("client", Cause::UpstreamExpectsTls, Likely)
                     .because(&["page=plain_http_to_https_port"]),
             ),
         broken("https_to_http_port/plaintext/meant", "Plaintext on 443, and a server that speaks it there")
@@ -80,13 +82,13 @@ fn elsewhere() -> Vec<Story> {
         own("own/https_to_http_port/allow_any", "An API on 8443, declared HTTP")
             .curl(&["https://api.billing.test:8443/v1"])
             .gets(Answer("billing over TLS"))
-            .says(Says::new("client", "tls_on_plaintext_port", "likely").soft()),
+            .says(Says::new("client", Cause::TlsOnPlaintextPort, Likely).soft()),
         own("own/https_to_http_port/registry_only", "An API on 8443, declared HTTP")
             .registry_only()
             .curl(&["https://api.billing.test:8443/v1"])
             .gets(Nothing(35))
             .says(
-                Says::new("client", "tls_on_plaintext_port", "likely")
+                Says::new("client", Cause::TlsOnPlaintextPort, Likely)
                     .because(&["cluster=BlackHoleCluster", "sni=api.billing.test"]),
             ),
         Story::new("own/https_to_http_port/fixed", "The API declared HTTPS")
@@ -100,7 +102,7 @@ fn elsewhere() -> Vec<Story> {
             .curl(&["https://cart.shop.test:80/"])
             .gets(Nothing(35))
             .says(
-                Says::new("ingress", "tls_on_plaintext_port", "certain")
+                Says::new("ingress", Cause::TlsOnPlaintextPort, Certain)
                     .gateway()
                     .because(&["first_bytes=tls_client_hello", "sni=cart.shop.test"]),
             ),
@@ -122,7 +124,7 @@ fn other_bytes() -> Vec<Story> {
         let story = Story::new(name, about).needs(NETCAT);
         story.run(&["sh", "-c", SEND, bytes, "orders"]).gets(Status(400))
     };
-    let not_http = |pod, confidence| Says::new(pod, "not_http_on_http_port", confidence);
+    let not_http = |pod, confidence| Says::new(pod, Cause::NotHttpOnHttpPort, confidence);
     vec![
         Story::new(
             "own/tls/address_of_the_mesh_alone",
@@ -132,7 +134,7 @@ fn other_bytes() -> Vec<Story> {
         .curl(&["https://web.depot.test/", "--resolve", "web.depot.test:443:240.240.7.7"])
         .gets(NoAnswer)
         .says(
-            Says::new("client", "tls_on_plaintext_port", "possible")
+            Says::new("client", Cause::TlsOnPlaintextPort, Possible)
                 .because(&["sni=web.depot.test", "connect_error=unreachable"]),
         ),
         Story::new("not_tls/gateway/redis", "A Redis client at a gateway's HTTP port")
@@ -141,21 +143,21 @@ fn other_bytes() -> Vec<Story> {
             .needs(("redis-cli", "redis-tools"))
             .run(&["redis-cli", "-h", "cart.shop.test", "-p", "80", "PING"])
             .gets(Answer("Protocol error"))
-            .says(not_http("ingress", "certain").gateway().because(&["first_bytes=redis"])),
+            .says(not_http("ingress", Certain).gateway().because(&["first_bytes=redis"])),
         gateway("not_tls/gateway/ssh", "An SSH client at a gateway's HTTP port", SSH)
-            .says(not_http("ingress", "certain").gateway().because(&["first_bytes=ssh"])),
+            .says(not_http("ingress", Certain).gateway().because(&["first_bytes=ssh"])),
         gateway("not_tls/gateway/garbage", "Bytes of no protocol at a gateway's HTTP port", GARBAGE)
-            .says(not_http("ingress", "likely").gateway()),
+            .says(not_http("ingress", Likely).gateway()),
         mesh(
             "not_tls/mesh/ssh",
             "An SSH client at a service's HTTP port bypasses its own sidecar's routes",
             SSH,
         )
-        .says(not_http("client", "likely").soft())
-        .says(not_http("orders", "certain").inbound().because(&["first_bytes=ssh"])),
+        .says(not_http("client", Likely).soft())
+        .says(not_http("orders", Certain).inbound().because(&["first_bytes=ssh"])),
         mesh("not_tls/mesh/garbage", "Bytes of no protocol at a service's HTTP port", GARBAGE)
-            .says(Says::new("client", "traffic_bypasses_mesh", "certain").soft())
-            .says(not_http("orders", "likely").inbound()),
+            .says(Says::new("client", Cause::TrafficBypassesMesh, Certain).soft())
+            .says(not_http("orders", Likely).inbound()),
     ]
 }
 

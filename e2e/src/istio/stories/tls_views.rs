@@ -1,5 +1,8 @@
 //! One failure of TLS, as every proxy on its way sees it.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
+
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story};
 use crate::harness::tools::Needed;
@@ -32,8 +35,8 @@ fn healthy() -> Vec<Story> {
     ]
 }
 
-fn tls_to_http(pod: &'static str, confidence: &'static str) -> Says {
-    Says::new(pod, "tls_on_plaintext_port", confidence)
+fn tls_to_http(pod: &'static str, confidence: Confidence) -> Says {
+    Says::new(pod, Cause::TlsOnPlaintextPort, confidence)
 }
 
 fn tls_to_http_port() -> Vec<Story> {
@@ -41,30 +44,30 @@ fn tls_to_http_port() -> Vec<Story> {
         Story::new("views/tls_to_http_port", "HTTPS to a service of the mesh whose port is named http")
             .curl(&["-k", "https://orders:80/"])
             .gets(Nothing(35))
-            .says(tls_to_http("client", "likely").because(&["cluster=PassthroughCluster", "sni=orders"]))
-            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+            .says(tls_to_http("client", Likely).because(&["cluster=PassthroughCluster", "sni=orders"]))
+            .says(tls_to_http("orders", Likely).inbound().only_counted()),
         Story::new("views/tls_to_http_port/strict", "The same, and the service takes only mutual TLS")
             .own(STRICT)
             .curl(&["-k", "https://orders:80/"])
             .gets(NoAnswer)
-            .says(tls_to_http("client", "likely").soft())
-            .says(Says::new("orders", "client_certificate_missing", "certain").inbound().only_counted()),
+            .says(tls_to_http("client", Likely).soft())
+            .says(Says::new("orders", Cause::ClientCertificateMissing, Certain).inbound().only_counted()),
         Story::new("views/tls_to_http_port/outside", "The same from a pod without proxy")
             .from("outside")
             .curl(&["-k", "https://orders:80/"])
             .gets(Nothing(35))
-            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+            .says(tls_to_http("orders", Likely).inbound().only_counted()),
         Story::new("views/tls_to_http_port/no_proxy", "HTTPS to a plaintext server that has no proxy")
             .curl(&["-k", "https://legacy:80/"])
             .gets(Nothing(35))
-            .says(tls_to_http("client", "likely").soft()),
+            .says(tls_to_http("client", Likely).soft()),
         Story::new("views/tls_to_http_port/gateway", "TLS passes the gateway to a service that speaks HTTP")
             .own(PASSES_TO_HTTP)
             .from("outside")
             .curl(&["-k", "https://cart.shop.test/"])
             .gets(Nothing(35))
             .says(
-                tls_to_http("orders", "certain")
+                tls_to_http("orders", Certain)
                     .inbound()
                     .because(&["first_bytes=tls_client_hello", "sni=cart.shop.test"]),
             ),
@@ -73,7 +76,7 @@ fn tls_to_http_port() -> Vec<Story> {
 
 /// What a DestinationRule makes of the connection between two proxies.
 fn rules() -> Vec<Story> {
-    let reset = |pod| Says::new(pod, "upstream_tls_failed", "likely").because(&["Connection reset by peer"]);
+    let reset = |pod| Says::new(pod, Cause::UpstreamTlsFailed, Likely).because(&["Connection reset by peer"]);
     let from_gateway = |name, about, rule| {
         let story = Story::new(name, about).own(GATEWAY).own(rule).from("outside");
         story.curl(&["https://cart.shop.test/"]).gets(Status(503))
@@ -84,25 +87,25 @@ fn rules() -> Vec<Story> {
             .curl(&["http://orders/"])
             .gets(Status(503))
             .says(reset("client"))
-            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+            .says(tls_to_http("orders", Likely).inbound().only_counted()),
         Story::new("views/simple_tls/strict", "The same, and the service takes only mutual TLS")
             .own(SIMPLE_TLS)
             .own(STRICT)
             .curl(&["http://orders/"])
             .gets(Status(503))
-            .says(Says::new("client", "upstream_certificate_rejected", "certain"))
-            .says(Says::new("orders", "downstream_tls_failed", "certain").inbound().only_counted()),
+            .says(Says::new("client", Cause::UpstreamCertificateRejected, Certain))
+            .says(Says::new("orders", Cause::DownstreamTlsFailed, Certain).inbound().only_counted()),
         from_gateway("views/simple_tls/gateway", "The gateway originates plain TLS to a sidecar", SIMPLE_TLS)
             .says(reset("ingress").gateway())
-            .says(tls_to_http("orders", "likely").inbound().only_counted()),
+            .says(tls_to_http("orders", Likely).inbound().only_counted()),
         from_gateway(
             "views/no_tls/gateway",
             "The gateway sends plaintext to a sidecar that refuses it",
             NO_TLS,
         )
         .own(STRICT)
-        .says(Says::new("ingress", "upstream_closed_connection", "likely").gateway())
-        .says(Says::new("orders", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+        .says(Says::new("ingress", Cause::UpstreamClosedConnection, Likely).gateway())
+        .says(Says::new("orders", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
         Story::new(
             "views/tls_to_plaintext/gateway",
             "A gateway originates TLS to a server that speaks plaintext",
@@ -113,7 +116,7 @@ fn rules() -> Vec<Story> {
         .curl(&["https://pay.shop.test/"])
         .gets(Status(503))
         .says(
-            Says::new("ingress", "upstream_speaks_plaintext", "certain")
+            Says::new("ingress", Cause::UpstreamSpeaksPlaintext, Certain)
                 .gateway()
                 .blames("DestinationRule/default/legacy"),
         ),
@@ -128,13 +131,13 @@ fn gateway() -> Vec<Story> {
             .from("outside")
             .curl(&["http://cart.shop.test:443/"])
             .gets(Nothing(56))
-            .says(Says::new("ingress", "plaintext_on_tls_port", "certain").gateway().only_counted()),
+            .says(Says::new("ingress", Cause::PlaintextOnTlsPort, Certain).gateway().only_counted()),
         Story::new("views/plaintext/strict", "Plain HTTP without proxy to a service with mutual TLS only")
             .own(STRICT)
             .from("outside")
             .curl(&["http://orders/"])
             .gets(Nothing(56))
-            .says(Says::new("orders", "plaintext_to_strict_mtls", "likely").inbound().only_counted()),
+            .says(Says::new("orders", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
         Story::new(
             "views/tls_in_tls/gateway",
             "A client that wraps TLS in TLS: the gateway ended the outer one",
@@ -144,7 +147,7 @@ fn gateway() -> Vec<Story> {
         .needs(PYTHON)
         .run(&["python3", "-c", TLS_IN_TLS])
         .gets(Status(400))
-        .says(Says::new("ingress", "double_tls", "certain").gateway()),
+        .says(Says::new("ingress", Cause::DoubleTls, Certain).gateway()),
     ]
 }
 

@@ -1,5 +1,8 @@
 //! Who ended it, who said it: what looks like the client's, the policy's or the application's doing, and isn't.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
+
 use super::super::story::Gets::{NoAnswer, Status};
 use super::super::story::{Says, Story, Yaml};
 
@@ -19,19 +22,19 @@ fn streams() -> Vec<Story> {
             .run(UNTIL_DRAINED)
             .run(&["sh", "-c", "echo HTTP/1.1 200"])
             .gets(Status(200))
-            .says(Says::new("reports", "proxy_closed_connection", "certain").inbound())
-            .says(Says::new("client", "upstream_closed_connection", "likely")),
+            .says(Says::new("reports", Cause::ProxyClosedConnection, Certain).inbound())
+            .says(Says::new("client", Cause::UpstreamClosedConnection, Likely)),
         left("who/leaves/events", "A client closes an event stream, which has no other end", "/events"),
         left(
             "who/leaves/chunks",
             "A client leaves an answer that never said how long it would be",
             "/chunks",
         )
-        .says(Says::new("client", "client_disconnected", "possible"))
-        .says(Says::new("reports", "client_disconnected", "possible").inbound()),
+        .says(Says::new("client", Cause::ClientDisconnected, Possible))
+        .says(Says::new("reports", Cause::ClientDisconnected, Possible).inbound()),
         left("who/leaves/film", "A client leaves an answer of a stated length", "/film")
-            .says(Says::new("client", "client_disconnected", "likely"))
-            .says(Says::new("reports", "client_disconnected", "likely").inbound()),
+            .says(Says::new("client", Cause::ClientDisconnected, Likely))
+            .says(Says::new("reports", Cause::ClientDisconnected, Likely).inbound()),
     ]
 }
 
@@ -70,20 +73,20 @@ fn substitutes() -> Vec<Story> {
             .curl(&["http://reports/error"])
             .gets(Status(403))
             .says(
-                Says::new("client", "filter_config_missing", "certain")
+                Says::new("client", Cause::FilterConfigMissing, Certain)
                     .because(&["rbac_filter=wasm-default-deny"]),
             ),
         Story::new("who/wasm_not_fetched/network", "The same in front of a TCP proxy")
             .own(NO_NETWORK_MODULE)
             .curl(&["http://orders:9000/"])
             .gets(NoAnswer)
-            .says(Says::new("client", "filter_config_missing", "possible")),
+            .says(Says::new("client", Cause::FilterConfigMissing, Possible)),
         Story::new("who/no_keys", "A RequestAuthentication whose jwksUri istiod can't reach")
             .own(NO_KEYS)
             .run(UNTIL_DRAINED)
             .curl(&["http://reports/error", "-H", TOKEN])
             .gets(Status(401))
-            .says(Says::new("reports", "jwt_rejected", "likely").inbound()),
+            .says(Says::new("reports", Cause::JwtRejected, Likely).inbound()),
     ]
 }
 
@@ -98,7 +101,7 @@ fn connect() -> Vec<Story> {
             "http://helloworld:80",
         )
         .gets(Status(404))
-        .says(Says::new("client", "connect_to_non_proxy_port", "certain")),
+        .says(Says::new("client", Cause::ConnectToNonProxyPort, Certain)),
         through(
             "who/connect/registry_only",
             "A host outside of the registry is, under REGISTRY_ONLY",
@@ -106,12 +109,12 @@ fn connect() -> Vec<Story> {
         )
         .registry_only()
         .gets(Status(404))
-        .says(Says::new("client", "connect_to_non_proxy_port", "certain")),
+        .says(Says::new("client", Cause::ConnectToNonProxyPort, Certain)),
         through("who/connect/gateway", "A gateway is", "http://httpbin.example.com:80")
             .own(DELEGATED)
             .from("outside")
             .gets(Status(404))
-            .says(Says::new("ingress", "connect_to_non_proxy_port", "likely").gateway()),
+            .says(Says::new("ingress", Cause::ConnectToNonProxyPort, Likely).gateway()),
     ]
 }
 
@@ -122,7 +125,7 @@ fn routes() -> Vec<Story> {
             .from("outside")
             .curl(&["http://httpbin.example.com/"])
             .gets(Status(404))
-            .says(Says::new("ingress", "gateway_without_http_routes", "likely").gateway()),
+            .says(Says::new("ingress", Cause::GatewayWithoutHttpRoutes, Likely).gateway()),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! What a story expects one proxy to say.
 
 use anyhow::{Context as _, Result, ensure};
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence;
 
 use super::{Counted, Told};
 
@@ -9,10 +11,10 @@ use super::{Counted, Told};
 pub struct Says {
     /// The pod.
     pub pod: &'static str,
-    /// Cause id.
-    pub cause: &'static str,
-    /// Confidence.
-    pub confidence: &'static str,
+    /// The cause.
+    pub cause: Cause,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// Responsible resource.
     pub resource: &'static str,
     /// `inbound`, `outbound` or `gateway`.
@@ -25,7 +27,7 @@ pub struct Says {
 
 impl Says {
     /// A failure that the pod's access log names.
-    pub const fn new(pod: &'static str, cause: &'static str, confidence: &'static str) -> Self {
+    pub const fn new(pod: &'static str, cause: Cause, confidence: Confidence) -> Self {
         Self { pod, cause, confidence, resource: "", direction: "outbound", soft: false, logged: Some(&[]) }
     }
 
@@ -76,8 +78,8 @@ impl Says {
         Counted {
             pod: self.pod.into(),
             soft: self.soft,
-            cause: self.cause.into(),
-            confidence: self.confidence.into(),
+            cause: self.cause.id().into(),
+            confidence: self.confidence.id().into(),
             direction: self.direction.into(),
             resource: self.resource.into(),
         }
@@ -88,8 +90,8 @@ impl Says {
         let lines = told.lines.get(self.pod).map(|l| l.json.as_slice()).unwrap_or_default();
         let line = lines
             .iter()
-            .find(|line| line["cause"] == self.cause)
-            .with_context(|| format!("{}: {} is not in the access log", self.pod, self.cause))?;
+            .find(|line| line["cause"] == self.cause.id())
+            .with_context(|| format!("{}: {} is not in the access log", self.pod, self.cause.id()))?;
         for part in evidence {
             let seen = line["evidence"].as_str().unwrap_or_default();
             ensure!(seen.contains(part), "the evidence lacks {part:?}: {seen}");

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use meshwhy::catalogue::Cause;
 
 use crate::harness::client::status_in;
 use crate::load::generator::{Generator, Record};
@@ -17,10 +18,10 @@ use crate::load::generator::{Generator, Record};
 const HEALTHY: &[&str] = &["/ok", "/tls"];
 
 /// Failing paths: what the client gets, and the cause.
-const FAILING: &[(&str, u16, &str)] = &[
-    ("/nowhere", 404, "route_no_match"),
-    ("/refused", 503, "upstream_refused"),
-    ("/dies", 200, "upstream_closed_connection"),
+const FAILING: &[(&str, u16, Cause)] = &[
+    ("/nowhere", 404, Cause::RouteNoMatch),
+    ("/refused", 503, Cause::UpstreamRefused),
+    ("/dies", 200, Cause::UpstreamClosedConnection),
 ];
 
 /// One failure among so many requests.
@@ -114,7 +115,7 @@ fn one(port: u16, turn: usize, phase: &AtomicUsize, requests: &mut Requests) -> 
         let (path, expected, cause) = FAILING[turn / ONE_FAILS_IN % FAILING.len()];
         let status = ask(port, path)?;
         ensure!(status == Some(expected), "{path} got {status:?}");
-        *requests.failures.entry(cause).or_default() += 1;
+        *requests.failures.entry(cause.id()).or_default() += 1;
     } else {
         let path = HEALTHY[turn % HEALTHY.len()];
         let (during, begun) = (phase.load(Ordering::SeqCst), Instant::now());

@@ -1,7 +1,10 @@
 //! What is asked with curl: each call, what it must get, and what meshwhy must say of it.
 
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
+
 /// What meshwhy must count of a call that fails: cause, confidence, and the resource it blames.
-pub type Named = (&'static str, &'static str, &'static str);
+pub type Named = (Cause, Confidence, &'static str);
 
 /// One request.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,7 @@ const fn http1(call: Call) -> Call {
     Call { http1: true, ..call }
 }
 
-const fn fails(path: &'static str, status: u16, cause: &'static str, confidence: &'static str) -> Call {
+const fn fails(path: &'static str, status: u16, cause: Cause, confidence: Confidence) -> Call {
     Call { named: Some((cause, confidence, "")), ..get(path, status) }
 }
 
@@ -113,28 +116,28 @@ pub const SLOW: Call = get("/tls/slow", 200);
 
 /// Everything that fails, each in a way of its own.
 pub const FAILING: &[Call] = &[
-    fails("/nowhere", 404, "route_no_match", "certain"),
-    Call { host: "nowhere.test", ..fails("/", 404, "route_host_unknown", "likely") },
-    fails("/refused", 503, "upstream_refused", "certain"),
-    fails("/empty", 503, "no_endpoints", "likely"),
-    fails("/limited/200", 503, "circuit_breaker_overflow", "certain"),
+    fails("/nowhere", 404, Cause::RouteNoMatch, Certain),
+    Call { host: "nowhere.test", ..fails("/", 404, Cause::RouteHostUnknown, Likely) },
+    fails("/refused", 503, Cause::UpstreamRefused, Certain),
+    fails("/empty", 503, Cause::NoEndpoints, Likely),
+    fails("/limited/200", 503, Cause::CircuitBreakerOverflow, Certain),
     Call {
-        named: Some(("upstream_timeout", "certain", "VirtualService/default/slow")),
+        named: Some((Cause::UpstreamTimeout, Certain, "VirtualService/default/slow")),
         ..get("/timeout", 504)
     },
     Call {
-        named: Some(("cluster_missing", "certain", "VirtualService/default/missing")),
+        named: Some((Cause::ClusterMissing, Certain, "VirtualService/default/missing")),
         ..get("/missing", 503)
     },
-    fails("/closes", 503, "upstream_closed_connection", "likely"),
-    fails("/resets", 503, "upstream_reset", "certain"),
-    fails("/web/500", 500, "application_error", "certain"),
-    fails("/h2/503", 503, "application_error", "certain"),
-    fails("/retried/503", 503, "application_error", "certain"),
-    fails("/plaintext/200", 503, "upstream_speaks_plaintext", "certain"),
+    fails("/closes", 503, Cause::UpstreamClosedConnection, Likely),
+    fails("/resets", 503, Cause::UpstreamReset, Certain),
+    fails("/web/500", 500, Cause::ApplicationError, Certain),
+    fails("/h2/503", 503, Cause::ApplicationError, Certain),
+    fails("/retried/503", 503, Cause::ApplicationError, Certain),
+    fails("/plaintext/200", 503, Cause::UpstreamSpeaksPlaintext, Certain),
     Call {
         options: &["header = \"x-envoy-fault-abort-request: 503\""],
-        named: Some(("fault_injected", "certain", "VirtualService/default/web")),
+        named: Some((Cause::FaultInjected, Certain, "VirtualService/default/web")),
         ..get("/web/200", 503)
     },
 ];

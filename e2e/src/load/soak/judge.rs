@@ -48,7 +48,7 @@ const ONLY_COUNTED: &[&str] = &["plaintext_on_tls_port ", "client_certificate_mi
 pub fn judge(envoy: &Envoy, sent: &Tally, minutes: f64, log_per_minute: u32) -> Result<Found> {
     let mut found = Found { deviations: sent.deviations.clone(), ..Found::default() };
     for ((cause, confidence, resource), count) in &sent.failures {
-        found.rows.entry(key(cause, confidence, resource)).or_default().sent = *count;
+        found.rows.entry(key(cause.id(), confidence.id(), resource)).or_default().sent = *count;
     }
     found.logged = wait_for("the access log", || {
         let logged = count_lines(envoy, "http.log")?;

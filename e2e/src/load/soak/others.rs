@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::tally::Tally;
 use crate::harness::client::http2::{self, Ask};
@@ -105,19 +107,19 @@ fn events_left(places: &Places) -> Result<Tally> {
 /// A long poll, or any answer of no stated length.
 fn leaves_chunks(places: &Places) -> Result<Tally> {
     leave_after(places, "/chunks-for-ever", "half")?;
-    Ok(Tally::failed(1, ("client_disconnected", "possible", "")))
+    Ok(Tally::failed(1, (Cause::ClientDisconnected, Possible, "")))
 }
 
 /// A film of a stated length.
 fn leaves_video(places: &Places) -> Result<Tally> {
     leave_after(places, "/video", "half")?;
-    Ok(Tally::failed(1, ("client_disconnected", "likely", "")))
+    Ok(Tally::failed(1, (Cause::ClientDisconnected, Likely, "")))
 }
 
 fn grpc_unavailable(places: &Places) -> Result<Tally> {
     let mut tally = Tally::default();
     for _ in 0..call(places, "/package.Unavailable/M", Ask::Grpc, 4, "14")? {
-        tally.add(1, Some(("application_error", "likely", "")));
+        tally.add(1, Some((Cause::ApplicationError, Likely, "")));
     }
     Ok(tally)
 }
@@ -188,7 +190,7 @@ fn unencoded(places: &Places) -> Result<Tally> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     ensure!(answer.starts_with("HTTP/1.1 400 "), "a path in UTF-8 is answered with {answer:?}");
-    Ok(Tally::failed(1, ("invalid_http_request", "certain", "")))
+    Ok(Tally::failed(1, (Cause::InvalidHttpRequest, Certain, "")))
 }
 
 /// An idle connection that is kept a while and then reset.
@@ -238,7 +240,7 @@ fn leaves(places: &Places) -> Result<Tally> {
     let mut stream = connect(places, "http")?;
     stream.write_all(b"GET /silent HTTP/1.1\r\nHost: soak.test\r\n\r\n")?;
     std::thread::sleep(Duration::from_millis(30));
-    Ok(Tally::failed(1, ("client_disconnected", "certain", "")))
+    Ok(Tally::failed(1, (Cause::ClientDisconnected, Certain, "")))
 }
 
 fn ssh(places: &Places) -> Result<Tally> {
@@ -247,7 +249,7 @@ fn ssh(places: &Places) -> Result<Tally> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     ensure!(answer.starts_with("HTTP/1.1 400 "), "SSH is answered with {answer:?}");
-    Ok(Tally::failed(1, ("not_http_on_http_port", "certain", "")))
+    Ok(Tally::failed(1, (Cause::NotHttpOnHttpPort, Certain, "")))
 }
 
 fn tcp_refused(places: &Places) -> Result<Tally> {
@@ -256,5 +258,5 @@ fn tcp_refused(places: &Places) -> Result<Tally> {
     if stream.read_to_end(&mut answer).context("an end")? > 0 {
         bail!("somebody answers at a port where nobody listens");
     }
-    Ok(Tally::failed(0, ("upstream_refused", "certain", "")))
+    Ok(Tally::failed(0, (Cause::UpstreamRefused, Certain, "")))
 }

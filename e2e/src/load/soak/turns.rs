@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use meshwhy::catalogue::Cause;
+use meshwhy::diagnosis::Confidence::Certain;
 
 use super::calls::{self, Call};
 use super::curl::{self, Transport};
@@ -139,7 +141,7 @@ fn acts(failing: bool) -> Vec<Act> {
     let some = |transport, call: Call, times| Act::Curl(transport, vec![call; times]);
     let others = |acts: &[others::Act]| acts.iter().copied().map(Act::Other).collect::<Vec<_>>();
     let named = |transport, cause| {
-        let failure = Call { status: 0, named: Some((cause, "certain", "")), ..calls::HEALTHY[0] };
+        let failure = Call { status: 0, named: Some((cause, Certain, "")), ..calls::HEALTHY[0] };
         some(transport, failure, 3)
     };
     let all = [Http1, Http1Closing, Http2, Tls, TlsHttp2, MutualTls];
@@ -150,11 +152,11 @@ fn acts(failing: bool) -> Vec<Act> {
     if failing {
         acts.extend([Http1, Http2, Tls, MutualTls].map(|transport| carried(transport, calls::FAILING)));
         acts.extend([
-            named(TlsToPlaintext, "tls_on_plaintext_port"),
-            named(PlaintextToTls, "plaintext_on_tls_port"),
-            named(NoCertificate, "client_certificate_missing"),
+            named(TlsToPlaintext, Cause::TlsOnPlaintextPort),
+            named(PlaintextToTls, Cause::PlaintextOnTlsPort),
+            named(NoCertificate, Cause::ClientCertificateMissing),
         ]);
-        let old = Call { status: 426, named: Some(("http10_client", "certain", "")), ..first };
+        let old = Call { status: 426, named: Some((Cause::Http10Client, Certain, "")), ..first };
         acts.push(some(Http10, old, 3));
         acts.extend(others(others::FAILING));
     }
