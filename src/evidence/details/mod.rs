@@ -20,6 +20,8 @@ pub struct Details {
     text: String,
     name_ends: usize,
     detail: Detail,
+    /// The transport's reason behind an upstream reset's.
+    failure: Option<TransportFailure>,
 }
 
 impl Details {
@@ -29,22 +31,23 @@ impl Details {
         if text.is_empty() || text == "-" {
             return Self::default();
         }
-        let name_ends = text.find(['{', '[', '(']).unwrap_or(text.len());
+        let opens = |byte| matches!(byte, b'{' | b'[' | b'(');
+        let name_ends = text.bytes().position(opens).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
         let detail = Detail::new(places::without_status(name));
         // Behind this one, words of Envoy's or the processor's follow.
         const OPEN_ENDED: &str = "ext_proc_error";
         if detail == Detail::Other && name.starts_with(OPEN_ENDED) {
-            let text = places::known(Detail::ExtProcError, OPEN_ENDED, CUT);
-            return Self { name_ends: OPEN_ENDED.len(), text, detail: Detail::ExtProcError };
+            let (text, failure) = places::known(Detail::ExtProcError, OPEN_ENDED, CUT);
+            return Self { name_ends: OPEN_ENDED.len(), text, detail: Detail::ExtProcError, failure };
         }
-        let text = match detail {
+        let (text, failure) = match detail {
             // Nothing in front of a bracket is no name either.
             Detail::None | Detail::Unseen | Detail::Other => return Self::other(),
-            _ if rest.is_empty() => text,
+            _ if rest.is_empty() => (text, None),
             _ => places::known(detail, name, rest),
         };
-        Self { name_ends, text, detail }
+        Self { name_ends, text, detail, failure }
     }
 
     /// Where nobody could see them.
@@ -54,7 +57,7 @@ impl Details {
     }
 
     fn other() -> Self {
-        Self { text: CUT.to_owned(), name_ends: CUT.len(), detail: Detail::Other }
+        Self { text: CUT.to_owned(), name_ends: CUT.len(), detail: Detail::Other, failure: None }
     }
 
     /// All that is kept of it.
@@ -100,18 +103,13 @@ impl Details {
 
     /// The reason of an upstream reset: `connection_termination`, `remote_connection_failure`, ...
     pub fn reset_reason(&self) -> Option<&str> {
-        Some(self.reset()?.0)
+        (self.reset_before_response() || self.reset_after_response()).then_some(())?;
+        Some(places::reset(self.inner()?).0)
     }
 
     /// The transport's reason behind an upstream reset's.
     pub fn transport_failure(&self) -> Option<TransportFailure> {
-        TransportFailure::new(self.reset()?.1.get(1..)?)
-    }
-
-    /// The reason of an upstream reset and, with what joins them, the transport's.
-    fn reset(&self) -> Option<(&str, &str)> {
-        (self.reset_before_response() || self.reset_after_response()).then_some(())?;
-        Some(places::reset(self.inner()?))
+        self.failure.clone()
     }
 }
 

@@ -67,8 +67,8 @@ pub(super) fn without_status(name: &str) -> &str {
     if is_status { "ext_proc_error" } else { name }
 }
 
-/// The name, and what is kept of the brackets behind it.
-pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
+/// The name, what is kept of the brackets behind it, and the transport's reason where one stands there.
+pub(super) fn known(detail: Detail, name: &str, rest: &str) -> (String, Option<TransportFailure>) {
     let (open, inner) = rest.split_at_checked(1).unwrap_or_default();
     let inner = inner.strip_suffix(['}', ']', ')']).unwrap_or(inner);
     let mut kept = String::with_capacity(name.len().saturating_add(rest.len()));
@@ -76,15 +76,15 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
     let is_known = match detail {
         Detail::UpstreamResetBeforeResponseStarted | Detail::UpstreamResetAfterResponseStarted => {
             kept.push_str(open);
-            push_reset(inner, &mut kept);
+            let failure = push_reset(inner, &mut kept);
             kept.push('}');
-            return kept;
+            return (kept, failure);
         }
         Detail::DownstreamLocalDisconnect => {
             kept.push_str(open);
             push_close(inner, &mut kept);
             kept.push(')');
-            return kept;
+            return (kept, None);
         }
         Detail::RbacAccessDeniedMatchedPolicy => is_policy(inner),
         Detail::JwtAuthnAccessDenied
@@ -96,13 +96,13 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> String {
         // No other has such a place.
         _ => {
             kept.push_str(CUT);
-            return kept;
+            return (kept, None);
         }
     };
     kept.push_str(open);
     kept.push_str(if is_known { inner } else { CUT });
     kept.push_str(if open == "[" { "]" } else { "}" });
-    kept
+    (kept, None)
 }
 
 /// The reason of a reset and, with what joins them, the transport's.
@@ -112,16 +112,15 @@ pub(super) fn reset(inner: &str) -> (&str, &str) {
     inner.split_at_checked(joint.unwrap_or(inner.len())).unwrap_or((inner, ""))
 }
 
-fn push_reset(inner: &str, kept: &mut String) {
+fn push_reset(inner: &str, kept: &mut String) -> Option<TransportFailure> {
     let (reason, transport) = reset(inner);
     kept.push_str(if RESETS.contains(&reason) { reason } else { CUT });
-    if let Some((joint, transport)) = transport.split_at_checked(1)
-        && let Some(failure) = TransportFailure::new(transport)
-    {
-        kept.push_str(joint);
-        // Details have no spaces.
-        kept.push_str(&failure.as_str().replace(' ', "_"));
-    }
+    let (joint, transport) = transport.split_at_checked(1)?;
+    let failure = TransportFailure::new(transport)?;
+    kept.push_str(joint);
+    // Details have no spaces.
+    kept.push_str(&failure.as_str().replace(' ', "_"));
+    Some(failure)
 }
 
 fn push_close(reason: &str, kept: &mut String) {

@@ -1,5 +1,7 @@
 //! Why a connection or its TLS failed, in Envoy's and BoringSSL's words.
 
+use std::borrow::Cow;
+
 use super::text::CUT;
 use super::words;
 
@@ -66,7 +68,11 @@ impl TransportFailure {
         if reason.is_empty() || reason == "-" {
             return None;
         }
-        let (unspaced, mut kept) = (reason.replace(' ', "_"), String::new());
+        let unspaced = match reason.contains(' ') {
+            true => Cow::Owned(reason.replace(' ', "_")),
+            false => Cow::Borrowed(reason),
+        };
+        let mut kept = String::new();
         let kind = tls::read(&unspaced, &mut kept).or_else(|| connect(&unspaced, &mut kept));
         let kind = kind.unwrap_or_else(|| {
             let no_socket = unspaced == "socket_creation_failure";
