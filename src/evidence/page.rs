@@ -138,7 +138,7 @@ mod tests {
         Page::recognise(&Maker { server: server.map(str::to_owned), typed }, body.as_bytes())
     }
 
-    /// As nginx 1.22, Apache 2.4.71 and Caddy 2.6 (Go) wrote them; Tomcat's is from its sources.
+    /// As nginx 1.22, Apache 2.4.71, Caddy 2.6 (Go) and Tomcat 10.1 wrote them.
     #[test]
     fn a_page_is_known_by_its_header_and_by_the_whole_of_it() {
         let plain = Page::PlaintextToTlsPort;
