@@ -104,6 +104,9 @@ pub fn scraped(rig: &Rig) -> Result<()> {
     ensure!(seen == pods, "{seen:?}");
     let scraped = prometheus.query("up == 1")?;
     ensure!(scraped.len() == pods.len() && prometheus.query("up")?.len() == pods.len(), "{scraped:?}");
+    // On 15020 the agent adds what the application says, and it may say anything.
+    let merged = prometheus.query(r#"up{instance!~".+:15090"}"#)?;
+    ensure!(merged.is_empty(), "{merged:?}");
     let info = prometheus.query(r#"meshwhy_build_info{version!=""}"#)?;
     ensure!(info.len() == pods.len(), "{info:?}");
     // From the start, so that an alert finds it at 0 before it moves.
