@@ -80,21 +80,23 @@ fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
         side: Some(Side::Platform),
         fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid.",
     };
-    static OTHER_KEYS: Advice = Advice {
-        side: Some(Side::Mesh),
-        fix: "Make the jwksUri reachable for istiod, or send a token signed with a key that is there.",
-    };
+    const KEYS_OR_TOKEN: &str =
+        "Make the jwksUri reachable for istiod, or send a token signed with a key that is there.";
+    static OTHER_KEYS: Advice = Advice { side: Some(Side::Mesh), fix: KEYS_OR_TOKEN };
+    // Strangers reach gateways, and anyone can forge a token: there it is the client's side, as a cause that anyone can send.
+    static FORGED: Advice = Advice { side: None, fix: KEYS_OR_TOKEN };
+    let other_keys = if e.direction == Direction::Gateway { &FORGED } else { &OTHER_KEYS };
     let reason = e.details.inner().unwrap_or_default();
     match reason.strip_prefix("Jwks") {
         // Look-alikes of each other, and of `Jwt_verification_fails`: a forged token, keys that have changed, and istiod, which
         // gives proxies a key of its own making where it can't fetch them (1.31).
         Some(rest) if rest.contains("key_to_match") => {
-            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(&OTHER_KEYS))
+            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(other_keys))
         }
         // The keys' own faults, whatever the token: `Jwks_remote_fetch_is_failed`, `Jwks_is_an_invalid_JSON`, ...
         Some(_) => Some(Verdict::certain(Cause::JwtRejected, facts)?.advising(&NO_KEYS)),
         None if reason.contains("verification_fails") => {
-            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(&OTHER_KEYS))
+            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(other_keys))
         }
         None => Verdict::certain(Cause::JwtRejected, facts),
     }

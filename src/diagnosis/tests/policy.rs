@@ -4,6 +4,7 @@ use super::{named, stream};
 use crate::catalogue::Side;
 use crate::diagnosis::diagnose;
 use crate::evidence::{ClusterName, Details, Direction, Evidence, Flags, Layer, MixerStatus};
+use crate::report::Report;
 
 #[test]
 fn an_authorization_policy_is_named_with_namespace_and_name() {
@@ -29,6 +30,15 @@ fn no_authorization_policy_is_for_outbound_traffic() {
     assert_eq!(named(&e), Some(("authorization_policy_denied", "certain")));
     e.direction = Direction::Outbound;
     assert_eq!(named(&e), Some(("authorization_policy_denied", "possible")));
+    let mut tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
+    tcp.termination = Details::new("rbac_access_denied_matched_policy[none]");
+    assert_eq!(
+        named(&tcp),
+        Some(("authorization_policy_denied", "likely")),
+        "or a substitute, which leaves no mark"
+    );
+    tcp.direction = Direction::Outbound;
+    assert_eq!(named(&tcp), Some(("filter_config_missing", "possible")));
 }
 
 #[test]
@@ -36,6 +46,9 @@ fn names_of_istiods_that_others_may_use_prove_nothing() {
     let mut e = stream(502, "-", "direct_response");
     e.route.name = Some("block_all".into());
     assert_eq!(named(&e), Some(("egress_blocked", "likely")), "no virtual host was seen");
+    e.code = Some(503);
+    assert_eq!(named(&e), Some(("configured_error_reply", "likely")), "istiod's own is a 502");
+    e.code = Some(502);
     e.route.virtual_host = Some("reviews:80".into());
     assert_ne!(named(&e).map(|(cause, _)| cause), Some("egress_blocked"), "a route that somebody named so");
     e.route.virtual_host = Some("block_all".into());
@@ -59,9 +72,14 @@ fn keys_that_nobody_can_get_are_not_the_clients_fault() {
         ("Jwt_is_expired", "certain", None),
         ("Jwt_is_missing", "certain", None),
     ] {
-        let e = stream(401, "-", &format!("jwt_authn_access_denied{{{reason}}}"));
+        let mut e = stream(401, "-", &format!("jwt_authn_access_denied{{{reason}}}"));
         assert_eq!(named(&e), Some(("jwt_rejected", confidence)), "{reason}");
-        assert_eq!(diagnose(&e).unwrap().advice.and_then(|advice| advice.side), side, "{reason}");
+        let side_at = |e: &Evidence| Report::new(&diagnose(e).unwrap(), e).side;
+        // Strangers reach gateways, and anyone can forge a token: it takes the issuer's own fault to blame another there.
+        let at_gateway = side.filter(|_| confidence == "certain").unwrap_or(Side::Downstream);
+        assert_eq!(side_at(&e), at_gateway, "{reason}");
+        e.direction = Direction::Inbound;
+        assert_eq!(side_at(&e), side.unwrap_or(Side::Downstream), "{reason}");
     }
 }
 

@@ -137,8 +137,7 @@ pub(super) fn table() -> Vec<Scenario> {
             "401",
             "jwt_authn_access_denied{Jwt_verification_fails}",
         )
-        .names(Cause::JwtRejected, Likely)
-        .side(Side::Mesh),
+        .names(Cause::JwtRejected, Likely),
         refused(
             "policy/token_broken",
             "what is sent is no token",
@@ -163,8 +162,7 @@ pub(super) fn table() -> Vec<Scenario> {
                 Log::Http,
                 &[("code", "401"), ("details", "jwt_authn_access_denied{Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt}")],
             )
-            .names(Cause::JwtRejected, Likely)
-            .side(Side::Mesh),
+            .names(Cause::JwtRejected, Likely),
         asked("policy/token_missing", "a RequestAuthentication alone lets requests without a token pass: healthy", {
             checked(json!({}))
         })
