@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -197,6 +198,15 @@ fn a_release_is_tested_and_signed() {
     );
 }
 
+#[test]
+fn known_vulnerabilities_are_asked_for() {
+    let (_, ci) = workflows().into_iter().find(|(file, _)| file == "ci.yml").unwrap();
+    assert!(ci["on"]["schedule"][0]["cron"].is_string(), "the database grows while nobody pushes");
+    let jobs = jobs(&ci);
+    let mut lints = jobs.iter().flat_map(|(_, job)| steps(job)).filter(|step| step["run"] == "make lint");
+    assert!(lints.any(|step| step["env"]["ADVISORIES"] == "1"));
+}
+
 /// What the filter is built on, and nothing else.
 #[test]
 fn the_filter_has_its_own_dependencies_alone() {
@@ -211,4 +221,84 @@ fn the_filter_has_its_own_dependencies_alone() {
     let tree = String::from_utf8(output.stdout).unwrap();
     let crates: Vec<_> = tree.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(crates, ["bitflags", "hashbrown", "log", "proxy-wasm", "serde", "serde_json"]);
+}
+
+/// Every attribute that the sources read is in the list that users are pointed to. Playing at random doesn't reach all of them.
+#[test]
+fn every_attribute_that_is_read_is_listed() {
+    let list = read("e2e/vm/tests/hostile.rs");
+    let (_, list) = list.split_once("const PROPERTIES: &[&str] = &[\n").unwrap();
+    let (list, _) = list.split_once("\n];").unwrap();
+    // Filter state of meshwhy's own has a bare name.
+    let listed: BTreeSet<&str> = list
+        .lines()
+        .map(|line| line.trim().trim_matches(['"', ',']))
+        .filter(|name| !name.starts_with("meshwhy."))
+        .collect();
+    let filter = fs::read_dir(root().join("src/filter")).unwrap().map(|entry| entry.unwrap().path());
+    let sources = filter.filter(|path| path.is_file()).chain([root().join("src/contexts.rs")]);
+    let mut asked = BTreeSet::new();
+    for source in sources {
+        let text = fs::read_to_string(source).unwrap();
+        let paths = text.split('"').filter(|text| text.contains(r"\0"));
+        asked.extend(paths.map(|path| path.replace(r"\0", ".")));
+    }
+    assert!(asked.len() > 30, "{asked:?}");
+    assert_eq!(asked.iter().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+}
+
+fn manifests(name: &str) -> Vec<Value> {
+    let text = read(&format!("envoyfilter/{name}"));
+    text.split("\n---\n").map(|document| serde_norway::from_str(document).unwrap()).collect()
+}
+
+/// What an access logger's VM may do: `SECURITY.md` says so. One that may do more could change traffic, were its file another.
+#[test]
+fn access_loggers_may_read_count_and_log() {
+    let allowed: BTreeSet<&str> = [
+        "proxy_on_context_create",
+        "proxy_on_configure",
+        "proxy_on_log",
+        "proxy_on_delete",
+        "proxy_define_metric",
+        "proxy_get_buffer_bytes",
+        "proxy_get_current_time_nanoseconds",
+        "proxy_get_header_map_value",
+        "proxy_get_property",
+        "proxy_increment_metric",
+        "proxy_log",
+        "proxy_record_metric",
+    ]
+    .into();
+    let mut seen = 0;
+    for manifest in manifests("base/envoyfilter-access-log.yaml") {
+        let value = &manifest["spec"]["configPatches"][0]["patch"]["value"];
+        let logger = [&value["access_log"][0], &value["typed_config"]["access_log"][0]];
+        let logger = logger.into_iter().find(|logger| logger.is_object()).unwrap();
+        let config = &logger["typed_config"]["config"];
+        let capabilities = &config["vm_config"]["capability_restriction_config"]["allowed_capabilities"];
+        let names: BTreeSet<&str> = capabilities.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, allowed, "{}", manifest["metadata"]["name"]);
+        // Shared with a filter, the VM would do what that may, or keep it from that.
+        assert_eq!(config["vm_config"]["vm_id"], "meshwhy-access-log");
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
+}
+
+/// On the agent's port 15020 an application can write `meshwhy_*` series of its own.
+#[test]
+fn only_the_proxys_own_port_is_scraped() {
+    let monitor = &manifests("podmonitor.yaml")[0];
+    let endpoint = &monitor["spec"]["podMetricsEndpoints"][0];
+    let addresses = |rules: &Value, target: &str| -> Vec<String> {
+        let rules = rules.as_array().unwrap().iter().filter(|rule| rule[target] == "__address__");
+        rules.map(|rule| rule["replacement"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(addresses(&endpoint["relabelings"], "targetLabel"), ["$1:15090"]);
+    assert_eq!(monitor["spec"]["podMetricsEndpoints"].as_array().unwrap().len(), 1);
+    let plain = &manifests("scrape-config.yaml")[0];
+    let jobs = plain["scrape_configs"].as_array().or(plain.as_array()).unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(addresses(&jobs[0]["relabel_configs"], "target_label"), ["$1:15090"]);
 }

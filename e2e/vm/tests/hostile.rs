@@ -64,6 +64,7 @@ const PROPERTIES: &[&str] = &[
     "filter_state.meshwhy.listener.tls",
     "meshwhy.cause",
     "meshwhy.first_bytes",
+    "metadata.filter_metadata.envoy.filters.http.rbac.wasm-default-denyenforced_engine_result",
     "metadata.filter_metadata.istio.mixer.status",
     "request.duration",
     "request.host",
