@@ -44,6 +44,13 @@ impl MemoryHost {
         self
     }
 
+    /// Sets an attribute whose parts have dots; `path` is written with NULs.
+    #[must_use]
+    pub fn with_path(self, path: &str, value: &str) -> Self {
+        self.properties.borrow_mut().insert(path.to_owned(), value.as_bytes().to_vec());
+        self
+    }
+
     /// Sets an attribute that is a number: eight bytes, little endian.
     #[must_use]
     pub fn with_number(self, path: &str, value: u64) -> Self {

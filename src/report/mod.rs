@@ -111,3 +111,26 @@ fn evidence(facts: &[Fact], e: &Evidence) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::diagnose;
+    use crate::evidence::{ClusterName, Details};
+
+    #[test]
+    fn no_value_is_longer_than_it_may_be_and_none_is_cut_in_its_middle() {
+        let long = |part: &str| part.repeat(LONGEST_VALUE);
+        let mut e = Evidence { code: Some(504), ..Evidence::default() };
+        e.details = Details::new("upstream_response_timeout");
+        e.upstream.cluster = ClusterName::new(long("c"));
+        e.upstream.address = Some(long("\u{e9}"));
+        e.route.name = Some(long("r"));
+        let report = Report::new(&diagnose(&e).unwrap(), &e);
+        assert!(report.fields().all(|(_, value)| value.len() <= LONGEST_VALUE), "{report:?}");
+        // Cluster and endpoint fit, and the route doesn't any more.
+        let facts: Vec<_> = report.evidence.split("; ").map(|fact| fact.split_once('=').unwrap()).collect();
+        let sizes: Vec<_> = facts.iter().map(|(key, value)| (*key, value.len())).collect();
+        assert_eq!(sizes, [("details", 25), ("cluster", LONGEST_FACT), ("endpoint", LONGEST_FACT - 1)]);
+    }
+}

@@ -158,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn whoever_holds_most_makes_place_and_not_whose_series_is_oldest() {
+        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let resources = ["modest/0", "greedy/0", "greedy/1", "greedy/2", "late/0"];
+        for (now, resource) in (1..).zip(resources) {
+            series.count(&host, labels(&format!("VirtualService/{resource}")), 4, now).unwrap();
+        }
+        let mut held: Vec<_> =
+            series.slots.keys().filter_map(|labels| labels.resource.split_once('/')).collect();
+        held.sort_unstable();
+        assert_eq!(
+            held.iter().map(|(_, name)| *name).collect::<Vec<_>>(),
+            ["greedy/1", "greedy/2", "late/0", "modest/0"]
+        );
+    }
+
+    #[test]
     fn an_old_series_makes_place_and_goes_on_when_it_comes_back() {
         let (host, mut series) = (MemoryHost::new(), Series::default());
         let mut fail = |name: &str, now: u64| {

@@ -1,10 +1,11 @@
 //! What clients do: leave, or speak something else than the port is for.
 
 use super::{first, named, stream};
-use crate::diagnosis::observe;
+use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{
     ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Stream, TransportFailure,
 };
+use crate::report::Report;
 use crate::wire::{Protocol, Sniffer};
 
 #[test]
@@ -37,6 +38,39 @@ fn a_client_that_leaves_an_answer_may_have_had_enough() {
     let mut e = super::stream(200, "DC,UPE", "upstream_reset_after_response_started{protocol_error}");
     e.answer.stream = Some(Stream::Events);
     assert_eq!(named(&e), Some(("upstream_protocol_error", "likely")));
+}
+
+#[test]
+fn connect_is_no_route_that_somebody_forgot() {
+    let asked = |details: &str, virtual_host: Option<&str>, tunnel| {
+        let mut e =
+            if details == "direct_response" { stream(502, "-", details) } else { stream(404, "NR", details) };
+        (e.route.virtual_host, e.downstream.tunnel) = (virtual_host.map(str::to_owned), tunnel);
+        named(&e)
+    };
+    let connect = |confidence| Some(("connect_to_non_proxy_port", confidence));
+    for istiods in ["block_all", "allow_any"] {
+        assert_eq!(asked("route_not_found", Some(istiods), Some(true)), connect("certain"));
+        assert_eq!(asked("route_not_found", Some(istiods), Some(false)), Some(("route_no_match", "certain")));
+    }
+    // A port that is a proxy for other hosts.
+    assert_eq!(asked("route_not_found", Some("reviews:80"), Some(true)), connect("likely"));
+    assert_eq!(asked("route_not_found", None, Some(true)), connect("likely"));
+    assert_eq!(asked("route_not_found", None, None), Some(("route_host_unknown", "likely")));
+    assert_eq!(asked("direct_response", Some("block_all"), Some(true)), connect("certain"));
+    assert_eq!(asked("direct_response", Some("block_all"), Some(false)), Some(("egress_blocked", "certain")));
+}
+
+#[test]
+fn tls_routes_are_blamed_where_tls_is_terminated() {
+    let mut e = stream(404, "NR", "route_not_found");
+    e.route.virtual_host = Some("blackhole:80".into());
+    assert_eq!(named(&e), Some(("gateway_without_http_routes", "likely")), "a delegate that doesn't exist");
+    let fix = |e: &Evidence| Report::new(&diagnose(e).unwrap(), e).fix;
+    assert!(fix(&e).contains("delegates") && !fix(&e).contains("tls"), "{}", fix(&e));
+    e.downstream.tls_version = Some("TLSv1.3".into());
+    assert_eq!(named(&e), Some(("gateway_without_http_routes", "certain")));
+    assert!(fix(&e).contains("tls"), "{}", fix(&e));
 }
 
 #[test]

@@ -143,3 +143,14 @@ fn an_endpoint_that_took_plaintext_takes_more_than_mutual_tls() {
     e.past.took_plaintext = true;
     assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "possible")));
 }
+
+#[test]
+fn a_page_with_a_clients_text_in_it_is_a_lead() {
+    for page in [Page::PlaintextToTlsPort, Page::ClientCertificateRequired, Page::ClientCertificateRefused] {
+        let mut e = stream(400, "-", "via_upstream");
+        e.answer.page = Some(page);
+        assert_eq!(diagnose(&e).unwrap().confidence, Confidence::Likely, "{page:?}");
+        e.answer.repeats = true;
+        assert_eq!(diagnose(&e).unwrap().confidence, Confidence::Possible, "{page:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod connections;
 mod costs;
+mod floods;
 mod hostile;
 mod streams;
 mod told;

@@ -2,7 +2,7 @@
 
 use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused, success};
 use crate::evidence::Flags;
-use crate::filter::{HttpStream, Plugin};
+use crate::filter::Plugin;
 use crate::host::memory::MemoryHost;
 use crate::host::{Buffer, HeaderMap, Level};
 use crate::report::Series;
@@ -135,36 +135,26 @@ fn a_wrong_configuration_leaves_one_line_and_no_plugin() {
 }
 
 #[test]
-fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
-    let reset = || {
-        MemoryHost::new()
-            .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
-            .with_property("response.code_details", "http2.remote_reset")
-            .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
-            .with_property("upstream.address", "10.0.0.2:9080")
+fn a_plugin_in_the_wrong_place_says_so_once() {
+    let (host, mut plugin) = (MemoryHost::new(), plugin("{}"));
+    (0..3).for_each(|_| plugin.log_misplaced(&host, "a network filter", "connection"));
+    let [(Level::Error, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
+    assert!(line.contains("`role`: expected \"connection\" for a network filter"), "{line}");
+}
+
+/// Who configures the mesh chooses names, and VHDS names a virtual host after what a client asks for.
+#[test]
+fn of_names_and_server_names_no_free_text_is_told() {
+    let told = |host: MemoryHost| {
+        http(&host, &mut plugin("{}"), &mut Series::default());
+        host.state("meshwhy.evidence").unwrap()
     };
-    let (mut plugin, mut series) = (plugin("{}"), Series::default());
-    let mut log = |mut stream: HttpStream, host: MemoryHost, time: u64| {
-        host.set_time(time);
-        stream.on_log(&host, &mut plugin, &mut series);
-        host
-    };
-    let hosts: Vec<_> = (0..3_000).map(|_| log(HttpStream::default(), reset(), 5_000_000_000)).collect();
-    let told = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
-    assert_eq!((told("meshwhy.cause"), told("meshwhy.evidence"), told("meshwhy")), (3_000, 1_000, 1_000));
-    // The access logger sees by the cause that the stream has been counted.
-    let last = hosts.last().unwrap();
-    last.read_only();
-    super::plugin(r#"{"role":"access_log"}"#).on_access_log(last, &mut Series::default());
-    assert!(counted(last).is_empty(), "{:?}", counted(last));
-    // What is no failure is none in a flood.
-    let events = answered(200, Flags::DOWNSTREAM_REMOTE_RESET.bits())
-        .with_property("response.code_details", "http2.remote_reset")
-        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
-        .with_header(HeaderMap::Response, "content-type", "text/event-stream");
-    let mut stream = HttpStream::default();
-    stream.on_response_headers(&events, false);
-    let events = log(stream, events, 5_000_000_000);
-    assert!(events.state_keys().is_empty(), "{:?}", events.state_keys());
-    assert!(log(HttpStream::default(), reset(), 6_000_000_000).state("meshwhy.evidence").is_some());
+    let named = missing_cluster()
+        .with_property("xds.virtual_host_name", "reviews?token=secret")
+        .with_property("xds.route_name", "a route with a secret");
+    assert_eq!(told(named), "details=cluster_not_found; virtual_host=reviews[cut]; route=a[cut]");
+    let asked = answered(404, Flags::NO_ROUTE_FOUND.bits())
+        .with_property("response.code_details", "route_not_found")
+        .with_property("connection.requested_server_name", "a secret, isn't it?x.example");
+    assert!(told(asked).contains("sni=a?secret??isn?t?it?x.example"), "no host name has these");
 }

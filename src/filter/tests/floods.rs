@@ -1,0 +1,131 @@
+//! What is told, and read, where more fail than can be told in full.
+
+use super::{answered, counted, http, missing_cluster, plugin};
+use crate::evidence::Flags;
+use crate::filter::{HttpStream, Plugin};
+use crate::host::HeaderMap;
+use crate::host::memory::MemoryHost;
+use crate::report::Series;
+
+/// A second of which all that can be told in full has been told.
+const NOW: u64 = 5_000_000_000;
+
+fn hurried(config: &str) -> Plugin {
+    let mut plugin = plugin(config);
+    while !plugin.pace.exceeded(NOW) {}
+    plugin
+}
+
+/// The stream ends in this second; the cause and confidence that are counted, and how many host calls returned data.
+fn ends(host: &MemoryHost, plugin: &mut Plugin) -> (Vec<(String, String)>, u32) {
+    host.set_time(NOW);
+    host.take_calls();
+    http(host, plugin, &mut Series::default());
+    let reads = host.take_calls().with_data;
+    let labels = counted(host).into_iter().map(|(name, _)| {
+        let label = |key: &str| {
+            let found = name.split(";.;").find_map(|label| label.strip_prefix(&format!("{key}=.=")));
+            found.unwrap_or_default().to_owned()
+        };
+        (label("cause"), label("confidence"))
+    });
+    (labels.collect(), reads)
+}
+
+fn is(cause: &str, confidence: &str) -> Vec<(String, String)> {
+    vec![(cause.to_owned(), confidence.to_owned())]
+}
+
+/// A client that takes its request back, before an answer or in its middle.
+fn reset(host: MemoryHost) -> MemoryHost {
+    host.with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
+        .with_property("response.code_details", "http2.remote_reset")
+}
+
+fn routed() -> MemoryHost {
+    reset(MemoryHost::new())
+        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+        .with_property("upstream.address", "10.0.0.2:9080")
+}
+
+#[test]
+fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
+    let reset = || {
+        MemoryHost::new()
+            .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
+            .with_property("response.code_details", "http2.remote_reset")
+            .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+            .with_property("upstream.address", "10.0.0.2:9080")
+    };
+    let (mut plugin, mut series) = (plugin("{}"), Series::default());
+    let mut log = |mut stream: HttpStream, host: MemoryHost, time: u64| {
+        host.set_time(time);
+        stream.on_log(&host, &mut plugin, &mut series);
+        host
+    };
+    let hosts: Vec<_> = (0..3_000).map(|_| log(HttpStream::default(), reset(), 5_000_000_000)).collect();
+    let told = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
+    assert_eq!((told("meshwhy.cause"), told("meshwhy.evidence"), told("meshwhy")), (3_000, 1_000, 1_000));
+    // The access logger sees by the cause that the stream has been counted.
+    let last = hosts.last().unwrap();
+    last.read_only();
+    super::plugin(r#"{"role":"access_log"}"#).on_access_log(last, &mut Series::default());
+    assert!(counted(last).is_empty(), "{:?}", counted(last));
+    // What is no failure is none in a flood.
+    let events = answered(200, Flags::DOWNSTREAM_REMOTE_RESET.bits())
+        .with_property("response.code_details", "http2.remote_reset")
+        .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
+        .with_header(HeaderMap::Response, "content-type", "text/event-stream");
+    let mut stream = HttpStream::default();
+    stream.on_response_headers(&events, false);
+    let events = log(stream, events, 5_000_000_000);
+    assert!(events.state_keys().is_empty(), "{:?}", events.state_keys());
+    assert!(log(HttpStream::default(), reset(), 6_000_000_000).state("meshwhy.evidence").is_some());
+}
+
+#[test]
+fn less_is_read_and_none_of_it_is_certain() {
+    let (told, in_full) = ends(&routed(), &mut plugin("{}"));
+    assert_eq!(told, is("client_disconnected", "certain"));
+    let (told, in_a_hurry) = ends(&routed(), &mut hurried("{}"));
+    assert_eq!(told, is("client_disconnected", "likely"), "another cause may have shown in the rest");
+    assert!(in_a_hurry < in_full, "{in_a_hurry} of {in_full} attributes are read");
+}
+
+#[test]
+fn what_else_ends_like_that_is_told_from_it_all_the_same() {
+    let bytes = MemoryHost::new()
+        .with_number("response.flags", Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
+        .with_property("response.code_details", "downstream_remote_disconnect")
+        .with_state("meshwhy.first_bytes", "mongodb");
+    assert_eq!(ends(&bytes, &mut hurried("{}")).0, is("not_http_on_http_port", "certain"));
+    let tunnel = reset(answered(200, 0))
+        .with_property("xds.cluster_name", "backend")
+        .with_property("request.method", "CONNECT");
+    let mut stream = HttpStream::default();
+    stream.on_response_headers(&tunnel, false);
+    tunnel.set_time(NOW);
+    stream.on_log(&tunnel, &mut hurried("{}"), &mut Series::default());
+    assert!(counted(&tunnel).is_empty(), "{:?}", counted(&tunnel));
+}
+
+/// Only clients make failures at no cost: of others all is read, but what the next success would be compared with.
+#[test]
+fn other_failures_are_counted_as_ever() {
+    let missing = || {
+        missing_cluster()
+            .with_property("request.method", "GET")
+            .with_property("request.host", "reviews")
+            .with_property("request.url_path", "/")
+    };
+    let (told, in_full) = ends(&missing(), &mut plugin("{}"));
+    let host = missing();
+    let (in_a_hurry, reads) = ends(&host, &mut hurried("{}"));
+    assert_eq!((told, is("cluster_missing", "certain")), (in_a_hurry.clone(), in_a_hurry));
+    assert!(
+        counted(&host)[0].0.contains("resource=.=VirtualService/default/reviews;.;"),
+        "{:?}",
+        counted(&host)
+    );
+    assert_eq!(reads, in_full - 3, "method, host and path are for what may recover by itself");
+}
