@@ -9,7 +9,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::catalogue::{Cause, Group};
 
 /// Causes that no configuration of the real Envoy has shown here; the rule's comment says what was tried.
-const NEVER_SEEN: &[Cause] = &[Cause::RouteTableMissing, Cause::Http2ToHttp1Upstream];
+const NEVER_SEEN: &[Cause] =
+    &[Cause::ProxyProtocolMissing, Cause::RouteTableMissing, Cause::Http2ToHttp1Upstream];
 
 const RATE_LIMIT_SERVICE: &str = "rate limit service";
 

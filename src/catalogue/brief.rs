@@ -20,10 +20,13 @@ impl Cause {
         match self {
             // The client is what most often does as it was told; the port's declaration is wrong.
             Self::TlsOnPlaintextPort | Self::NotHttpOnHttpPort => Side::Mesh,
+            // What the listener and the connection manager take is set here, whatever is in front of them.
+            Self::ProxyProtocolUnexpected | Self::ProxyProtocolMissing | Self::UpgradeRefused => Side::Mesh,
             Self::PlaintextOnTlsPort
             | Self::Http10Client
             | Self::HttpsUrlOnPlaintextPort
             | Self::InvalidHttpRequest
+            | Self::RequestTooLarge
             | Self::ConnectToNonProxyPort => Side::Downstream,
 
             // Seen from this proxy the client ended or spoiled the handshake. Where the gateway's
@@ -130,6 +133,16 @@ impl Cause {
             }
             Self::InvalidHttpRequest => {
                 "Correct the request in the client: the details in the evidence name what Envoy refused."
+            }
+            Self::ProxyProtocolUnexpected => {
+                "Turn the PROXY protocol off at the load balancer in front, or let the listener take it (proxy_protocol filter)."
+            }
+            Self::ProxyProtocolMissing => {
+                "Turn the PROXY protocol on at the load balancer in front, or off at the listener (proxy_protocol filter)."
+            }
+            Self::RequestTooLarge => "Send a smaller request, or raise the limit that the details name.",
+            Self::UpgradeRefused => {
+                "Allow the upgrade in upgrade_configs of the connection manager or route, or don't ask for it."
             }
             Self::ConnectToNonProxyPort => {
                 "Except this host from the client's proxy (NO_PROXY), or declare the forward proxy's port as TCP."
@@ -349,6 +362,10 @@ impl Cause {
             Self::PlaintextOnTlsPort
             | Self::HttpsUrlOnPlaintextPort
             | Self::InvalidHttpRequest
+            | Self::ProxyProtocolUnexpected
+            | Self::ProxyProtocolMissing
+            | Self::RequestTooLarge
+            | Self::UpgradeRefused
             | Self::ConnectToNonProxyPort
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRejected

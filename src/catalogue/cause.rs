@@ -95,6 +95,10 @@ causes! {
     NotHttpOnHttpPort "not_http_on_http_port" ClientBytes,
     HttpsUrlOnPlaintextPort "https_url_on_plaintext_port" ClientBytes,
     InvalidHttpRequest "invalid_http_request" ClientBytes,
+    ProxyProtocolUnexpected "proxy_protocol_unexpected" ClientBytes,
+    ProxyProtocolMissing "proxy_protocol_missing" ClientBytes,
+    RequestTooLarge "request_too_large" ClientBytes,
+    UpgradeRefused "upgrade_refused" ClientBytes,
     ConnectToNonProxyPort "connect_to_non_proxy_port" ClientBytes,
 
     ClientCertificateMissing "client_certificate_missing" DownstreamTls,

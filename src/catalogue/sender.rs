@@ -23,6 +23,10 @@ impl Cause {
             | Self::NotHttpOnHttpPort
             | Self::HttpsUrlOnPlaintextPort
             | Self::InvalidHttpRequest
+            | Self::ProxyProtocolUnexpected
+            | Self::ProxyProtocolMissing
+            | Self::RequestTooLarge
+            | Self::UpgradeRefused
             | Self::ConnectToNonProxyPort => true,
             // A handshake, with any certificate, version or server name.
             Self::ClientCertificateMissing

@@ -3,12 +3,20 @@
 use super::Verdict;
 use crate::catalogue::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
+use crate::wire::Protocol;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
         Layer::Http => {}
         Layer::Tcp => return tcp_reset(e),
         Layer::Listener => return None,
+    }
+    if e.details.detail() == Detail::WebsocketHandshakeUnsuccessful {
+        // The upstream took no websocket: its own business, as without this proxy in between.
+        return Verdict::likely(
+            Cause::ApplicationError,
+            &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
+        );
     }
     timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
 }
@@ -20,6 +28,12 @@ fn tcp_reset(e: &Evidence) -> Option<Verdict> {
     let refused = e.client_spoke_tls() == Some(true);
     if let Some(verdict) = super::passthrough::by_bytes(e).filter(|_| refused) {
         return Some(verdict);
+    }
+    let first = e.downstream.first_bytes.as_ref().map(|first| first.protocol);
+    if matches!(first, Some(Protocol::ProxyV1 | Protocol::ProxyV2)) && e.upstream.first_bytes.is_none() {
+        // Servers that don't expect it end such connections.
+        const FACTS: &[Fact] = &[Fact::FirstBytes, Fact::Flags, Fact::Cluster, Fact::Endpoint];
+        return Verdict::possible(Cause::ProxyProtocolUnexpected, FACTS);
     }
     Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint])
 }

@@ -1,6 +1,6 @@
 //! The client's bytes: what it sent is not what this port takes.
 
-use super::{Verdict, filters};
+use super::{Advice, Verdict, filters};
 use crate::catalogue::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
@@ -27,6 +27,14 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
         }
         Detail::Http1CodecError => Some(codec_error(e)?),
+        detail if let Some(advice) = too_large(detail) => {
+            const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Flags, Fact::Protocol, Fact::Route];
+            Some(Verdict::certain(Cause::RequestTooLarge, FACTS)?.advising(advice))
+        }
+        // Given by the connection manager alone.
+        Detail::UpgradeFailed => {
+            Verdict::certain(Cause::UpgradeRefused, &[Fact::Details, Fact::Code, Fact::Protocol])
+        }
         // Bytes that the HTTP/1 parser waits out: without a line feed it never answers, the client gives up.
         Detail::DownstreamRemoteDisconnect | Detail::DownstreamLocalDisconnect if e.code.is_none() => {
             not_http(e)
@@ -78,10 +86,41 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
         Protocol::TlsClientHello => tls(e, BYTES),
         _ if is_old_or_partial_tls(first) && wrapped => Verdict::likely(Cause::DoubleTls, BYTES),
         _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
+        Protocol::ProxyV1 | Protocol::ProxyV2 => Verdict::certain(Cause::ProxyProtocolUnexpected, BYTES),
         Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
         _ if first.protocol.is_recognised() && !first.protocol.is_http() => {
             Verdict::certain(Cause::NotHttpOnHttpPort, BYTES)
         }
+        _ => None,
+    }
+}
+
+/// What was too large, and for whom: limits of the codecs and of the connection manager, and those of filters that read
+/// whole bodies.
+fn too_large(detail: Detail) -> Option<&'static Advice> {
+    use Detail::{
+        Http1HeadersTooLarge, Http1TooManyHeaders, Http2CookiesTotalBytesTooLarge,
+        Http2HeaderListSizeTooLarge, Http2TooManyHeaders, Http3HeadersTooLarge, Http3TooManyHeaders,
+        Http3TooManyTrailers, RequestPayloadExceededRetryBufferLimit, RequestPayloadTooLarge,
+    };
+    static HEADERS: Advice = Advice {
+        side: None,
+        fix: "Send fewer or smaller headers (cookies), or raise max_request_headers_kb or max_headers_count.",
+    };
+    static BODY: Advice = Advice {
+        side: None,
+        fix: "Send a smaller body, or raise the limit of the filter that reads it whole (max_request_bytes, buffer limits).",
+    };
+    match detail {
+        Http1HeadersTooLarge
+        | Http1TooManyHeaders
+        | Http2CookiesTotalBytesTooLarge
+        | Http2HeaderListSizeTooLarge
+        | Http2TooManyHeaders
+        | Http3HeadersTooLarge
+        | Http3TooManyHeaders
+        | Http3TooManyTrailers => Some(&HEADERS),
+        RequestPayloadTooLarge | RequestPayloadExceededRetryBufferLimit => Some(&BODY),
         _ => None,
     }
 }

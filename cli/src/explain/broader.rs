@@ -11,6 +11,7 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
             Cause::TlsOnPlaintextPort,
             Cause::NotHttpOnHttpPort,
             Cause::HttpsUrlOnPlaintextPort,
+            Cause::ProxyProtocolUnexpected,
             Cause::Http10Client,
             Cause::DoubleTls,
         ],
@@ -42,9 +43,12 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
         // It was blocked, perhaps because it didn't fit what was declared.
         Cause::EgressBlocked => &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort, Cause::Http10Client],
         // Perhaps because of what it was sent.
-        Cause::UpstreamReset => {
-            &[Cause::DestinationRuleTlsConflict, Cause::DoubleTls, Cause::TlsOnPlaintextPort]
-        }
+        Cause::UpstreamReset => &[
+            Cause::DestinationRuleTlsConflict,
+            Cause::DoubleTls,
+            Cause::TlsOnPlaintextPort,
+            Cause::ProxyProtocolUnexpected,
+        ],
         Cause::UpstreamProtocolError => &[Cause::Http10Upstream, Cause::Http2ToHttp1Upstream],
         Cause::UpstreamTlsFailed => &[
             Cause::UpstreamExpectsTls,

@@ -220,6 +220,7 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
             Protocol::TlsOther,
             Protocol::Http1,
             Protocol::Ssh,
+            Protocol::ProxyV1,
             Protocol::Binary,
             Protocol::Text,
         ];
@@ -324,7 +325,7 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
     }
     // A TCP proxy reads nothing from the client before the upstream is connected (1.40).
     if !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
-        let kinds = [Protocol::TlsClientHello, Protocol::Http1, Protocol::Binary];
+        let kinds = [Protocol::TlsClientHello, Protocol::Http1, Protocol::ProxyV1, Protocol::Binary];
         add(BYTES, kinds.map(client_bytes).into());
         let kinds = [Protocol::TlsServerHello, Protocol::Binary, Protocol::Http1];
         add(BYTES, kinds.map(server_bytes).into());
@@ -435,8 +436,11 @@ fn details(e: &Evidence) -> Vec<Change> {
         (403, "UAEX", "ext_authz_error"),
         (404, "NR", "route_not_found"),
         (404, "NR", "route_configuration_not_found"),
+        (403, "", "upgrade_failed"),
+        (413, "", "request_payload_too_large"),
         (426, "", "low_version"),
         (426, "DPE", "low_version"),
+        (431, "", "http1.headers_too_large"),
         (431, "DPE", "http1.headers_too_large"),
         (502, "UPE", "upstream_reset_before_response_started{protocol_error}"),
         (500, "", "direct_response"),

@@ -12,6 +12,7 @@ mod mixer;
 mod page;
 mod policy;
 mod reaching;
+mod requests;
 mod routes;
 mod soft;
 mod unknown;
@@ -53,6 +54,10 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::NotHttpOnHttpPort => &client_bytes::NOT_HTTP_ON_HTTP_PORT,
         Cause::HttpsUrlOnPlaintextPort => &client_bytes::HTTPS_URL_ON_PLAINTEXT_PORT,
         Cause::InvalidHttpRequest => &client_bytes::INVALID_HTTP_REQUEST,
+        Cause::ProxyProtocolUnexpected => &requests::PROXY_PROTOCOL_UNEXPECTED,
+        Cause::ProxyProtocolMissing => &requests::PROXY_PROTOCOL_MISSING,
+        Cause::RequestTooLarge => &requests::REQUEST_TOO_LARGE,
+        Cause::UpgradeRefused => &requests::UPGRADE_REFUSED,
         Cause::ConnectToNonProxyPort => &client_bytes::CONNECT_TO_NON_PROXY_PORT,
         Cause::ClientCertificateMissing => &downstream_tls::CLIENT_CERTIFICATE_MISSING,
         Cause::ClientCertificateRejected => &downstream_tls::CLIENT_CERTIFICATE_REJECTED,

@@ -39,8 +39,8 @@ const RESET: &str =
 fn causes_that_the_details_name_alone() {
     for (code, flags, details, cause) in [
         (403, "-", "http1.https_url_on_plaintext_connection", "https_url_on_plaintext_port"),
-        (431, "DPE", "http1.headers_too_large", "invalid_http_request"),
-        (400, "DPE", "http2.too_many_headers", "invalid_http_request"),
+        (431, "DPE", "http1.headers_too_large", "request_too_large"),
+        (400, "DPE", "http2.too_many_headers", "request_too_large"),
         (404, "NR", "route_configuration_not_found", "route_table_missing"),
         (503, "NC", "cluster_not_found", "cluster_missing"),
         (500, "NC", "", "cluster_missing"),
@@ -65,6 +65,8 @@ fn causes_that_the_details_name_alone() {
         (429, "RL", "local_rate_limited", "rate_limited"),
         (500, "RLSE", "rate_limiter_error", "rate_limit_service_unavailable"),
         (503, "FI", "fault_filter_abort", "fault_injected"),
+        (413, "-", "request_payload_too_large", "request_too_large"),
+        (403, "-", "upgrade_failed", "upgrade_refused"),
         (418, "-", "lua_response", "filter_rejected"),
         (403, "-", "csrf_origin_mismatch", "filter_rejected"),
         (401, "-", "oauth.missing_credentials", "filter_rejected"),

@@ -9,9 +9,8 @@ use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Possible};
 use serde_json::{Value, json};
 
-use crate::harness::client::Client;
 use crate::harness::envoy::config::{Listener, Proxy};
-use crate::harness::envoy::parts::{all_by, all_to, istio_config, route, with};
+use crate::harness::envoy::parts::{all_by, istio_config, route, with};
 use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
@@ -111,20 +110,6 @@ fn others() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("code", "503"), ("details", "*")])
-        .names(Cause::Unclassified, Possible),
-        Scenario::new("answer/websocket_refused", "the route takes no websockets", {
-            Proxy::new(
-                [Listener::http("http", all_to("backend")).filter(json!({"upgrade_configs": null}))],
-                [backend()],
-            )
-        })
-        .server("backend", PLAIN)
-        .client(Client::Raw(
-            "http",
-            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        ))
-        .gets(403)
-        .logs(Log::Http, &[("code", "403"), ("details", "upgrade_failed")])
         .names(Cause::Unclassified, Possible),
     ]
 }

@@ -1,8 +1,11 @@
 //! The client's bytes.
 
 mod plaintext;
+mod proxy_protocol;
 mod requests;
+mod sizes;
 mod tls;
+mod upgrades;
 
 use serde_json::json;
 
@@ -39,5 +42,13 @@ fn sni_chains_of(listener: Listener) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [tls::table(), plaintext::table(), requests::table()].into_iter().flatten().collect()
+    let all = [
+        tls::table(),
+        plaintext::table(),
+        requests::table(),
+        sizes::table(),
+        upgrades::table(),
+        proxy_protocol::table(),
+    ];
+    all.into_iter().flatten().collect()
 }
