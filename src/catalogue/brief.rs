@@ -77,6 +77,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamClosedIdleConnection
             | Self::UpstreamProxyError
             | Self::ApplicationError => Side::Upstream,
 
@@ -251,6 +252,9 @@ impl Cause {
             Self::UpstreamClosedConnection => {
                 "Keep the upstream's idle connections open longer than the proxy does, and check whether it crashed."
             }
+            Self::UpstreamClosedIdleConnection => {
+                "Set idleTimeout in the DestinationRule below the server's keep-alive timeout, and retry on reset-before-request."
+            }
             Self::UpstreamProxyError => {
                 "Read the log of the proxy at the endpoint (sidecar, gateway): it made this reply, and its flags say why."
             }
@@ -400,6 +404,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamClosedIdleConnection
             | Self::UpstreamProxyError
             | Self::ApplicationError
             | Self::AuthorizationPolicyDenied

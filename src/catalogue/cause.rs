@@ -139,6 +139,7 @@ causes! {
     UpstreamTimeout "upstream_timeout" Answer,
     UpstreamReset "upstream_reset" Answer,
     UpstreamClosedConnection "upstream_closed_connection" Answer,
+    UpstreamClosedIdleConnection "upstream_closed_idle_connection" Answer,
     UpstreamProxyError "upstream_proxy_error" Answer,
     ApplicationError "application_error" Answer,
 

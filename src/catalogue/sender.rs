@@ -67,6 +67,7 @@ impl Cause {
             | Self::UpstreamTimeout
             | Self::UpstreamReset
             | Self::UpstreamClosedConnection
+            | Self::UpstreamClosedIdleConnection
             | Self::UpstreamProxyError
             | Self::ApplicationError => false,
 

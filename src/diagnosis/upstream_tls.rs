@@ -170,9 +170,12 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
         let conflict = reset && meant_for_mtls;
         return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();
     }
-    let closed = e.details.reset_before_response()
-        && e.details.reset_reason() == Some("connection_termination")
-        && e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION);
+    // A connection that was used before had taken plaintext.
+    if super::answer::was_reused(e) {
+        return None;
+    }
+    let closed =
+        e.details.closed_before_response() && e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION);
     let how_sure = if e.past.took_plaintext { Verdict::possible } else { Verdict::likely };
     (closed && meant_for_mtls).then(|| how_sure(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
 }

@@ -94,6 +94,8 @@ pub enum Fact {
     Substitute,
     /// The request's method, where it is CONNECT.
     Connect,
+    /// After how long a connection to the upstream was there.
+    PoolReady,
     /// Length of the body as its header promises it.
     Promised,
     /// Length of the body that was passed on.
@@ -148,6 +150,7 @@ impl Fact {
             Self::Breaker => "limit",
             Self::Substitute => "rbac_filter",
             Self::Connect => "method",
+            Self::PoolReady => "pool_ready",
             Self::Promised => "promised",
             Self::Passed => "passed",
         }
@@ -198,6 +201,7 @@ impl Fact {
             Self::Filter => e.details.detail().origin().and_then(Origin::filter).map(str::to_owned),
             Self::Substitute => (e.substitute == Some(true)).then(|| "wasm-default-deny".to_owned()),
             Self::Connect => (down.tunnel == Some(true)).then(|| "CONNECT".to_owned()),
+            Self::PoolReady => up.pool_ready.map(|us| format!("{us}us")),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),

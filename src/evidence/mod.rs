@@ -266,6 +266,8 @@ pub struct Upstream {
     pub version: Option<String>,
     /// What the first bytes of the answer were, on TCP.
     pub first_bytes: Option<FirstBytes>,
+    /// After how many microseconds a connection was there for the request; asked for only where it was closed without an answer.
+    pub pool_ready: Option<u64>,
 }
 
 /// What an HTTP answer says of itself.

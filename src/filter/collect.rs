@@ -29,6 +29,7 @@ const CLUSTER: &str = "xds\0cluster_name";
 const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
 const ADDRESS: &str = "upstream\0address";
 const ATTEMPTS: &str = "upstream\0request_attempt_count";
+const POOL_READY: &str = "upstream\0cx_pool_ready_duration";
 const TERMINATION: &str = "connection\0termination_details";
 
 /// With these flags somebody has waited in vain: how long is part of the evidence.
@@ -128,7 +129,8 @@ pub(super) fn http(
     // Filled in where it is: it is large, and most of it stays empty.
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
-    if flags.intersects(TIME_RAN_OUT) || code.is_none() {
+    let closed = e.details.closed_before_response() && failure.is_none();
+    if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed {
         e.lived = milliseconds(host);
     }
     if wanted.contains(Wanted::CLIENT) {
@@ -156,6 +158,9 @@ pub(super) fn http(
     }
     e.upstream.transport_failure = failure;
     reach(host, wanted, &mut e.upstream);
+    if closed && e.upstream.cluster.is_some() {
+        e.upstream.pool_ready = number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000);
+    }
     let left = e.left_midway();
     if left || e.details.reset_after_response() {
         measure(host, &mut e.answer);

@@ -19,6 +19,7 @@ pub fn is_broader(general: Cause, special: Cause) -> bool {
         Cause::ClientDisconnected => &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort, Cause::DoubleTls],
         // It did close, perhaps because of what it was sent.
         Cause::UpstreamClosedConnection => &[
+            Cause::UpstreamClosedIdleConnection,
             Cause::DestinationRuleTlsConflict,
             Cause::UpstreamExpectsTls,
             Cause::UpstreamRequiresClientCertificate,

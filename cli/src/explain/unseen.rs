@@ -249,6 +249,11 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
     ) {
         no_route(e, line, add);
     }
+    // Whether the connection was used before is in no log.
+    if e.details.closed_before_response() {
+        let reused: Change = Box::new(|e| (e.upstream.pool_ready, e.lived) = (Some(30), Some(1)));
+        add("meshwhy's http role", vec![reused]);
+    }
     // Whether the error page is another proxy's is in no log.
     if e.details.via_upstream() && matches!(e.code, Some(502..=504)) {
         let reply: Change =

@@ -247,3 +247,56 @@ meshwhy correlate client.log server.log"#,
     tell_apart: "An application that calls another service may pass such a page on as its own: \
         then its sidecar logs `via_upstream` for it.",
 };
+
+pub(super) static UPSTREAM_CLOSED_IDLE_CONNECTION: Entry = Entry {
+    title: "The server was closing an idle connection as the request came",
+    happened: "The proxy reused a keep-alive connection in the moment in which the server closed it, \
+        because it had been idle for as long as the server allows (Node 5 s, gunicorn 2 s, uvicorn 5 \
+        s, Tomcat 20 s, Go none). The request was never worked on. Sporadic, more of it where traffic \
+        is thin and the network slow.",
+    looks_like: "`503 UC upstream_reset_before_response_started{connection_termination}` after a few \
+        milliseconds. The evidence has `pool_ready`: a connection that was there at once had been \
+        used before.",
+    confirm: r#"# Sporadic, short durations, no crash at that time:
+kubectl logs POD -n NAMESPACE -c istio-proxy | grep ' 503 UC ' | tail
+kubectl get pods -n NAMESPACE
+# The server's keep-alive timeout: keepAliveTimeout (Node), --keep-alive (gunicorn), --timeout-keep-alive
+# (uvicorn), keepAliveTimeout (Tomcat), keepalive_timeout (nginx). The proxy's own:
+kubectl get destinationrule -A -o yaml | grep -n 'idleTimeout'"#,
+    fix: "The side that opens connections has to give them up first. Raising the server's timeout \
+        above the proxy's (an hour by default) does the same. Retries hide what is left: nothing was \
+        worked on, so they are safe for any method.",
+    fix_yaml: Some(
+        r#"apiVersion: networking.istio.io/v1beta1
+kind: DestinationRule
+metadata:
+  name: helloworld
+spec:
+  host: helloworld.default.svc.cluster.local
+  trafficPolicy:
+    connectionPool:
+      http:
+        idleTimeout: 3s # below the server's
+---
+apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata:
+  name: helloworld
+spec:
+  hosts:
+  - helloworld.default.svc.cluster.local
+  http:
+  - retries:
+      attempts: 2
+      retryOn: reset-before-request,connect-failure,refused-stream
+    route:
+    - destination:
+        host: helloworld.default.svc.cluster.local
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::UpstreamClosedConnection, Cause::DestinationRuleTlsConflict],
+    tell_apart: "On a new connection, or after the server had worked for a while, it is \
+        `upstream_closed_connection`: a crash, or a protocol that doesn't fit. A server that crashes \
+        at once on that very request looks the same: then it fails every time.",
+};

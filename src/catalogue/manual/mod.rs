@@ -93,6 +93,7 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::UpstreamTimeout => &answer::UPSTREAM_TIMEOUT,
         Cause::UpstreamReset => &answer::UPSTREAM_RESET,
         Cause::UpstreamClosedConnection => &answer::UPSTREAM_CLOSED_CONNECTION,
+        Cause::UpstreamClosedIdleConnection => &answer::UPSTREAM_CLOSED_IDLE_CONNECTION,
         Cause::UpstreamProxyError => &answer::UPSTREAM_PROXY_ERROR,
         Cause::ApplicationError => &answer::APPLICATION_ERROR,
         Cause::AuthorizationPolicyDenied => &policy::AUTHORIZATION_POLICY_DENIED,

@@ -96,13 +96,14 @@ prop_compose! {
         by_rule in any::<bool>(),
         address in words(&["10.0.0.1:80"]),
         first_bytes in bytes(),
+        pool_ready in optional(&[30_u64, 400]),
     ) -> Upstream {
         Upstream {
             cluster: cluster.and_then(|name| ClusterName::new(&name)),
             resource: by_rule.then(|| Resource::new("DestinationRule", "default", "rule")).flatten(),
             version: None,
             address,
-            endpoints, tls_version, takes_istio_mtls, transport_failure, attempts, first_bytes,
+            endpoints, tls_version, takes_istio_mtls, transport_failure, attempts, first_bytes, pool_ready,
         }
     }
 }

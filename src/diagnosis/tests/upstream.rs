@@ -27,6 +27,25 @@ fn a_grpc_call_can_fail_with_status_200() {
 }
 
 #[test]
+fn a_connection_that_was_used_before_may_have_been_closing() {
+    for (ready, lived, verdict) in [
+        (Some(29), Some(3), ("upstream_closed_idle_connection", "likely")),
+        (Some(29), Some(2010), ("upstream_closed_connection", "likely")),
+        (Some(225), Some(1), ("upstream_closed_connection", "likely")),
+        (None, Some(1), ("upstream_closed_connection", "likely")),
+    ] {
+        let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+        e.upstream.pool_ready = ready;
+        e.lived = lived;
+        assert_eq!(named(&e), Some(verdict), "{ready:?} {lived:?}");
+        // What took plaintext before doesn't demand mutual TLS.
+        e.upstream.takes_istio_mtls = Some(true);
+        let conflict = ("destination_rule_tls_conflict", "likely");
+        assert_eq!(named(&e), Some(if ready == Some(29) { verdict } else { conflict }));
+    }
+}
+
+#[test]
 fn another_proxys_own_reply_says_little_of_the_application() {
     let mut e = stream(503, "-", "via_upstream");
     e.answer.by_proxy = Some(true);

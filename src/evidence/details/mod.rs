@@ -96,6 +96,11 @@ impl Details {
         self.detail == Detail::UpstreamResetBeforeResponseStarted
     }
 
+    /// Whether the upstream closed the connection before the response began.
+    pub fn closed_before_response(&self) -> bool {
+        self.reset_before_response() && self.reset_reason() == Some("connection_termination")
+    }
+
     /// Whether it was reset in the middle of the response.
     pub fn reset_after_response(&self) -> bool {
         self.detail == Detail::UpstreamResetAfterResponseStarted

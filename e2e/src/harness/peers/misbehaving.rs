@@ -27,6 +27,8 @@ pub enum Habit {
     AnswerOnce(&'static [u8]),
     /// Answers these bytes to every read and keeps the connection.
     AnswerAndKeep(&'static [u8]),
+    /// Answers these bytes to the first read, and closes when more comes: after so many milliseconds.
+    AnswerThenClose(&'static [u8], u64),
     /// Sends these bytes before it reads anything, as servers of many protocols do.
     GreetFirst(&'static [u8]),
     /// Listens, but its queue is full: connections are never answered.
@@ -146,6 +148,12 @@ fn serve(mut stream: TcpStream, habit: Habit) {
         }
         Habit::AnswerAndKeep(bytes) => {
             while stream.read(&mut buffer).is_ok_and(|n| n > 0) && stream.write_all(bytes).is_ok() {}
+        }
+        Habit::AnswerThenClose(bytes, after) => {
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(bytes);
+            let _ = stream.read(&mut buffer);
+            std::thread::sleep(Duration::from_millis(after));
         }
         Habit::GreetFirst(bytes) => {
             let _ = stream.write_all(bytes);

@@ -4,6 +4,7 @@ mod broken;
 mod by_proxy;
 mod http2;
 mod retries;
+mod reused;
 
 use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Possible};
@@ -25,10 +26,19 @@ fn routed(settings: Value) -> Proxy {
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [late(), broken::table(), by_proxy::table(), http2::table(), errors(), retries::table(), others()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        late(),
+        broken::table(),
+        by_proxy::table(),
+        http2::table(),
+        errors(),
+        retries::table(),
+        reused::table(),
+        others(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn late() -> Vec<Scenario> {
