@@ -302,3 +302,58 @@ fn only_the_proxys_own_port_is_scraped() {
     assert_eq!(jobs.len(), 1);
     assert_eq!(addresses(&jobs[0]["relabel_configs"], "target_label"), ["$1:15090"]);
 }
+
+/// The anchor that a heading gets: small letters, digits, `-` and `_`, spaces as `-`.
+fn anchor(heading: &str) -> String {
+    let letters = heading.trim_start_matches('#').trim().chars().filter_map(|c| match c {
+        ' ' => Some('-'),
+        '-' | '_' => Some(c),
+        _ => c.is_alphanumeric().then(|| c.to_ascii_lowercase()),
+    });
+    letters.collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let own = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let mut seen = 0;
+    for file in docs.chain(own).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(char::is_whitespace) {
+                continue;
+            }
+            let (path, place) = link.split_once('#').unwrap_or((link, ""));
+            let to = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(to.exists(), "{}: {link}", file.display());
+            if place.is_empty() {
+                continue;
+            }
+            let target = fs::read_to_string(&to).unwrap();
+            let is_there = target.lines().any(|line| {
+                (line.starts_with('#') && anchor(line) == place)
+                    || line.contains(&format!("<a id=\"{place}\">"))
+            });
+            assert!(is_there, "{}: {link} has no such section", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn every_document_says_the_modules_greatest_size() {
+    let xtask = read("xtask/src/main.rs");
+    let (_, rest) = xtask.split_once("const DEFAULT_MAX_BYTES: usize = ").unwrap();
+    let most = rest.split(';').next().unwrap().replace('_', ",");
+    for document in ["README.md", "CHANGELOG.md", "docs/development.md", "docs/performance.md"] {
+        let text = read(document);
+        let sizes: BTreeSet<&str> = text
+            .match_indices(",000 bytes")
+            .map(|(at, _)| text.get(at - 3..at + 4).unwrap())
+            .filter(|size| size.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        assert_eq!(sizes, [most.as_str()].into(), "{document}");
+    }
+}
