@@ -189,3 +189,36 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_texts_together_are_bounded() {
+        let input = Input { taken: MOST - 5, ..Input::default() };
+        assert_eq!(input.text(&b"a: 12"[..]).unwrap(), "a: 12");
+        assert_eq!(input.text(&b"a: 123"[..]).unwrap_err().to_string(), "more than 128 MiB in all");
+        // Of what has no end no more is read than shows it.
+        let mut endless = io::repeat(b' ').take(MOST);
+        assert!(input.text(&mut endless).is_err());
+        assert_eq!(endless.limit(), MOST - 6);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_end() {
+        let top = std::env::temp_dir().join(format!("meshwhy-folders-{}", std::process::id()));
+        let deep = (0..DEEPEST).fold(top.clone(), |path, _| path.join("d"));
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(top.join("a.yaml"), "").unwrap();
+        std::os::unix::fs::symlink(&top, top.join("again")).unwrap();
+        let read = |path: &Path| Input::read(&[path.to_owned()]);
+        let input = read(&top);
+        assert!(input.failed, "it is one folder too deep");
+        assert_eq!(input.sources.len(), 1, "a link to a folder leads nowhere");
+        fs::remove_dir(deep).unwrap();
+        assert!(!read(&top).failed);
+        fs::remove_dir_all(top).unwrap();
+    }
+}

@@ -106,6 +106,33 @@ fn a_failure_stays_one_whatever_it_says_of_itself() {
     }
 }
 
+/// Whoever reads on may take a request id for one, and join by it.
+#[test]
+fn of_an_ambiguous_line_nothing_is_used_that_a_client_may_have_written() {
+    let fine = columns(FINE);
+    for text in fine.iter().map(String::as_str).chain([OURS, "a\" \"b", "\""]) {
+        for asked in [
+            Asked { agent: text, ..Asked::new(FAILED) },
+            Asked { id: text, ..Asked::new(FAILED) },
+            Asked { forwarded: text, ..Asked::new(FAILED) },
+            Asked { path: text, ..Asked::new(FAILED) },
+        ] {
+            let line = asked.istio();
+            let Reading::Failed(sure, finding) = read(&line) else { panic!("{line}") };
+            assert_eq!(finding.source, Source::Ambiguous, "{line}");
+            for column in [Column::Path, Column::Authority, Column::RequestId] {
+                assert!(!sure.shows(column), "{column:?} {:?} {line}", sure.get(column));
+            }
+        }
+    }
+    // In a format whose last columns are headers.
+    let format = r#"%RESPONSE_CODE% %RESPONSE_FLAGS% "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%""#;
+    let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+    let Reading::Failed(sure, finding) = reader.read(br#"503 UF "a" "forged" "8496""#) else { panic!() };
+    assert_eq!((finding.source, sure.get(Column::Code)), (Source::Ambiguous, Some("503")));
+    assert!(!sure.shows(Column::RequestId), "{:?}", sure.get(Column::RequestId));
+}
+
 #[test]
 fn a_few_thousand_quotes_do_not_hide_a_failure() {
     for text in ["\" \"".repeat(2_000), " ".repeat(8_000), "x HTTP/1.1\" 200 - via_upstream ".repeat(200)] {
