@@ -118,8 +118,9 @@ prop_compose! {
         virtual_host in words(&["blackhole:443", "reviews:80", "block_all"]),
         route in words(&["block_all", "default"]),
         by_rule in any::<bool>(),
-        downstream in downstream(),
-        upstream in upstream(),
+        // On the heap: all in one, the trees that proptest simplifies are more than a test's stack holds.
+        downstream in downstream().boxed(),
+        upstream in upstream().boxed(),
         page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
         by_proxy in any::<Option<bool>>(),
         repeats in any::<bool>(),
