@@ -76,6 +76,7 @@ const PROPERTIES: &[&str] = &[
     "response.flags",
     "response.size",
     "upstream.address",
+    "upstream.cx_pool_ready_duration",
     "upstream.num_endpoints",
     "upstream.request_attempt_count",
     "upstream.tls_version",
