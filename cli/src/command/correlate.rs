@@ -14,7 +14,6 @@ use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::text;
 use crate::check::{visible, visible_json};
 use crate::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, join};
-use crate::input::chunks::lines;
 use crate::input::chunks::{Chunk, Chunks};
 use crate::input::{Input, Streams};
 
@@ -36,7 +35,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         Some(id) => {
             ids.insert(id.clone());
         }
-        None => drop(each_line(&inputs, |_, bytes| match reader.read(bytes) {
+        None => drop(each_line(&inputs, &reader, false, |_, reading| match reading {
             Reading::Failed(line, finding) => {
                 let id = line.get(Column::RequestId).filter(|_| !is_ambiguous(&finding));
                 let Some(id) = id else {
@@ -55,8 +54,8 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     }
     let mut requests: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
     let mut kept = 0;
-    let broken = each_line(&inputs, |input, bytes| {
-        let (line, finding) = match reader.read_all(bytes) {
+    let broken = each_line(&inputs, &reader, true, |input, reading| {
+        let (line, finding) = match reading {
             Reading::Failed(line, finding) if !is_ambiguous(&finding) => (line, Some(*finding)),
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
@@ -118,13 +117,21 @@ fn is_ambiguous(finding: &Finding) -> bool {
     finding.source == Source::Ambiguous
 }
 
-/// Shows each line of every input; returns what could not be read to its end.
-fn each_line(inputs: &[Input], mut see: impl FnMut(&Input, &[u8])) -> Vec<String> {
+/// Shows what each line of every input is; returns what could not be read to its end.
+fn each_line(
+    inputs: &[Input],
+    reader: &Reader,
+    keep: bool,
+    mut see: impl FnMut(&Input, Reading),
+) -> Vec<String> {
     let mut broken = Vec::new();
     for input in inputs {
         let mut chunks = Chunks::new(0);
         let mut give = |chunk: Chunk| {
-            lines(&chunk.bytes).for_each(|line| see(input, line));
+            reader.walk(&chunk.bytes, chunk.first_line, keep, |read| {
+                see(input, read.reading);
+                true
+            });
             true
         };
         let result = input

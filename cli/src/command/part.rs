@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::pipeline::Piece;
 use super::telling::{Style, Telling};
 use super::text;
-use crate::explain::{Finding, Line, Own, Reader, Reading};
-use crate::input::chunks::{self, Chunk, lines};
+use crate::explain::{Finding, Line, Own, Read, Reader, Reading};
+use crate::input::chunks::{self, Chunk};
 
 /// Failures already told of which a line of meshwhy may follow, of one piece: what two pipes may have mixed up.
 const LAST: usize = 32;
@@ -46,8 +46,9 @@ impl Part {
         self.input = chunk.input;
         let file = names.get(chunk.input).map_or("", String::as_str);
         let mut last = VecDeque::with_capacity(LAST);
-        for (bytes, number) in lines(&chunk.bytes).zip(chunk.first_line..) {
-            match reader.read(bytes) {
+        reader.walk(&chunk.bytes, chunk.first_line, false, |Read { number, bytes, reading, mended }| {
+            self.told.counts.mended += u64::from(mended);
+            match reading {
                 Reading::Blank => {}
                 Reading::Fine(_) => self.told.counts.requests += 1,
                 Reading::Ambiguous => {
@@ -73,10 +74,8 @@ impl Part {
                     last.push_back(Held::Line(line, finding, None));
                 }
             }
-            if style == Style::Quiet && (self.told.counts.failures > 0 || !self.held.is_empty()) {
-                break;
-            }
-        }
+            style != Style::Quiet || (self.told.counts.failures == 0 && self.held.is_empty())
+        });
         self.held.extend(last);
         for number in &chunk.too_long {
             let longest = chunks::SIZE >> 20;

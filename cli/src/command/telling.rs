@@ -45,6 +45,8 @@ pub struct Counts {
     pub proxy_log: u64,
     /// Lines that can be read in several ways.
     pub ambiguous: u64,
+    /// Lines put together of what a terminal had wrapped.
+    pub mended: u64,
     /// Failures that the filter left out of the proxy's own log.
     pub left_out: u64,
     /// Inputs that could not be read.
@@ -89,6 +91,7 @@ impl Counts {
         self.failures += other.failures;
         self.proxy_log += other.proxy_log;
         self.ambiguous += other.ambiguous;
+        self.mended += other.mended;
         // Whatever a log says of it.
         self.left_out = self.left_out.saturating_add(other.left_out);
         self.unreadable += other.unreadable;
@@ -114,6 +117,9 @@ impl Counts {
                 named for them (log in JSON)",
                 self.ambiguous
             );
+        }
+        if self.mended > 0 {
+            complain!("meshwhy: {} lines that a terminal had wrapped were put together again", self.mended);
         }
         if self.proxy_log > 0 {
             complain!("meshwhy: {} other lines of the proxy's log passed over", self.proxy_log);

@@ -91,3 +91,195 @@ fn a_flag_counts_whatever_the_other_keys_are() {
     }
     assert!(matches!(READER.read(br#"{"resp":200,"response_flags":"-"}"#), Reading::Fine(_)));
 }
+
+/// What comes of a text of several lines: each record's first line, and its cause where it failed.
+fn walked(reader: &Reader, text: &str) -> Vec<(u64, Option<Cause>)> {
+    let mut seen = Vec::new();
+    reader.walk(text.as_bytes(), 1, false, |read| {
+        match read.reading {
+            Reading::Failed(_, finding) => seen.push((read.number, Some(finding.cause))),
+            Reading::Fine(_) => seen.push((read.number, None)),
+            Reading::Blank => {}
+            other => panic!("{}: {other:?}", String::from_utf8_lossy(read.bytes)),
+        }
+        true
+    });
+    seen
+}
+
+#[test]
+fn an_object_over_several_lines_and_arrays_of_them() {
+    let refused = Some(Cause::UpstreamRefused);
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+    let long = pretty(&object()).lines().count() as u64;
+    let entries = json!([{ "jsonPayload": object() }, { "textPayload": TEXT }]);
+    for (text, expected) in [
+        (pretty(&object()) + "\n" + &pretty(&object()), vec![(1, refused), (1 + long, refused)]),
+        (format!("{TEXT}\n{}\n{TEXT}\n", pretty(&object())), vec![(1, refused), (2, refused), (2 + long, refused)]),
+        (pretty(&entries), vec![(2, refused), (4 + long, refused)]),
+        (entries.to_string(), vec![(1, refused), (1, refused)]),
+        (format!("[\n{},\n{}\n]", object(), object()), vec![(2, refused), (3, refused)]),
+        // Elasticsearch, CloudWatch and its Insights, Loki.
+        (json!({ "took": 1, "hits": { "total": 1, "hits": [{ "_source": { "message": TEXT } }] } }).to_string(), vec![(1, refused)]),
+        (pretty(&json!({ "events": [{ "timestamp": 1, "message": TEXT }], "nextToken": "x" })), vec![(1, refused)]),
+        (json!({ "results": 1, "records": [[{ "field": "@timestamp", "value": "x" }, { "field": "@message", "value": TEXT }]] }).to_string(), vec![(1, refused)]),
+        (
+            json!({ "status": "success", "data": { "resultType": "streams", "result": [{ "stream": { "pod": "web-1" },
+                "values": [["1700000000", TEXT], ["1700000001", object().to_string()]] }] } }).to_string(),
+            vec![(1, refused), (1, refused)],
+        ),
+    ] {
+        assert_eq!(walked(&READER, &text), expected, "{text}");
+    }
+}
+
+#[test]
+fn opentelemetrys_export() {
+    let attributes: Vec<Value> = object()
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": { "stringValue": value.to_string().trim_matches('"') } }))
+        .collect();
+    let records = json!([
+        { "timeUnixNano": "1700000000000000000", "body": { "stringValue": TEXT }, "attributes": [] },
+        { "timeUnixNano": "1700000000000000000", "body": {}, "attributes": attributes.clone() },
+        { "observedTimeUnixNano": "1", "body": { "kvlistValue": { "values": attributes } } },
+    ]);
+    let export = json!({ "resourceLogs": [{
+        "resource": { "attributes": [{ "key": "k8s.pod.name", "value": { "stringValue": "web-1" } }] },
+        "scopeLogs": [{ "scope": {}, "logRecords": records }],
+    }] });
+    for text in [export.to_string(), serde_json::to_string_pretty(&export).unwrap()] {
+        let mut seen = 0;
+        READER.walk(text.as_bytes(), 1, false, |read| {
+            let Reading::Failed(line, finding) = read.reading else { panic!("{:?}", read.reading) };
+            assert_eq!((finding.cause, line.proxy.as_deref()), (Cause::UpstreamRefused, Some("web-1")));
+            seen += 1;
+            true
+        });
+        assert_eq!(seen, 3);
+    }
+}
+
+#[test]
+fn keys_however_they_are_written() {
+    // Gloo's and kgateway's examples; App Mesh's; Contour's and Emissary's are Envoy's own.
+    for text in [
+        r#"{"httpMethod":"GET","protocol":"HTTP/1.1","responseCode":"504","clientDuration":"1","targetDuration":"1","path":"/a","upstreamName":"shop","systemTime":"2026-03-01T08:00:00Z","requestId":"51c9","responseFlags":"UT"}"#,
+        r#"{"Method":"GET","Response-Code":504,"Response-Flags":"UT","path":"/a","X-Request-Id":"51c9"}"#,
+        r#"{"RESPONSE_CODE":504,"RESPONSE_FLAGS":"UT","METHOD":"GET","PATH":"/a","REQUEST_ID":"51c9"}"#,
+        r#"{"status":504,"response_flags":"UT","method":"GET","path":"/a","request_id":"51c9"}"#,
+    ] {
+        let (line, finding) = failed(text);
+        assert_eq!(finding.cause, Cause::UpstreamTimeout, "{text}");
+        assert_eq!(
+            (line.get(Column::Path), line.get(Column::RequestId)),
+            (Some("/a"), Some("51c9")),
+            "{text}"
+        );
+    }
+    // Anybody's log has these.
+    for text in [r#"{"status":504,"method":"GET","path":"/a"}"#, r#"{"code":504,"host":"a"}"#] {
+        assert_eq!(READER.read(text.as_bytes()), Reading::Unreadable, "{text}");
+    }
+}
+
+#[test]
+fn text_of_other_control_planes() {
+    for (text, proxy) in [
+        // Kuma's for HTTP and TCP.
+        (
+            r#"[2026-03-01T08:00:00.000Z] default "GET /a HTTP/1.1" 504 UT 0 24 301 - "-" "curl/8" "-" "51c9" "shop" "web_default_svc_80" "shop_default_svc_80" "10.0.0.9" "10.0.0.20:80""#,
+            None,
+        ),
+        (
+            r#"[2026-03-01T08:00:00.000Z] UF default 10.0.0.9(web_default_svc_80)->10.0.0.20:80(db_default_svc_5432) took 3ms, sent 0 bytes, received: 0 bytes"#,
+            None,
+        ),
+        // Emissary's.
+        (
+            r#"ACCESS [2026-03-01T08:00:00.000Z] "GET /a HTTP/1.1" 504 UT 0 24 301 - "10.0.0.9" "curl/8" "51c9" "shop" "10.0.0.20:80""#,
+            None,
+        ),
+    ] {
+        let (line, _) = failed(text);
+        assert_eq!(line.proxy.as_deref(), proxy, "{text}");
+        assert_eq!(line.get(Column::UpstreamHost), Some("10.0.0.20:80"), "{text}");
+    }
+}
+
+/// Read as 1.2's, its reason for the failed connection would be Mixer's, and its route a part of the server name.
+#[test]
+fn istio_1_8s_text_is_not_1_2s() {
+    let line = |reason: &str| {
+        format!(
+            r#"[2022-05-27T13:21:24.535Z] "POST /token HTTP/1.1" 503 UF,URX "{reason}" 96 159 16 - "-" "curl" "19fe" "keycloak:8080" "10.44.0.31:8080" outbound|8080||keycloak.services.svc.cluster.local - 10.28.81.125:8080 10.32.0.25:60032 - default"#
+        )
+    };
+    let (parsed, _) = failed(&line("TLS error: Secret is not supplied by SDS"));
+    assert_eq!(parsed.get(Column::UpstreamFailure), Some("TLS error: Secret is not supplied by SDS"));
+    assert_eq!((parsed.get(Column::Sni), parsed.get(Column::Route)), (None, Some("default")));
+    let (_, finding) = failed(&line("delayed connect error: 111"));
+    assert_eq!(finding.cause, Cause::UpstreamRefused);
+    let mixer = line("UNAVAILABLE:no healthy upstream").replace(" - default", " -").replace("UF,URX", "UAEX");
+    assert_eq!(failed(&mixer).1.cause, Cause::MixerUnavailable);
+}
+
+#[test]
+fn a_prefix_before_a_given_format() {
+    for format in [
+        "%START_TIME% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS%",
+        "%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS%",
+    ] {
+        let reader = Reader::new(vec![Format::parse(format).unwrap()]);
+        for (prefix, proxy) in [
+            ("", None),
+            ("[pod/web-1/istio-proxy] ", Some("web-1")),
+            ("2026-11-20T10:00:01.123456789Z stdout F ", None),
+            ("2026-11-20T10:00:01.123456789+02:00 stderr F ", None),
+            ("web-1      | ", Some("web-1")),
+            ("\u{1b}[36mweb-1  |\u{1b}[0m ", Some("web-1")),
+        ] {
+            let time = if format.starts_with("%START") { "2026-03-01T08:00:00.000Z " } else { "" };
+            let text = format!("{prefix}{time}/a 504 UT");
+            let Reading::Failed(line, finding) = reader.read(text.as_bytes()) else { panic!("{text}") };
+            assert_eq!(finding.cause, Cause::UpstreamTimeout, "{text}");
+            assert_eq!((line.get(Column::Path), line.proxy.as_deref()), (Some("/a"), proxy), "{text}");
+        }
+    }
+    let reader = Reader::new(vec![Format::parse("%START_TIME% %RESPONSE_CODE% %RESPONSE_FLAGS%").unwrap()]);
+    for prefix in ["web-1 istio-proxy ", "shop web-1 istio-proxy ", "2026-03-01T08:00:00.123Z "] {
+        let text = format!("{prefix}2026-03-01T08:00:00.000Z 504 UT");
+        let Reading::Failed(line, _) = reader.read(text.as_bytes()) else { panic!("{text}") };
+        assert_eq!(line.get(Column::Time), Some("2026-03-01T08:00:00.000Z"), "{text}");
+    }
+}
+
+#[test]
+fn a_terminals_wrap_is_mended_where_there_is_one_way_to() {
+    let wrap = |text: &str, width: usize| {
+        let characters: Vec<char> = text.chars().collect();
+        characters.chunks(width).map(|row| row.iter().collect::<String>()).collect::<Vec<_>>().join("\n")
+    };
+    let refused = Some(Cause::UpstreamRefused);
+    for width in [60, 80, 120, 200] {
+        for line in [TEXT.to_owned(), object().to_string()] {
+            let wrapped = wrap(&line, width);
+            let rows = wrapped.lines().count() as u64;
+            let text = format!("{line}\n{wrapped}\n{wrapped}\n{line}\n");
+            let expected = [(1, refused), (2, refused), (rows + 2, refused), (2 * rows + 2, refused)];
+            assert_eq!(walked(&READER, &text), expected, "{text}");
+            // As it is when the spaces at the ends of rows are lost.
+            let trimmed: Vec<&str> = wrapped.lines().map(str::trim_end).collect();
+            assert_eq!(walked(&READER, &trimmed.join("\n")), [(1, refused)], "{wrapped}");
+        }
+    }
+    // Rows that don't belong together stay what they are.
+    let mut unreadable = 0;
+    READER.walk(TEXT.replacen(" 503", "\nhello\n503", 1).as_bytes(), 1, false, |read| {
+        unreadable += u64::from(read.reading == Reading::Unreadable);
+        true
+    });
+    assert_eq!(unreadable, 3);
+}

@@ -1,5 +1,7 @@
 //! What a column of an access log holds, whatever the log calls it.
 
+use super::time;
+
 macro_rules! columns {
     ($($variant:ident $doc:literal [$($operator:literal)*] [$($key:literal)*],)*) => {
         /// What a column holds.
@@ -16,7 +18,7 @@ macro_rules! columns {
             }
 
             /// The column that logs in JSON have under this key: Istio's default, ours, and Envoy's operators in lower case.
-            pub(super) fn of_key(key: &str) -> Option<Self> {
+            fn of_exact_key(key: &str) -> Option<Self> {
                 match key { $($($key => Some(Self::$variant),)*)* _ => None }
             }
         }
@@ -59,7 +61,7 @@ columns! {
     UpstreamHost "Address of the endpoint."
         ["UPSTREAM_HOST" "UPSTREAM_REMOTE_ADDRESS"] ["upstream_host"],
     Cluster "Cluster."
-        ["UPSTREAM_CLUSTER" "UPSTREAM_CLUSTER_RAW"] ["upstream_cluster"],
+        ["UPSTREAM_CLUSTER" "UPSTREAM_CLUSTER_RAW" "KUMA_DESTINATION_SERVICE"] ["upstream_cluster"],
     RemoteAddress "Address of the client."
         ["DOWNSTREAM_REMOTE_ADDRESS" "DOWNSTREAM_DIRECT_REMOTE_ADDRESS"] ["downstream_remote_address"],
     LocalAddress "Address that the client connected to."
@@ -112,11 +114,78 @@ columns! {
 }
 
 impl Column {
+    /// The column that logs in JSON have under this key, however it is written: `response_code`, `responseCode`, `RESPONSE-CODE`.
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        Self::of_exact_key(key).or_else(|| Self::of_plain_key(&plain(key)))
+    }
+
+    /// Keys of Gloo, kgateway, Contour, Kuma, Emissary and App Mesh's examples, and of the operators, without case and signs.
+    fn of_plain_key(key: &str) -> Option<Self> {
+        Some(match key {
+            "starttime" | "timestamp" | "systemtime" => Self::Time,
+            "method" | "reqmethod" | "requestmethod" | "httpmethod" => Self::Method,
+            "path" | "reqpath" | "requestpath" | "originalpath" | "xenvoyoriginalpath"
+            | "xenvoyoriginpath" | "uripath" => Self::Path,
+            "protocol" | "httpprotocol" | "requestprotocol" | "httpversion" => Self::Protocol,
+            "responsecode" | "respcode" | "httpresponsecode" => Self::Code,
+            "responseflags" | "respflags" | "envoyresponseflags" => Self::Flags,
+            "responseflagslong" => Self::FlagsLong,
+            "responsecodedetails" | "respcodedetails" | "responsedetails" => Self::Details,
+            "connectionterminationdetails" => Self::Termination,
+            "upstreamtransportfailurereason" | "upstreamfailurereason" => Self::UpstreamFailure,
+            "downstreamtransportfailurereason" => Self::DownstreamFailure,
+            "requestid" | "xrequestid" | "reqid" => Self::RequestId,
+            "authority" | "requestauthority" | "reqauthority" => Self::Authority,
+            "upstreamhost" | "upstreamremoteaddress" | "upstreamaddress" | "backendhost" => {
+                Self::UpstreamHost
+            }
+            "upstreamcluster" | "upstreamclusterraw" | "upstreamname" | "backendcluster" => Self::Cluster,
+            "downstreamremoteaddress" | "downstreamdirectremoteaddress" => Self::RemoteAddress,
+            "downstreamlocaladdress" => Self::LocalAddress,
+            "upstreamlocaladdress" => Self::UpstreamLocal,
+            "requestedservername" => Self::Sni,
+            "routename" => Self::Route,
+            "virtualhostname" => Self::VirtualHost,
+            "filterchainname" => Self::FilterChain,
+            "downstreamtlsversion" => Self::DownstreamTls,
+            "upstreamtlsversion" => Self::UpstreamTls,
+            "grpcstatus" | "grpcstatusnumber" | "grpcstatuscode" => Self::GrpcStatus,
+            "duration" | "durationms" | "durationmillis" | "clientduration" => Self::Duration,
+            "upstreamrequestattemptcount" => Self::Attempts,
+            _ => return None,
+        })
+    }
+
+    /// Keys that anybody's log may have: they count where others show that the log is Envoy's.
+    pub(super) fn of_common_key(key: &str) -> Option<Self> {
+        Some(match plain(key).as_str() {
+            "resp" | "status" | "code" | "statuscode" | "httpstatus" | "httpstatuscode" | "rc" => Self::Code,
+            "flags" | "flag" => Self::Flags,
+            "details" | "codedetails" => Self::Details,
+            "host" => Self::Authority,
+            "sni" | "servername" => Self::Sni,
+            _ => return None,
+        })
+    }
+
+    /// Whether only Envoy has it.
+    pub(super) const fn is_envoys(self) -> bool {
+        matches!(
+            self,
+            Self::Flags | Self::FlagsLong | Self::Details | Self::UpstreamFailure | Self::Termination
+        )
+    }
+
     /// Whether this can be a value of the column, where its form says so.
     pub(super) fn takes(self, value: &str) -> bool {
         let absent = value.is_empty() || value == "-";
         absent
             || match self {
+                // What stands before or behind a whole time is no part of it.
+                Self::Time => {
+                    let spaced = |at| at == 0 && value.as_bytes().get(10) == Some(&b' ');
+                    !value.contains(' ') || time::last(value).is_none_or(spaced)
+                }
                 Self::Code => value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit()),
                 Self::Protocol => value.starts_with("HTTP/") && !value.contains(' '),
                 Self::Flags | Self::FlagsLong => {
@@ -128,6 +197,8 @@ impl Column {
                 Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {
                     value.contains([':', '/', '@'])
                 }
+                // Two values, of a format that has two.
+                Self::UpstreamFailure => !value.contains("\" \""),
                 // A JSON string, at most.
                 Self::Mixer => !value.trim_matches('"').contains('"'),
                 Self::Cause => value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')),
@@ -137,4 +208,9 @@ impl Column {
                 _ => true,
             }
     }
+}
+
+/// Letters and digits alone, in lower case.
+fn plain(key: &str) -> String {
+    key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -16,6 +16,17 @@ pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -
     (found > 0).then_some(line)
 }
 
+/// The same by the keys that are usual, of which some count only beside one of Envoy's own.
+pub(super) fn read_usual(text: &str) -> Option<Line<'_>> {
+    let mut line = read(text, Column::of_key)?;
+    if Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column))
+        && let Some(common) = read(text, Column::of_common_key)
+    {
+        line.complete(common);
+    }
+    Some(line)
+}
+
 /// A line within somebody else's JSON.
 pub(super) struct Wrapped {
     /// What may be the line, the likeliest first.
@@ -82,6 +93,9 @@ pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
         "/resource/labels/pod_name",
         "/labels/pod",
         "/pod",
+        "/kubernetes/podName",
+        "/resources/k8s.pod.name",
+        "/resource/k8s.pod.name",
     ];
     let pod = PODS.iter().find_map(|path| value.pointer(path)).and_then(serde_json::Value::as_str);
     Some(Wrapped {

@@ -58,6 +58,15 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Takes over the columns of another reading that this one lacks.
+    pub(super) fn complete(&mut self, other: Self) {
+        for (place, value) in self.values.iter_mut().zip(other.values) {
+            if place.is_none() {
+                *place = value;
+            }
+        }
+    }
+
     /// Who wrote it, where the line itself doesn't say: the pod, or what stands before it.
     pub(super) fn set_proxy(&mut self, pod: Option<String>, before: &str) {
         let pod = pod.map(|pod| clean(&pod, LONGEST_NAME));

@@ -56,13 +56,33 @@ pub(super) fn date_and(text: &str, then: &str) -> bool {
 pub(super) fn without(text: &str) -> impl Iterator<Item = &str> {
     let is_own_log = own_log(text).is_some();
     let mut rest = text;
-    (0..5).map_while(move |_| {
-        let (word, after) = rest.split_once(' ')?;
-        let surely =
-            || (word.starts_with("[pod/") && word.ends_with(']')) || is_time(word) || is_stream(word);
-        rest = after;
-        (!word.is_empty() && word.len() < LONGEST && (!is_own_log || surely())).then_some(after)
+    (0..6).map_while(move |_| {
+        let (word, after) = rest.split_once([' ', '\t'])?;
+        // compose fills its names up with spaces.
+        rest = after.trim_start_matches(' ');
+        let surely = is_pod(word) || is_time(word) || is_stream(word);
+        (!word.is_empty() && word.len() < LONGEST && (!is_own_log || surely)).then_some(rest)
     })
+}
+
+/// What is surely a prefix is cut off: kubectl's `[pod/NAME/CONTAINER]`, compose's `NAME |`, CRI's `TIME stdout F`.
+pub(super) fn surely_without(text: &str) -> Option<&str> {
+    let (first, after) = text.split_once(' ')?;
+    if is_pod(first) {
+        return Some(after);
+    }
+    let after = after.trim_start_matches(' ');
+    let (second, after) = after.split_once(' ')?;
+    if second == "|" {
+        return Some(after);
+    }
+    let (third, after) = after.split_once(' ')?;
+    let is_cri = is_time(first) && matches!(second, "stdout" | "stderr") && matches!(third, "F" | "P");
+    is_cri.then_some(after)
+}
+
+fn is_pod(word: &str) -> bool {
+    word.starts_with("[pod/") && word.ends_with(']')
 }
 
 /// CRI's: the stream, and whether the line is whole.
@@ -76,7 +96,8 @@ pub(super) fn proxy(prefix: &str) -> Option<String> {
         let proper = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         (!word.is_empty() && word.bytes().all(proper)).then(|| word.to_owned())
     };
-    let mut words = prefix.split_whitespace().filter(|word| !is_time(word));
+    // Emissary puts a word of its own before each line.
+    let mut words = prefix.split_whitespace().filter(|word| !is_time(word) && *word != "ACCESS");
     let first = words.next()?;
     if let Some(inside) = first.strip_prefix('[').and_then(|w| w.strip_suffix(']')) {
         // [pod/NAME/CONTAINER]
@@ -94,7 +115,9 @@ pub(super) fn proxy(prefix: &str) -> Option<String> {
 }
 
 fn is_time(word: &str) -> bool {
-    word.len() >= 20 && word.as_bytes().get(10) == Some(&b'T') && word.ends_with('Z')
+    // In UTC, or with what the node's clock is ahead or behind.
+    let offset = || word.as_bytes().iter().rev().nth(5).is_some_and(|sign| matches!(sign, b'+' | b'-'));
+    word.len() >= 20 && date_and(word, "T") && (word.ends_with('Z') || offset())
 }
 
 /// A line of the proxy's own log, or its agent's, as what stands before the message and the message:

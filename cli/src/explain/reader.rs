@@ -6,6 +6,7 @@ use meshwhy::diagnosis::Confidence;
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
+use super::walk::without_colours;
 use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen, ztunnel};
 
 /// So many wrappers may be around a line: a collector's, a node agent's, a container engine's.
@@ -57,7 +58,7 @@ impl Reader {
         self.read_whole(bytes, true)
     }
 
-    fn read_whole(&self, bytes: &[u8], keep: bool) -> Reading {
+    pub(super) fn read_whole(&self, bytes: &[u8], keep: bool) -> Reading {
         let bytes = bytes.trim_ascii_end();
         if bytes.is_empty() {
             return Reading::Blank;
@@ -66,7 +67,7 @@ impl Reader {
             return Reading::Fine(None);
         }
         // A header may hold any bytes; what is wrong with them is nobody's business here.
-        let text = String::from_utf8_lossy(bytes);
+        let text = without_colours(String::from_utf8_lossy(bytes));
         self.read_text(&text, keep, MOST_WRAPPED)
     }
 
@@ -132,7 +133,7 @@ impl Reader {
         if object.starts_with("{\"event\":\"meshwhy") {
             return None; // the filter's own, which is known by what stands before it
         }
-        let mut line = json::read(object, Column::of_key)?;
+        let mut line = json::read_usual(object)?;
         let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
         tells.iter().any(|column| line.shows(*column)).then_some(())?;
         line.proxy = prefix::proxy(before);
@@ -199,7 +200,8 @@ impl Reader {
 
 /// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.
 fn given_line<'a>(format: &Format, text: &'a str) -> Parsed<'a> {
-    let starts = std::iter::once(text).chain(prefix::without(text));
+    let starts =
+        prefix::surely_without(text).into_iter().chain(std::iter::once(text)).chain(prefix::without(text));
     for rest in starts {
         let proxy = || prefix::proxy(text.get(..text.len().saturating_sub(rest.len()))?);
         match format.read(rest) {

@@ -33,7 +33,8 @@ const MOST_WORLDS: usize = 4_096;
 /// Names the cause, as far as the line lets one know it; nothing where it shows no failure.
 pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     // A client that left in the middle of an answer: no log shows whether more was to come. Streams of events end so, too.
-    if gather::is_streams_connection(shown) || shown.left_midway() {
+    let good = shown.code.is_some_and(|code| code < 400) || shown.details.via_upstream();
+    if gather::is_streams_connection(shown) || (shown.left_midway() && good) {
         return None;
     }
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
@@ -478,7 +479,10 @@ fn details(e: &Evidence) -> Vec<Change> {
     // Where the connection to the upstream failed, nobody answered in its place.
     let own = |text: &str| matches!(text, "direct_response" | "lua_response");
     let tried = e.upstream.transport_failure.is_some() || e.upstream.address.is_some();
-    let all = KNOWN.iter().filter(|(code, flags, text)| fits(*code, flags) && !(tried && own(text)));
+    // What takes too long to connect says no more than that.
+    let reason = e.upstream.transport_failure.is_some();
+    let excluded = |text: &str| (tried && own(text)) || (reason && text.contains("connection_timeout"));
+    let all = KNOWN.iter().filter(|(code, flags, text)| fits(*code, flags) && !excluded(text));
     all.map(|(_, _, text)| is(text)).collect()
 }
 

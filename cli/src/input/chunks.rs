@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Read};
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
+use super::records::unfinished;
+
 /// The most that is held of a stream at once; a longer line is passed over.
 pub const SIZE: usize = 1 << 20;
 
@@ -110,9 +112,13 @@ impl Chunks {
             }
         }
         if let Some(at) = memrchr(b'\n', &self.held) {
-            let rest = self.held.split_off(at + 1);
+            let whole = self.held.get(..=at).unwrap_or_default();
+            // An object over several lines is kept until it ends, unless it is as long as all that is held.
+            let is_full = self.held.len() >= SIZE;
+            let cut = unfinished(whole).filter(|begins| *begins > 0 || !is_full).unwrap_or(at + 1);
+            let rest = self.held.split_off(cut);
             let bytes = std::mem::replace(&mut self.held, rest);
-            if !give(self.chunk(bytes)) {
+            if !bytes.is_empty() && !give(self.chunk(bytes)) {
                 return false;
             }
         }

@@ -1,6 +1,7 @@
 //! What is read: files, standard input and gzip; cut into pieces of whole lines.
 
 pub mod chunks;
+pub mod records;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

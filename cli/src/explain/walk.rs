@@ -1,0 +1,132 @@
+//! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
+
+use std::borrow::Cow;
+
+use super::{Reader, Reading, many, prefix};
+use crate::input::records::{Record, records};
+
+/// A terminal is at least so wide.
+const NARROWEST: usize = 40;
+/// The most rows of one line.
+const MOST_ROWS: usize = 100;
+
+/// What was read.
+#[derive(Debug)]
+pub struct Read<'a> {
+    /// The number of its first line.
+    pub number: u64,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// What it is.
+    pub reading: Reading,
+    /// Whether it was put together of what a terminal had wrapped.
+    pub mended: bool,
+}
+
+impl Reader {
+    /// Reads whole lines, of which the first has this number; `keep` as in [`Reader::read_all`]. Ends where `see` says false.
+    pub fn walk(&self, bytes: &[u8], first: u64, keep: bool, mut see: impl FnMut(Read<'_>) -> bool) {
+        let mut rest = records(bytes, first);
+        while let Some(Record { bytes, number }) = rest.next() {
+            let reading = self.read_whole(&bytes, keep);
+            if reading != Reading::Unreadable {
+                if !see(Read { number, bytes: &bytes, reading, mended: false }) {
+                    return;
+                }
+                continue;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let lines = many::lines(&text);
+            let many = lines.iter().map(|line| self.read_whole(line.as_bytes(), keep));
+            let many: Vec<Reading> = many.collect();
+            if many.iter().any(|reading| *reading != Reading::Unreadable) {
+                for reading in many {
+                    if !see(Read { number, bytes: &bytes, reading, mended: false }) {
+                        return;
+                    }
+                }
+                continue;
+            }
+            let mended = begins(&text).then(|| self.mended(&text, rest.clone(), keep)).flatten();
+            let Some((reading, rows)) = mended else {
+                if !see(Read { number, bytes: &bytes, reading, mended: false }) {
+                    return;
+                }
+                continue;
+            };
+            rest.by_ref().take(rows).for_each(drop);
+            if !see(Read { number, bytes: &bytes, reading, mended: true }) {
+                return;
+            }
+        }
+    }
+
+    /// A line that was copied from a terminal: rows of one width, of which none but the first begins like a line, and which together
+    /// are one in one way alone.
+    fn mended<'a>(
+        &self,
+        first: &str,
+        rest: impl Iterator<Item = Record<'a>>,
+        keep: bool,
+    ) -> Option<(Reading, usize)> {
+        let mut whole = first.trim_end_matches(['\r', '\n']).to_owned();
+        let mut width = whole.chars().count();
+        let mut found = None;
+        for (row, record) in rest.take(MOST_ROWS).enumerate() {
+            let text = String::from_utf8_lossy(&record.bytes);
+            let text = text.trim_end_matches(['\r', '\n']);
+            let length = text.chars().count();
+            // A space at the end of a row is lost.
+            let lost = width.checked_add(1) == Some(length);
+            let is_row = !text.trim().is_empty() && !begins(text) && length <= width.saturating_add(1);
+            if !is_row || width < NARROWEST {
+                return found;
+            }
+            if lost && row == 0 {
+                whole.push(' ');
+                width = length;
+            } else if lost {
+                return found;
+            }
+            whole.push_str(text);
+            let reading = self.read_whole(whole.as_bytes(), keep);
+            let good = matches!(&reading, Reading::Fine(_))
+                || matches!(&reading, Reading::Failed(_, finding) if finding.source != super::Source::Ambiguous);
+            // A line may be cut where it could end as well.
+            if good {
+                found = Some((reading, row.saturating_add(1)));
+            }
+            match width.checked_sub(length) {
+                Some(0) => {}
+                Some(1) => whole.push(' '),
+                _ => return found,
+            }
+        }
+        found
+    }
+}
+
+/// Whether a line begins here.
+fn begins(text: &str) -> bool {
+    prefix::bracketed_time(text).is_some() || prefix::object(text).is_some()
+}
+
+/// Without the colours that a terminal was told.
+pub(super) fn without_colours(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains("\u{1b}[") {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some((before, escape)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let parameters = escape.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+        rest = escape.get(parameters..).unwrap_or_default();
+        match rest.strip_prefix('m') {
+            Some(after) => rest = after,
+            None => plain.push_str("\u{1b}["),
+        }
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
