@@ -181,7 +181,7 @@ fn story(id: &str, request: &Joined) -> String {
     let at =
         request.hops.iter().find(|(_, part)| *part == Part::Root).map_or("", |(hop, _)| hop.proxy.as_str());
     let finding = &request.verdict;
-    let causes = finding.causes().iter().map(|c| c.id()).collect::<Vec<_>>().join(" or ");
+    let causes = finding.cause.id();
     put(format_args!(
         "  {DIM}cause{DIM:#}     {CAUSE}{causes}{CAUSE:#} ({}) at {at}\n",
         finding.confidence.id()
@@ -194,8 +194,7 @@ fn story(id: &str, request: &Joined) -> String {
     }
     let width = request.hops.iter().map(|(hop, _)| hop.proxy.len()).max().unwrap_or_default();
     for (hop, part) in &request.hops {
-        let saw =
-            hop.finding.as_ref().map(|f| f.causes().iter().map(|c| c.id()).collect::<Vec<_>>().join(" or "));
+        let saw = hop.finding.as_ref().map(|finding| finding.cause.id());
         let note = match part {
             Part::Root => "  <- here it began",
             Part::Consequence => "  (a consequence)",

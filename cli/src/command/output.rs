@@ -47,19 +47,15 @@ pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
     out.push('\n');
 }
 
-/// What to do: for one cause its fix, for a few each one's. More are a question, not an answer.
+/// What to do: the cause's fix first, then those of a few others that it may be instead.
 pub fn fixes(finding: &Finding) -> Vec<String> {
-    const FEW: usize = 4;
+    const FEW: usize = 3;
     if finding.source == Source::Ambiguous {
         return vec!["Log in JSON: text formats escape nothing.".into()];
     }
-    match finding.causes() {
-        [_] => finding.fix().map(str::to_owned).into_iter().collect(),
-        several if several.len() <= FEW => {
-            several.iter().map(|c| format!("{}: {}", c.id(), c.fix())).collect()
-        }
-        _ => Vec::new(),
-    }
+    let first = finding.fix().map(str::to_owned);
+    let others = finding.alternatives.iter().filter(|_| !finding.covers_alternatives()).take(FEW);
+    first.into_iter().chain(others.map(|other| format!("if {}: {}", other.id(), other.fix()))).collect()
 }
 
 /// What would tell apart the causes that fit.
@@ -86,8 +82,10 @@ fn cause(finding: &Finding) -> String {
     }
     match (finding.cause, finding.alternatives.as_slice()) {
         (_, []) => format!("{} ({confidence}{by})", id(&finding.cause)),
-        (Cause::Unclassified, several) => format!("{}: this log can't tell which", ids(several)),
-        (general, several) => format!("{} ({confidence}); perhaps {}", id(&general), ids(several)),
+        (general, several) if finding.covers_alternatives() => {
+            format!("{} ({confidence}); perhaps {}", id(&general), ids(several))
+        }
+        (first, several) => format!("{} ({confidence}); or else {}", id(&first), ids(several)),
     }
 }
 

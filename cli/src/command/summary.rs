@@ -26,7 +26,7 @@ pub struct Summary {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
-    cause: String,
+    cause: &'static str,
     host: String,
     resource: String,
 }
@@ -64,7 +64,7 @@ impl Summary {
     /// Counts one failure.
     pub fn add(&mut self, line: &Line<'_>, finding: &Finding, place: &str) {
         let mut key = Key {
-            cause: finding.causes().iter().map(|cause| cause.id()).collect::<Vec<_>>().join(" or "),
+            cause: finding.cause.id(),
             host: host(line),
             resource: finding.resource.clone().unwrap_or_default(),
         };

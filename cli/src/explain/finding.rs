@@ -5,6 +5,8 @@ use meshwhy::diagnosis::{Advice, Confidence};
 use meshwhy::evidence::{ClusterName, Direction};
 use meshwhy::report::{LONGEST_VALUE, clean};
 
+use super::is_broader;
+
 /// Who found the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -19,7 +21,7 @@ pub enum Source {
 /// The cause of one failure, as far as a line lets one know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The cause; [`Cause::Unclassified`] where several fit and none covers the others.
+    /// The cause; the most probable one where several fit and none covers the others.
     pub cause: Cause,
     /// How sure.
     pub confidence: Confidence,
@@ -27,7 +29,7 @@ pub struct Finding {
     pub resource: Option<String>,
     /// `key=value; key=value`.
     pub evidence: String,
-    /// Other causes that fit the line as well.
+    /// Other causes that fit the line as well, the most probable first.
     pub alternatives: Vec<Cause>,
     /// What would tell them apart.
     pub would_tell: Vec<&'static str>,
@@ -93,7 +95,7 @@ impl Finding {
             side: None,
             advice,
         };
-        let causes = [finding.causes(), &finding.alternatives].concat();
+        let causes = [&[cause], finding.alternatives.as_slice()].concat();
         finding.side = match advice {
             Some(Advice { side: Some(side), .. }) => Some(*side),
             _ => common_side(&causes, at_gateway),
@@ -116,21 +118,15 @@ impl Finding {
         }
     }
 
-    /// The causes that it comes down to: one, or several where only they are known.
-    pub fn causes(&self) -> &[Cause] {
-        match (self.cause, self.alternatives.is_empty()) {
-            (Cause::Unclassified, false) => &self.alternatives,
-            _ => std::slice::from_ref(&self.cause),
-        }
+    /// Whether the cause is true of the alternatives, too, and only less telling.
+    pub fn covers_alternatives(&self) -> bool {
+        self.alternatives.iter().all(|other| is_broader(self.cause, *other))
     }
 
-    /// What to change, where it comes down to one cause.
+    /// What to change, if it is this cause.
     pub fn fix(&self) -> Option<&'static str> {
-        match self.causes() {
-            _ if self.source == Source::Ambiguous => None,
-            [one] => Some(self.advice.map_or(one.fix(), |advice| advice.fix)),
-            _ => None,
-        }
+        let fix = self.advice.map_or(self.cause.fix(), |advice| advice.fix);
+        (self.source != Source::Ambiguous).then_some(fix)
     }
 
     /// Who has to act, where all causes that fit agree on it, at a gateway as well as within the mesh if the line doesn't

@@ -82,10 +82,15 @@ pub(super) fn has_request(line: &Line<'_>) -> bool {
     line.get(Column::Method).is_some()
 }
 
+/// How long it lived, in milliseconds.
+pub(super) fn duration(line: &Line<'_>) -> Option<u64> {
+    line.get(Column::Duration)?.parse().ok()
+}
+
 /// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
 pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
     const SHORT: u64 = 1_000;
-    Some(line.get(Column::Duration)?.parse::<u64>().ok()? < SHORT)
+    Some(duration(line)? < SHORT)
 }
 
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
@@ -103,8 +108,13 @@ fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
     // Where the log has no status, only a codec's own flag is known to be a stream's.
     let by_codec = !line.shows(Column::Code) && flags.intersects(Flags::DOWNSTREAM_PROTOCOL_ERROR);
-    let is_stream =
-        line.code().is_some() || has_request(line) || line.get(Column::Details).is_some() || by_codec;
+    // Mixer was asked for requests.
+    let by_mixer = line.get(Column::Mixer).is_some();
+    let is_stream = line.code().is_some()
+        || has_request(line)
+        || line.get(Column::Details).is_some()
+        || by_codec
+        || by_mixer;
     let no_chain = match line.get(Column::Details) {
         Some(details) => details == "filter_chain_not_found",
         None => !line.shows(Column::Details) && !is_stream && flags.contains(Flags::NO_ROUTE_FOUND),
@@ -116,11 +126,27 @@ fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     if is_stream { Layer::Http } else { Layer::Tcp }
 }
 
-/// The failure flags of a line that shows neither a status nor a request: whether it is a stream's isn't known, that something failed is.
-pub(super) fn bare_flags(line: &Line<'_>) -> Option<String> {
-    let bare = !line.shows(Column::Code) && !line.shows(Column::Method) && flags(line).any_failure();
-    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).filter(|_| bare)?;
-    Some(format!("flags={}", escape(names, LONGEST_FACT)))
+/// Whether a line that looks like a connection manager's connection tells of a failure of which no other line does.
+pub(super) fn failed_all_the_same(e: &Evidence, line: &Line<'_>) -> bool {
+    // A connection with a protocol of HTTP's has had streams, and those have lines of their own.
+    let has_streams = line.get(Column::Protocol).is_some();
+    // Either side may leave a connection as it likes; of a log without a status nobody knows that it was one.
+    let left = if line.shows(Column::Code) { Flags::CLIENT_LEFT } else { Flags::empty() };
+    // What stands in a status's or a flag's place may be anything else.
+    let unknown = if line.shows(Column::Code) { UNKNOWN_FLAG } else { Flags::empty() };
+    !has_streams && !line.shows(Column::Method) && e.flags.difference(left | unknown).any_failure()
+}
+
+/// Whether no connection to the upstream came to be.
+pub(super) fn failed_to_connect(e: &Evidence) -> bool {
+    e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE)
+        || e.details.reset_reason().is_some_and(|reason| reason.ends_with("connection_failure"))
+}
+
+/// The failure flags, as the line has them.
+pub(super) fn flags_fact(line: &Line<'_>) -> String {
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).unwrap_or_default();
+    format!("flags={}", escape(names, LONGEST_FACT))
 }
 
 fn flags(line: &Line<'_>) -> Flags {

@@ -26,6 +26,7 @@ mod own;
 mod pair;
 mod pairs;
 mod prefix;
+mod rank;
 mod reader;
 mod readings;
 #[cfg(test)]

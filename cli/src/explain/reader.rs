@@ -1,8 +1,5 @@
 //! Bytes of one line → what it is and what it says.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::diagnosis::Confidence;
-
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
@@ -250,12 +247,7 @@ fn finding(line: &Line<'_>) -> Option<Finding> {
     if line.is_fine() {
         return None;
     }
-    unseen::judge(&gather::evidence(line), line).or_else(|| {
-        let mut finding =
-            Finding::of_line((Cause::Unclassified, Confidence::Possible), Vec::new(), None, None);
-        finding.evidence = gather::bare_flags(line)?;
-        Some(finding)
-    })
+    unseen::judge(&gather::evidence(line), line)
 }
 
 /// Whatever a line that can be read in several ways says of a cause isn't trusted, and a failure in it isn't hidden.

@@ -1,17 +1,16 @@
 //! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
 
-use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::{Confidence, Verdict, diagnose};
 use meshwhy::evidence::{
-    ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, Layer, ListenerKind, Page,
-    TransportFailure,
+    ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
+    Page, TransportFailure,
 };
 use meshwhy::report::Report;
 use meshwhy::wire::{FirstBytes, Protocol};
 
 use super::judgement::{Agreed, Judgement};
 use super::memory::remembered;
-use super::{Column, Finding, Line, gather, is_broader};
+use super::{Column, Finding, Line, gather, rank};
 
 /// One thing that a line doesn't show.
 struct Unseen {
@@ -34,9 +33,29 @@ const MOST_WORLDS: usize = 4_096;
 pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     // A client that left in the middle of an answer: no log shows whether more was to come. Streams of events end so, too.
     let good = shown.code.is_some_and(|code| code < 400) || shown.details.via_upstream();
-    if gather::is_streams_connection(shown) || (shown.left_midway() && good) {
+    if shown.left_midway() && good {
         return None;
     }
+    let no_flags = !line.shows(Column::Flags) && !line.shows(Column::FlagsLong);
+    if shown.code.is_none() && no_flags {
+        // Only a connection to the upstream that failed has a reason, and only what was denied has Mixer's.
+        let mut said = shown.clone();
+        said.flags |= match (&shown.upstream.transport_failure, &shown.mixer) {
+            (Some(_), _) => Flags::UPSTREAM_CONNECTION_FAILURE,
+            (None, Some(_)) => Flags::UNAUTHORIZED_EXTERNAL_SERVICE,
+            (None, None) => Flags::empty(),
+        };
+        if said.flags.any_failure() {
+            return conclude(&said, line);
+        }
+    }
+    if gather::is_streams_connection(shown) {
+        return gather::failed_all_the_same(shown, line).then(|| by_flags(shown, line));
+    }
+    conclude(shown, line)
+}
+
+fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
     let report = Report::new(&verdict, shown);
     let named = (agreed.cause, agreed.confidence);
@@ -46,6 +65,14 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
         would_tell,
         ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
     })
+}
+
+/// What the flags alone say, of a line that shows neither a request nor where it went.
+fn by_flags(shown: &Evidence, line: &Line<'_>) -> Finding {
+    let agreed = rank::settle(Vec::new(), Confidence::Possible, shown, line);
+    let mut finding = Finding::of_line((agreed.cause, agreed.confidence), agreed.alternatives, None, None);
+    finding.evidence = gather::flags_fact(line);
+    finding
 }
 
 /// Gateways and clients' sidecars have the same clusters, but for those that only sidecars have.
@@ -61,36 +88,36 @@ fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
     let first = assumed(shown, line);
     let verdict = diagnose(&first)?;
     let unseen = unseen(&first, line);
-    let agreed = agree(&verdict, worlds(&first, &unseen).iter().map(diagnose), ceiling(line));
-    let would_tell =
-        if agreed.alternatives.is_empty() { Vec::new() } else { telling(&verdict, &first, &unseen) };
+    let (agreed, verdict) = agree(verdict, worlds(&first, &unseen).iter().map(diagnose), shown, line);
+    let would_tell = if agreed.alternatives.is_empty() { Vec::new() } else { telling(&first, &unseen, line) };
     Some(Judgement { verdict, agreed, would_tell })
 }
 
-/// What holds whichever of the verdicts is the true one.
-fn agree(first: &Verdict, others: impl Iterator<Item = Option<Verdict>>, ceiling: Confidence) -> Agreed {
-    let (mut least, mut causes) = (first.confidence.min(ceiling), vec![first.cause]);
+/// What holds whichever of the verdicts is the true one, or the most probable of them.
+fn agree(
+    first: Verdict,
+    others: impl Iterator<Item = Option<Verdict>>,
+    shown: &Evidence,
+    line: &Line<'_>,
+) -> (Agreed, Verdict) {
+    let mut least = first.confidence.min(ceiling(line));
+    let mut verdicts = vec![first.clone()];
     for verdict in others {
         match verdict {
             Some(verdict) => {
                 least = least.min(verdict.confidence);
-                if !causes.contains(&verdict.cause) {
-                    causes.push(verdict.cause);
+                if !verdicts.iter().any(|known| known.cause == verdict.cause) {
+                    verdicts.push(verdict);
                 }
             }
             // It may be that nothing failed.
             None => least = Confidence::Possible,
         }
     }
-    let covers_all = |general: &Cause| {
-        *general != Cause::Unclassified && causes.iter().all(|c| c == general || is_broader(*general, *c))
-    };
-    let general = causes.iter().copied().find(covers_all).unwrap_or(Cause::Unclassified);
-    if causes.len() > 1 || general == Cause::Unclassified {
-        least = Confidence::Possible;
-    }
-    causes.retain(|cause| *cause != general && *cause != Cause::Unclassified);
-    Agreed { cause: general, confidence: least, alternatives: causes }
+    let causes = verdicts.iter().map(|verdict| verdict.cause).collect();
+    let agreed = rank::settle(causes, least, shown, line);
+    let verdict = verdicts.into_iter().find(|verdict| verdict.cause == agreed.cause).unwrap_or(first);
+    (agreed, verdict)
 }
 
 /// How sure one can be at the most where the columns are missing that say what happened.
@@ -103,15 +130,20 @@ fn ceiling(line: &Line<'_>) -> Confidence {
     if all { Confidence::Certain } else { Confidence::Likely }
 }
 
-/// The columns that alone make the rules name another cause.
-fn telling(verdict: &Verdict, first: &Evidence, unseen: &[Unseen]) -> Vec<&'static str> {
+/// The columns that alone make the rules name another cause, and that the line doesn't have.
+fn telling(first: &Evidence, unseen: &[Unseen], line: &Line<'_>) -> Vec<&'static str> {
+    let cause = diagnose(first).map(|verdict| verdict.cause);
     let differs = |change: &Change| {
         let mut world = first.clone();
         change(&mut world);
-        diagnose(&world).is_some_and(|v| v.cause != verdict.cause)
+        diagnose(&world).is_some_and(|v| Some(v.cause) != cause)
     };
-    let mut columns: Vec<&'static str> =
-        unseen.iter().filter(|u| u.values.iter().any(differs)).map(|u| u.shown_by).collect();
+    let is_there = |name: &str| {
+        let operator = name.trim_matches('%').to_ascii_uppercase();
+        Column::of_operator(&operator).is_some_and(|column| line.shows(column))
+    };
+    let tells = |one: &&Unseen| !is_there(one.shown_by) && one.values.iter().any(differs);
+    let mut columns: Vec<&'static str> = unseen.iter().filter(tells).map(|one| one.shown_by).collect();
     columns.dedup();
     columns
 }
@@ -187,11 +219,11 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
         // A gateway's policy, or a sidecar's stand-in for a Wasm module.
         add("meshwhy's direction", vec![Box::new(|e| e.direction = Direction::Outbound)]);
     }
-    if lacks(Column::UpstreamFailure) && e.upstream.transport_failure.is_none() {
-        let failed = Flags::UPSTREAM_CONNECTION_FAILURE;
-        if e.flags.intersects(failed) {
-            add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
-        }
+    // Older versions have no reason either where they have the column.
+    let older = e.details.reset_reason() == Some("connection_failure");
+    let unexplained = (lacks(Column::UpstreamFailure) || older) && e.upstream.transport_failure.is_none();
+    if unexplained && gather::failed_to_connect(e) {
+        add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
     }
     let no_host =
         e.flags.contains(Flags::NO_HEALTHY_UPSTREAM) || e.details.detail() == Detail::NoHealthyUpstream;
@@ -256,7 +288,8 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
         add("meshwhy's http role", vec![reused]);
     }
     // Whether the error page is another proxy's is in no log.
-    if e.details.via_upstream() && matches!(e.code, Some(502..=504)) {
+    let unavailable = e.answer.grpc_status == Some(GrpcStatus(14));
+    if e.details.via_upstream() && (matches!(e.code, Some(502..=504)) || unavailable) {
         let reply: Change =
             Box::new(|e| (e.answer.page, e.answer.by_proxy) = (Some(Page::ProxyReply), Some(true)));
         add("meshwhy's http role", vec![reply]);
@@ -306,7 +339,8 @@ fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Ve
 
 fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
-    if lacks(Column::Termination) {
+    let tried = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
+    if lacks(Column::Termination) && !tried {
         let denied = "rbac_access_denied_matched_policy[none]";
         add(
             "%CONNECTION_TERMINATION_DETAILS%",
@@ -323,10 +357,10 @@ fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Cha
         let hole: Change = Box::new(|e| e.upstream.cluster = ClusterName::new("BlackHoleCluster"));
         add("%UPSTREAM_CLUSTER_RAW%", vec![hole]);
     }
-    // Older versions write no reason for TCP: a time-out is one of many, and not where it was quick.
+    // Older versions write no reason for TCP: a time-out is one of many.
     let unexplained =
         e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none();
-    if unexplained && !lacks(Column::UpstreamFailure) && gather::is_short(line) != Some(false) {
+    if unexplained && !lacks(Column::UpstreamFailure) {
         add("a newer Envoy", failures());
     }
     // A TCP proxy reads nothing from the client before the upstream is connected (1.40).

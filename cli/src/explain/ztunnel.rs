@@ -13,10 +13,10 @@ pub(super) type Connection = (Line<'static>, Option<Finding>);
 
 /// Reads a line of text: `TIME error access connection complete src.addr=... error="..."`, divided by tabs or spaces.
 pub(super) fn in_text(text: &str) -> Option<Connection> {
-    let at = prefix::begins(text, |rest| fields(rest).is_some())?;
+    let at = prefix::begins(text, |rest| fields(rest).is_some()).or_else(|| failed_elsewhere(text))?;
     let (before, rest) = text.split_at_checked(at)?;
     let time = rest.split_whitespace().next()?;
-    let fields = pairs(fields(rest)?);
+    let fields = pairs(fields(rest).or_else(|| of_proxy(rest))?);
     let mut connection =
         connection(time, |key| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone()));
     connection.0.proxy = prefix::proxy(before);
@@ -49,6 +49,38 @@ fn fields(line: &str) -> Option<&str> {
     (word()? == "access" && word()? == "connection").then_some(())?;
     word()?;
     rest.contains("src.addr=").then_some(rest)
+}
+
+/// Where a line begins that isn't of the access log and tells of a connection that failed.
+fn failed_elsewhere(text: &str) -> Option<usize> {
+    let failed = |rest: &str| {
+        let pairs = of_proxy(rest).map(pairs).unwrap_or_default();
+        pairs.iter().any(|(key, _)| is_error(key))
+    };
+    // Looked for where there is one.
+    let may_be = text.contains("error=") || text.contains("err=");
+    may_be.then(|| prefix::begins(text, failed)).flatten()
+}
+
+fn is_error(key: &str) -> bool {
+    matches!(key, "error" | "err")
+}
+
+/// What the proxy's own parts say of a connection, before there was an access log (1.21) and beside it:
+/// `TIME WARN outbound{id=...}: ztunnel::proxy::outbound: failed dur=... err=...`.
+fn of_proxy(line: &str) -> Option<&str> {
+    let mut rest = line;
+    let mut word = || {
+        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
+        rest = after;
+        Some(word)
+    };
+    prefix::date_and(word()?, "T").then_some(())?;
+    let level = word()?.to_ascii_lowercase();
+    matches!(level.as_str(), "warn" | "error").then_some(())?;
+    let scope = rest.trim_start();
+    let is_proxys = ["inbound", "outbound", "proxy", "ztunnel::proxy"].iter().any(|s| scope.starts_with(s));
+    is_proxys.then_some(scope)
 }
 
 /// `key=value` and `key="value"`, with backslashes before what is quoted.
@@ -98,7 +130,7 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
     set(Column::UpstreamHost, get("dst.hbone_addr").or_else(|| get("dst.addr")));
     set(Column::Authority, get("dst.service").or_else(|| get("dst.workload")));
     let inbound = get("direction").as_deref() == Some("inbound");
-    let finding = get("error").map(|error| {
+    let finding = get("error").or_else(|| get("err")).map(|error| {
         let facts = [
             ("error", Some(error.clone())),
             ("source", get("src.workload")),
@@ -146,9 +178,7 @@ fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
         }
         () if has("client disconnected") => (Cause::ClientDisconnected, Likely, &[]),
         () if has("destination disconnected") => (Cause::UpstreamClosedConnection, Likely, &[]),
-        () if has("no healthy upstream") => {
-            (Cause::Unclassified, Possible, &[Cause::NoEndpoints, Cause::NoHealthyEndpoints])
-        }
+        () if has("no healthy upstream") => (Cause::NoEndpoints, Possible, &[Cause::NoHealthyEndpoints]),
         () if error.starts_with("dns") || has("addresses were resolved") => {
             (Cause::UpstreamDnsFailure, Likely, &[])
         }
@@ -180,7 +210,8 @@ mod tests {
 
     fn named(text: &str) -> Vec<(&'static str, &'static str)> {
         let Reading::Failed(_, finding) = read(text) else { panic!("{text}: {:?}", read(text)) };
-        finding.causes().iter().map(|cause| (cause.id(), finding.confidence.id())).collect()
+        let causes = std::iter::once(&finding.cause).chain(&finding.alternatives);
+        causes.map(|cause| (cause.id(), finding.confidence.id())).collect()
     }
 
     #[test]
@@ -199,7 +230,7 @@ mod tests {
             (
                 "connection closed due to policy rejection",
                 "inbound",
-                &[("authorization_policy_denied", "possible")],
+                &[("authorization_policy_denied", "possible"), ("plaintext_to_strict_mtls", "possible")],
             ),
             ("http status: 401 Unauthorized", "outbound", &[("authorization_policy_denied", "likely")]),
             (
@@ -241,6 +272,24 @@ mod tests {
         let fine = line("", "inbound").replace("error\taccess", "info\taccess");
         assert!(matches!(read(&fine), Reading::Fine(Some(_))), "{:?}", read(&fine));
         assert_eq!(read("2026-03-01T08:00:00.1Z\tinfo\tproxy\tlistening src.addr=1"), Reading::ProxyLog);
+    }
+
+    #[test]
+    fn an_error_beside_the_access_log_is_a_failure() {
+        for (text, cause) in [
+            (
+                r#"2024-02-01T10:00:00.123456Z  WARN outbound{id=5d8a}: ztunnel::proxy::outbound: failed dur=10.0001s err="connection failed: Connection refused (os error 111)""#,
+                "upstream_refused",
+            ),
+            (
+                "2024-02-01T10:00:00.123456Z\terror\tproxy::inbound\tconnection failed\tsrc.addr=10.0.0.9:1 error=\"http status: 401 Unauthorized\"",
+                "authorization_policy_denied",
+            ),
+        ] {
+            assert_eq!(named(text).first().map(|(cause, _)| *cause), Some(cause), "{text}");
+        }
+        let own = "2024-02-01T10:00:00.123456Z\twarn\txdsproxy\tdisconnected error=\"x\"";
+        assert_eq!(read(own), Reading::ProxyLog);
     }
 
     #[test]

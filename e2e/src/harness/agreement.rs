@@ -75,7 +75,7 @@ fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
     Ok(())
 }
 
-/// The same cause at most as sure, or a more general one less sure.
+/// The same cause at most as sure, a more general one less sure, or the most probable of several, of which it is one.
 pub fn agrees(finding: &Finding, told: Told) -> bool {
     // An Istio with Mixer has a column for its status; scenarios play it by Lua.
     let by_mixer = told.cause.id().starts_with("mixer_") && finding.cause == Cause::FilterRejected;
@@ -85,7 +85,13 @@ pub fn agrees(finding: &Finding, told: Told) -> bool {
     if finding.cause == told.cause {
         return finding.confidence <= told.confidence;
     }
-    let listed = finding.alternatives.is_empty() || finding.alternatives.contains(&told.cause);
+    let is_one_of = finding.alternatives.contains(&told.cause);
+    // Where no rule knows more, the tool names what Envoy's flags stand for most often.
+    let is_lead = told.cause == Cause::Unclassified;
+    if finding.confidence == Confidence::Possible && (is_one_of || is_lead) {
+        return true;
+    }
+    let listed = finding.alternatives.is_empty() || is_one_of;
     let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
     is_broader(finding.cause, told.cause) && listed && !surer
 }

@@ -1,0 +1,273 @@
+//! Which of the causes that fit a line is the most probable, and which can't be at all.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use meshwhy::catalogue::{Cause, Softness};
+use meshwhy::diagnosis::Confidence;
+use meshwhy::evidence::{Detail, Details, Evidence, Flags, GrpcStatus, Layer};
+
+use super::judgement::Agreed;
+use super::{Column, Line, gather, is_broader};
+
+/// Threads of public issue trackers, and what they ended on: how often a cause is the one.
+static THREADS: LazyLock<Vec<Thread>> = LazyLock::new(|| {
+    include_str!("../../../src/diagnosis/corpus.yaml").lines().filter_map(Thread::new).collect()
+});
+
+#[derive(Debug, PartialEq, Eq)]
+struct Thread {
+    cause: Cause,
+    layer: Layer,
+    flags: Flags,
+    detail: Option<Detail>,
+}
+
+impl Thread {
+    /// Of a line of the corpus, which is a mapping of its own; none where nobody knows how the thread ended.
+    fn new(line: &str) -> Option<Self> {
+        Some(Self {
+            cause: Cause::from_id(value(line, "cause")?)?,
+            layer: match value(line, "layer") {
+                Some("tcp") => Layer::Tcp,
+                Some("listener") => Layer::Listener,
+                _ => Layer::Http,
+            },
+            flags: Flags::from_short(value(line, "flags").unwrap_or_default()),
+            detail: value(line, "details").map(|details| Details::new(details).detail()),
+        })
+    }
+
+    /// How much it says of a line like this.
+    fn weight(&self, e: &Evidence) -> u32 {
+        const ALL: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
+        let mut weight: u32 = 1;
+        if self.layer == e.layer {
+            weight = weight.saturating_add(2);
+        }
+        if self.flags.difference(ALL).intersects(e.flags) {
+            weight = weight.saturating_add(8);
+        }
+        if self.detail.is_some_and(|detail| detail == e.details.detail() && detail != Detail::None) {
+            weight = weight.saturating_add(8);
+        }
+        weight
+    }
+}
+
+/// The value of a key in `- {key: value, key: "value"}`.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let (_, behind) = line.split_once(&format!(" {key}: "))?;
+    match behind.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').map(|(value, _)| value),
+        None => behind.split([',', '}']).next(),
+    }
+}
+
+/// What is said of a line of which several verdicts are possible: the one cause that is true of all, or else the most probable first.
+pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, line: &Line<'_>) -> Agreed {
+    let unexplained = causes.contains(&Cause::Unclassified);
+    let mut fit: Vec<Cause> = causes.into_iter().filter(|cause| *cause != Cause::Unclassified).collect();
+    let mut least = least;
+    if fit.iter().any(|cause| is_impossible(*cause, shown)) && !fit.iter().all(|c| is_impossible(*c, shown)) {
+        fit.retain(|cause| !is_impossible(*cause, shown));
+        // The rules themselves don't exclude it.
+        least = least.min(Confidence::Likely);
+    }
+    if fit.is_empty() {
+        fit = leads(shown, line);
+        fit.retain(|cause| !is_impossible(*cause, shown));
+    }
+    let covers_all =
+        |general: &Cause| fit.iter().all(|cause| cause == general || is_broader(*general, *cause));
+    let general = fit.iter().copied().find(covers_all);
+    sort(&mut fit, shown, line);
+    let Some(cause) = general.or_else(|| fit.first().copied()) else {
+        return Agreed {
+            cause: Cause::Unclassified,
+            confidence: Confidence::Possible,
+            alternatives: Vec::new(),
+        };
+    };
+    let sure = fit.len() == 1 && !unexplained;
+    fit.retain(|other| *other != cause);
+    if general.is_none() {
+        // One that is true of another one, too, stands for both.
+        let all = fit.clone();
+        fit.retain(|special| !all.iter().any(|general| is_broader(*general, *special)));
+    }
+    let confidence = if sure { least } else { Confidence::Possible };
+    Agreed { cause, confidence, alternatives: fit }
+}
+
+/// The most probable first.
+fn sort(causes: &mut [Cause], shown: &Evidence, line: &Line<'_>) {
+    let weight = |cause: Cause| -> u32 {
+        THREADS.iter().filter(|thread| thread.cause == cause).map(|thread| thread.weight(shown)).sum()
+    };
+    // Stable: of equals the order of the rules.
+    causes.sort_by_cached_key(|cause| {
+        let first = first_by_line(shown, line).iter().position(|known| known == cause);
+        (first.unwrap_or(usize::MAX), is_unusual(*cause, shown), std::cmp::Reverse(weight(*cause)))
+    });
+}
+
+/// What a line's own columns put first.
+fn first_by_line(e: &Evidence, line: &Line<'_>) -> &'static [Cause] {
+    // A client names its host in TLS and in the request: over HTTP/2 they differ where it uses a connection again.
+    let multiplexed = matches!(e.downstream.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));
+    if multiplexed && e.downstream.sni_is_authority == Some(false) {
+        return &[Cause::ConnectionReusedAcrossGateways];
+    }
+    if e.layer == Layer::Listener && line.shows(Column::Sni) {
+        return match &e.downstream.sni {
+            // Plaintext, or a client that gives no name.
+            None => &[Cause::PlaintextToStrictMtls],
+            Some(_) => &[Cause::NoFilterChainForSni],
+        };
+    }
+    if gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
+        return by_duration(line);
+    }
+    if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
+        return &[Cause::ClusterMissing];
+    }
+    if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && e.answer.grpc_status == Some(GrpcStatus(14))
+    {
+        return &[Cause::ExtAuthzUnavailable];
+    }
+    &[]
+}
+
+/// What happens seldom, whatever else it is that the cause is known for.
+fn is_unusual(cause: Cause, e: &Evidence) -> bool {
+    match cause {
+        // Browsers use connections again over HTTP/2; over HTTP/1.1 proxies may.
+        Cause::ConnectionReusedAcrossGateways => {
+            e.downstream.protocol.as_deref().is_none_or(|protocol| protocol.starts_with("HTTP/1"))
+        }
+        Cause::UpstreamClosedConnection | Cause::FileDescriptorsExhausted => gather::failed_to_connect(e),
+        _ => false,
+    }
+}
+
+/// A connection that failed without a word: how long it took says which.
+fn by_duration(line: &Line<'_>) -> &'static [Cause] {
+    const LATE: &[Cause] = &[Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable];
+    match gather::duration(line) {
+        Some(..1_000) => &[Cause::UpstreamRefused],
+        // Time-outs are whole seconds.
+        Some(_) => LATE,
+        None => &[],
+    }
+}
+
+/// Causes that Envoy's flags stand for where no rule knows more.
+fn leads(e: &Evidence, line: &Line<'_>) -> Vec<Cause> {
+    const LEADS: &[(&str, &[Cause])] = &[
+        ("NC", &[Cause::ClusterMissing]),
+        ("UH", &[Cause::NoEndpoints, Cause::NoHealthyEndpoints]),
+        ("UO", &[Cause::CircuitBreakerOverflow]),
+        ("DF", &[Cause::UpstreamDnsFailure]),
+        (
+            "UF",
+            &[
+                Cause::UpstreamConnectTimeout,
+                Cause::UpstreamRefused,
+                Cause::UpstreamUnreachable,
+                Cause::UpstreamTlsFailed,
+                Cause::UpstreamSpeaksPlaintext,
+            ],
+        ),
+        ("UT", &[Cause::UpstreamTimeout]),
+        ("UR", &[Cause::UpstreamReset]),
+        ("UC", &[Cause::UpstreamClosedConnection]),
+        ("UPE", &[Cause::UpstreamProtocolError]),
+        ("LR", &[Cause::UpstreamConnectTimeout, Cause::UpstreamReset]),
+        ("UAEX", &[Cause::ExtAuthzDenied, Cause::ExtAuthzUnavailable]),
+        ("RLSE", &[Cause::RateLimitServiceUnavailable]),
+        ("RL", &[Cause::RateLimited]),
+        ("FI", &[Cause::FaultInjected]),
+        ("DPE", &[Cause::InvalidHttpRequest]),
+        ("IH", &[Cause::InvalidHttpRequest]),
+        ("SI", &[Cause::IdleTimeout]),
+        ("DT", &[Cause::MaxDurationReached]),
+        ("UMSDR", &[Cause::MaxDurationReached]),
+        ("OM", &[Cause::ProxyOverloaded]),
+        ("LH", &[Cause::LocalHealthCheckFailed]),
+        ("NFCF", &[Cause::FilterConfigMissing]),
+        ("DC", &[Cause::ClientDisconnected]),
+        ("DR", &[Cause::ClientDisconnected]),
+    ];
+    let no_route = e.flags.contains(Flags::NO_ROUTE_FOUND);
+    let of_flags = LEADS.iter().filter(|(flag, _)| e.flags.intersects(Flags::from_short(flag)));
+    let mut found: Vec<Cause> = of_flags.flat_map(|(_, causes)| causes.iter().copied()).collect();
+    match e.code {
+        // Before Envoy had NC, a missing cluster was one more NR.
+        Some(503) if no_route => found.push(Cause::ClusterMissing),
+        Some(_) if no_route => found.extend([Cause::RouteHostUnknown, Cause::RouteNoMatch]),
+        None if no_route && line.shows(Column::Code) => {
+            found.extend([Cause::NoFilterChainForSni, Cause::PlaintextToStrictMtls]);
+        }
+        None if no_route => found.extend([
+            Cause::RouteHostUnknown,
+            Cause::RouteNoMatch,
+            Cause::NoFilterChainForSni,
+            Cause::PlaintextToStrictMtls,
+        ]),
+        _ => {}
+    }
+    if e.details.reset_reason() == Some("local_reset") {
+        found.push(Cause::UpstreamConnectTimeout);
+    }
+    let found: BTreeSet<Cause> = found.into_iter().collect();
+    found.into_iter().collect()
+}
+
+/// What can't be, wherever the line doesn't say enough for a rule.
+fn is_impossible(cause: Cause, e: &Evidence) -> bool {
+    const IN_FRONT: &[Cause] = &[Cause::PlaintextToStrictMtls, Cause::LocalHealthCheckFailed];
+    const ROUTED: &[Cause] = &[
+        Cause::RouteHostUnknown,
+        Cause::RouteNoMatch,
+        Cause::GatewayWithoutHttpRoutes,
+        Cause::ConnectionReusedAcrossGateways,
+        Cause::EgressBlocked,
+        Cause::DestinationRuleTlsConflict,
+        Cause::NoEndpoints,
+        Cause::UpstreamDnsFailure,
+    ];
+    let cluster = e.upstream.cluster.as_ref().map_or("", |cluster| cluster.as_str());
+    let failed_to_connect = gather::failed_to_connect(e);
+    let is_soft = match cause.soft() {
+        Softness::Only => true,
+        // The bytes never got to anybody.
+        Softness::Also => failed_to_connect && e.layer == Layer::Tcp,
+        Softness::Never => false,
+    };
+    // A policy lets no connection get so far.
+    let denied = cause == Cause::AuthorizationPolicyDenied && failed_to_connect;
+    is_soft
+        || denied
+        || (cluster.starts_with("outbound|") && IN_FRONT.contains(&cause))
+        || (cluster.starts_with("inbound|") && ROUTED.contains(&cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_is_read_as_yaml_has_it() {
+        let text = include_str!("../../../src/diagnosis/corpus.yaml");
+        let all: Vec<serde_json::Value> = serde_norway::from_str(text).unwrap();
+        let known = all.iter().filter(|entry| Cause::from_id(entry["cause"].as_str().unwrap()).is_some());
+        let expected = known.map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap_or_default();
+            let detail = entry["details"].as_str().map(|details| Details::new(details).detail());
+            (Cause::from_id(text("cause")).unwrap(), Flags::from_short(text("flags")), detail)
+        });
+        let read = THREADS.iter().map(|thread| (thread.cause, thread.flags, thread.detail));
+        assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+}
