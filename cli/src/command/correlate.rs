@@ -1,6 +1,6 @@
 //! `meshwhy correlate`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::outcome::Outcome;
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::text;
 use crate::check::{visible, visible_json};
-use crate::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, join};
+use crate::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, connection, join};
 use crate::input::chunks::{Chunk, Chunks};
 use crate::input::{Input, Streams};
 
@@ -29,30 +29,15 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     let inputs = Input::all(&options.files);
     ensure!(!inputs.contains(&Input::Stdin), "standard input can't be read twice: name files");
     let reader = Reader::new(options.format.clone());
-    let mut ids = HashSet::new();
-    let mut counts = Counts::default();
+    let mut wanted = Wanted::default();
     match &options.id {
         Some(id) => {
-            ids.insert(id.clone());
+            wanted.ids.insert(id.clone());
         }
-        None => drop(each_line(&inputs, &reader, false, |_, reading| match reading {
-            Reading::Failed(line, finding) => {
-                let id = line.get(Column::RequestId).filter(|_| !is_ambiguous(&finding));
-                let Some(id) = id else {
-                    counts.without_id += 1;
-                    return;
-                };
-                if ids.len() < MOST_REQUESTS || ids.contains(id) {
-                    ids.insert(id.to_owned());
-                } else {
-                    counts.left_out += 1;
-                }
-            }
-            Reading::Unreadable => counts.unreadable += 1,
-            _ => {}
-        })),
+        None => drop(each_line(&inputs, &reader, false, |_, reading| wanted.see(reading))),
     }
     let mut requests: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
+    let mut ends: Vec<Hop> = Vec::new();
     let mut kept = 0;
     let broken = each_line(&inputs, &reader, true, |input, reading| {
         let (line, finding) = match reading {
@@ -60,18 +45,34 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
         };
-        let Some(id) = line.get(Column::RequestId).filter(|id| ids.contains(*id)) else { return };
-        let hops = requests.entry(id.to_owned()).or_default();
-        if hops.len() < MOST_HOPS && kept < MOST_LINES {
+        let id = line.get(Column::RequestId).filter(|id| wanted.ids.contains(*id)).map(str::to_owned);
+        let is_end = id.is_none() && finding.is_some() && wanted.wants_end(&line);
+        if id.is_none() && !is_end {
+            return;
+        }
+        if kept >= MOST_LINES {
+            wanted.counts.lines_left_out += 1;
+            return;
+        }
+        let proxy = line.proxy.clone().unwrap_or_else(|| visible(&file_stem(input)));
+        let hop = Hop { proxy, line: *line, finding };
+        let Some(id) = id else {
             kept += 1;
-            let proxy = line.proxy.clone().unwrap_or_else(|| visible(&file_stem(input)));
-            hops.push(Hop { proxy, line: *line, finding });
+            ends.push(hop);
+            return;
+        };
+        let hops = requests.entry(id).or_default();
+        if hops.len() < MOST_HOPS {
+            kept += 1;
+            hops.push(hop);
         } else {
-            counts.lines_left_out += 1;
+            wanted.counts.lines_left_out += 1;
         }
     });
-    let joined: Vec<(String, Joined)> =
-        requests.into_iter().filter_map(|(id, hops)| Some((id, join(hops)?))).collect();
+    let mut counts = wanted.counts;
+    let connections = join_ends(&mut requests, ends, &mut counts);
+    let joined = requests.into_iter().filter_map(|(id, hops)| Some((format!("request {id}"), join(hops)?)));
+    let joined: Vec<(String, Joined)> = joined.chain(connections).collect();
     broken.iter().for_each(|error| complain!("meshwhy: {error}"));
     print(&joined, options.json)?;
     complain!("meshwhy: {} requests failed somewhere", joined.len());
@@ -81,6 +82,106 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         (true, true) => Outcome::Nothing,
         (true, false) => Outcome::Failures,
     })
+}
+
+/// What failed anywhere: whose lines are looked for.
+#[derive(Debug, Default)]
+struct Wanted {
+    ids: HashSet<String>,
+    /// Sockets of failed connections, from where they were opened, as their two ends have them.
+    asked: HashSet<String>,
+    was_asked: HashSet<String>,
+    counts: Counts,
+}
+
+impl Wanted {
+    fn see(&mut self, reading: Reading) {
+        let (line, finding) = match reading {
+            Reading::Failed(line, finding) => (line, finding),
+            Reading::Unreadable => {
+                self.counts.unreadable += 1;
+                return;
+            }
+            _ => return,
+        };
+        if is_ambiguous(&finding) {
+            self.counts.without_id += 1;
+            return;
+        }
+        let keep = |set: &mut HashSet<String>, socket: Option<&str>| {
+            if let Some(socket) = socket.filter(|_| set.len() < MOST_LINES) {
+                set.insert(socket.to_owned());
+            }
+        };
+        keep(&mut self.asked, connection::asked_from(&line));
+        keep(&mut self.was_asked, connection::was_asked_from(&line));
+        match line.get(Column::RequestId) {
+            None => self.counts.without_id += 1,
+            Some(id) if self.ids.len() < MOST_REQUESTS || self.ids.contains(id) => {
+                self.ids.insert(id.to_owned());
+            }
+            Some(_) => self.counts.left_out += 1,
+        }
+    }
+
+    /// Whether the other end of its connection failed, too; ztunnel's lines go with a waypoint's by time and place.
+    fn wants_end(&self, line: &Line<'_>) -> bool {
+        let both = |socket: &str| self.asked.contains(socket) && self.was_asked.contains(socket);
+        connection::asked_from(line).is_some_and(both)
+            || connection::was_asked_from(line).is_some_and(both)
+            || !line.shows(Column::Code)
+    }
+}
+
+/// Puts lines without an id to the request whose connection they are of, and joins the two ends of other connections.
+fn join_ends(
+    requests: &mut BTreeMap<String, Vec<Hop>>,
+    ends: Vec<Hop>,
+    counts: &mut Counts,
+) -> Vec<(String, Joined)> {
+    let mut others: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
+    let mut by_socket: HashMap<String, String> = HashMap::new();
+    let mut by_place: HashMap<String, String> = HashMap::new();
+    for (id, hops) in &*requests {
+        for hop in hops {
+            if let Some(socket) = connection::asked_from(&hop.line) {
+                by_socket.insert(socket.to_owned(), id.clone());
+            }
+            let inner = hop.line.get(Column::UpstreamHost).is_some_and(|host| host.starts_with("envoy://"));
+            if let Some(place) = connection::destination(&hop.line).filter(|_| inner) {
+                by_place.insert(place.to_owned(), id.clone());
+            }
+        }
+    }
+    for end in ends {
+        let by_socket = connection::was_asked_from(&end.line).and_then(|socket| by_socket.get(socket));
+        let by_place = || connection::destination(&end.line).and_then(|place| by_place.get(place));
+        let request = by_socket.or_else(by_place).and_then(|id| requests.get_mut(id));
+        let close = |hops: &[Hop]| hops.iter().any(|hop| connection::are_close(&hop.line, &end.line));
+        match request {
+            Some(hops) if hops.len() < MOST_HOPS && close(hops) => {
+                counts.without_id = counts.without_id.saturating_sub(1);
+                hops.push(end);
+            }
+            _ => {
+                let socket =
+                    connection::asked_from(&end.line).or_else(|| connection::was_asked_from(&end.line));
+                let Some(socket) = socket.map(str::to_owned) else { continue };
+                others.entry(socket).or_default().push(end);
+            }
+        }
+    }
+    let mut joined = Vec::new();
+    for (socket, hops) in others {
+        let asked = hops.iter().any(|hop| connection::asked_from(&hop.line) == Some(&*socket));
+        let was_asked = hops.iter().any(|hop| connection::was_asked_from(&hop.line) == Some(&*socket));
+        let close = hops.iter().all(|hop| hops.iter().all(|o| connection::are_close(&hop.line, &o.line)));
+        if asked && was_asked && close && hops.len() < MOST_HOPS {
+            counts.without_id = counts.without_id.saturating_sub(hops.len() as u64);
+            joined.extend(join(hops).map(|joined| (format!("connection from {socket}"), joined)));
+        }
+    }
+    joined
 }
 
 /// What can't be joined.
@@ -103,7 +204,7 @@ impl Counts {
         }
         if *without_id > 0 {
             complain!(
-                "meshwhy: {without_id} failures have no request id, or none that is beyond doubt; `meshwhy explain` names them"
+                "meshwhy: {without_id} failures have neither a request id beyond doubt nor another end; `meshwhy explain` names them"
             );
         }
         if *unreadable > 0 {
@@ -177,7 +278,7 @@ fn story(id: &str, request: &Joined) -> String {
     };
     let answered = if request.recovered { "; the first to ask got a good answer all the same" } else { "" };
     let id = meshwhy::report::clean(id, 100);
-    put(format_args!("{BOLD}request {id}{BOLD:#}{answered}\n"));
+    put(format_args!("{BOLD}{id}{BOLD:#}{answered}\n"));
     let at =
         request.hops.iter().find(|(_, part)| *part == Part::Root).map_or("", |(hop, _)| hop.proxy.as_str());
     let finding = &request.verdict;
@@ -211,7 +312,11 @@ fn story(id: &str, request: &Joined) -> String {
 /// One request, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
-    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// The socket of a connection that no request came together on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_from: Option<&'a str>,
     cause: &'static str,
     confidence: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -247,7 +352,8 @@ impl<'a> Record<'a> {
         let finding = &request.verdict;
         let root = request.hops.iter().find(|(_, part)| *part == Part::Root);
         Self {
-            request_id: id,
+            request_id: id.strip_prefix("request "),
+            connection_from: id.strip_prefix("connection from "),
             cause: finding.cause.id(),
             confidence: finding.confidence.id(),
             could_be: finding.alternatives.iter().map(|cause| cause.id()).collect(),

@@ -3,7 +3,7 @@
 use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence;
 
-use super::{Column, Finding, Line};
+use super::{Column, Finding, Line, connection};
 
 /// What one proxy logged of the request.
 #[derive(Debug, Clone)]
@@ -60,6 +60,12 @@ pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
     };
     let parts: Vec<Part> = (0..hops.len()).map(part).collect();
     let mut verdict = failed(root)?.clone();
+    let above = parents.get(root).copied().flatten().and_then(|at| hops.get(at));
+    if let (Some(above), Some(hop)) = (above, hops.get(root))
+        && let Some(together) = together(above, hop)
+    {
+        verdict = together;
+    }
     // "The upstream's own error", and the next proxy knows nothing of it: one of the two lines is of another attempt.
     let next_is_fine = parents.iter().zip(&parts).any(|(p, part)| *p == Some(root) && *part == Part::Fine);
     if verdict.cause == Cause::ApplicationError && next_is_fine {
@@ -93,6 +99,25 @@ fn follows_from_another<'a>(
     failed_behind && passes_on(finding.cause)
 }
 
+/// What the two ends of one connection say together, and neither of them alone.
+fn together(asked: &Hop, was_asked: &Hop) -> Option<Finding> {
+    let (finding, peer) = (asked.finding.as_ref()?, &was_asked.line);
+    let no_chain = peer.get(Column::Details) == Some("filter_chain_not_found");
+    // Without a server name it was plaintext: what this end sent, the other has no filter chain for.
+    let plaintext = peer.get(Column::Sni).is_none();
+    let ended = matches!(
+        finding.cause,
+        Cause::UpstreamClosedConnection | Cause::UpstreamReset | Cause::DestinationRuleTlsConflict
+    );
+    // A connection that never was is another matter.
+    (no_chain && plaintext && ended).then_some(())?;
+    let named = (Cause::DestinationRuleTlsConflict, Confidence::Likely);
+    let mut together = Finding::of_line(named, Vec::new(), Some(false), None);
+    together.evidence = format!("{}; peer=filter_chain_not_found", finding.evidence);
+    together.resource.clone_from(&finding.resource);
+    Some(together)
+}
+
 /// Causes that name what came, or didn't come, from behind: a proxy behind may know why.
 fn passes_on(cause: Cause) -> bool {
     matches!(
@@ -106,6 +131,8 @@ fn passes_on(cause: Cause) -> bool {
             | Cause::Http10Upstream
             | Cause::Http2ToHttp1Upstream
             | Cause::UpstreamExpectsTls
+            | Cause::UpstreamTlsFailed
+            | Cause::DestinationRuleTlsConflict
             | Cause::Unclassified
     )
 }
@@ -117,7 +144,11 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
     let same = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
     let get = |hop: &Hop, column| hop.line.get(column).map(str::to_owned);
     let is = |hop: &Hop, direction: &str| {
-        hop.line.get(Column::Cluster).is_some_and(|name| name.starts_with(direction))
+        // Not a waypoint's `inbound-vip|...`.
+        hop.line
+            .get(Column::Cluster)
+            .and_then(|name| name.strip_prefix(direction))
+            .is_some_and(|rest| rest.starts_with('|'))
     };
     // The same connection: its two ends are logged by the two proxies.
     let connected = others().find(|(_, other)| {
@@ -127,6 +158,15 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
             same(get(other, Column::UpstreamHost).as_deref(), get(this, Column::LocalAddress).as_deref());
         (ends || place) && !is(other, "inbound")
     });
+    // A waypoint's tunnel ends at a ztunnel: both name the workload's own address.
+    let tunnelled = || {
+        others().find(|(_, other)| {
+            let inner = other.line.get(Column::UpstreamHost).is_some_and(|host| host.starts_with("envoy://"));
+            let same = connection::destination(&other.line)
+                .is_some_and(|to| connection::destination(&this.line) == Some(to));
+            inner && same
+        })
+    };
     // A pod's own: what came in, and what the application then asked for.
     let inbound = || {
         others().find(|(_, other)| other.proxy == this.proxy && is(other, "inbound") && !is(this, "inbound"))
@@ -140,7 +180,7 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
                 && same(get(other, Column::Authority).as_deref(), get(this, Column::Authority).as_deref())
         })
     };
-    connected.or_else(inbound).or_else(retried).map(|(other, _)| other)
+    connected.or_else(tunnelled).or_else(inbound).or_else(retried).map(|(other, _)| other)
 }
 
 /// The hops in front, the nearest first. Bounded, should addresses make a ring.

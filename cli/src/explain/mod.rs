@@ -7,6 +7,7 @@ mod broader;
 #[cfg(test)]
 mod collected;
 mod column;
+pub mod connection;
 #[cfg(test)]
 mod corpus;
 mod correlate;

@@ -128,6 +128,7 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
     set(Column::Time, Some(time.to_owned()));
     set(Column::RemoteAddress, get("src.addr"));
     set(Column::UpstreamHost, get("dst.hbone_addr").or_else(|| get("dst.addr")));
+    set(Column::LocalAddress, get("dst.addr"));
     set(Column::Authority, get("dst.service").or_else(|| get("dst.workload")));
     let inbound = get("direction").as_deref() == Some("inbound");
     let finding = get("error").or_else(|| get("err")).map(|error| {
