@@ -106,6 +106,14 @@ fn a_failure_stays_one_whatever_it_says_of_itself() {
     }
 }
 
+#[test]
+fn what_another_plugin_repeats_of_a_client_is_not_the_filters_word() {
+    assert!(matches!(read(&format!("{HEADER}{OURS}")), Reading::Own(_)));
+    for before in ["agent: ", "agent \"x: ", "{agent: ", "agent ", "agent:"] {
+        assert_eq!(read(&format!("{HEADER}{before}{OURS}")), Reading::ProxyLog, "{before}");
+    }
+}
+
 /// Whoever reads on may take a request id for one, and join by it.
 #[test]
 fn of_an_ambiguous_line_nothing_is_used_that_a_client_may_have_written() {

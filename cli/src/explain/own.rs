@@ -63,7 +63,8 @@ pub(super) fn in_proxy_log(text: &str, in_json: bool) -> Option<Logged> {
 /// `PLUGIN: {"event":"meshwhy",...}`, and nothing behind it but the thread's number.
 fn filters_object(text: &str) -> Option<Value> {
     let (plugin, _) = text.split_once("{\"event\":\"meshwhy\",")?;
-    let plain = |name: &str| !name.contains(['"', '{']);
+    // Behind a plugin's name its own words begin, and a client's may be in another's.
+    let plain = |name: &str| !name.contains(['"', '{']) && !name.contains(": ");
     plugin.strip_suffix(": ").filter(|name| plain(name))?;
     let object = text.get(plugin.len()..)?;
     let mut values = serde_json::Deserializer::from_str(object).into_iter::<Value>();
