@@ -664,3 +664,27 @@ fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
     assert_eq!(objects.first().unwrap()["cause"].as_str(), Some("upstream_refused"), "{objects:?}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// What scripts rely on: each key is in the documentation, under its schema.
+#[test]
+fn each_key_of_the_objects_is_documented() {
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap();
+    let (_, docs) = docs.split_once("\n## JSON\n").unwrap();
+    for arguments in [
+        &["explain", "--json", "istio.log", "combined.log"][..],
+        &["explain", "--json", "--summary", "istio.log", "combined.log"],
+        &["correlate", "--json", "gateway.log", "reviews.log"],
+    ] {
+        let text = out(&run(arguments));
+        assert!(!text.is_empty(), "{arguments:?}");
+        for line in text.lines() {
+            let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            let schema = object["schema"].as_str().unwrap();
+            let (_, table) = docs.split_once(&format!("| `{schema}`")).unwrap();
+            let table = table.split("\n\n").next().unwrap();
+            for key in object.keys().filter(|key| *key != "schema") {
+                assert!(table.contains(&format!("`{key}`")), "{schema}: {key}");
+            }
+        }
+    }
+}

@@ -309,9 +309,13 @@ fn story(id: &str, request: &Joined) -> String {
     out
 }
 
+/// The form of the objects; a key may be added to it, and none changes its meaning.
+const SCHEMA: &str = "meshwhy.request/1";
+
 /// One request, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
+    schema: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     /// The socket of a connection that no request came together on.
@@ -352,6 +356,7 @@ impl<'a> Record<'a> {
         let finding = &request.verdict;
         let root = request.hops.iter().find(|(_, part)| *part == Part::Root);
         Self {
+            schema: SCHEMA,
             request_id: id.strip_prefix("request "),
             connection_from: id.strip_prefix("connection from "),
             cause: finding.cause.id(),

@@ -19,6 +19,7 @@ mod output;
 mod part;
 mod pipeline;
 mod progress;
+mod rate;
 mod record;
 mod summary;
 mod telling;

@@ -6,9 +6,13 @@ use serde::Serialize;
 use super::text;
 use crate::explain::{Column, Destination, Finding, Line, Source};
 
+/// The form of the objects; a key may be added to it, and none changes its meaning.
+const SCHEMA: &str = "meshwhy.failure/1";
+
 /// The keys and their order.
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
+    schema: &'static str,
     cause: &'static str,
     confidence: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -17,10 +21,10 @@ pub struct Record<'a> {
     resource: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     evidence: &'a str,
-    /// Not where several causes fit and none is named.
+    /// The cause's; not where a line can be read in several ways.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<&'static str>,
-    /// Other causes that fit the line.
+    /// Other causes that fit the line, the most probable first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     could_be: Vec<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -76,6 +80,7 @@ impl<'a> Record<'a> {
     pub fn new(line: &'a Line<'_>, finding: &'a Finding, file: &'a str, number: u64) -> Self {
         let destination = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name));
         Self {
+            schema: SCHEMA,
             cause: finding.cause.id(),
             confidence: finding.confidence.id(),
             side: finding.side().map(|side| side.id()),

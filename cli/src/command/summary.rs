@@ -8,13 +8,18 @@ use meshwhy::diagnosis::Confidence;
 use serde::Serialize;
 
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
+use super::rate::{CELLS, Rate, Span};
 use super::text;
 use crate::check::visible_json;
-use crate::explain::{Column, Destination, Finding, Line};
+use crate::explain::{Column, Destination, Finding, Line, millis};
 
 /// No more groups than this are kept apart: hosts are chosen by clients.
 const MOST_GROUPS: usize = 2_000;
 const OTHER: &str = "_other";
+/// The form of the objects; a key may be added to it, and none changes its meaning.
+const SCHEMA: &str = "meshwhy.summary/1";
+/// Other causes that are shown.
+const SHOWN: usize = 3;
 /// Examples kept of each group.
 const EXAMPLES: usize = 2;
 
@@ -38,11 +43,13 @@ struct Group {
     first: Option<String>,
     last: Option<String>,
     examples: Vec<String>,
+    rate: Rate,
 }
 
 /// One group, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
+    schema: &'static str,
     cause: &'static str,
     confidence: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -58,6 +65,16 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<&'static str>,
     examples: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<Over>,
+}
+
+/// How often, over the time of all groups.
+#[derive(Debug, Serialize)]
+struct Over {
+    from: String,
+    every_ms: i64,
+    counts: [u64; CELLS],
 }
 
 impl Summary {
@@ -72,6 +89,7 @@ impl Summary {
             key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
         }
         let time = text::column(line, Column::Time);
+        let millis = line.get(Column::Time).and_then(millis);
         let example = || format!("{place}  {}", text::request(line));
         let group = match self.groups.entry(key) {
             Entry::Occupied(known) => {
@@ -85,9 +103,13 @@ impl Summary {
                 first: time.clone(),
                 last: time,
                 examples: Vec::new(),
+                rate: Rate::default(),
             }),
         };
         group.count += 1;
+        if let Some(millis) = millis {
+            group.rate.add(millis);
+        }
         if group.examples.len() < EXAMPLES {
             group.examples.push(example());
         }
@@ -106,6 +128,7 @@ impl Summary {
                 Some(known) => {
                     known.widen(group.finding.confidence, &group.first, &group.last);
                     known.count += group.count;
+                    known.rate.merge(group.rate);
                     let room = EXAMPLES.saturating_sub(known.examples.len());
                     known.examples.extend(group.examples.into_iter().take(room));
                 }
@@ -113,41 +136,61 @@ impl Summary {
         }
     }
 
-    /// For people.
+    /// For people: short enough for a message to others.
     pub fn text(&self) -> String {
         let mut out = String::new();
+        let span = self.span();
         for (key, group) in self.sorted() {
             let mut put = |text: std::fmt::Arguments<'_>| {
                 // Writing to a String can't fail.
                 let _ = out.write_fmt(text);
             };
+            let finding = &group.finding;
             put(format_args!("{BOLD}{:>7}{BOLD:#}  {CAUSE}{}{CAUSE:#}", group.count, key.cause));
-            put(format_args!(" ({})  {}", group.finding.confidence.id(), key.host));
+            put(format_args!(" ({})  {}", finding.confidence.id(), key.host));
             if !key.resource.is_empty() {
                 put(format_args!("  {}", key.resource));
             }
+            put(format_args!("\n"));
+            let bar = span.map(|span| group.rate.bar(span) + "  ").filter(|_| group.rate.span().is_some());
             match (&group.first, &group.last) {
                 (Some(first), Some(last)) if first != last => {
-                    put(format_args!("\n         {first} to {last}\n"))
+                    put(format_args!("         {}{first} to {last}\n", bar.unwrap_or_default()));
                 }
-                (Some(first), _) => put(format_args!("\n         {first}\n")),
-                _ => put(format_args!("\n")),
+                (Some(first), _) => put(format_args!("         {}{first}\n", bar.unwrap_or_default())),
+                _ => {}
+            }
+            if let Some(fix) = fixes(finding).first() {
+                put(format_args!("         {FIX}{fix}{FIX:#}\n"));
+            }
+            if !finding.alternatives.is_empty() {
+                let others: Vec<&str> = finding.alternatives.iter().take(SHOWN).map(|c| c.id()).collect();
+                let or = if finding.covers_alternatives() { "perhaps" } else { "or else" };
+                put(format_args!("         {DIM}{or} {}{DIM:#}\n", others.join(", ")));
             }
             for example in &group.examples {
                 put(format_args!("         {DIM}{example}{DIM:#}\n"));
-            }
-            for fix in fixes(&group.finding) {
-                put(format_args!("         {FIX}{fix}{FIX:#}\n"));
             }
         }
         out
     }
 
+    /// From the first failure with a time to the last.
+    fn span(&self) -> Option<Span> {
+        self.groups.values().filter_map(|group| group.rate.span()).reduce(Span::and)
+    }
+
     /// For scripts: one object a line.
     pub fn json(&self) -> serde_json::Result<String> {
         let mut out = String::new();
+        let span = self.span();
         for (key, group) in self.sorted() {
+            let rate = span.filter(|_| group.rate.span().is_some()).and_then(|span| {
+                let from = jiff::Timestamp::from_millisecond(span.from).ok()?.to_string();
+                Some(Over { from, every_ms: span.cell(), counts: group.rate.cells(span) })
+            });
             out.push_str(&visible_json(&serde_json::to_string(&Row {
+                schema: SCHEMA,
                 cause: group.finding.cause.id(),
                 confidence: group.finding.confidence.id(),
                 could_be: group.finding.alternatives.iter().map(|cause| cause.id()).collect(),
@@ -158,6 +201,7 @@ impl Summary {
                 last: group.last.as_deref(),
                 fix: group.finding.fix(),
                 examples: &group.examples,
+                rate,
             })?));
             out.push('\n');
         }

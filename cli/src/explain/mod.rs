@@ -46,4 +46,5 @@ pub use line::Line;
 pub use own::Own;
 pub use pairs::{Failure, Pairs};
 pub use reader::{Reader, Reading};
+pub use time::millis;
 pub use walk::Read;

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 const LENGTH: usize = 19;
 
 /// Milliseconds since 1970 of a time like `2026-01-01T00:00:00.123Z`; with a space for the `T`, as Envoy's own log has it, too.
-pub(super) fn millis(text: &str) -> Option<i64> {
+pub fn millis(text: &str) -> Option<i64> {
     begins(text).then_some(())?;
     let fraction = text.get(LENGTH..)?.strip_prefix('.').unwrap_or_default();
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count().min(9);
