@@ -7,6 +7,7 @@ mod cause;
 pub mod manual;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod markdown;
+mod named;
 mod sender;
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,7 @@ pub(crate) fn wanted(
     let (own, groups) = match details.detail() {
         // The way to the upstream went well. Pages are about TLS.
         _ if details.via_upstream() && answer.page.is_some() => {
-            (Flags::empty(), Wanted::UPSTREAM | Wanted::UPSTREAM_TLS)
+            (Flags::empty(), Wanted::UPSTREAM | Wanted::UPSTREAM_TLS | Wanted::UPSTREAM_RULE)
         }
         _ if details.via_upstream() => (Flags::empty(), Wanted::UPSTREAM),
         _ if (details.reset_before_response() || details.reset_after_response()) && flags.any_failure() => {
@@ -68,7 +68,8 @@ pub(crate) fn wanted(
         }
         // An earlier attempt may have got further, and say why it failed.
         Detail::NoHealthyUpstream => {
-            (Flags::NO_HEALTHY_UPSTREAM, Wanted::UPSTREAM | Wanted::ENDPOINTS | Wanted::UPSTREAM_FAILURE)
+            let endpoints = Wanted::ENDPOINTS | Wanted::UPSTREAM_RULE;
+            (Flags::NO_HEALTHY_UPSTREAM, Wanted::UPSTREAM | endpoints | Wanted::UPSTREAM_FAILURE)
         }
         Detail::RouteNotFound => (Flags::NO_ROUTE_FOUND, Wanted::CLIENT | Wanted::VIRTUAL_HOST),
         Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),

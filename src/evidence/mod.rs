@@ -168,6 +168,8 @@ impl Direction {
 pub struct Downstream {
     /// What the first bytes were, if a connection role saw them.
     pub first_bytes: Option<FirstBytes>,
+    /// The port that the client asked for; looked up where its bytes were no HTTP.
+    pub port: Option<u64>,
     /// The server name the client asked for in TLS; empty names are `None`.
     pub sni: Option<String>,
     /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.

@@ -21,6 +21,7 @@ pub(super) const CAUSE: &str = "meshwhy.cause";
 const FLAGS: &str = "response\0flags";
 const CODE: &str = "response\0code";
 const DETAILS: &str = "response\0code_details";
+const DESTINATION_PORT: &str = "destination\0port";
 const SNI: &str = "connection\0requested_server_name";
 const UPSTREAM_TLS: &str = "upstream\0tls_version";
 const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
@@ -224,6 +225,7 @@ pub(super) fn left(
 fn requester(host: &impl Host, client: &mut Downstream) {
     client.protocol = text(host, PROTOCOL);
     client.first_bytes = first_bytes(host);
+    destination_port(host, client);
     connect(host, client);
 }
 
@@ -341,6 +343,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     connect(host, &mut e.downstream);
     if e.filter_chain.as_deref() == Some(FALL_THROUGH) {
         e.downstream.listener = listener_kind(host);
+        e.downstream.port = number(host, DESTINATION_PORT);
         // What a TLS inspector noted, if there is one.
         e.downstream.transport_failure = downstream_failure(host);
     }
@@ -372,6 +375,7 @@ pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<Fir
     (e.flags, e.details) = (flags, Details::new(CLIENT_LEFT));
     connect(host, &mut e.downstream);
     e.downstream.first_bytes = first_bytes;
+    destination_port(host, &mut e.downstream);
     e
 }
 
@@ -396,6 +400,13 @@ fn connect(host: &impl Host, client: &mut Downstream) {
     if client.tls_version.is_some() && client.is_mesh_tls() {
         // Anyone may write such a name; only the mesh's proxies have certificates that this one takes.
         client.mutual = host.property("connection\0mtls").ok().flatten().map(|yes| yes == [1]);
+    }
+}
+
+/// Where another protocol came than the port is declared for, the fix names the port.
+fn destination_port(host: &impl Host, client: &mut Downstream) {
+    if client.first_bytes.as_ref().is_some_and(|first| !first.protocol.is_http()) {
+        client.port = number(host, DESTINATION_PORT);
     }
 }
 

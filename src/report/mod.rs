@@ -1,5 +1,6 @@
 //! What is told: filter state for the access log, counters, and lines in the proxy's own log.
 
+mod fix;
 mod json;
 mod labels;
 mod lines;
@@ -12,6 +13,7 @@ pub use lines::LogLimiter;
 pub use series::{Series, build_info_name, dropped_name};
 pub use text::{clean, escape};
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::catalogue::{Cause, Side};
@@ -36,7 +38,7 @@ pub struct Report {
     /// Who has to act.
     pub side: Side,
     /// What to change.
-    pub fix: &'static str,
+    pub fix: Cow<'static, str>,
     /// Which way the traffic went.
     pub direction: Direction,
     /// `Kind/namespace/name`.
@@ -53,7 +55,7 @@ impl Report {
             cause: verdict.cause,
             confidence: verdict.confidence,
             side: verdict.advice.and_then(|advice| advice.side).unwrap_or(verdict.cause.side_at(e.direction)),
-            fix: verdict.advice.map_or(verdict.cause.fix(), |advice| advice.fix),
+            fix: fix::fix(verdict, e),
             direction: e.direction,
             resource: verdict.resource.as_ref().map(|r| clean(r.path(), LONGEST_VALUE)),
             evidence: evidence(verdict.facts, e),
@@ -69,7 +71,7 @@ impl Report {
             ("meshwhy.side", Some(self.side.id())),
             ("meshwhy.resource", self.resource.as_deref()),
             ("meshwhy.evidence", Some(self.evidence.as_str()).filter(|e| !e.is_empty())),
-            ("meshwhy.fix", Some(self.fix)),
+            ("meshwhy.fix", Some(&*self.fix)),
         ]
         .into_iter()
         .filter_map(|(key, value)| value.map(|v| (key, v)))

@@ -57,6 +57,7 @@ const PROPERTIES: &[&str] = &[
     "connection.dns_san_local_certificate",
     "connection.mtls",
     "connection.requested_server_name",
+    "destination.port",
     "connection.termination_details",
     "connection.tls_version",
     "connection.transport_failure_reason",

@@ -67,6 +67,7 @@ fn bytes() -> impl Strategy<Value = Option<FirstBytes>> {
 prop_compose! {
     fn downstream()(
         first_bytes in bytes(),
+        port in optional(&[443_u64]),
         sni in words(&["a.test.com", "outbound_.80_._.a.b"]),
         mutual in any::<Option<bool>>(),
         tls_version in words(&["TLSv1.3"]),
@@ -79,7 +80,7 @@ prop_compose! {
         listener in optional(&[ListenerKind::Http, ListenerKind::Tls]),
     ) -> Downstream {
         Downstream {
-            first_bytes, sni, tls_version, mutual, protocol, grpc, tunnel, transport_failure, sni_is_authority,
+            first_bytes, port, sni, tls_version, mutual, protocol, grpc, tunnel, transport_failure, sni_is_authority,
             certificate_covers_authority, listener,
         }
     }
@@ -87,7 +88,7 @@ prop_compose! {
 
 prop_compose! {
     fn upstream()(
-        cluster in words(&["backend", "BlackHoleCluster", "PassthroughCluster", "outbound|80|v1|a.b"]),
+        cluster in words(&["backend", "BlackHoleCluster", "PassthroughCluster", "outbound|80|v1|a.b", "outbound|80|v1|a.b.svc.c"]),
         endpoints in optional(&[0_u64, 3]),
         tls_version in words(&["TLSv1.2"]),
         takes_istio_mtls in any::<Option<bool>>(),

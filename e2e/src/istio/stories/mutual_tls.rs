@@ -16,7 +16,8 @@ pub fn stories() -> Vec<Story> {
     let conflict = || {
         [
             Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
-                .blames("DestinationRule/default/books"),
+                .blames("DestinationRule/default/books")
+                .fix("Set trafficPolicy.tls.mode of DestinationRule default/books to ISTIO_MUTUAL, or remove its tls block."),
             Says::new("reports", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted(),
         ]
     };

@@ -47,7 +47,7 @@ fn no_route() -> Vec<Story> {
             .own(TO_V1)
             .curl(&["http://helloworld/"])
             .gets(Status(503))
-            .says(Says::new("client", Cause::ClusterMissing, Certain).blames("VirtualService/default/to-v1")),
+            .says(Says::new("client", Cause::ClusterMissing, Certain).blames("VirtualService/default/to-v1").fix("Define what VirtualService default/to-v1 points to: the host, its port, and the subset in a DestinationRule.")),
         page("rejected/nc/gateway", "The same at a gateway")
             .own(SHOP_GATEWAY_TO_V1)
             .from("outside")
@@ -87,7 +87,11 @@ fn no_upstream() -> Vec<Story> {
         page("rejected/uh/no_pods", "A Service whose selector matches no pod")
             .curl(&["http://nobody/"])
             .gets(Status(503))
-            .says(Says::new("client", Cause::NoEndpoints, Likely)),
+            .says(
+                Says::new("client", Cause::NoEndpoints, Likely).fix(
+                    "Make the selector of the Service nobody.default.svc.cluster.local match a ready pod.",
+                ),
+            ),
         page("rejected/uh/subset", "A subset whose labels match no pod")
             .own(TO_V1)
             .own(SUBSETS_WRONG)

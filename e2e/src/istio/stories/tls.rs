@@ -34,21 +34,25 @@ fn page() -> Vec<Story> {
             .registry_only()
             .curl(&["https://httpbin.org/"])
             .gets(Nothing(35))
-            .says(Says::new("client", Cause::TlsOnPlaintextPort, Likely).because(&[
-                "cluster=BlackHoleCluster",
-                "sni=httpbin.org",
-                "listener=http",
-            ])),
+            .says(
+                Says::new("client", Cause::TlsOnPlaintextPort, Likely)
+                    .because(&["cluster=BlackHoleCluster", "sni=httpbin.org", "listener=http"])
+                    .fix("Declare port 443 of httpbin.org as HTTPS, or send plain HTTP to it."),
+            ),
         broken("https_to_http_port/no_interception", "HTTPS to a port declared HTTP is no HTTP")
             .own(UNREDIRECTED)
             .from("unredirected")
             .curl(&["https://httpbin.org/", "--connect-to", "::127.0.0.1:443"])
             .gets(Nothing(35))
-            .says(Says::new("unredirected", Cause::TlsOnPlaintextPort, Certain).because(&[
-                "details=http1.codec_error",
-                "first_bytes=tls_client_hello",
-                "sni=httpbin.org",
-            ])),
+            .says(
+                Says::new("unredirected", Cause::TlsOnPlaintextPort, Certain)
+                    .because(&[
+                        "details=http1.codec_error",
+                        "first_bytes=tls_client_hello",
+                        "sni=httpbin.org",
+                    ])
+                    .fix("Declare port 443 of httpbin.org as HTTPS, or send plain HTTP to it."),
+            ),
         broken("https_to_http_port/plaintext", "Plaintext to the port declared HTTP: the server wants TLS")
             .curl(&["http://httpbin.org:443/"])
             .gets(Status(400))

@@ -21,6 +21,8 @@ pub struct Says {
     pub direction: &'static str,
     /// Whether it is an observation on traffic that works.
     pub soft: bool,
+    /// The access log's fix, whole, where a story looks at it.
+    pub fix: Option<&'static str>,
     /// Whether it stands in the access log, with this evidence; what only an access logger sees, doesn't.
     pub logged: Option<&'static [&'static str]>,
 }
@@ -28,7 +30,16 @@ pub struct Says {
 impl Says {
     /// A failure that the pod's access log names.
     pub const fn new(pod: &'static str, cause: Cause, confidence: Confidence) -> Self {
-        Self { pod, cause, confidence, resource: "", direction: "outbound", soft: false, logged: Some(&[]) }
+        Self {
+            pod,
+            cause,
+            confidence,
+            resource: "",
+            direction: "outbound",
+            soft: false,
+            fix: None,
+            logged: Some(&[]),
+        }
     }
 
     /// At the server's side.
@@ -74,6 +85,13 @@ impl Says {
         self
     }
 
+    /// The fix is this, with the names in it.
+    #[must_use]
+    pub const fn fix(mut self, fix: &'static str) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
     pub(super) fn counted(&self) -> Counted {
         Counted {
             pod: self.pod.into(),
@@ -92,6 +110,9 @@ impl Says {
             .iter()
             .find(|line| line["cause"] == self.cause.id())
             .with_context(|| format!("{}: {} is not in the access log", self.pod, self.cause.id()))?;
+        if let Some(fix) = self.fix {
+            ensure!(line["fix"] == fix, "the fix is {}", line["fix"]);
+        }
         for part in evidence {
             let seen = line["evidence"].as_str().unwrap_or_default();
             ensure!(seen.contains(part), "the evidence lacks {part:?}: {seen}");
