@@ -255,6 +255,7 @@ fn weights() -> Vec<Scenario> {
             .client(Client::Custom(ask))
             .gets(200)
             .logs(Log::Http, FINE)
+            .times(10)
     };
     vec![
         asked("soft/weights_after_ten", "nine of ten requests went to one version", Some("canary"), nine_and_one)
