@@ -359,6 +359,7 @@ const WORDS: &[&[u8]] = &[
     b"upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
     b"upstream_reset_before_response_started{connection_termination}",
     b"upstream_response_timeout",
+    b"rbac_access_denied_matched_policy[none]",
     b"{",
     b"}",
     b"|",
