@@ -386,3 +386,50 @@ fn a_column_of_the_line_is_not_asked_for() {
     let (_, finding) = failed(text);
     assert!(!finding.would_tell.iter().any(|name| name.contains("num_endpoints")), "{finding:?}");
 }
+
+#[test]
+fn as_people_paste_it() {
+    let object = object().to_string();
+    let (quoted, inner) = (serde_json::to_string(TEXT).unwrap(), TEXT.replace('"', "\\\""));
+    for (text, proxy) in [
+        // Azure, Graylog, Splunk, Logstash, Datadog's API, CloudWatch Insights.
+        (json!({ "TimeGenerated": "x", "PodName": "web-1", "LogMessage": TEXT }).to_string(), Some("web-1")),
+        (json!({ "PodName": "web-1", "LogMessage": self::object() }).to_string(), Some("web-1")),
+        (json!({ "version": "1.1", "host": "n", "short_message": TEXT }).to_string(), None),
+        (json!({ "preview": false, "result": { "_raw": TEXT } }).to_string(), None),
+        (json!({ "@timestamp": "x", "istio": { "accesslog": self::object() } }).to_string(), None),
+        (json!({ "data": [{ "attributes": { "message": TEXT } }] }).to_string(), None),
+        (json!({ "results": [[{ "field": "@message", "value": object }]] }).to_string(), None),
+        // logcli's own form, `jq .textPayload`, and a value out of JSON.
+        (format!("2026-03-01T08:00:01Z {{app=\"web\", pod=\"web-1\"}} {TEXT}"), Some("web-1")),
+        (quoted, None),
+        (inner, None),
+        // Quoted in a mail; syslog; with a byte order mark.
+        (format!("> {TEXT}"), None),
+        (format!("\u{feff}{TEXT}"), None),
+    ] {
+        let mut seen = Vec::new();
+        READER.walk(text.as_bytes(), 1, false, |read| {
+            let Reading::Failed(line, finding) = read.reading else { panic!("{text}: {:?}", read.reading) };
+            seen.push((line.proxy, finding.cause));
+            true
+        });
+        assert_eq!(seen, [(proxy.map(str::to_owned), Cause::UpstreamRefused)], "{text}");
+    }
+    // Istio's extension for Cloud Logging.
+    let (line, finding) = failed(
+        r#"{"httpRequest":{"status":504,"requestMethod":"GET"},"labels":{"response_flag":"UT","response_details":"response_timeout","request_id":"51c9"},"timestamp":"2026-03-01T08:00:00Z"}"#,
+    );
+    assert_eq!((finding.cause, line.get(Column::RequestId)), (Cause::UpstreamTimeout, Some("51c9")));
+}
+
+/// Whatever else the line lacks: a refused connect is among what a bare flag may be.
+#[test]
+fn few_columns_leave_no_cause_out() {
+    let (_, finding) = failed(r#"{"response_code":503,"response_flags":"UF"}"#);
+    let all: Vec<Cause> = std::iter::once(finding.cause).chain(finding.alternatives.clone()).collect();
+    for cause in [Cause::UpstreamRefused, Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable] {
+        assert!(all.contains(&cause), "{finding:?}");
+    }
+    assert_eq!(finding.evidence, "flags=UF");
+}

@@ -116,7 +116,11 @@ columns! {
 impl Column {
     /// The column that logs in JSON have under this key, however it is written: `response_code`, `responseCode`, `RESPONSE-CODE`.
     pub(super) fn of_key(key: &str) -> Option<Self> {
-        Self::of_exact_key(key).or_else(|| Self::of_plain_key(&plain(key)))
+        Self::of_exact_key(key).or_else(|| {
+            let key = plain(key);
+            let inner = key.strip_prefix("envoy").or_else(|| key.strip_prefix("accesslog"));
+            Self::of_plain_key(&key).or_else(|| Self::of_plain_key(inner?))
+        })
     }
 
     /// Keys of Gloo, kgateway, Contour, Kuma, Emissary and App Mesh's examples, and of the operators, without case and signs.
@@ -128,7 +132,7 @@ impl Column {
             | "xenvoyoriginpath" | "uripath" => Self::Path,
             "protocol" | "httpprotocol" | "requestprotocol" | "httpversion" => Self::Protocol,
             "responsecode" | "respcode" | "httpresponsecode" => Self::Code,
-            "responseflags" | "respflags" | "envoyresponseflags" => Self::Flags,
+            "responseflags" | "responseflag" | "respflags" => Self::Flags,
             "responseflagslong" => Self::FlagsLong,
             "responsecodedetails" | "respcodedetails" | "responsedetails" => Self::Details,
             "connectionterminationdetails" => Self::Termination,

@@ -137,6 +137,20 @@ pub(super) fn failed_all_the_same(e: &Evidence, line: &Line<'_>) -> bool {
     !has_streams && !line.shows(Column::Method) && e.flags.difference(left | unknown).any_failure()
 }
 
+/// Whether a request was sent on, or tried to be.
+pub(super) fn got_to_an_upstream(e: &Evidence) -> bool {
+    const TRIED: Flags = Flags::NO_HEALTHY_UPSTREAM
+        .union(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .union(Flags::UPSTREAM_CONNECTION_TERMINATION)
+        .union(Flags::UPSTREAM_REMOTE_RESET)
+        .union(Flags::UPSTREAM_REQUEST_TIMEOUT)
+        .union(Flags::UPSTREAM_OVERFLOW)
+        .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
+        .union(Flags::UPSTREAM_PROTOCOL_ERROR)
+        .union(Flags::NO_CLUSTER_FOUND);
+    e.layer == Layer::Http && (e.flags.intersects(TRIED) || failed_to_connect(e))
+}
+
 /// Whether no connection to the upstream came to be.
 pub(super) fn failed_to_connect(e: &Evidence) -> bool {
     e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE)
@@ -145,8 +159,8 @@ pub(super) fn failed_to_connect(e: &Evidence) -> bool {
 
 /// The failure flags, as the line has them.
 pub(super) fn flags_fact(line: &Line<'_>) -> String {
-    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong)).unwrap_or_default();
-    format!("flags={}", escape(names, LONGEST_FACT))
+    let names = line.get(Column::Flags).or_else(|| line.get(Column::FlagsLong));
+    names.map(|names| format!("flags={}", escape(names, LONGEST_FACT))).unwrap_or_default()
 }
 
 fn flags(line: &Line<'_>) -> Flags {

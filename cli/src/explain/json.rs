@@ -54,6 +54,16 @@ const OBJECTS: &[&str] = &[
     "message",
     "body",
     "json",
+    // Azure, Splunk, Logstash, and what people nest their format in.
+    "LogMessage",
+    "event",
+    "result",
+    "payload",
+    "data",
+    "envoy",
+    "istio",
+    "accesslog",
+    "access_log",
 ];
 
 /// Where they put its text: container engines, stern, Cloud Logging, logcli, journald, Splunk, and Istio's agent (`logAsJson`).
@@ -69,6 +79,15 @@ const TEXTS: &[&str] = &[
     "_raw",
     "original",
     "event",
+    // Azure, Graylog, Datadog's and others' spelling.
+    "LogMessage",
+    "LogEntry",
+    "short_message",
+    "full_message",
+    "Message",
+    "@message",
+    "raw",
+    "text",
 ];
 
 /// The line within the JSON of a container engine, of a collector of logs, or of the proxy itself (Istio's `logAsJson`:
@@ -81,13 +100,17 @@ pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
     let value: serde_json::Value = if has_request { None } else { serde_json::from_str(text).ok() }?;
     let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
     let objects = OBJECTS.iter().filter_map(|key| value.get(key)).filter(|value| value.is_object());
+    let cloud = of_cloud_logging(&value);
     let texts = TEXTS.iter().filter_map(|key| text(key)).map(|text| text.trim_end().to_owned());
-    let inside: Vec<String> = objects.map(serde_json::Value::to_string).chain(texts).collect();
+    let inside: Vec<String> =
+        cloud.into_iter().chain(objects.map(serde_json::Value::to_string)).chain(texts).collect();
     if inside.is_empty() {
         return None;
     }
     const PODS: &[&str] = &[
         "/podName",
+        "/PodName",
+        "/pod_name",
         "/kubernetes/pod_name",
         "/kubernetes/pod/name",
         "/resource/labels/pod_name",
@@ -105,6 +128,23 @@ pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
         is_envoys: text("scope").is_some_and(|scope| scope.starts_with("envoy")),
         is_own_log: ["level", "scope", "msg"].iter().all(|key| text(key).is_some()),
     })
+}
+
+/// What Istio's extension for Cloud Logging writes: the request in `httpRequest`, all else in `labels`.
+fn of_cloud_logging(value: &serde_json::Value) -> Option<String> {
+    let (request, labels) = (value.get("httpRequest")?, value.get("labels")?.as_object()?);
+    labels.contains_key("response_flag").then_some(())?;
+    let mut line = labels.clone();
+    let time = value.get("timestamp");
+    let parts = [
+        ("response_code", request.get("status")),
+        ("method", request.get("requestMethod")),
+        ("timestamp", time),
+    ];
+    for (key, part) in parts {
+        line.insert(key.to_owned(), part.cloned().unwrap_or_default());
+    }
+    Some(serde_json::Value::Object(line).to_string())
 }
 
 /// Whether this is surely a line about nothing that failed: looks for the three columns' text and reads nothing else.

@@ -33,6 +33,7 @@ const KEYS: &[&str] = &[
     "scopeLogs",
     "logRecords",
     "result",
+    "results",
     "values",
     "hits",
     "events",

@@ -10,6 +10,17 @@ pub(super) fn bracketed_time(text: &str) -> Option<usize> {
     begins(text, |rest| rest.strip_prefix('[').is_some_and(|rest| date_and(rest, "T")))
 }
 
+/// What `logcli` prints by default: the labels of the stream, between a time and the line. Labels are the cluster's own words.
+pub(super) fn without_labels(text: &str) -> Option<(&str, Option<&str>)> {
+    let (time, rest) = text.split_once(' ')?;
+    let labels =
+        rest.trim_start().strip_prefix('{').filter(|labels| is_time(time) && !labels.starts_with('"'))?;
+    let (labels, line) = labels.split_once("} ")?;
+    let (_, pod) = labels.split_once("pod=\"").unwrap_or_default();
+    let pod = pod.split('"').next().filter(|pod| !pod.is_empty());
+    Some((line, pod))
+}
+
 /// Where an object begins behind a prefix.
 pub(super) fn object(text: &str) -> Option<usize> {
     begins(text, |rest| rest.starts_with("{\""))
@@ -35,7 +46,7 @@ pub(super) fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
 
 /// Names of pods and containers, times, streams, `[pod/NAME/CONTAINER]`, `PROGRAM[PID]:`, `|`. Not a path, a method or a status.
 fn is_prefix_word(word: &str) -> bool {
-    let proper = |b: u8| b.is_ascii_alphanumeric() || b"-_./:+,[]|@".contains(&b);
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b"-_./:+,[]|@<>".contains(&b);
     let is_status = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit());
     word.bytes().all(proper) && !word.starts_with(['/', '-']) && !is_status
 }
@@ -97,7 +108,8 @@ pub(super) fn proxy(prefix: &str) -> Option<String> {
         (!word.is_empty() && word.bytes().all(proper)).then(|| word.to_owned())
     };
     // Emissary puts a word of its own before each line.
-    let mut words = prefix.split_whitespace().filter(|word| !is_time(word) && *word != "ACCESS");
+    let mut words =
+        prefix.split_whitespace().filter(|word| !is_time(word) && !matches!(*word, "ACCESS" | ">"));
     let first = words.next()?;
     if let Some(inside) = first.strip_prefix('[').and_then(|w| w.strip_suffix(']')) {
         // [pod/NAME/CONTAINER]

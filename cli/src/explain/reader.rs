@@ -65,7 +65,30 @@ impl Reader {
         }
         // A header may hold any bytes; what is wrong with them is nobody's business here.
         let text = without_colours(String::from_utf8_lossy(bytes));
-        self.read_text(&text, keep, MOST_WRAPPED)
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        match self.read_text(text, keep, MOST_WRAPPED) {
+            Reading::Unreadable => self.read_quoted(text, keep),
+            reading => reading,
+        }
+    }
+
+    /// A line as a string of JSON, with or without its quotes (`jq .textPayload`), and one behind logcli's labels.
+    fn read_quoted(&self, text: &str, keep: bool) -> Reading {
+        if let Some((line, pod)) = prefix::without_labels(text) {
+            let mut reading = self.read_text(line, keep, MOST_WRAPPED);
+            if let Reading::Failed(line, _) | Reading::Fine(Some(line)) = &mut reading {
+                line.set_proxy(pod.map(str::to_owned), "");
+            }
+            return reading;
+        }
+        // A line as Envoy writes it has quotes of its own.
+        let escaped = text.matches("\\\"").count();
+        let is_inner = escaped > 0 && escaped == text.matches('"').count();
+        let quoted = if is_inner { format!("\"{text}\"") } else { text.to_owned() };
+        match serde_json::from_str::<String>(quoted.trim_end_matches(',')) {
+            Ok(line) => self.read_text(&line, keep, MOST_WRAPPED),
+            Err(_) => Reading::Unreadable,
+        }
     }
 
     fn read_text(&self, text: &str, keep: bool, wrapped: u8) -> Reading {

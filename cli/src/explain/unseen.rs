@@ -26,7 +26,7 @@ const MTLS: &str = "%METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode
 const BYTES: &str = "meshwhy's connection role";
 const LISTENERS: &str = "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%";
 
-/// No more than so many possibilities are tried; beyond, nothing but the failure itself is said.
+/// So many possibilities are combined at the most.
 const MOST_WORLDS: usize = 4_096;
 
 /// Names the cause, as far as the line lets one know it; nothing where it shows no failure.
@@ -59,9 +59,10 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
     let report = Report::new(&verdict, shown);
     let named = (agreed.cause, agreed.confidence);
+    let evidence = if report.evidence.is_empty() { gather::flags_fact(line) } else { report.evidence };
     Some(Finding {
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
-        evidence: report.evidence,
+        evidence,
         would_tell,
         ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
     })
@@ -148,18 +149,17 @@ fn telling(first: &Evidence, unseen: &[Unseen], line: &Line<'_>) -> Vec<&'static
     columns
 }
 
-/// Every combination; the first is what is assumed.
+/// Every combination; the first is what is assumed. Beyond the bound each of the rest is changed alone.
 fn worlds(first: &Evidence, unseen: &[Unseen]) -> Vec<Evidence> {
     let mut worlds = vec![first.clone()];
     for one in unseen {
-        for at in 0..worlds.len() {
+        let all = worlds.len().saturating_mul(one.values.len().saturating_add(1));
+        let combined = if all > MOST_WORLDS { 1 } else { worlds.len() };
+        for at in 0..combined {
             for change in &one.values {
                 let Some(mut world) = worlds.get(at).cloned() else { continue };
                 change(&mut world);
                 worlds.push(world);
-            }
-            if worlds.len() > MOST_WORLDS {
-                return worlds;
             }
         }
     }
@@ -247,7 +247,9 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
     if lacks(Column::Details) {
         add("%RESPONSE_CODE_DETAILS%", details(e));
     }
-    if !gather::has_request(line) {
+    // Who got as far as an upstream sent a request, whether the log shows it or not.
+    let asked = gather::has_request(line) || gather::got_to_an_upstream(e);
+    if !asked {
         let kinds = [
             Protocol::TlsClientHello,
             Protocol::TlsOther,
