@@ -64,6 +64,9 @@ impl Cause {
             | Self::UpstreamExpectsTls
             | Self::UpstreamSpeaksPlaintext
             | Self::UpstreamRequiresClientCertificate
+            | Self::UpstreamRejectedClientCertificate
+            | Self::UpstreamRequiresSni
+            | Self::ProxyCertificateMissing
             | Self::DoubleTls => Side::Mesh,
             // What to trust (CA, names, SNI) is set here; an expired certificate is the rarer case.
             Self::UpstreamCertificateRejected => Side::Mesh,
@@ -231,6 +234,15 @@ impl Cause {
             Self::UpstreamRequiresClientCertificate => {
                 "Set tls mode MUTUAL in the DestinationRule, with a client certificate that the upstream accepts."
             }
+            Self::ProxyCertificateMissing => {
+                "Make the secret available that this proxy's TLS needs (credentialName, istiod's CA): it was not supplied by SDS."
+            }
+            Self::UpstreamRejectedClientCertificate => {
+                "Renew this proxy's client certificate, or have it signed by a CA that the upstream trusts."
+            }
+            Self::UpstreamRequiresSni => {
+                "Set sni in the DestinationRule's tls block to a name that the upstream has a certificate for."
+            }
             Self::UpstreamTlsFailed => {
                 "Try the upstream with openssl s_client, and correct the version, cipher, SNI or secret that the error names."
             }
@@ -397,6 +409,9 @@ impl Cause {
             | Self::UpstreamSpeaksPlaintext
             | Self::UpstreamCertificateRejected
             | Self::UpstreamRequiresClientCertificate
+            | Self::UpstreamRejectedClientCertificate
+            | Self::UpstreamRequiresSni
+            | Self::ProxyCertificateMissing
             | Self::UpstreamTlsFailed
             | Self::DoubleTls
             | Self::Http2ToHttp1Upstream

@@ -130,6 +130,9 @@ causes! {
     UpstreamSpeaksPlaintext "upstream_speaks_plaintext" UpstreamTls,
     UpstreamCertificateRejected "upstream_certificate_rejected" UpstreamTls,
     UpstreamRequiresClientCertificate "upstream_requires_client_certificate" UpstreamTls,
+    ProxyCertificateMissing "proxy_certificate_missing" UpstreamTls,
+    UpstreamRejectedClientCertificate "upstream_rejected_client_certificate" UpstreamTls,
+    UpstreamRequiresSni "upstream_requires_sni" UpstreamTls,
     UpstreamTlsFailed "upstream_tls_failed" UpstreamTls,
     DoubleTls "double_tls" UpstreamTls,
 

@@ -60,6 +60,9 @@ impl Cause {
             | Self::UpstreamSpeaksPlaintext
             | Self::UpstreamCertificateRejected
             | Self::UpstreamRequiresClientCertificate
+            | Self::UpstreamRejectedClientCertificate
+            | Self::UpstreamRequiresSni
+            | Self::ProxyCertificateMissing
             | Self::UpstreamTlsFailed
             | Self::Http10Upstream
             | Self::Http2ToHttp1Upstream

@@ -20,6 +20,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 
 /// The handshake on a chain that terminates TLS.
 fn handshake(failure: &TransportFailure, agreed: bool) -> Option<Verdict> {
+    if failure.is_no_secret() {
+        return Verdict::certain(Cause::ProxyCertificateMissing, FAILURE);
+    }
     match failure.tls_reason().unwrap_or_default() {
         // The second is CONNECT, as to a proxy.
         "HTTP_REQUEST" | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),

@@ -99,6 +99,10 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         let unconnected = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
         return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
     }
+    if failure.is_no_secret() {
+        // Envoy's own words, before it sends a byte.
+        return Verdict::certain(Cause::ProxyCertificateMissing, FACTS);
+    }
     if is_plaintext_answer(failure) {
         // Look-alike of the lengths: TLS that was spoilt on its way.
         let spoilt = failure.tls_reason().is_some_and(|word| word.contains("PACKET_LENGTH"));
@@ -118,14 +122,18 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
             surely(Cause::UpstreamTlsFailed)
         }
         // Later, TLS 1.2 servers say no more than this when a client certificate is missing or not trusted.
-        "SSLV3_ALERT_HANDSHAKE_FAILURE"
-        | "TLSV1_ALERT_UNKNOWN_CA"
-        | "SSLV3_ALERT_BAD_CERTIFICATE"
+        "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
+        // The server name that was sent, or that none was.
+        name if name.ends_with("UNRECOGNIZED_NAME") => surely(Cause::UpstreamRequiresSni),
+        // Go's servers say this of a missing certificate, too (TLS 1.2).
+        "SSLV3_ALERT_BAD_CERTIFICATE" => Verdict::possible(Cause::UpstreamRejectedClientCertificate, FACTS),
+        // The peer's words about this proxy's certificate. Look-alike: a proxy in between that refuses the server's.
+        "TLSV1_ALERT_UNKNOWN_CA"
         | "SSLV3_ALERT_CERTIFICATE_EXPIRED"
         | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"
         | "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE"
         | "SSLV3_ALERT_CERTIFICATE_REVOKED"
-        | "TLSV1_ALERT_ACCESS_DENIED" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
+        | "TLSV1_ALERT_ACCESS_DENIED" => Verdict::likely(Cause::UpstreamRejectedClientCertificate, FACTS),
         _ => surely(Cause::UpstreamTlsFailed),
     }
 }
@@ -142,9 +150,8 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
         }
         // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
         Page::PlaintextToTlsPort | Page::ProxyReply => None,
-        Page::ClientCertificateRequired | Page::ClientCertificateRefused => {
-            how_sure(Cause::UpstreamRequiresClientCertificate, FACTS)
-        }
+        Page::ClientCertificateRequired => how_sure(Cause::UpstreamRequiresClientCertificate, FACTS),
+        Page::ClientCertificateRefused => how_sure(Cause::UpstreamRejectedClientCertificate, FACTS),
     }
 }
 

@@ -4,6 +4,7 @@
 //! look for. Words in capitals (`POD`, `HOST`) are for the reader to fill in.
 
 mod answer;
+mod certificates;
 mod client_bytes;
 mod downstream_tls;
 mod filters;
@@ -85,6 +86,9 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::UpstreamSpeaksPlaintext => &upstream_tls::UPSTREAM_SPEAKS_PLAINTEXT,
         Cause::UpstreamCertificateRejected => &upstream_tls::UPSTREAM_CERTIFICATE_REJECTED,
         Cause::UpstreamRequiresClientCertificate => &upstream_tls::UPSTREAM_REQUIRES_CLIENT_CERTIFICATE,
+        Cause::ProxyCertificateMissing => &certificates::PROXY_CERTIFICATE_MISSING,
+        Cause::UpstreamRejectedClientCertificate => &certificates::UPSTREAM_REJECTED_CLIENT_CERTIFICATE,
+        Cause::UpstreamRequiresSni => &certificates::UPSTREAM_REQUIRES_SNI,
         Cause::UpstreamTlsFailed => &upstream_tls::UPSTREAM_TLS_FAILED,
         Cause::DoubleTls => &upstream_tls::DOUBLE_TLS,
         Cause::Http10Upstream => &answer::HTTP10_UPSTREAM,

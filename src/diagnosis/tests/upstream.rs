@@ -106,7 +106,7 @@ fn resets_in_all_their_spellings() {
             "remote_connection_failure|TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
             "upstream_speaks_plaintext",
         ),
-        ("remote_connection_failure|TLS_error:_Secret_is_not_supplied_by_SDS", "upstream_tls_failed"),
+        ("remote_connection_failure|TLS_error:_Secret_is_not_supplied_by_SDS", "proxy_certificate_missing"),
     ] {
         let details = format!("upstream_reset_before_response_started{{{reason}}}");
         let mut e = stream(503, "UF", &details);

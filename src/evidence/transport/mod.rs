@@ -111,6 +111,11 @@ impl TransportFailure {
         self.kind == Kind::TlsSocket
     }
 
+    /// Whether this proxy has no certificate or key of its own yet: the control plane hasn't sent the secret.
+    pub fn is_no_secret(&self) -> bool {
+        self.text == NO_SECRET
+    }
+
     /// Whether this proxy couldn't even open a socket.
     pub fn is_no_socket(&self) -> bool {
         self.kind == Kind::NoSocket

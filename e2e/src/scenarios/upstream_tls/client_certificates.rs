@@ -1,13 +1,14 @@
 //! Upstreams that demand a certificate of the proxy.
 
 use meshwhy::catalogue::Cause;
-use meshwhy::diagnosis::Confidence::Likely;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use super::{MUTUAL_ONLY, envoy_mutual, only_version, tls};
-use crate::harness::envoy::parts::{presenting, trusting, with};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, cluster, http2, presenting, trusting, with};
 use crate::harness::peers::Server;
-use crate::scenarios::common::{ASK, http};
+use crate::scenarios::common::{ASK, TLS, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
 /// OpenSSL that ends the handshake when it does not trust the client's certificate.
@@ -25,7 +26,7 @@ const NGINX_MUTUAL: Server = Server::Nginx(
 );
 
 pub(super) fn table() -> Vec<Scenario> {
-    [none(), refused(), accepted()].into_iter().flatten().collect()
+    [none(), refused(), accepted(), secrets_and_names()].into_iter().flatten().collect()
 }
 
 fn none() -> Vec<Scenario> {
@@ -101,7 +102,7 @@ fn none() -> Vec<Scenario> {
         .server("backend", CADDY_MUTUAL)
         .curl(ASK)
         .gets(503)
-        .names(Cause::UpstreamRequiresClientCertificate, Likely),
+        .names(Cause::UpstreamRejectedClientCertificate, Possible),
     ]
 }
 
@@ -117,7 +118,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(400)
         .logs(Log::Http, &[("code", "400"), ("details", "via_upstream")])
-        .names(Cause::UpstreamRequiresClientCertificate, Likely)
+        .names(Cause::UpstreamRejectedClientCertificate, Likely)
         .because(&["page=client_certificate_refused"]),
         Scenario::new(
             "upstream_tls/envoy_refuses_the_certificate_tls12",
@@ -128,7 +129,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names(Cause::UpstreamRequiresClientCertificate, Likely),
+        .names(Cause::UpstreamRejectedClientCertificate, Likely),
         Scenario::new(
             "upstream_tls/openssl_refuses_the_certificate_tls12",
             "OpenSSL does not trust the client certificate",
@@ -138,7 +139,7 @@ fn refused() -> Vec<Scenario> {
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names(Cause::UpstreamRequiresClientCertificate, Likely),
+        .names(Cause::UpstreamRejectedClientCertificate, Likely),
     ]
 }
 
@@ -163,5 +164,52 @@ fn accepted() -> Vec<Scenario> {
         .curl(&["-H", "Host: httpbin.org", "http://127.0.0.1:{listener:http}/"])
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+    ]
+}
+
+/// Secrets that never come, and server names that nobody has.
+fn secrets_and_names() -> Vec<Scenario> {
+    let late = json!({"common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": "client", "sds_config": {
+        "initial_fetch_timeout": "0.1s", "resource_api_version": "V3",
+        "api_config_source": {"api_type": "GRPC", "transport_api_version": "V3",
+            "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}]}}}]}});
+    let proxy = {
+        let control = with(cluster("control", "control"), http2());
+        Proxy::new([Listener::http("http", all_to("backend"))], [tls(late), control])
+    };
+    const NAMES: Server = Server::Openssl(&[
+        "-servername",
+        "known.example",
+        "-servername_fatal",
+        "-cert2",
+        "{pki}/server.pem",
+        "-key2",
+        "{pki}/server.key",
+        "-www",
+    ]);
+    let named = |name: &str| http(tls(json!({"sni": name})));
+    vec![
+        Scenario::new("upstream_tls/secret_missing", "the client certificate never comes by SDS", proxy)
+            .server("backend", TLS)
+            .server("control", Server::Nobody)
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UF")])
+            .names(Cause::ProxyCertificateMissing, Certain),
+        Scenario::new(
+            "upstream_tls/name_unknown",
+            "the server has no certificate for the name",
+            named("other.example"),
+        )
+        .server("backend", NAMES)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("flags", "UF")])
+        .names(Cause::UpstreamRequiresSni, Certain),
+        Scenario::new("upstream_tls/name_known", "healthy: it has one", named("known.example"))
+            .server("backend", NAMES)
+            .curl(ASK)
+            .gets(200)
+            .logs(Log::Http, &[("code", "200")]),
     ]
 }

@@ -142,6 +142,6 @@ fn nothing_in_common() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("flags", "UF")])
-            .names(Cause::UpstreamTlsFailed, Certain),
+            .names(Cause::UpstreamRequiresSni, Certain),
     ]
 }
