@@ -123,11 +123,12 @@ fn ended(e: &Evidence) -> Option<Verdict> {
 }
 
 /// The longest that a connection of the pool takes to be there, in microseconds. Measured on Envoy 1.40 with Node 20 and nginx, 200 ms
-/// of keep-alive, asked every 180 to 206 ms, in plaintext over loopback (a network and TLS make new ones slower still), two busy
-/// cores: 8 to 30 on connections that were used before, 110 to 600 on new ones. The failed requests: 23 to 29.
-const REUSED: u64 = 60;
+/// of keep-alive, asked every 180 to 206 ms, in plaintext over loopback (a network and TLS make new ones slower still), directly and
+/// through a relay that holds bytes back for 3 ms each way; 600 requests: 3 to 34 on connections that were used before, 54 and more
+/// on new ones, none in between. The 40 that failed (nginx): 13 to 31.
+const REUSED: u64 = 45;
 /// The longest that such a request lives whose connection was being closed, in milliseconds: one round trip, and what a busy proxy
-/// adds. Measured with 6 ms of round trip: 2 to 22.
+/// adds. Measured with 6 ms of round trip and without: 0.3 to 22.
 const AT_ONCE: u64 = 50;
 
 /// Whether the request got a connection that earlier ones had used. A new one takes longer even on loopback; so may a reused one on a
