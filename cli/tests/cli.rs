@@ -688,3 +688,25 @@ fn each_key_of_the_objects_is_documented() {
         }
     }
 }
+
+/// Ten refused connects to one endpoint and then an answer: the application was starting.
+#[test]
+fn lines_that_belong_together_decide_together() {
+    let refused = r#"[2026-11-20T10:00:0N.453Z] "GET / HTTP/1.1" 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111} - "delayed_connect_error:_111" 0 2 26 - "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings.default.svc.cluster.local - 10.96.1.2:9080 10.0.0.2:2 - default"#;
+    let fix = |last: &str| {
+        let lines: Vec<String> = (0..10).map(|n| refused.replace('N', &n.to_string())).collect();
+        let output =
+            fed(&["explain", "--summary", "--json"], format!("{}\n{last}\n", lines.join("\n")).as_bytes());
+        let group: serde_json::Value = serde_json::from_str(out(&output).lines().next().unwrap()).unwrap();
+        assert_eq!((group["cause"].as_str(), group["count"].as_u64()), (Some("upstream_refused"), Some(10)));
+        (group["fix"].as_str().unwrap().to_owned(), group["recovered"].as_u64())
+    };
+    let (said, recovered) = fix(FINE);
+    assert!(said.contains("readiness probe") && recovered == Some(1), "{said}");
+    for another in
+        [FINE.replace("10.0.0.8:9080", "10.0.0.8:90801"), FINE.replace("10.0.0.8:9080", "110.0.0.8:9080")]
+    {
+        let (said, recovered) = fix(&another);
+        assert!(said.contains("Start the application") && recovered.is_none(), "{said}");
+    }
+}

@@ -50,7 +50,12 @@ impl Part {
             self.told.counts.mended += u64::from(mended);
             match reading {
                 Reading::Blank => {}
-                Reading::Fine(_) => self.told.counts.requests += 1,
+                Reading::Fine(_) => {
+                    self.told.counts.requests += 1;
+                    if style == Style::Summary {
+                        self.told.summary.fine(bytes);
+                    }
+                }
                 Reading::Ambiguous => {
                     self.told.counts.requests += 1;
                     self.told.counts.ambiguous += 1;

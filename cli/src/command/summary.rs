@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
+use meshwhy::catalogue::Cause;
 use meshwhy::diagnosis::Confidence;
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ const MOST_GROUPS: usize = 2_000;
 const OTHER: &str = "_other";
 /// The form of the objects; a key may be added to it, and none changes its meaning.
 const SCHEMA: &str = "meshwhy.summary/1";
+/// Endpoints that are waited for, of one piece of a log.
+const MOST_REFUSED: usize = 8;
 /// Other causes that are shown.
 const SHOWN: usize = 3;
 /// Examples kept of each group.
@@ -27,6 +30,8 @@ const EXAMPLES: usize = 2;
 #[derive(Debug, Default)]
 pub struct Summary {
     groups: HashMap<Key, Group>,
+    /// Endpoints that refused, and nothing is known of them since.
+    refused: Vec<(String, Key)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +49,8 @@ struct Group {
     last: Option<String>,
     examples: Vec<String>,
     rate: Rate,
+    /// Endpoints that refused, and answered afterwards.
+    recovered: u64,
 }
 
 /// One group, as `--json` prints it.
@@ -67,6 +74,13 @@ struct Row<'a> {
     examples: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<Over>,
+    #[serde(skip_serializing_if = "is_zero")]
+    recovered: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How often, over the time of all groups.
@@ -88,6 +102,13 @@ impl Summary {
         if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&key) {
             key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
         }
+        if finding.cause == Cause::UpstreamRefused
+            && self.refused.len() < MOST_REFUSED
+            && let Some(endpoint) = line.get(Column::UpstreamHost)
+            && !self.refused.iter().any(|(known, _)| known == endpoint)
+        {
+            self.refused.push((endpoint.to_owned(), key.clone()));
+        }
         let time = text::column(line, Column::Time);
         let millis = line.get(Column::Time).and_then(millis);
         let example = || format!("{place}  {}", text::request(line));
@@ -104,6 +125,7 @@ impl Summary {
                 last: time,
                 examples: Vec::new(),
                 rate: Rate::default(),
+                recovered: 0,
             }),
         };
         group.count += 1;
@@ -113,6 +135,18 @@ impl Summary {
         if group.examples.len() < EXAMPLES {
             group.examples.push(example());
         }
+    }
+
+    /// Sees a line of a request that went well: an endpoint that refused others before wasn't there yet.
+    pub fn fine(&mut self, line: &[u8]) {
+        let groups = &mut self.groups;
+        self.refused.retain(|(endpoint, key)| {
+            let answered = names(line, endpoint);
+            if answered && let Some(group) = groups.get_mut(key) {
+                group.recovered += 1;
+            }
+            !answered
+        });
     }
 
     /// Adds another summary, of later lines.
@@ -129,6 +163,7 @@ impl Summary {
                     known.widen(group.finding.confidence, &group.first, &group.last);
                     known.count += group.count;
                     known.rate.merge(group.rate);
+                    known.recovered += group.recovered;
                     let room = EXAMPLES.saturating_sub(known.examples.len());
                     known.examples.extend(group.examples.into_iter().take(room));
                 }
@@ -160,7 +195,7 @@ impl Summary {
                 (Some(first), _) => put(format_args!("         {}{first}\n", bar.unwrap_or_default())),
                 _ => {}
             }
-            if let Some(fix) = fixes(finding).first() {
+            if let Some(fix) = group.fix().map(str::to_owned).or_else(|| fixes(finding).first().cloned()) {
                 put(format_args!("         {FIX}{fix}{FIX:#}\n"));
             }
             if !finding.alternatives.is_empty() {
@@ -199,9 +234,10 @@ impl Summary {
                 count: group.count,
                 first: group.first.as_deref(),
                 last: group.last.as_deref(),
-                fix: group.finding.fix(),
+                fix: group.fix().or(group.finding.fix()),
                 examples: &group.examples,
                 rate,
+                recovered: group.recovered,
             })?));
             out.push('\n');
         }
@@ -217,6 +253,13 @@ impl Summary {
 }
 
 impl Group {
+    /// What to do where the lines together say more than each of them.
+    const fn fix(&self) -> Option<&'static str> {
+        const STARTING: &str = "Give the application a readiness probe that fails until it listens, and a preStop delay: endpoints that \
+            refused answered afterwards.";
+        if self.recovered > 0 { Some(STARTING) } else { None }
+    }
+
     /// Takes over what is known of others of the same key: the least sure counts.
     fn widen(&mut self, confidence: Confidence, first: &Option<String>, last: &Option<String>) {
         self.finding.confidence = self.finding.confidence.min(confidence);
@@ -228,6 +271,15 @@ impl Group {
         self.first = both(&self.first, first, false);
         self.last = both(&self.last, last, true);
     }
+}
+
+/// Whether a line has this address in it, and not as a part of another.
+fn names(line: &[u8], address: &str) -> bool {
+    memchr::memmem::find_iter(line, address).any(|at| {
+        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
+        let before = at.checked_sub(1).and_then(|at| line.get(at));
+        !is_part(before) && !is_part(line.get(at + address.len()))
+    })
 }
 
 /// Whom the request was for: the service of the cluster, or else what the client asked for.
