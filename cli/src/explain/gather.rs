@@ -137,7 +137,7 @@ pub(super) fn failed_all_the_same(e: &Evidence, line: &Line<'_>) -> bool {
     !has_streams && !line.shows(Column::Method) && e.flags.difference(left | unknown).any_failure()
 }
 
-/// Whether a request was sent on, or tried to be.
+/// Whether it was sent on, or tried to be: whatever this proxy has to say of the client was said before.
 pub(super) fn got_to_an_upstream(e: &Evidence) -> bool {
     const TRIED: Flags = Flags::NO_HEALTHY_UPSTREAM
         .union(Flags::UPSTREAM_CONNECTION_FAILURE)
@@ -148,7 +148,7 @@ pub(super) fn got_to_an_upstream(e: &Evidence) -> bool {
         .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
         .union(Flags::UPSTREAM_PROTOCOL_ERROR)
         .union(Flags::NO_CLUSTER_FOUND);
-    e.layer == Layer::Http && (e.flags.intersects(TRIED) || failed_to_connect(e))
+    e.flags.intersects(TRIED) || failed_to_connect(e)
 }
 
 /// Whether no connection to the upstream came to be.

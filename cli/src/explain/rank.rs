@@ -246,7 +246,7 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
         Softness::Never => false,
     };
     // A policy lets no connection get so far.
-    let denied = cause == Cause::AuthorizationPolicyDenied && failed_to_connect;
+    let denied = cause == Cause::AuthorizationPolicyDenied && gather::got_to_an_upstream(e);
     is_soft
         || denied
         || (cluster.starts_with("outbound|") && IN_FRONT.contains(&cause))
