@@ -236,3 +236,34 @@ fn a_given_format_without_quotes_is_doubted_where_its_words_could_be_a_headers()
         );
     }
 }
+
+#[test]
+fn what_is_unwrapped_or_put_together_is_no_clients_text() {
+    let known = Asked::new(FAILED).istio();
+    let (text, escaped) = (serde_json::to_string(&known).unwrap(), known.replace('"', "\\\""));
+    let rows: Vec<String> =
+        known.chars().collect::<Vec<_>>().chunks(80).map(|row| row.iter().collect()).collect();
+    for line in [
+        // A request with a list of its own, whatever the list's name is.
+        format!(r#"{{"method":"POST","path":"/","status":200,"events":[{{"message":{text}}}]}}"#),
+        format!(r#"{{"method":"POST","path":"/","status":200,"data":{{"message":{text}}}}}"#),
+        // Escaped in a format with quotes of its own, and in one without.
+        format!("GET \"/a\" 200 \"{escaped}\""),
+        format!("GET /a 200 {escaped}"),
+        format!("200 {text}"),
+        // Rows of one width behind a line that nobody knows.
+        format!("GET /a 200\n{}", rows.iter().skip(1).cloned().collect::<Vec<_>>().join("\n")),
+    ] {
+        READER.walk(line.as_bytes(), 1, false, |read| {
+            assert_eq!(read.reading, Reading::Unreadable, "{line}");
+            true
+        });
+    }
+    // A brace in front hides no line behind it.
+    let mut failures = 0;
+    READER.walk(format!("{{ 200 -\n{known}\n{{\n{known}\n}}\n").as_bytes(), 1, false, |read| {
+        failures += u64::from(matches!(read.reading, Reading::Failed(..)));
+        true
+    });
+    assert_eq!(failures, 2);
+}
