@@ -311,6 +311,12 @@ fn lines_from_public_threads() {
             "upstream_connect_timeout",
             "upstream_unreachable",
         ),
+        // A handshake that a server without TLS ended: older versions say no more of it than of a time-out.
+        (
+            r#"[2020-09-12T13:38:23.077Z] "- - -" 0 UF,URX "-" "-" 0 0 1001 - "-" "-" "-" "-" "10.1.1.24:6379" outbound|6379||redis.default.svc.cluster.local - 10.1.1.24:6379 10.1.1.25:45940 - -"#,
+            "upstream_connect_timeout",
+            "upstream_tls_failed",
+        ),
         (
             r#"[2026-10-09T07:18:09.595Z] "- - -" 0 NC - - "-" 0 0 2 - "-" "-" "-" "-" "-" - - 198.51.100.171:443 10.244.0.12:57296 httpbin.org -"#,
             "cluster_missing",

@@ -93,7 +93,7 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
     fit.retain(|other| *other != cause);
     if general.is_none() {
         // One that is true of another one, too, stands for both.
-        let all = fit.clone();
+        let all: Vec<Cause> = fit.iter().copied().filter(|cause| !is_unusual(*cause, shown)).collect();
         fit.retain(|special| !all.iter().any(|general| is_broader(*general, *special)));
     }
     let confidence = if sure { least } else { Confidence::Possible };
