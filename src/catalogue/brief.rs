@@ -112,7 +112,11 @@ impl Cause {
             | Self::HttpTreatedAsTcp
             | Self::TrafficBypassesMesh
             | Self::WeightsNotSettled
-            | Self::ConfigPropagating => Side::Mesh,
+            | Self::ConfigPropagating
+            // Whoever configured the fault.
+            | Self::DelayInjected => Side::Mesh,
+            // An endpoint failed: the proxy asked another one, or again.
+            Self::SucceededAfterRetries => Side::Upstream,
 
             // Envoy reported it and no rule knows it: whoever runs the proxies looks first.
             Self::Unclassified => Side::Mesh,
@@ -348,6 +352,12 @@ impl Cause {
             Self::WeightsNotSettled => {
                 "Wait for at least 100 requests before judging how a weighted route splits."
             }
+            Self::SucceededAfterRetries => {
+                "Find out why attempts fail: retries hide it, and each one costs time and load."
+            }
+            Self::DelayInjected => {
+                "Remove the fault block from the VirtualService once the experiment is over: it delays requests."
+            }
             Self::ConfigPropagating => {
                 "Wait some seconds for istiod's push, and create subsets before the routes that use them."
             }
@@ -373,7 +383,9 @@ impl Cause {
             | Self::HttpTreatedAsTcp
             | Self::TrafficBypassesMesh
             | Self::WeightsNotSettled
-            | Self::ConfigPropagating => Softness::Only,
+            | Self::ConfigPropagating
+            | Self::SucceededAfterRetries
+            | Self::DelayInjected => Softness::Only,
 
             Self::PlaintextOnTlsPort
             | Self::HttpsUrlOnPlaintextPort

@@ -175,6 +175,8 @@ causes! {
     TrafficBypassesMesh "traffic_bypasses_mesh" Soft,
     WeightsNotSettled "weights_not_settled" Soft,
     ConfigPropagating "config_propagating" Soft,
+    SucceededAfterRetries "succeeded_after_retries" Soft,
+    DelayInjected "delay_injected" Soft,
 
     Unclassified "unclassified" Unknown,
 }

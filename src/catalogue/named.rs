@@ -112,6 +112,12 @@ impl Cause {
             Self::VirtualServiceNotApplied => {
                 &["Check hosts, gateways and exportTo of {resource}: it didn't apply to this request."]
             }
+            Self::SucceededAfterRetries => {
+                &["Find out why attempts at {host} fail: retries hide it, and each one costs time and load."]
+            }
+            Self::DelayInjected => {
+                &["Remove the fault block from {route} once the experiment is over: it delays requests."]
+            }
             Self::HttpTreatedAsTcp => &[
                 "Name port {port} of the Service {service} http or http-NAME, or set its appProtocol to http.",
             ],

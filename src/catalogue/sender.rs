@@ -105,7 +105,9 @@ impl Cause {
             | Self::HttpTreatedAsTcp
             | Self::TrafficBypassesMesh
             | Self::WeightsNotSettled
-            | Self::ConfigPropagating => false,
+            | Self::ConfigPropagating
+            | Self::SucceededAfterRetries
+            | Self::DelayInjected => false,
 
             // Nobody knows who made it; never more than a lead.
             Self::Unclassified => false,

@@ -2,12 +2,21 @@
 
 use super::{Rule, Verdict, passthrough};
 use crate::catalogue::Cause;
-use crate::evidence::{Direction, Evidence, Fact, Layer};
+use crate::evidence::{Direction, Evidence, Fact, Flags, Layer};
 use crate::wire::FirstBytes;
 
 /// All are asked.
-pub(super) const RULES: &[Rule] =
-    &[bypass, treated_as_tcp, http10_upstream, rule_elsewhere, spread_over_versions, unsettled, recovered];
+pub(super) const RULES: &[Rule] = &[
+    bypass,
+    treated_as_tcp,
+    http10_upstream,
+    rule_elsewhere,
+    spread_over_versions,
+    unsettled,
+    recovered,
+    retried,
+    delayed,
+];
 
 /// Istio's clusters and routes for what no service or ServiceEntry claims (names of 1.29 and 1.31).
 fn bypass(e: &Evidence) -> Option<Verdict> {
@@ -96,4 +105,19 @@ fn recovered(e: &Evidence) -> Option<Verdict> {
     e.past.failed_for?;
     let facts = &[Fact::FailedFor, Fact::Route, Fact::VirtualHost, Fact::Cluster];
     Some(Verdict::possible(Cause::ConfigPropagating, facts)?.blaming(&e.route.resource))
+}
+
+/// An answer that wasn't the first attempt's. Look-alike: hedged requests, which an EnvoyFilter may ask for.
+fn retried(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Attempts, Fact::Code, Fact::Cluster, Fact::Endpoint, Fact::Route];
+    let again = e.upstream.attempts.is_some_and(|attempts| attempts > 1);
+    let good = e.code.is_some_and(|code| code < 400) && e.details.via_upstream();
+    (again && good).then(|| Verdict::likely(Cause::SucceededAfterRetries, FACTS)).flatten()
+}
+
+/// Only the fault filter sets this flag (1.36, 1.40).
+fn delayed(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[Fact::Flags, Fact::Code, Fact::Cluster, Fact::Route];
+    e.flags.contains(Flags::DELAY_INJECTED).then_some(())?;
+    Some(Verdict::certain(Cause::DelayInjected, FACTS)?.blaming(&e.route.resource))
 }

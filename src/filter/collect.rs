@@ -93,6 +93,11 @@ pub(super) fn cluster(host: &impl Host) -> Option<ClusterName> {
     ClusterName::new(name(host, CLUSTER)?)
 }
 
+/// How many times the request was tried.
+pub(super) fn attempts(host: &impl Host) -> Option<u64> {
+    number(host, ATTEMPTS)
+}
+
 pub(super) fn upstream_tls(host: &impl Host) -> Option<String> {
     text(host, UPSTREAM_TLS)
 }
@@ -473,6 +478,6 @@ fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
         upstream.tls_version = upstream_tls(host);
     }
     if wanted.contains(Wanted::ATTEMPTS) {
-        upstream.attempts = number(host, ATTEMPTS);
+        upstream.attempts = attempts(host);
     }
 }

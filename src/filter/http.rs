@@ -205,16 +205,20 @@ impl HttpStream {
         let cluster = collect::cluster(host);
         let awaited = plugin.history.recoveries().awaited();
         let may_be_old = answer.unframed == Some(true) || self.code == Some(411);
+        let attempts = collect::attempts(host);
+        let eventful = flags.contains(Flags::DELAY_INJECTED) || attempts.is_some_and(|attempts| attempts > 1);
         // Of a cluster that isn't Istio's there is nothing else to know.
-        if !awaited && !may_be_old && !cluster.as_ref().is_some_and(ClusterName::is_istios) {
+        let istios = cluster.as_ref().is_some_and(ClusterName::is_istios);
+        if !awaited && !may_be_old && !eventful && !istios {
             return;
         }
         let direction = plugin.direction(host);
         let bypasses = cluster.as_ref().is_some_and(ClusterName::is_passthrough);
-        let compared = awaited || bypasses || plugin.history.compares();
+        let compared = awaited || bypasses || eventful || plugin.history.compares();
         let mut evidence = collect::success(host, direction, cluster, answer, compared);
         evidence.code = self.code;
         evidence.flags = flags;
+        evidence.upstream.attempts = attempts;
         evidence.past = plugin.history.success(&evidence);
         if awaited {
             let now = host.now().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use meshwhy::catalogue::Cause;
-use meshwhy::diagnosis::Confidence::{Certain, Possible};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
@@ -22,7 +22,10 @@ fn sidecar(virtual_hosts: Value, direction: &str, clusters: Vec<Value>) -> Proxy
 }
 
 pub(super) fn table() -> Vec<Scenario> {
-    [http10(), rules(), gateways(), weights(), propagation()].into_iter().flatten().collect()
+    [http10(), rules(), gateways(), weights(), propagation(), retries(), delays()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// No attribute shows the version of an answer (1.40); the headers are all there is.
@@ -358,4 +361,79 @@ fn push_between(places: &Places, path: &str) -> Result<Seen> {
     std::thread::sleep(Duration::from_millis(3_200));
     get(places, "/", &[])?;
     get(places, "/", &[])
+}
+
+/// What retries hide. Envoy tells nginx which attempt it is.
+fn retries() -> Vec<Scenario> {
+    let asked = |name, about, block| {
+        let policy = json!({"route": {"retry_policy": {"retry_on": "5xx", "num_retries": 2}}});
+        let mut all = host("*", with(istio_route("canary", WHOLE, Some("reviews")), policy));
+        all["include_request_attempt_count"] = true.into();
+        Scenario::new(name, about, sidecar(json!([all]), "OUTBOUND", vec![cluster(WHOLE, "backend")]))
+            .direction("outbound")
+            .server("backend", Server::Nginx(block))
+            .curl(ASK)
+    };
+    vec![
+        asked("soft/second_try_succeeds", "the first attempt gets 503", FAILS_ONCE)
+            .gets(200)
+            .logs(Log::Http, FINE)
+            .observes(
+                Cause::SucceededAfterRetries,
+                Likely,
+                1,
+                &[
+                    "attempts=2; code=200; cluster=outbound|80||reviews",
+                    "attempts at reviews.default.svc.cluster.local fail",
+                ],
+            ),
+        asked("soft/third_try_succeeds", "two attempts get 503", FAILS_TWICE)
+            .gets(200)
+            .logs(Log::Http, FINE)
+            .observes(Cause::SucceededAfterRetries, Likely, 1, &["attempts=3; code=200"]),
+        asked("soft/first_try_succeeds", "a retry policy that has nothing to do", PLAIN_OK)
+            .gets(200)
+            .logs(Log::Http, FINE),
+        asked("soft/second_try_finds_nothing", "the retry ends in the application's 404", NOT_FOUND_THEN)
+            .gets(404)
+            .logs(Log::Http, FINE),
+    ]
+}
+
+const PLAIN_OK: &str = "listen 127.0.0.1:{port}; location / { return 200 ok; }";
+const FAILS_ONCE: &str = "listen 127.0.0.1:{port}; location / { if ($http_x_envoy_attempt_count = 1) { return 503; } return 200 ok; }";
+const FAILS_TWICE: &str = "listen 127.0.0.1:{port}; location / { if ($http_x_envoy_attempt_count = 3) { return 200 ok; } return 503; }";
+const NOT_FOUND_THEN: &str = "listen 127.0.0.1:{port}; location / { if ($http_x_envoy_attempt_count = 1) { return 503; } return 404; }";
+
+/// Faults of a VirtualService that delay alone.
+fn delays() -> Vec<Scenario> {
+    const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+    let asked = |name, about, percent: u32| {
+        let fault = json!({
+            "@type": format!("type.googleapis.com/{FAULT}"),
+            "delay": {"fixed_delay": "0.1s", "percentage": {"numerator": percent}},
+        });
+        let own = json!({"typed_per_filter_config": {"envoy.filters.http.fault": fault}});
+        let all = json!([host("*", with(istio_route("canary", WHOLE, Some("reviews")), own))]);
+        let listener =
+            Listener::http("http", all).direction("OUTBOUND").http_filter("fault", FAULT, json!({}));
+        let proxy = Proxy::new([listener], [cluster(WHOLE, "backend")]).node(SIDECAR);
+        Scenario::new(name, about, proxy.roles(Roles::observing()))
+            .direction("outbound")
+            .server("backend", PLAIN)
+            .curl(ASK)
+            .gets(200)
+    };
+    vec![
+        asked("soft/delayed", "a VirtualService delays on purpose", 100)
+            .logs(Log::Http, &[("flags", "DI"), ("details", "via_upstream")])
+            .observes(
+                Cause::DelayInjected,
+                Certain,
+                1,
+                &["flags=DI; code=200", "Remove the fault block from VirtualService default/reviews"],
+            )
+            .of_resource("VirtualService/default/reviews"),
+        asked("soft/not_delayed", "a fault that hits no request", 0).logs(Log::Http, FINE),
+    ]
 }

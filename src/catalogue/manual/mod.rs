@@ -127,6 +127,8 @@ pub const fn entry(cause: Cause) -> &'static Entry {
         Cause::TrafficBypassesMesh => &soft::TRAFFIC_BYPASSES_MESH,
         Cause::WeightsNotSettled => &soft::WEIGHTS_NOT_SETTLED,
         Cause::ConfigPropagating => &soft::CONFIG_PROPAGATING,
+        Cause::SucceededAfterRetries => &soft::SUCCEEDED_AFTER_RETRIES,
+        Cause::DelayInjected => &soft::DELAY_INJECTED,
         Cause::Unclassified => &unknown::UNCLASSIFIED,
     }
 }

@@ -240,3 +240,51 @@ kubectl get --raw /api/v1/namespaces/istio-system/services/istiod:15014/proxy/me
         3 after the last. Somebody may have changed something just then, so it is `possible` at the \
         most. The failures themselves are counted as what they were.",
 };
+
+pub(super) static SUCCEEDED_AFTER_RETRIES: Entry = Entry {
+    title: "It worked, but not at the first attempt",
+    happened: "An attempt failed or took too long, and the retry policy tried again until one \
+        succeeded. Istio retries twice by default. The client sees a slow success, the log `200`.",
+    looks_like: "`200` and a high latency at times; `upstream_rq_retry_success` of the cluster grows.",
+    confirm: r#"# Which cluster retries, and how often it helped:
+istioctl proxy-config clusters deploy/CLIENT --fqdn HOST
+kubectl exec deploy/CLIENT -c istio-proxy -- pilot-agent request GET stats | grep upstream_rq_retry
+# How often a request was tried is in the access log with:
+# %UPSTREAM_REQUEST_ATTEMPT_COUNT%"#,
+    fix: "Look for what the attempts meet: an endpoint that refuses (a stale or crashed pod), one \
+        that resets idle connections, a time-out per try that is too short. Outlier detection \
+        takes an endpoint that keeps failing out of the load balancing.",
+    fix_yaml: Some(
+        r#"apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: reviews
+spec:
+  host: reviews.default.svc.cluster.local
+  trafficPolicy:
+    outlierDetection:
+      consecutiveGatewayErrors: 5
+      interval: 5s
+      baseEjectionTime: 30s
+"#,
+    ),
+    section: None,
+    confused_with: &[Cause::UpstreamTimeout, Cause::UpstreamRefused, Cause::DelayInjected],
+    tell_apart: "More than one attempt, and the last one succeeded. Where all were used up the \
+        request fails, with flag `URX` and the cause of the last failure. A hedged request \
+        (an EnvoyFilter can ask for it) has several attempts, too, and none need have failed.",
+};
+
+pub(super) static DELAY_INJECTED: Entry = Entry {
+    title: "A fault filter delays requests",
+    happened: "A VirtualService's `fault.delay`, or Envoy's fault filter by other means, held the \
+        request back on purpose. It may be left over from an experiment.",
+    looks_like: "Flag `DI` on requests that succeed, slowly and by a constant time.",
+    confirm: r#"kubectl get virtualservice -A -o yaml | grep -B2 -A6 'fault:'"#,
+    fix: "Remove the `fault` block, or narrow it to the requests of the experiment.",
+    fix_yaml: None,
+    section: None,
+    confused_with: &[Cause::FaultInjected, Cause::SucceededAfterRetries],
+    tell_apart: "Envoy sets the flag in the fault filter alone. A fault that also aborts is \
+        `fault_injected`.",
+};

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::client::http2::Ask;
 use crate::harness::client::{Client, Places, Seen, status_in};
-use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_by, all_to, and_endpoint, cluster, route, with};
 use crate::harness::peers::websocket::Closes;
 use crate::harness::peers::{Habit, Server};
@@ -67,7 +67,9 @@ pub(super) fn table() -> Vec<Scenario> {
         .server("backend", PLAIN)
         .curl(ASK)
         .gets(200)
-        .logs(Log::Http, &[("code", "200"), ("flags", "DI")]),
+        .logs(Log::Http, &[("code", "200"), ("flags", "DI")])
+        // Seen on every one of them: `soft/delayed`.
+        .with_roles(Roles::http_only()),
         Scenario::new("healthy/retry_that_helped", "the second try succeeds", {
             let retries =
                 json!({"route": {"retry_policy": {"retry_on": "connect-failure", "num_retries": 3}}});
@@ -78,7 +80,8 @@ pub(super) fn table() -> Vec<Scenario> {
         .server("nobody", Server::Nobody)
         .client(Client::CurlTimes(4, ASK))
         .gets(200)
-        .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
+        .logs(Log::Http, &[("code", "200"), ("flags", "-")])
+        .with_roles(Roles::http_only()),
     ]
 }
 

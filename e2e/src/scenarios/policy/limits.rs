@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{asked, filtered};
 use crate::harness::client::Client;
 use crate::harness::client::http2::Ask;
-use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_by, cluster, http2, istio_config, route, vhost, with};
 use crate::harness::peers::{Http2, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend};
@@ -132,6 +132,7 @@ fn faults() -> Vec<Scenario> {
         .names(Cause::FaultInjected, Certain)
         .blames("VirtualService/default/chaos"),
         asked("policy/fault_delays", "healthy: a delay is no failure", injected(delay))
+            .with_roles(Roles::http_only())
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "DI"), ("details", "via_upstream")]),
     ]
