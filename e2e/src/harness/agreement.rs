@@ -85,7 +85,9 @@ pub fn agrees(finding: &Finding, told: Told) -> bool {
     if finding.cause == told.cause {
         return finding.confidence <= told.confidence;
     }
-    let is_one_of = finding.alternatives.contains(&told.cause);
+    // One that is true of another one, too, stands for both.
+    let stands_for = |cause: &Cause| *cause == told.cause || is_broader(*cause, told.cause);
+    let is_one_of = finding.alternatives.iter().any(stands_for);
     // Where no rule knows more, the tool names what Envoy's flags stand for most often.
     let is_lead = told.cause == Cause::Unclassified;
     if finding.confidence == Confidence::Possible && (is_one_of || is_lead) {
