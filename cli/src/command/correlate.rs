@@ -331,7 +331,7 @@ struct Record<'a> {
     resource: Option<&'a str>,
     evidence: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'static str>,
+    fix: Option<&'a str>,
     proxy: &'a str,
     recovered: bool,
     hops: Vec<Seen<'a>>,

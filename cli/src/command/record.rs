@@ -23,7 +23,7 @@ pub struct Record<'a> {
     evidence: &'a str,
     /// The cause's; not where a line can be read in several ways.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'static str>,
+    fix: Option<&'a str>,
     /// Other causes that fit the line, the most probable first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     could_be: Vec<&'static str>,

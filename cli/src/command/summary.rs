@@ -195,7 +195,8 @@ impl Summary {
                 (Some(first), _) => put(format_args!("         {}{first}\n", bar.unwrap_or_default())),
                 _ => {}
             }
-            if let Some(fix) = group.fix().map(str::to_owned).or_else(|| fixes(finding).first().cloned()) {
+            let general = group.fix().or(finding.general_fix()).map(str::to_owned);
+            if let Some(fix) = general.or_else(|| fixes(finding).first().cloned()) {
                 put(format_args!("         {FIX}{fix}{FIX:#}\n"));
             }
             if !finding.alternatives.is_empty() {
@@ -234,7 +235,7 @@ impl Summary {
                 count: group.count,
                 first: group.first.as_deref(),
                 last: group.last.as_deref(),
-                fix: group.fix().or(group.finding.fix()),
+                fix: group.fix().or(group.finding.general_fix()),
                 examples: &group.examples,
                 rate,
                 recovered: group.recovered,

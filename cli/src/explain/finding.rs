@@ -38,6 +38,8 @@ pub struct Finding {
     pub(super) side: Option<Side>,
     /// Who has to act and how, where the evidence says more than the cause.
     pub advice: Option<&'static Advice>,
+    /// The fix with the line's own names in it.
+    pub(super) named_fix: Option<String>,
 }
 
 /// Where a request was sent, as istiod's cluster names say it.
@@ -73,6 +75,7 @@ impl Finding {
             source: Source::Filter,
             side: side.or_else(|| common_side(&[cause], None)),
             advice: None,
+            named_fix: None,
         }
     }
 
@@ -94,6 +97,7 @@ impl Finding {
             source: Source::Line,
             side: None,
             advice,
+            named_fix: None,
         };
         let causes = [&[cause], finding.alternatives.as_slice()].concat();
         finding.side = match advice {
@@ -115,6 +119,7 @@ impl Finding {
             source: Source::Ambiguous,
             side: None,
             advice: None,
+            named_fix: None,
         }
     }
 
@@ -124,7 +129,12 @@ impl Finding {
     }
 
     /// What to change, if it is this cause.
-    pub fn fix(&self) -> Option<&'static str> {
+    pub fn fix(&self) -> Option<&str> {
+        self.named_fix.as_deref().or(self.general_fix())
+    }
+
+    /// The same without names, for lines that may have others.
+    pub fn general_fix(&self) -> Option<&'static str> {
         let fix = self.advice.map_or(self.cause.fix(), |advice| advice.fix);
         (self.source != Source::Ambiguous).then_some(fix)
     }

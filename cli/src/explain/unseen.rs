@@ -59,11 +59,14 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
     let report = Report::new(&verdict, shown);
     let named = (agreed.cause, agreed.confidence);
+    let only_advice = verdict.advice.is_none() || agreed.alternatives.is_empty();
+    let fits = agreed.cause == verdict.cause && only_advice;
     let evidence = if report.evidence.is_empty() { gather::flags_fact(line) } else { report.evidence };
     Some(Finding {
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
         evidence,
         would_tell,
+        named_fix: Some(report.fix.into_owned()).filter(|_| fits),
         ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
     })
 }
