@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use meshwhy::catalogue::{Cause, Softness};
 use meshwhy::diagnosis::Confidence;
-use meshwhy::evidence::{Detail, Details, Evidence, Flags, GrpcStatus, Layer};
+use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer};
 
 use super::judgement::Agreed;
 use super::{Column, Line, gather, is_broader};
@@ -238,11 +238,12 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
         Cause::UpstreamDnsFailure,
     ];
     let cluster = e.upstream.cluster.as_ref().map_or("", |cluster| cluster.as_str());
+    let passthrough = e.upstream.cluster.as_ref().is_some_and(ClusterName::is_passthrough);
     let failed_to_connect = gather::failed_to_connect(e);
     let is_soft = match cause.soft() {
         Softness::Only => true,
-        // The bytes never got to anybody.
-        Softness::Also => failed_to_connect && e.layer == Layer::Tcp,
+        // The bytes never got to anybody, and it is none of those that fell through an HTTP port's chains.
+        Softness::Also => failed_to_connect && e.layer == Layer::Tcp && !passthrough,
         Softness::Never => false,
     };
     // A policy lets no connection get so far.
