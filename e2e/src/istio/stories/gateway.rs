@@ -137,7 +137,7 @@ fn own() -> Vec<Story> {
                 "https://cart.shop.test:8443/",
             ])
             .gets(NoAnswer)
-            .says(Says::new("ingress", Cause::DownstreamTlsFailed, Certain).gateway().only_counted()),
+            .says(Says::new("ingress", Cause::ProxyCertificateMissing, Certain).gateway().only_counted()),
         Story::new("own/gateway_terminates/healthy", "The same gateway with HTTP routes to the mesh")
             .own(SHOP_SIMPLE)
             .own(SHOP_HTTP_ROUTES)

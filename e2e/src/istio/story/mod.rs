@@ -43,6 +43,7 @@ pub struct Story {
     pub later: Vec<(usize, Yaml)>,
     gets: Gets,
     says: Vec<Says>,
+    may_say: Vec<Says>,
     broken: bool,
     versions: &'static [Version],
 }
@@ -62,6 +63,7 @@ impl Story {
             later: Vec::new(),
             gets: Gets::Status(200),
             says: Vec::new(),
+            may_say: Vec::new(),
             broken: false,
             versions: &[Version::V1_31],
         }
@@ -161,6 +163,13 @@ impl Story {
     pub fn says(mut self, says: Says) -> Self {
         self.broken = true;
         self.says.push(says);
+        self
+    }
+
+    /// A proxy may say this as well: it depends on how requests fall together.
+    #[must_use]
+    pub fn may_say(mut self, says: Says) -> Self {
+        self.may_say.push(says);
         self
     }
 
