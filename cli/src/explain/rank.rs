@@ -239,11 +239,12 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     ];
     let cluster = e.upstream.cluster.as_ref().map_or("", |cluster| cluster.as_str());
     let passthrough = e.upstream.cluster.as_ref().is_some_and(ClusterName::is_passthrough);
+    let fell_through = passthrough && cause == Cause::TlsOnPlaintextPort && e.downstream.sni.is_some();
     let failed_to_connect = gather::failed_to_connect(e);
     let is_soft = match cause.soft() {
         Softness::Only => true,
-        // The bytes never got to anybody, and it is none of those that fell through an HTTP port's chains.
-        Softness::Also => failed_to_connect && e.layer == Layer::Tcp && !passthrough,
+        // The bytes never got to anybody. TLS may have fallen through an HTTP port's chains to an address that nobody has.
+        Softness::Also => failed_to_connect && e.layer == Layer::Tcp && !fell_through,
         Softness::Never => false,
     };
     // A policy lets no connection get so far.
