@@ -111,7 +111,9 @@ fn recovered(e: &Evidence) -> Option<Verdict> {
 fn retried(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Attempts, Fact::Code, Fact::Cluster, Fact::Endpoint, Fact::Route];
     let again = e.upstream.attempts.is_some_and(|attempts| attempts > 1);
-    let good = e.code.is_some_and(|code| code < 400) && e.details.via_upstream();
+    // A gRPC call that failed says so behind a 200.
+    let failed = e.code.is_none_or(|code| code >= 400) || e.answer.grpc_status.is_some();
+    let good = !failed && e.details.via_upstream();
     (again && good).then(|| Verdict::likely(Cause::SucceededAfterRetries, FACTS)).flatten()
 }
 
@@ -120,4 +122,24 @@ fn delayed(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Flags, Fact::Code, Fact::Cluster, Fact::Route];
     e.flags.contains(Flags::DELAY_INJECTED).then_some(())?;
     Some(Verdict::certain(Cause::DelayInjected, FACTS)?.blaming(&e.route.resource))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Details, GrpcStatus};
+
+    #[test]
+    fn only_what_succeeded_in_the_end_is_said_to_have_been_retried() {
+        let answered = |attempts, code, grpc_status| {
+            let mut e =
+                Evidence { code: Some(code), details: Details::new("via_upstream"), ..Evidence::default() };
+            (e.upstream.attempts, e.answer.grpc_status) = (Some(attempts), grpc_status);
+            retried(&e).map(|verdict| verdict.cause)
+        };
+        assert_eq!(answered(2, 200, None), Some(Cause::SucceededAfterRetries));
+        assert_eq!(answered(1, 200, None), None);
+        assert_eq!(answered(2, 404, None), None);
+        assert_eq!(answered(2, 200, Some(GrpcStatus(1))), None, "the application's CANCELLED");
+    }
 }

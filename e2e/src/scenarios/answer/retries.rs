@@ -5,7 +5,7 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 
 use super::routed;
-use crate::harness::envoy::config::{Listener, Proxy, loopback};
+use crate::harness::envoy::config::{Listener, Proxy, Roles, loopback};
 use crate::harness::envoy::parts::{all_by, cluster, originate_tls, route, with};
 use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::ASK;
@@ -38,6 +38,7 @@ pub(super) fn table() -> Vec<Scenario> {
         })
         .server("backend", Server::Made(Habit::InTurn(&[Habit::CloseAfterRequest, Habit::AnswerAndKeep(OK)])))
         .curl(ASK)
+        .with_roles(Roles::http_only())
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
         retried("answer/refused_then_500", "the first endpoint refuses, the second fails", Server::Nobody, fails())

@@ -139,6 +139,7 @@ fn retried() -> Vec<Scenario> {
         .server("nobody", Server::Nobody)
         .server("well", PLAIN)
         .client(Client::CurlTimes(4, ASK))
+        .with_roles(Roles::http_only())
         .gets(200)
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
     ]
