@@ -36,15 +36,19 @@ pub const CLIENTS: &[Needed] = &[("curl", "curl"), ("openssl", "openssl"), ("ssh
 const FOUND: &[&str] = &[
     "authorization_policy_denied",
     "client_certificate_missing",
+    "connect_to_non_proxy_port",
     "http10_client",
     "idle_timeout",
     "invalid_http_request",
     "no_filter_chain_for_sni",
     "not_http_on_http_port",
     "plaintext_on_tls_port",
+    "proxy_protocol_unexpected",
+    "request_too_large",
     "route_host_unknown",
     "route_no_match",
     "tls_on_plaintext_port",
+    "upgrade_refused",
 ];
 
 /// What fires when the gateway's route points to a cluster that is gone.
@@ -243,6 +247,7 @@ impl Visitors {
                 (http, b"GET /cart HTTP/1.1\r\nHost: shop".to_vec()),
                 (http, b"\x00\x01\x02\x03 nothing that any program says \xff\xfe".to_vec()),
                 (http, b"*1\r\n$4\r\nPING\r\n".to_vec()),
+                (http, b"GET /cart HTTP/1.1\r\nHost: shop.example.com\r\nno header\r\n\r\n".to_vec()),
                 (https, get("/", "shop.example.com")),
                 (sni, crate::harness::client::client_hello(b"unknown.example.com", b"h2")),
                 (sni, b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
