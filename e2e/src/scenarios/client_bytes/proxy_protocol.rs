@@ -75,7 +75,8 @@ fn unexpected() -> Vec<Scenario> {
             V1,
         )
         .logs(Log::Tcp, &[("flags", "UR")])
-        .names(Cause::ProxyProtocolUnexpected, Possible),
+        .names(Cause::ProxyProtocolUnexpected, Possible)
+        .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")]).names_nothing()),
         tcp(Server::Made(Habit::Echo))(
             "client_bytes/proxy_protocol_through_tcp",
             "healthy: it is for the server",
