@@ -23,7 +23,7 @@ request that failed why it did: the cause, how sure that is, who has to act, and
 are those of meshwhy's filter. A log shows less than the filter sees; where the difference matters, the \
 confidence is lower, or all causes are named that fit the line. A line that carries the filter's own verdict \
 shows that one; a failure that stands in meshwhy's line of the proxy's own log, too, is told once.\n\n\
-Known by themselves, also mixed: Istio's default format in text (1.4 to today) and in JSON, Envoy's default \
+Known by themselves, also mixed: Istio's default format in text (1.0 to today) and in JSON, Envoy's default \
 format, meshwhy's own, and all these behind the prefixes of `kubectl logs --prefix`, `--timestamps`, stern, \
 Docker and CRI. Anything else with --format.";
 
