@@ -85,7 +85,7 @@ fn evidence(entry: &Value) -> Evidence {
     e.upstream.cluster = text("cluster").and_then(|name| ClusterName::new(&name));
     e.upstream.transport_failure = text("upstream_failure")
         .and_then(|reason| TransportFailure::new(&reason))
-        .or_else(|| details.transport_failure());
+        .or_else(|| details.transport_failure().cloned());
     e.answer.grpc_status = entry["grpc_status"].as_u64().and_then(|n| u8::try_from(n).ok()).map(GrpcStatus);
     e.mixer = entry["mixer_status"].as_str().and_then(MixerStatus::new);
     e.answer.page = entry["page"].as_str().map(|id| {

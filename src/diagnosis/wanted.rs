@@ -46,14 +46,7 @@ impl Wanted {
 
 /// Kinds that come often, each with the flags that come with it. Another flag may bring another
 /// rule in: then everything is wanted, as it is of all other kinds.
-///
-/// `failure` is what the details say of the connection to the upstream.
-pub(crate) fn wanted(
-    details: &Details,
-    failure: Option<&TransportFailure>,
-    flags: Flags,
-    answer: &Answer,
-) -> Wanted {
+pub(crate) fn wanted(details: &Details, flags: Flags, answer: &Answer) -> Wanted {
     const POLICYS: Flags = Flags::UNAUTHORIZED_EXTERNAL_SERVICE
         .union(Flags::RATE_LIMITED)
         .union(Flags::RATE_LIMIT_SERVICE_ERROR);
@@ -64,7 +57,7 @@ pub(crate) fn wanted(
         }
         _ if details.via_upstream() => (Flags::empty(), Wanted::UPSTREAM),
         _ if (details.reset_before_response() || details.reset_after_response()) && flags.any_failure() => {
-            reset(failure)
+            reset(details.transport_failure())
         }
         // An earlier attempt may have got further, and say why it failed.
         Detail::NoHealthyUpstream => {

@@ -130,12 +130,11 @@ pub(super) fn http(
     details: Details,
     answer: Answer,
 ) -> Box<Evidence> {
-    let failure = details.transport_failure();
-    let wanted = wanted(&details, failure.as_ref(), flags, &answer);
+    let wanted = wanted(&details, flags, &answer);
     // Filled in where it is: it is large, and most of it stays empty.
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
-    let closed = e.details.closed_before_response() && failure.is_none();
+    let closed = e.details.closed_before_response() && e.details.transport_failure().is_none();
     if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed {
         e.lived = milliseconds(host);
     }
@@ -162,7 +161,7 @@ pub(super) fn http(
     if wanted.contains(Wanted::ROUTE) {
         name_route(host, &mut e.route);
     }
-    e.upstream.transport_failure = failure;
+    e.upstream.transport_failure = e.details.transport_failure().cloned();
     reach(host, wanted, &mut e.upstream);
     if closed && e.upstream.cluster.is_some() {
         e.upstream.pool_ready = number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000);
@@ -353,7 +352,7 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
         e.downstream.transport_failure = downstream_failure(host);
     }
     e.termination = termination(host);
-    e.upstream.transport_failure = e.details.transport_failure();
+    e.upstream.transport_failure = e.details.transport_failure().cloned();
     reach(host, Wanted::EVERYTHING, &mut e.upstream);
     e
 }

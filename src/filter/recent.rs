@@ -46,7 +46,7 @@ mod tests {
         e.details = Details::new(
             "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
         );
-        e.upstream.transport_failure = e.details.transport_failure();
+        e.upstream.transport_failure = e.details.transport_failure().cloned();
         e.upstream.cluster = ClusterName::new("outbound|80||a.b");
         e.upstream.address = Some(format!("10.0.0.{endpoint}:80"));
         e

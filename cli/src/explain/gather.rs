@@ -58,7 +58,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
             transport_failure: line
                 .get(Column::UpstreamFailure)
                 .and_then(TransportFailure::new)
-                .or_else(|| details.transport_failure()),
+                .or_else(|| details.transport_failure().cloned()),
             attempts: line.get(Column::Attempts).and_then(|n| n.parse().ok()),
             address: host,
             ..Upstream::default()

@@ -19,7 +19,7 @@ fn stream(code: u16, flags: &str, details: &str) -> Evidence {
         flags: Flags::from_short(flags),
         ..Evidence::default()
     };
-    e.upstream.transport_failure = details.transport_failure();
+    e.upstream.transport_failure = details.transport_failure().cloned();
     e.details = details;
     e
 }

@@ -84,7 +84,7 @@ fn what_was_recorded_is_what_is_wanted() {
         if look.soft || e.layer != Layer::Http {
             continue;
         }
-        let groups = wanted(&e.details, e.details.transport_failure().as_ref(), e.flags, &e.answer);
+        let groups = wanted(&e.details, e.flags, &e.answer);
         assert_eq!(only(groups, e.clone()), *e, "{scenario}");
     }
 }

@@ -20,7 +20,7 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
     if e.details.via_upstream() {
         e.upstream.transport_failure = None;
     }
-    e.upstream.transport_failure = e.details.transport_failure().or(e.upstream.transport_failure);
+    e.upstream.transport_failure = e.details.transport_failure().cloned().or(e.upstream.transport_failure);
     // Mixer's replies have a flag of their own, or none.
     if e.flags.any_failure() && !e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) {
         e.mixer = None;
@@ -29,7 +29,7 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
         e.upstream.attempts = None;
     }
     if e.upstream.cluster.is_none() {
-        let transport_failure = e.details.transport_failure();
+        let transport_failure = e.details.transport_failure().cloned();
         e.upstream = Upstream { transport_failure, ..Upstream::default() };
     }
     e
@@ -38,7 +38,7 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
 /// The same, with all forgotten that isn't wanted.
 pub(super) fn only(groups: Wanted, mut e: Evidence) -> Evidence {
     if !groups.contains(Wanted::UPSTREAM_FAILURE) {
-        e.upstream.transport_failure = e.details.transport_failure();
+        e.upstream.transport_failure = e.details.transport_failure().cloned();
     }
     let groups = groups.knowing(e.upstream.transport_failure.as_ref());
     let lacks = |group| !groups.contains(group);
@@ -69,7 +69,7 @@ pub(super) fn only(groups: Wanted, mut e: Evidence) -> Evidence {
         e.mixer = None;
     }
     if lacks(Wanted::UPSTREAM) {
-        *up = Upstream { transport_failure: e.details.transport_failure(), ..Upstream::default() };
+        *up = Upstream { transport_failure: e.details.transport_failure().cloned(), ..Upstream::default() };
     }
     e
 }
@@ -82,8 +82,7 @@ proptest! {
         // Arbitrary flags seldom fit the details: then everything is wanted.
         let e = Evidence { flags: Flags::from_short(&short.join(",")), ..e };
         let whole = as_envoy_shows(e);
-        let failure = whole.details.transport_failure();
-        let groups = wanted(&whole.details, failure.as_ref(), whole.flags, &whole.answer);
+        let groups = wanted(&whole.details, whole.flags, &whole.answer);
         let part = only(groups, whole.clone());
         let (of_whole, of_part) = (diagnose(&whole), diagnose(&part));
         prop_assert_eq!(&of_whole, &of_part);

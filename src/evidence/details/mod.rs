@@ -113,8 +113,8 @@ impl Details {
     }
 
     /// The transport's reason behind an upstream reset's.
-    pub fn transport_failure(&self) -> Option<TransportFailure> {
-        self.failure.clone()
+    pub fn transport_failure(&self) -> Option<&TransportFailure> {
+        self.failure.as_ref()
     }
 }
 
