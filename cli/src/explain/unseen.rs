@@ -1,6 +1,6 @@
 //! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
 
-use meshwhy::diagnosis::{Confidence, Verdict, diagnose};
+use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policys};
 use meshwhy::evidence::{
     ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
     Page, TransportFailure,
@@ -214,9 +214,7 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
         Layer::Http => http(e, line, &mut add),
         Layer::Tcp => tcp(e, line, &mut add),
     }
-    let denied = |details: &Details| {
-        details.detail() == Detail::RbacAccessDeniedMatchedPolicy && details.inner() == Some("none")
-    };
+    let denied = |details: &Details| is_policys(details) && details.inner() == Some("none");
     let outbound = e.upstream.cluster.as_ref().is_some_and(|c| c.as_str().starts_with("outbound|"));
     if outbound && (denied(&e.details) || denied(&e.termination)) {
         // A gateway's policy, or a sidecar's stand-in for a Wasm module.
