@@ -143,11 +143,10 @@ impl Found {
             };
             let text = |key: &str| told[key].as_str().unwrap_or_default();
             let name = key(text("cause"), text("confidence"), text("resource"));
-            if text("event") != "meshwhy" && text("cause") == RETRIED {
-                continue;
-            }
             if text("event") != "meshwhy" {
-                self.deviations.push(format!("observed: {json}"));
+                if text("cause") != RETRIED {
+                    self.deviations.push(format!("observed: {json}"));
+                }
                 continue;
             }
             let row = self.rows.entry(name).or_default();
