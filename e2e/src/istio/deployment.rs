@@ -67,9 +67,12 @@ pub(super) fn valid(rig: &Rig, yaml: &str) -> Result<()> {
     Ok(())
 }
 
+/// A Service's port behind which nobody listens.
+const NOBODY_LISTENS: &str = "http://legacy:81/";
+
 /// A request from a pod that nobody answers: `upstream_refused`.
 fn fail(rig: &Rig, pod: &str) -> Result<()> {
-    rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", "http://legacy:81/"]).map(drop)
+    rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", NOBODY_LISTENS]).map(drop)
 }
 
 /// Five minutes take five seconds: Prometheus scrapes once a second.
@@ -176,7 +179,7 @@ pub fn oci(rig: &Rig) -> Result<()> {
         .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
     rig.apply(&plugin)?;
     let told = eventually(|| {
-        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", "http://legacy:81/"])?;
+        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", NOBODY_LISTENS])?;
         Ok(seen.text.lines().find_map(|line| Some(line.strip_prefix("x-meshwhy-cause: ")?.trim().to_owned())))
     });
     deploy(rig)?;
