@@ -13,7 +13,7 @@ impl Plugin {
         if collect::already_told(host) {
             return;
         }
-        let Some(mut evidence) = gather(host) else { return };
+        let Some(mut evidence) = gather(self, host) else { return };
         evidence.direction = self.direction(host);
         let moment = self.moment(host);
         let _ = self.conclude(host, series, evidence, moment);
@@ -21,8 +21,8 @@ impl Plugin {
 }
 
 /// Finds out what is being logged. Envoy has no attribute for that.
-fn gather(host: &impl Host) -> Option<Box<Evidence>> {
-    let details = collect::details(host);
+fn gather(plugin: &mut Plugin, host: &impl Host) -> Option<Box<Evidence>> {
+    let details = plugin.details(host);
     let failure = collect::downstream_failure(host);
     let handshake_failed = failure.as_ref().is_some_and(TransportFailure::is_failed_handshake);
     if handshake_failed || details.detail() == Detail::FilterChainNotFound {

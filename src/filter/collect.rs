@@ -85,8 +85,12 @@ pub(super) fn code(host: &impl Host) -> Option<u16> {
     number(host, CODE).and_then(|code| u16::try_from(code).ok()).filter(|code| *code != 0)
 }
 
-pub(super) fn details(host: &impl Host) -> Details {
-    Details::new(text(host, DETAILS).unwrap_or_default())
+pub(super) fn details_text(host: &impl Host) -> String {
+    text(host, DETAILS).unwrap_or_default()
+}
+
+fn details(host: &impl Host) -> Details {
+    Details::new(details_text(host))
 }
 
 pub(super) fn cluster(host: &impl Host) -> Option<ClusterName> {
@@ -134,7 +138,7 @@ pub(super) fn http(
     // Filled in where it is: it is large, and most of it stays empty.
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
-    let closed = e.details.closed_before_response() && e.details.transport_failure().is_none();
+    let closed = e.details.transport_failure().is_none() && e.details.closed_before_response();
     if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed {
         e.lived = milliseconds(host);
     }

@@ -81,7 +81,7 @@ impl HttpStream {
             let _ = host.remove_header(HeaderMap::Response, name);
         }
         let Some(code) = self.code.filter(|_| self.is_error()) else { return };
-        let details = collect::details(host);
+        let details = plugin.details(host);
         if !details.via_upstream() {
             self.tell_client(host, plugin, code, &details);
         } else if self.is_server_error() {
@@ -160,7 +160,7 @@ impl HttpStream {
             return self.observe(host, plugin, series, flags, answer);
         }
         let known = self.complete && !noted.is_empty() && !flags.intersects(LATE);
-        let details = if known { noted } else { collect::details(host) };
+        let details = if known { noted } else { plugin.details(host) };
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx =
             details.via_upstream() && self.code.is_some() && !is_server_error && answer.page.is_none();

@@ -3,14 +3,17 @@
 mod access_log;
 mod collect;
 mod connection;
+mod details_cache;
 mod http;
 mod pace;
+
 mod recent;
 mod sampler;
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
+use details_cache::DetailsCache;
 pub use http::HttpStream;
 use pace::Pace;
 use recent::Recent;
@@ -19,7 +22,7 @@ use sampler::Sampler;
 use crate::catalogue::Cause;
 use crate::config::{Config, ConfigError, LogMode, Role};
 use crate::diagnosis::observe;
-use crate::evidence::{Direction, Evidence};
+use crate::evidence::{Details, Direction, Evidence};
 use crate::history::History;
 use crate::host::{Buffer, Host, Level, MetricKind};
 use crate::report::{Counter, Labels, LogLimiter, Report, Series, build_info_name};
@@ -31,6 +34,7 @@ pub struct Plugin {
     limiter: LogLimiter,
     sampler: Sampler,
     history: History,
+    details: DetailsCache,
     recent: Recent,
     pace: Pace,
     is_gateway: Option<bool>,
@@ -63,6 +67,7 @@ impl Plugin {
             limiter: LogLimiter::new(limit),
             sampler: Sampler::every(config.observe_every),
             history: History::new(config.observe_every),
+            details: DetailsCache::default(),
             recent: Recent::default(),
             pace: Pace::default(),
             config,
@@ -105,6 +110,11 @@ impl Plugin {
                 &format!("meshwhy: `role`: expected \"{role}\" for {place}; this plugin does nothing here"),
             );
         }
+    }
+
+    /// The response code details of a stream.
+    fn details(&mut self, host: &impl Host) -> Details {
+        self.details.parse(collect::details_text(host))
     }
 
     /// Which way traffic goes at this listener.
