@@ -68,26 +68,22 @@ impl History {
 
     /// A stream that failed: remembers it, and tells what earlier ones say about it.
     pub fn failure(&mut self, e: &Evidence) -> Past {
-        let cluster = e.upstream.cluster.as_ref().map(|cluster| cluster.as_str().to_owned());
-        let past = self.past(e, cluster.as_deref());
-        if let Some(cluster) = cluster.filter(|_| e.upstream.address.is_some()) {
-            self.failed.remember(&cluster);
+        let past = self.before(e);
+        if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
+            self.failed.remember(cluster.as_str());
         }
         past
     }
 
     /// What earlier streams say about one that fails.
     pub fn before(&self, e: &Evidence) -> Past {
-        self.past(e, e.upstream.cluster.as_ref().map(|cluster| cluster.as_str()))
-    }
-
-    fn past(&self, e: &Evidence, cluster: Option<&str>) -> Past {
         let known = e.upstream.address.as_deref();
+        let cluster = e.upstream.cluster.as_ref();
         Past {
             took_mtls: known.is_some_and(|known| self.mutual.knows(known)),
             took_plaintext: known.is_some_and(|known| self.plain.knows(known)),
             // Whether an endpoint of the cluster has failed before.
-            endpoint_failed: Some(cluster.is_some_and(|cluster| self.failed.knows(cluster))),
+            endpoint_failed: Some(cluster.is_some_and(|cluster| self.failed.knows(cluster.as_str()))),
             ..Past::default()
         }
     }
