@@ -229,7 +229,7 @@ fn each_line(
     for input in inputs {
         let mut chunks = Chunks::new(0);
         let mut give = |chunk: Chunk| {
-            reader.walk(&chunk.bytes, chunk.first_line, keep, |read| {
+            reader.walk_chunk(&chunk, keep, |read| {
                 see(input, read.reading);
                 true
             });

@@ -46,7 +46,7 @@ impl Part {
         self.input = chunk.input;
         let file = names.get(chunk.input).map_or("", String::as_str);
         let mut last = VecDeque::with_capacity(LAST);
-        reader.walk(&chunk.bytes, chunk.first_line, false, |Read { number, bytes, reading, mended }| {
+        reader.walk_chunk(chunk, false, |Read { number, bytes, reading, mended }| {
             self.told.counts.mended += u64::from(mended);
             match reading {
                 Reading::Blank => {}

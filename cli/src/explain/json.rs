@@ -90,6 +90,11 @@ const TEXTS: &[&str] = &[
     "text",
 ];
 
+/// Whether collectors put a line under this key, or what they have taken apart.
+pub(super) fn may_hold_a_line(key: &str) -> bool {
+    TEXTS.contains(&key) || OBJECTS.contains(&key)
+}
+
 /// The line within the JSON of a container engine, of a collector of logs, or of the proxy itself (Istio's `logAsJson`:
 /// `{"level": "warning", "scope": "envoy wasm", "msg": "..."}`).
 pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {

@@ -11,6 +11,8 @@ pub mod connection;
 #[cfg(test)]
 mod corpus;
 mod correlate;
+#[cfg(test)]
+mod exported;
 mod finding;
 #[cfg(test)]
 mod forged;
@@ -26,10 +28,13 @@ mod memory;
 mod own;
 mod pair;
 mod pairs;
+mod pasted;
 mod prefix;
 mod rank;
 mod reader;
 mod readings;
+mod syslog;
+mod table;
 #[cfg(test)]
 mod tests;
 mod time;

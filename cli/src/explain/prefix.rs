@@ -1,4 +1,6 @@
-//! What `kubectl logs`, `stern` and container engines put in front of a line.
+//! What `kubectl logs`, `stern`, container engines and syslog put in front of a line.
+
+use super::syslog;
 
 /// The longest prefix that is looked through.
 const LONGEST: usize = 512;
@@ -29,7 +31,7 @@ pub(super) fn object(text: &str) -> Option<usize> {
 /// Where what is looked for begins: at once, or behind a prefix. A prefix has no quotes and no braces, so that no client's text is taken
 /// for a line.
 pub(super) fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
-    let mut at = 0_usize;
+    let mut at = syslog::header(text).map_or(0, |header| header.length);
     for _ in 0..=MOST_WORDS {
         let rest = text.get(at..).filter(|_| at <= LONGEST)?;
         if is(rest) {
@@ -107,6 +109,10 @@ pub(super) fn proxy(prefix: &str) -> Option<String> {
         let proper = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         (!word.is_empty() && word.bytes().all(proper)).then(|| word.to_owned())
     };
+    let (host, prefix) = syslog::host(prefix);
+    if let Some(host) = host.and_then(name) {
+        return Some(host);
+    }
     // Emissary puts a word of its own before each line.
     let mut words =
         prefix.split_whitespace().filter(|word| !is_time(word) && !matches!(*word, "ACCESS" | ">"));

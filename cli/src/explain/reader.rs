@@ -3,8 +3,10 @@
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
-use super::walk::without_colours;
-use super::{Column, Finding, Format, Line, Own, formats, gather, json, own, prefix, unseen, ztunnel};
+use super::{
+    Column, Finding, Format, Line, Own, formats, gather, json, own, pasted, prefix, unseen, ztunnel,
+};
+use crate::input::colours::without_colours;
 
 /// So many wrappers may be around a line: a collector's, a node agent's, a container engine's.
 const MOST_WRAPPED: u8 = 4;
@@ -64,8 +66,21 @@ impl Reader {
             return Reading::Fine(None);
         }
         // A header may hold any bytes; what is wrong with them is nobody's business here.
-        let text = without_colours(String::from_utf8_lossy(bytes));
+        let plain = without_colours(bytes);
+        let text = String::from_utf8_lossy(plain.as_deref().unwrap_or(bytes));
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let unescaped = pasted::unescaped(text);
+        let text = unescaped.as_deref().unwrap_or(text);
+        match self.read_plain(text, keep) {
+            Reading::Unreadable if pasted::is_fence(text) => Reading::Blank,
+            Reading::Unreadable => {
+                pasted::restored(text).map_or(Reading::Unreadable, |line| self.read_plain(&line, keep))
+            }
+            reading => reading,
+        }
+    }
+
+    fn read_plain(&self, text: &str, keep: bool) -> Reading {
         match self.read_text(text, keep, MOST_WRAPPED) {
             Reading::Unreadable => self.read_quoted(text, keep),
             reading => reading,
@@ -248,7 +263,7 @@ impl From<Logged> for Reading {
     }
 }
 
-fn explain(line: &Line<'_>, keep: bool) -> Reading {
+pub(super) fn explain(line: &Line<'_>, keep: bool) -> Reading {
     let finding = finding(line);
     if finding.is_none() && !keep {
         return Reading::Fine(None);

@@ -1,7 +1,5 @@
 //! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
 
-use std::borrow::Cow;
-
 use super::{Reader, Reading, many, prefix};
 use crate::input::records::{Record, records};
 
@@ -109,24 +107,4 @@ impl Reader {
 /// Whether a line begins here.
 fn begins(text: &str) -> bool {
     prefix::bracketed_time(text).is_some() || prefix::object(text).is_some()
-}
-
-/// Without the colours that a terminal was told.
-pub(super) fn without_colours(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("\u{1b}[") {
-        return text;
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = &*text;
-    while let Some((before, escape)) = rest.split_once("\u{1b}[") {
-        plain.push_str(before);
-        let parameters = escape.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
-        rest = escape.get(parameters..).unwrap_or_default();
-        match rest.strip_prefix('m') {
-            Some(after) => rest = after,
-            None => plain.push_str("\u{1b}["),
-        }
-    }
-    plain.push_str(rest);
-    Cow::Owned(plain)
 }

@@ -2,7 +2,9 @@
 
 use std::io::{self, ErrorKind, Read};
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem, memrchr};
 
 use super::records::unfinished;
 
@@ -24,6 +26,8 @@ pub struct Chunk {
     pub too_long: Vec<u64>,
     /// Whether meshwhy has written into the proxy's own log here or before.
     pub has_own: bool,
+    /// The first line of the stream, if it may name a table's columns. Pieces of tables end where rows do.
+    pub head: Option<Arc<[u8]>>,
 }
 
 /// Cuts a stream.
@@ -33,6 +37,8 @@ pub struct Chunks {
     held: Vec<u8>,
     line: u64,
     in_long_line: bool,
+    /// Known once the first line is there.
+    head: Option<Option<Arc<[u8]>>>,
 }
 
 impl Chunk {
@@ -50,7 +56,7 @@ impl Chunk {
 impl Chunks {
     /// For the input of this number.
     pub fn new(input: usize) -> Self {
-        Self { input, held: Vec::new(), line: 1, in_long_line: false }
+        Self { input, held: Vec::new(), line: 1, in_long_line: false, head: None }
     }
 
     /// Reads until the stream has nothing more for now, giving each chunk on; `live` ones as soon as a line is whole.
@@ -96,7 +102,7 @@ impl Chunks {
     /// A new file begins (rotated): a line begun in the old one has ended.
     pub fn begin_anew(&mut self, give: &mut impl FnMut(Chunk) -> bool) -> bool {
         let going = self.finish(give);
-        (self.line, self.in_long_line) = (1, false);
+        (self.line, self.in_long_line, self.head) = (1, false, None);
         going
     }
 
@@ -113,9 +119,13 @@ impl Chunks {
         }
         if let Some(at) = memrchr(b'\n', &self.held) {
             let whole = self.held.get(..=at).unwrap_or_default();
-            // An object over several lines is kept until it ends, unless it is as long as all that is held.
+            let head = self
+                .head
+                .get_or_insert_with(|| lines(whole).next().filter(|line| is_head(line)).map(Arc::from));
+            // What goes over several lines is kept until it ends, unless it is as long as all that is held.
             let is_full = self.held.len() >= SIZE;
-            let cut = unfinished(whole).filter(|begins| *begins > 0 || !is_full).unwrap_or(at + 1);
+            let end = if head.is_some() { rows_end(whole) } else { unfinished(whole).unwrap_or(at + 1) };
+            let cut = if end == 0 && is_full { at + 1 } else { end };
             let rest = self.held.split_off(cut);
             let bytes = std::mem::replace(&mut self.held, rest);
             if !bytes.is_empty() && !give(self.chunk(bytes)) {
@@ -134,8 +144,30 @@ impl Chunks {
     fn chunk(&mut self, bytes: Vec<u8>) -> Chunk {
         let first_line = self.line;
         self.line += memchr_iter(b'\n', &bytes).count() as u64;
-        Chunk { input: self.input, bytes, first_line, ..Chunk::default() }
+        let head = self.head.clone().flatten();
+        Chunk { input: self.input, bytes, first_line, head, ..Chunk::default() }
     }
+}
+
+/// Whether a line may name a table's columns: it has names and what divides them, and nothing else.
+fn is_head(line: &[u8]) -> bool {
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.@:/ -[]()\",;\t\r".contains(byte);
+    let first = line.iter().find(|byte| **byte != b'"');
+    first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'))
+        && line.iter().all(named)
+}
+
+/// Where the last whole row of a table ends: a quoted cell may go over several lines.
+fn rows_end(bytes: &[u8]) -> usize {
+    let (mut quoted, mut end) = (false, 0);
+    for at in memchr2_iter(b'"', b'\n', bytes) {
+        match bytes.get(at) {
+            Some(b'"') => quoted = !quoted,
+            _ if !quoted => end = at + 1,
+            _ => {}
+        }
+    }
+    end
 }
 
 /// The lines of a piece, without their ends.

@@ -1,6 +1,8 @@
 //! What is read: files, standard input and gzip; cut into pieces of whole lines.
 
 pub mod chunks;
+pub mod colours;
+mod encoding;
 pub mod records;
 
 use std::fs::File;
@@ -48,13 +50,14 @@ impl Input {
         }
     }
 
-    /// Opens it, unpacking gzip; `taken` counts the bytes read.
+    /// Opens it, unpacking gzip, as UTF-8 and without colours; `taken` counts the bytes read.
     pub fn open(&self, taken: &Arc<AtomicU64>, streams: Streams) -> io::Result<Box<dyn Read>> {
         let stream: Box<dyn Read> = match self {
             Self::Stdin => Box::new(io::stdin().lock()),
             Self::File(path) => Box::new(regular(path, streams)?),
         };
-        unpacked(Counted { stream, taken: Arc::clone(taken) })
+        let text = encoding::decoded(unpacked(Counted { stream, taken: Arc::clone(taken) })?)?;
+        Ok(Box::new(colours::Plain::new(text)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memmem};
+
 use super::chunks::lines;
 
 /// One record of a log, and the number of the line where it begins.
@@ -21,14 +23,14 @@ pub fn records(bytes: &[u8], first: u64) -> impl Iterator<Item = Record<'_>> + C
         loop {
             let line = lines(rest).next()?;
             let number = next;
-            let trimmed = line.trim_ascii();
-            if let Object::Closed(length, count) = object(rest, trimmed) {
+            if let Object::Closed(length, count) = object(rest, line) {
                 let (object, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
                 (rest, next) = (after, number.saturating_add(count));
-                return Some(Record { bytes: Cow::Owned(compact(object)), number });
+                return Some(Record { bytes: Cow::Owned(one_line(object, line)), number });
             }
             rest = behind(rest, line);
             next = number.saturating_add(1);
+            let trimmed = line.trim_ascii();
             match trimmed {
                 b"[" | b"]" | b"]," | b"," => {}
                 // An element of an array.
@@ -48,13 +50,12 @@ pub fn unfinished(bytes: &[u8]) -> Option<usize> {
     // Looked at from the last line: most logs have no object over several lines.
     let end = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let last = end.get(memchr::memrchr(b'\n', end).map_or(0, |at| at.saturating_add(1))..)?;
-    let inside = last.first().is_some_and(|first| matches!(first, b' ' | b'\t' | b'}' | b']'));
-    if !inside && !opens(last.trim_ascii()) {
+    if !goes_on(last) && !is_member(last) && opening(last).is_none() {
         return None;
     }
     let mut rest = bytes;
     while let Some(line) = lines(rest).next() {
-        match object(rest, line.trim_ascii()) {
+        match object(rest, line) {
             Object::Closed(length, _) => rest = rest.get(length..)?,
             Object::Open => return bytes.len().checked_sub(rest.len()),
             Object::None => rest = behind(rest, line),
@@ -73,35 +74,97 @@ enum Object {
     None,
 }
 
-/// Whether an object may begin with this line and go on in the next.
-fn opens(trimmed: &[u8]) -> bool {
+/// The longest prefix of an object's lines.
+const LONGEST_PREFIX: usize = 512;
+
+/// What stands before an object that begins with this line and goes on in the next: nothing, or what `kubectl logs --prefix`, stern,
+/// compose or a quote in a mail puts before each of its lines.
+fn opening(line: &[u8]) -> Option<&[u8]> {
+    let trimmed = line.trim_ascii();
     let begins = matches!(trimmed, b"{" | b"[{") || trimmed.starts_with(b"{\"");
-    begins && !trimmed.ends_with(b"}") && !trimmed.ends_with(b"]")
+    if begins {
+        return (!trimmed.ends_with(b"}") && !trimmed.ends_with(b"]")).then_some(b"");
+    }
+    let prefix = line.trim_ascii_end().strip_suffix(b"{")?;
+    let proper = |byte: &u8| !matches!(byte, b'"' | b'{' | b'}');
+    (prefix.len() <= LONGEST_PREFIX && prefix.iter().all(proper)).then_some(prefix)
 }
 
-fn object(text: &[u8], trimmed: &[u8]) -> Object {
-    if !opens(trimmed) {
-        return Object::None;
+/// What is behind the prefix, if the line has the same one; clocks go on.
+fn without_prefix<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = line;
+    for word in prefix.split_inclusive(|byte| matches!(byte, b' ' | b'\t')) {
+        if is_clock(word.trim_ascii_end()) {
+            let end = memchr::memchr2(b' ', b'\t', rest)?;
+            let (time, behind) = rest.split_at_checked(end.saturating_add(1))?;
+            is_clock(time.trim_ascii_end()).then_some(())?;
+            rest = behind;
+        } else {
+            rest = match rest.strip_prefix(word) {
+                Some(behind) => behind,
+                // Editors cut spaces off the ends of lines.
+                None if rest == word.trim_ascii_end() => &[],
+                None => return None,
+            };
+        }
     }
+    Some(rest)
+}
+
+/// A time, or one of the day.
+fn is_clock(word: &[u8]) -> bool {
+    word.contains(&b':')
+        && word.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4
+        && word.iter().all(|byte| byte.is_ascii_digit() || b"-:.+TZ,[]".contains(byte))
+}
+
+/// Whether a line behind a prefix may be of an object's inside: `web-1   "key": 1,`, `web-1   },`.
+fn is_member(line: &[u8]) -> bool {
+    let (before, behind) = match memchr(b'"', line) {
+        Some(at) => line.split_at_checked(at).unwrap_or_default(),
+        None => return line.trim_ascii_end().ends_with(b"}") || line.ends_with(b"},"),
+    };
+    !before.contains(&b'{') && memmem::find(behind, b"\": ").is_some()
+}
+
+/// A line that isn't set in begins something new: nothing of a log is swallowed.
+fn goes_on(line: &[u8]) -> bool {
+    line.first().is_none_or(|first| matches!(first, b' ' | b'\t' | b'}' | b']' | b'\r'))
+}
+
+fn object(text: &[u8], first: &[u8]) -> Object {
+    let Some(prefix) = opening(first) else { return Object::None };
     let mut depth = Depth::default();
     let (mut length, mut count, mut rest) = (0_usize, 0_u64, text);
     for (number, line) in lines(text).enumerate() {
-        // A line that isn't set in begins something new: nothing of a log is swallowed.
-        let goes_on = line.first().is_none_or(|first| matches!(first, b' ' | b'\t' | b'}' | b']' | b'\r'));
-        if number > 0 && !goes_on {
+        let Some(inner) = without_prefix(line, prefix) else { return Object::None };
+        if number > 0 && !goes_on(inner) {
             return Object::None;
         }
         let after = behind(rest, line);
         length = length.saturating_add(rest.len().saturating_sub(after.len()));
         rest = after;
         count = count.saturating_add(1);
-        match depth.feed(line) {
+        match depth.feed(inner) {
             State::Within => {}
             State::Ended if number > 0 => return Object::Closed(length, count),
             State::Ended | State::Broken => return Object::None,
         }
     }
     Object::Open
+}
+
+/// An object over several lines as one, with the prefix of the first.
+fn one_line(object: &[u8], first: &[u8]) -> Vec<u8> {
+    let prefix = opening(first).unwrap_or_default();
+    if prefix.is_empty() {
+        return compact(object);
+    }
+    let inner: Vec<u8> = lines(object)
+        .filter_map(|line| without_prefix(line, prefix))
+        .flat_map(|line| line.iter().copied().chain(std::iter::once(b'\n')))
+        .collect();
+    [prefix, &compact(&inner)].concat()
 }
 
 fn behind<'a>(text: &'a [u8], line: &[u8]) -> &'a [u8] {
@@ -188,6 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn each_of_its_lines_may_have_a_prefix() {
+        let pretty = "{\n  \"a\": \"b  {\",\n  \"d\": {\n    \"e\": 1\n  },\n  \"f\": []\n}";
+        for prefix in ["web-1 istio-proxy ", "[pod/web-1/istio-proxy] ", "web-1      | ", "> ", ">", "1 2 "] {
+            let text: String = pretty.lines().map(|line| format!("{prefix}{line}\n")).collect();
+            let whole = format!("{prefix}first\n{text}{prefix}last\n");
+            let expected = [(1, "first"), (2, r#"{"a":"b  {","d":{"e":1},"f":[]}"#), (9, "last")];
+            assert_eq!(all(&whole), expected.map(|(number, text)| (number, format!("{prefix}{text}"))));
+            // Each piece of it is waited for.
+            for end in 1..pretty.lines().count() {
+                let part: String = text.split_inclusive('\n').take(end).collect();
+                assert_eq!(unfinished(format!("a\n{part}").as_bytes()), Some(2), "{part}");
+            }
+            assert_eq!(unfinished(text.as_bytes()), None);
+        }
+        let text = "2026-11-20T10:00:01.5Z stdout F {\n2026-11-20T10:00:01.51Z stdout F   \"a\": 1\n2026-11-20T10:00:02Z stdout F }\n";
+        assert_eq!(all(text), [(1, "2026-11-20T10:00:01.5Z stdout F {\"a\":1}".to_owned())]);
+    }
+
+    #[test]
     fn what_is_no_object_hides_no_line() {
         for text in [
             "{ 503 UF\n[2026-11-20T10:00:01.000Z] x\n}",
@@ -195,6 +277,9 @@ mod tests {
             "{\n  \"a\": \"b\nplain",
             "{\"a\": 1\n  \"b\": 2",
             "{} x\n  y\n}",
+            "web-1 {\nweb-2   \"a\": 1\nweb-1 }",
+            "web-1 {\nweb-1 [2026-11-20T10:00:01.000Z] x\nweb-1 }",
+            "web-1 \"x\" {\nweb-1 \"x\"   \"a\": 1\nweb-1 \"x\" }",
         ] {
             assert_eq!(all(text).len(), text.lines().count(), "{text}");
         }

@@ -1,0 +1,150 @@
+//! What chats, mails and web pages make of a line, undone.
+
+/// More marks in front of a line are no quoting.
+const MOST_MARKS: usize = 8;
+
+/// Whether a line only surrounds others: the fence of a code block in Markdown.
+pub(super) fn is_fence(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '>']);
+    let word = text.strip_prefix("```").or_else(|| text.strip_prefix("~~~"));
+    word.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+}
+
+/// The line as it was, if anything about it looks like a chat's or a page's doing. Envoy writes quotes and JSON's encoders escape
+/// backslashes, so nothing that a client sent gets quotes of its own by this.
+pub(super) fn restored(text: &str) -> Option<String> {
+    let mut line = text.replace(['\u{a0}', '\u{202f}'], " ").replace(['\u{200b}', '\u{feff}'], "");
+    line = without_marks(&line).to_owned();
+    if is_cell(&line) {
+        line = line.get(1..line.len().saturating_sub(1)).unwrap_or_default().replace("\"\"", "\"");
+    }
+    line = without_backslashes(&line);
+    // Where a quote is left, the others are somebody's text.
+    if !line.contains('"') {
+        line = with_quotes(&line);
+    }
+    (line != text).then_some(line)
+}
+
+/// The same of a line that can be read as it is: its words alone are Markdown's.
+pub(super) fn unescaped(text: &str) -> Option<String> {
+    // JSON has no such escape, and in text it is nobody's quote.
+    text.contains("\\_").then(|| without_backslashes(text))
+}
+
+/// Without the marks of quoting, lists and code in front, and of code behind.
+fn without_marks(text: &str) -> &str {
+    const MARKS: &[&str] = &[">", "- ", "* ", "\u{2022} ", "`"];
+    let mut rest = text.trim();
+    for _ in 0..MOST_MARKS {
+        let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };
+        rest = inner.trim_start();
+    }
+    rest.trim_end_matches('`').trim_end()
+}
+
+/// Whether it is a quoted cell of a table, in which each quote is doubled.
+fn is_cell(text: &str) -> bool {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|inner| inner.contains("\"\"") && !inner.replace("\"\"", "").contains('"'))
+}
+
+/// Without those that Markdown's writers put before its signs; JSON has none before these.
+fn without_backslashes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        out.push_str(before);
+        if !behind.starts_with(['_', '*', '|', '[', ']', '<', '>', '~', '#', '-', '.', '{', '}', '(', ')']) {
+            out.push('\\');
+            // A backslash and what it stands before are one.
+            if let Some(escaped) = behind.chars().next() {
+                out.push(escaped);
+                rest = behind.get(escaped.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// With the quotes that a page wrote as entities and a chat as typographic ones.
+fn with_quotes(text: &str) -> String {
+    const ENTITIES: &[(&str, &str)] = &[
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#x22;", "\""),
+        ("&apos;", "'"),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&nbsp;", " "),
+        // Last: what it stood before was escaped twice.
+        ("&amp;", "&"),
+    ];
+    let mut line = text.to_owned();
+    // Some pages escape what was escaped.
+    for _ in 0..2 {
+        for (entity, sign) in ENTITIES {
+            line = line.replace(entity, sign);
+        }
+        if line.contains('"') {
+            return line;
+        }
+    }
+    line.replace(['\u{201c}', '\u{201d}', '\u{201e}', '\u{201f}', '\u{2033}'], "\"")
+        .replace(['\u{2018}', '\u{2019}'], "'")
+        .replace(['\u{2013}', '\u{2212}'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_was_done_to_it_is_undone() {
+        const LINE: &str = r#"[2026] "GET /a_b?c=1&d=2 HTTP/1.1" 503 UF "-" outbound|80||a"#;
+        for pasted in [
+            LINE.replace('"', "\u{201d}"),
+            LINE.replace("\"G", "\u{201c}G")
+                .replace("1.1\"", "1.1\u{201d}")
+                .replace("\"-\"", "\u{201c}-\u{201d}"),
+            LINE.replace('&', "&amp;").replace('"', "&quot;"),
+            LINE.replace('&', "&amp;").replace('"', "&quot;").replace('&', "&amp;"),
+            LINE.replace('"', "&#34;"),
+            format!("> {LINE}"),
+            format!(">> {LINE}"),
+            format!("- `{LINE}`"),
+            format!("            {LINE}"),
+            format!("\"{}\"", LINE.replace('"', "\"\"")),
+            LINE.replace('_', "\\_").replace('|', "\\|").replace('[', "\\["),
+            LINE.replace(' ', "\u{a0}"),
+        ] {
+            assert_eq!(restored(&pasted).as_deref(), Some(LINE), "{pasted}");
+        }
+        assert_eq!(restored(LINE), None);
+    }
+
+    #[test]
+    fn where_a_quote_is_left_the_others_are_text() {
+        for text in [
+            "{\"ua\":\"x\u{201d},\u{201c}response_flags\u{201d}:\u{201c}UF\"}",
+            "GET \"&quot; 503 UF &quot;\" 200",
+            r#"{"ua":"x\",\"response_flags\":\"UF"}"#,
+            r#""a" ""b"" "c""#,
+        ] {
+            assert_eq!(restored(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fences() {
+        for fence in ["```", "```json", "~~~", "> ```", "``` "] {
+            assert!(is_fence(fence.trim_end()), "{fence}");
+        }
+        assert!(!is_fence("``` 503 UF") && !is_fence("a```") && !is_fence("`` `"));
+    }
+}
