@@ -94,6 +94,7 @@ lint: toolchain ## Check formatting, clippy (native and wasm), documentation and
 	$(say) "Formatting"
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	rustfmt --check src/causes/*/*.rs
 	$(say) "Clippy, native"
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(say) "Clippy, wasm"
@@ -160,7 +161,7 @@ mutants: toolchain ## Break diagnosis and evidence in every small way: native te
 
 docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
 	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"
-	MESHWHY_BLESS=1 cargo test -p meshwhy --lib catalogue -- --quiet
+	MESHWHY_BLESS=1 cargo test -p meshwhy --lib causes -- --quiet
 	MESHWHY_BLESS=1 cargo test -p meshwhy --test reference -- --quiet
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 

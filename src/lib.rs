@@ -2,12 +2,12 @@
 //!
 //! Data goes one way: the proxy ([`host`]) → what was seen ([`evidence`], with the first bytes read
 //! by [`wire`], earlier requests kept by [`history`]) → what it means ([`diagnosis`], in the words
-//! of the [`catalogue`]) → what is reported ([`report`]). Only [`filter`] talks to the host. The
+//! of the [`causes`]) → what is reported ([`report`]). Only [`filter`] talks to the host. The
 //! SDK's `contexts` exist in the module alone; all the rest runs in native tests as well.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
-pub mod catalogue;
+pub mod causes;
 pub mod config;
 #[cfg(target_arch = "wasm32")]
 mod contexts;
@@ -20,6 +20,9 @@ pub mod host;
 pub mod record;
 pub mod report;
 pub mod wire;
+
+#[doc(hidden)]
+pub use causes as catalogue;
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code, reason = "the SDK's macro exports a function")]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use meshwhy::catalogue::{Cause, markdown};
+use meshwhy::causes::{Cause, markdown};
 use meshwhy::config::{Config, ConfigError, LogMode, Role};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{Details, Direction, Evidence};

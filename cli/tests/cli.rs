@@ -530,11 +530,11 @@ fn several_proxies_one_verdict() {
 }
 
 #[test]
-fn the_catalogue_in_the_terminal() {
+fn causes_in_the_terminal() {
     let page = out(&run(&["causes", "destination_rule_tls_conflict"]));
     assert!(page.contains("kind: DestinationRule") && page.contains("Confirm") && !page.contains('\u{1b}'));
     let list = out(&run(&["causes"]));
-    assert_eq!(list.lines().count(), meshwhy::catalogue::Cause::ALL.len());
+    assert_eq!(list.lines().count(), meshwhy::causes::Cause::ALL.len());
     assert!(out(&run(&["causes", "mixer"])).lines().count() > 1);
     // A part that only one id has is enough.
     assert!(out(&run(&["causes", "file_desc"])).contains("ulimit"));

@@ -15,7 +15,7 @@ use e2e::monitoring::links::{self, DOCS};
 use e2e::monitoring::scrape;
 use e2e::monitoring::{self, dashboard, items, scan, walk};
 use libtest_mimic::{Arguments, Failed, Trial};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use serde_json::{Value, json};
 
 const OPERATOR: &str = "\
@@ -193,7 +193,7 @@ fn runbooks_exist() -> Result<()> {
     Ok(())
 }
 
-/// Causes that a rule names are in the catalogue.
+/// Causes that a rule names exist.
 fn causes_exist() -> Result<()> {
     for alert in alerts()? {
         let query = alert["expr"].as_str().unwrap_or_default();

@@ -6,7 +6,7 @@ use e2e::harness::{record, tools};
 use e2e::scenarios::look_alikes;
 use e2e::scenarios::scenario::Scenario;
 use libtest_mimic::{Arguments, Failed, Trial};
-use meshwhy::catalogue::{Cause, Group};
+use meshwhy::causes::{Cause, Group};
 
 /// Causes that no configuration of the real Envoy has shown here; the rule's comment says what was tried.
 const NEVER_SEEN: &[Cause] =

@@ -1,7 +1,7 @@
 //! The upstream's answer: late, broken, cut off, or an error of its own.
 
 use super::{Advice, Verdict};
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
 use crate::wire::Protocol;
 

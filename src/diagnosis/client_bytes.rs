@@ -1,7 +1,7 @@
 //! The client's bytes: what it sent is not what this port takes.
 
 use super::{Advice, Verdict, filters};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{Confidence, Verdict, diagnose};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{
     ClusterName, Details, Direction, Evidence, Flags, GrpcStatus, Layer, MixerStatus, Page, TransportFailure,
 };

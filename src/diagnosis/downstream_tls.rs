@@ -1,7 +1,7 @@
 //! TLS with the client, as the listener's access log sees it: no filter ever ran.
 
 use super::Verdict;
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{Detail, Direction, Evidence, Fact, Layer, TransportFailure};
 
 const FAILURE: &[Fact] = &[Fact::DownstreamFailure, Fact::Details, Fact::Sni, Fact::FilterChain];

@@ -1,7 +1,7 @@
 //! Replies that another HTTP filter of this proxy made.
 
 use super::{Advice, Verdict, policy};
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin};
 
 const FACTS: &[Fact] = &[Fact::Filter, Fact::Details, Fact::Code, Fact::Flags, Fact::Route];

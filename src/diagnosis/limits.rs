@@ -1,7 +1,7 @@
 //! Limits of this proxy, and clients that leave.
 
 use super::{Advice, Verdict};
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {

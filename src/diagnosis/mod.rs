@@ -25,7 +25,7 @@ pub use answer::is_server_error;
 pub use policy::is_policys;
 pub(crate) use wanted::{Wanted, wanted};
 
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Resource, TransportFailure};
 
 /// How sure the verdict is.

@@ -5,7 +5,7 @@
 // REGISTRY_ONLY they end in `BlackHoleCluster` before a byte is read.
 
 use super::Verdict;
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{ConnectError, Evidence, Fact, ListenerKind, TransportFailure};
 use crate::wire::Protocol;
 

@@ -1,7 +1,7 @@
 //! Policy: a filter of the proxy said no, by configuration, and mostly without a flag.
 
 use super::{Advice, Verdict};
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{
     Detail, Details, Direction, Evidence, Fact, Flags, Layer, MixerStatus, Origin, Resource,
 };

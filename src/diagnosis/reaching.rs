@@ -1,7 +1,7 @@
 //! Reaching the upstream: endpoints, sockets, names, limits.
 
 use super::{Verdict, passthrough};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {

@@ -1,7 +1,7 @@
 //! Routes: no route, no route table, no cluster, or a host that may not be reached.
 
 use super::{Advice, Verdict, is_server_error};
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {

@@ -1,7 +1,7 @@
 //! Soft causes: seen on traffic that works, and yet isn't what was meant.
 
 use super::{Rule, Verdict, passthrough};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{Direction, Evidence, Fact, Flags, Layer};
 use crate::wire::FirstBytes;
 

@@ -1,7 +1,7 @@
 //! TLS between this proxy and the upstream: too much, too little, or not accepted.
 
 use super::Verdict;
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Page, TransportFailure};
 use crate::wire::Protocol;
 

@@ -1,7 +1,7 @@
 //! The HTTP role: every stream of a connection manager, those that its codec rejected included.
 
 use super::{Plugin, collect};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::diagnosis::{diagnose, is_server_error};
 use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_REPLY, Maker, Page};
 use crate::host::{Buffer, HeaderMap, Host};
@@ -179,7 +179,7 @@ impl HttpStream {
         };
         evidence.direction = direction;
         let cause = plugin.conclude(host, series, evidence, moment);
-        let remembered = cause.is_some_and(may_end_by_itself) && !moment.hurried;
+        let remembered = cause.is_some_and(Cause::ends_by_itself) && !moment.hurried;
         if remembered && plugin.config.observe_every > 0 {
             plugin.history.recoveries().failed(collect::request_key(host), moment.now);
         }
@@ -291,14 +291,6 @@ impl HttpStream {
 fn status(host: &impl Host) -> Option<u16> {
     let code = host.header(HeaderMap::Response, ":status").ok().flatten()?;
     str::from_utf8(&code).ok()?.parse().ok()
-}
-
-/// Causes that a configuration on its way leaves behind, too.
-fn may_end_by_itself(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::ClusterMissing | Cause::RouteHostUnknown | Cause::RouteNoMatch | Cause::RouteTableMissing
-    )
 }
 
 /// Whether the body's end is neither told by a length nor by chunks, nor announced by `connection: close`, which

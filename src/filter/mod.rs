@@ -19,7 +19,7 @@ use pace::Pace;
 use recent::Recent;
 use sampler::Sampler;
 
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::config::{Config, ConfigError, LogMode, Role};
 use crate::diagnosis::observe;
 use crate::evidence::{Details, Direction, Evidence};

@@ -69,7 +69,7 @@ fn spoken(resource: &Resource) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Cause;
+    use crate::causes::Cause;
     use crate::diagnosis::Confidence;
 
     fn of(cause: Cause, resource: Option<Resource>, e: &Evidence) -> String {

@@ -1,6 +1,6 @@
 //! What a series counts: its label set, as the stat's name.
 
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::diagnosis::Confidence;
 use crate::evidence::Direction;
 

@@ -1,6 +1,6 @@
 //! How many lines of each cause may go to the proxy's own log.
 
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 
 const MINUTE: u64 = 60_000_000_000;
 

@@ -16,7 +16,7 @@ pub use text::{clean, escape};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use crate::catalogue::{Cause, Side};
+use crate::causes::{Cause, Side};
 use crate::diagnosis::{Confidence, Verdict};
 use crate::evidence::{Direction, Evidence, Fact};
 use json::Member;

@@ -20,7 +20,7 @@ pub const fn dropped_name() -> &'static str {
 }
 
 /// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets an old series makes place for a
-/// new one, or the resource becomes `_other`; the number of such sets is bounded by the catalogue. The counter of a series that
+/// new one, or the resource becomes `_other`; the number of such sets is bounded by the causes. The counter of a series that
 /// made place stays in the proxy, and goes on from there when the series comes back.
 #[derive(Debug, Default)]
 pub struct Series {
@@ -77,7 +77,7 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::{Cause, Side};
+    use crate::causes::{Cause, Side};
     use crate::diagnosis::Confidence;
     use crate::evidence::Direction;
     use crate::host::memory::MemoryHost;

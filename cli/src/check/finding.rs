@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
 use super::resource::Origin;

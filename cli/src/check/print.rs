@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use meshwhy::catalogue::manual;
 use serde_json::{Value, json};
 
 use super::Finding;
@@ -30,7 +29,7 @@ pub fn text(finding: &Finding) -> String {
 /// One finding as a JSON object.
 pub fn json(finding: &Finding) -> Value {
     let place = |origin: &Origin| json!({"resource": origin.id(), "file": origin.file, "line": origin.line});
-    let section = manual::entry(finding.cause).section;
+    let section = finding.cause.definition().section;
     json!({
         "cause": finding.cause.id(),
         "confidence": finding.confidence.id(),

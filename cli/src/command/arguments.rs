@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 use super::check::Check;
 

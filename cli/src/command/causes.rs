@@ -1,9 +1,9 @@
-//! `meshwhy causes`: the catalogue.
+//! `meshwhy causes`: every cause, and its manual page.
 
 use std::io::{self, Write};
 
-use meshwhy::catalogue::manual::{self, PageSection};
-use meshwhy::catalogue::{Cause, Softness};
+use meshwhy::causes::manual;
+use meshwhy::causes::{Cause, Definition, PageSection, Softness};
 use meshwhy::evidence::Direction;
 
 use super::output::{BOLD, CAUSE, DIM, FIX};
@@ -38,7 +38,8 @@ fn list(out: &mut impl Write, causes: &[Cause]) -> io::Result<()> {
 fn page(out: &mut impl Write, cause: Cause) -> io::Result<()> {
     let entry = manual::entry(cause);
     writeln!(out, "{CAUSE}{}{CAUSE:#}\n{BOLD}{}{BOLD:#}\n", cause.id(), entry.title)?;
-    let soft = match cause.soft() {
+    let Definition { soft, look_alikes, section, .. } = cause.definition();
+    let soft = match soft {
         Softness::Never => "",
         Softness::Also => "; also seen where the bytes got through",
         Softness::Only => "; seen on traffic that works",
@@ -50,19 +51,19 @@ fn page(out: &mut impl Write, cause: Cause) -> io::Result<()> {
         format!("; at a gateway {}", at_gateways.id())
     };
     writeln!(out, "{DIM}Side{DIM:#}: {}{strangers}{soft}\n", cause.side().id())?;
-    writeln!(out, "{}\n", wrapped(entry.happened))?;
-    writeln!(out, "{BOLD}Looks like{BOLD:#}\n{}\n", wrapped(entry.looks_like))?;
-    writeln!(out, "{BOLD}Confirm{BOLD:#}\n{}\n", indented(entry.confirm))?;
-    writeln!(out, "{BOLD}Fix{BOLD:#}\n{FIX}{}{FIX:#}\n{}", wrapped(cause.fix()), wrapped(entry.fix))?;
-    if let Some(yaml) = entry.fix_yaml {
+    writeln!(out, "{}\n", wrapped(&entry.happened))?;
+    writeln!(out, "{BOLD}Looks like{BOLD:#}\n{}\n", wrapped(&entry.looks_like))?;
+    writeln!(out, "{BOLD}Confirm{BOLD:#}\n{}\n", indented(&entry.confirm))?;
+    writeln!(out, "{BOLD}Fix{BOLD:#}\n{FIX}{}{FIX:#}\n{}", wrapped(cause.fix()), wrapped(&entry.fix))?;
+    if let Some(yaml) = &entry.fix_yaml {
         writeln!(out, "\n{}", indented(yaml))?;
     }
-    if !entry.confused_with.is_empty() {
-        let others: Vec<&str> = entry.confused_with.iter().map(|cause| cause.id()).collect();
-        writeln!(out, "\n{BOLD}Confused with{BOLD:#} {}\n{}", others.join(", "), wrapped(entry.tell_apart))?;
+    if !look_alikes.is_empty() {
+        let others: Vec<&str> = look_alikes.iter().map(|cause| cause.id()).collect();
+        writeln!(out, "\n{BOLD}Confused with{BOLD:#} {}\n{}", others.join(", "), wrapped(&entry.tell_apart))?;
     }
-    if let Some(section) = entry.section {
-        writeln!(out, "\n{BOLD}Istio's page{BOLD:#} {}\n{}", section.title(), PageSection::url(section))?;
+    if let Some(section) = section {
+        writeln!(out, "\n{BOLD}Istio's page{BOLD:#} {}\n{}", section.title(), PageSection::url(*section))?;
     }
     Ok(())
 }

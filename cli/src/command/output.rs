@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 use super::text;
 use crate::explain::{Column, Destination, Finding, Line, Source};

@@ -1,6 +1,6 @@
 //! One failure, as `--json` prints it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use serde::Serialize;
 
 use super::text;

@@ -1,6 +1,6 @@
 //! Which causes are said of a failure when nothing shows a more special one.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 /// Whether `general` is true of every failure that `special` is the cause of, only less telling.
 pub fn is_broader(general: Cause, special: Cause) -> bool {

@@ -1,6 +1,6 @@
 //! The failures from public issue trackers again, as lines of a log that has just what was reported of them.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use serde_json::{Map, Value, json};
 
 use super::{Finding, Reader, Reading, is_broader};

@@ -1,6 +1,6 @@
 //! The lines of several proxies about one request → one verdict: where the failure began, and what the others saw of it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
 use super::{Column, Finding, Line, connection};

@@ -1,6 +1,6 @@
 //! What is said of one line.
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::{Advice, Confidence};
 use meshwhy::evidence::{ClusterName, Direction};
 use meshwhy::report::{LONGEST_VALUE, clean};

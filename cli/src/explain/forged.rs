@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What the rules make of a line.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::{Confidence, Verdict};
 
 /// What a line comes to, apart from its names and addresses.

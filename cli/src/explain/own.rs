@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::evidence::{Details, Flags, TransportFailure, name};
 use meshwhy::report::{LONGEST_FACT, escape};
 

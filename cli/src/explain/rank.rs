@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use meshwhy::catalogue::{Cause, Softness};
+use meshwhy::causes::{Cause, Softness};
 use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer};
 
@@ -241,7 +241,7 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     let passthrough = e.upstream.cluster.as_ref().is_some_and(ClusterName::is_passthrough);
     let fell_through = passthrough && cause == Cause::TlsOnPlaintextPort && e.downstream.sni.is_some();
     let failed_to_connect = gather::failed_to_connect(e);
-    let is_soft = match cause.soft() {
+    let is_soft = match cause.definition().soft {
         Softness::Only => true,
         // The bytes never got to anybody. TLS may have fallen through an HTTP port's chains to an address that nobody has.
         Softness::Also => failed_to_connect && e.layer == Layer::Tcp && !fell_through,

@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use proptest::prelude::*;
 
@@ -342,7 +342,7 @@ fn the_filters_own_verdict_counts() {
 
 #[test]
 fn who_has_to_act_is_said_where_a_gateway_would_say_the_same() {
-    let side = |text: &str| failed(text).1.side().map(meshwhy::catalogue::Side::id);
+    let side = |text: &str| failed(text).1.side().map(meshwhy::causes::Side::id);
     let told = |side: &str| {
         format!(
             r#"{{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain",{side}"evidence":"x","fix":"-"}}"#

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 use meshwhy::report::{LONGEST_FACT, escape};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use crate::harness::tools::root;
 

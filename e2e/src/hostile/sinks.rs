@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::report::LONGEST_VALUE;
 use serde_json::{Value, json};
 

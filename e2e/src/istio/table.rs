@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Result, ensure};
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use super::story::{Story, Told};
 use crate::harness::tools::root;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 use crate::harness::tools::root;
 

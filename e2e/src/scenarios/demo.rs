@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use serde_json::{Value, json};
 
 use crate::harness::envoy::Envoy;

@@ -1,6 +1,6 @@
 //! TLS between the client and this proxy: only the listener's access log ever shows it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

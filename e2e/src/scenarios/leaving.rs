@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Limits of this proxy, and clients that leave.
 
 use anyhow::Result;
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

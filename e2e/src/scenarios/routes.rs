@@ -1,6 +1,6 @@
 //! Routes and clusters.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What policies and Mixer refuse.
 
 use super::{named, stream};
-use crate::catalogue::Side;
+use crate::causes::Side;
 use crate::diagnosis::diagnose;
 use crate::evidence::{ClusterName, Details, Direction, Evidence, Flags, Layer, MixerStatus};
 use crate::report::Report;

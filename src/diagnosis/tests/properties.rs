@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::arbitrary::{FAILURES, evidence};
 use super::{first, stream};
-use crate::catalogue::Softness;
+use crate::causes::Softness;
 use crate::diagnosis::{Confidence, Verdict, diagnose, observe};
 use crate::evidence::{ClusterName, Details, Evidence, Fact, Flags, Layer, TransportFailure};
 use crate::wire::Protocol;
@@ -124,7 +124,7 @@ proptest! {
         let observed: Vec<Verdict> = observe(&e).collect();
         prop_assert!(diagnose(&e).is_none() || observed.is_empty());
         for verdict in observed {
-            prop_assert!(verdict.cause.soft() != Softness::Never, "{verdict:?}");
+            prop_assert!(verdict.cause.definition().soft != Softness::Never, "{verdict:?}");
             prop_assert!(verdict.facts.iter().any(|fact| fact.value(&e).is_some()), "{verdict:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! What upstreams do: refuse, reset, cut short, answer for themselves.
 
 use super::{RESET, named, stream};
-use crate::catalogue::Cause;
+use crate::causes::Cause;
 use crate::diagnosis::{Confidence, diagnose};
 use crate::evidence::{ClusterName, GrpcStatus, Page, Resource, TransportFailure};
 

@@ -1,6 +1,6 @@
 //! VirtualServices whose routes a Gateway's servers never look at.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
 use super::hosts::serves;

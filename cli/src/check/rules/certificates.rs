@@ -1,6 +1,6 @@
 //! One certificate on several servers of a gateway: browsers reuse a connection across them.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use crate::check::finding::Finding;

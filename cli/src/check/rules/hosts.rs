@@ -1,6 +1,6 @@
 //! Hosts of VirtualServices that their Gateways don't have.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use crate::check::finding::Finding;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely, Possible};
 
 use super::hosts::serves;

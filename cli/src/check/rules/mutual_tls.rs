@@ -1,6 +1,6 @@
 //! DestinationRules and PeerAuthentications that don't agree on mutual TLS.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
 use crate::check::finding::Finding;

@@ -1,6 +1,6 @@
 //! TLS origination for a port on which the clients speak TLS already.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Likely;
 
 use crate::check::finding::Finding;

@@ -1,6 +1,6 @@
 //! Ports that are declared to speak something else than they do.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 use crate::check::finding::Finding;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 use crate::check::finding::Finding;

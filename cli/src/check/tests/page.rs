@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use super::{all, found};
 use crate::check::{Source, check};

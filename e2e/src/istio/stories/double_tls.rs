@@ -1,7 +1,7 @@
 //! The page's section "Double TLS".
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, Nothing};

@@ -1,7 +1,7 @@
 //! HTTP/1.0: nginx as a reverse proxy, and servers that answer with it.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Nothing, Status};

@@ -1,7 +1,7 @@
 //! A gateway whose requests don't follow the rules of the mesh.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::Possible;
 
 use super::super::story::Gets::{Answers, Only};

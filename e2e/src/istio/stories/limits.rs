@@ -1,7 +1,7 @@
 //! A proxy under load that has too few file descriptors.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::Likely;
 
 use super::super::story::Gets::{Answer, Only};

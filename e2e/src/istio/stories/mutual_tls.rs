@@ -1,7 +1,7 @@
 //! Mutual TLS that one side speaks and the other doesn't.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Nothing, Status};

@@ -1,7 +1,7 @@
 //! Requests that Envoy rejects: no route, no cluster, no endpoint, no connection, a limit, an authorizer.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Answer, Status};

@@ -1,7 +1,7 @@
 //! The page's section on several gateways with one certificate: connections that browsers reuse.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use super::super::story::Gets::{Answer, Status};

@@ -1,7 +1,7 @@
 //! Route rules that don't seem to affect traffic.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Possible};
 
 use super::super::story::Gets::{Answer, Answers, Status};

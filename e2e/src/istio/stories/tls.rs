@@ -1,7 +1,7 @@
 //! The page's section "Sending HTTPS to an HTTP port", wherever that port is.
 
-use meshwhy::catalogue::Cause;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::Cause;
+use meshwhy::causes::manual::PageSection;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};

@@ -1,6 +1,6 @@
 //! One failure of TLS, as every proxy on its way sees it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};

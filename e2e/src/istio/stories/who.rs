@@ -1,6 +1,6 @@
 //! Who ended it, who said it: what looks like the client's, the policy's or the application's doing, and isn't.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{NoAnswer, Status};

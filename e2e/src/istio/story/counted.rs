@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::evidence::Direction;
 
 use crate::harness::rig::Rig;

@@ -7,7 +7,7 @@ mod says;
 mod told;
 mod yaml;
 
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use crate::harness::page;
 use crate::harness::programs::Version;

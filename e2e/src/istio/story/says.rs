@@ -1,7 +1,7 @@
 //! What a story expects one proxy to say.
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
 use super::{Counted, Told};

@@ -1,7 +1,7 @@
 //! Configuration that a story applies, and where it comes from.
 
 use anyhow::Result;
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use crate::harness::page;
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 
 use crate::harness::client::status_in;
 use crate::load::generator::{Generator, Record};

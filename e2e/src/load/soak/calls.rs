@@ -1,6 +1,6 @@
 //! What is asked with curl: each call, what it must get, and what meshwhy must say of it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
 /// What meshwhy must count of a call that fails: cause, confidence, and the resource it blames.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 
 use anyhow::{Context as _, Result};
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::evidence::Direction;
 use serde_json::Value;
 

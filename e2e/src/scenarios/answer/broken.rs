@@ -1,6 +1,6 @@
 //! Answers that end too early, or are broken.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use crate::harness::client::Client;

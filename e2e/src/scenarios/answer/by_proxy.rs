@@ -1,6 +1,6 @@
 //! Errors of the next proxy, of the application behind it, and what looks alike.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use serde_json::{Value, json};
 

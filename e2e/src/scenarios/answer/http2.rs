@@ -1,7 +1,7 @@
 //! Streams of HTTP/2, and the gRPC calls on them.
 
 use h2::Reason;
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 

@@ -6,7 +6,7 @@ mod http2;
 mod retries;
 mod reused;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Possible};
 use serde_json::{Value, json};
 

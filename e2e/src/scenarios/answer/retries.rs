@@ -1,6 +1,6 @@
 //! Retries: the last attempt is what the client was told of.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Connections of the pool that end as the next request comes.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Likely;
 
 use crate::harness::client::Client;

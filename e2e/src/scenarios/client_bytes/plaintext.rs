@@ -1,6 +1,6 @@
 //! Plaintext to a port that speaks TLS.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 

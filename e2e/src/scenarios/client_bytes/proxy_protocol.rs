@@ -1,6 +1,6 @@
 //! The PROXY protocol where nobody takes it, and where it lacks.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 

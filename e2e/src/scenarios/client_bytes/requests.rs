@@ -1,6 +1,6 @@
 //! What Envoy takes for no request: HTTP/1.0, other protocols, broken HTTP.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 

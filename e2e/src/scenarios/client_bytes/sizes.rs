@@ -1,6 +1,6 @@
 //! Requests that are too large for a codec, the connection manager or a filter.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 

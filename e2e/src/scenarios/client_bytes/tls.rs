@@ -1,6 +1,6 @@
 //! TLS to a port that speaks plaintext.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Possible};
 
 use super::{CODEC_ERROR, HTTPBIN, listener, plain, tls_port};

@@ -1,6 +1,6 @@
 //! Upgrades that this proxy doesn't allow, and those that others refuse.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 

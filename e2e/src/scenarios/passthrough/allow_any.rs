@@ -1,6 +1,6 @@
 //! ALLOW_ANY: what no service claims, and what the chain of an HTTP port does not match, passes through.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 

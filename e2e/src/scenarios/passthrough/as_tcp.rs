@@ -1,6 +1,6 @@
 //! A service's port that is declared as TCP, or whose protocol wasn't detected.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Certain;
 
 use super::{HTTPS, scenario};

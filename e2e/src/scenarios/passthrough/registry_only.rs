@@ -1,6 +1,6 @@
 //! REGISTRY_ONLY: closed before a byte is read.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::{HTTPS, catch_all, http_port, https_port, inspectors, scenario};

@@ -1,6 +1,6 @@
 //! External authorization: by gRPC, by HTTP, and as istiod makes it of the action CUSTOM.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Replies of filters that have no cause of their own, and the same filters where they let requests pass.
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 

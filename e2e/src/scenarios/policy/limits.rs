@@ -1,6 +1,6 @@
 //! Rate limits, and faults injected on purpose.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Certain;
 use serde_json::{Value, json};
 

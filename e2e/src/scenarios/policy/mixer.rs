@@ -1,6 +1,6 @@
 //! Mixer, as Istio 1.7 and older asked it.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

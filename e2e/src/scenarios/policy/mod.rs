@@ -6,7 +6,7 @@ mod limits;
 mod mixer;
 mod tokens;
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Tokens: a RequestAuthentication, in the form that istiod gives it.
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::{Value, json};
 

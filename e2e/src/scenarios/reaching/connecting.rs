@@ -1,6 +1,6 @@
 //! Endpoints that take no connection.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The words in which scenarios are written.
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence;
 
 use super::{Diagnosis, Differs, Log, Scenario};

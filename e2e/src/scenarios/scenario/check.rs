@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use meshwhy::catalogue::Side;
+use meshwhy::causes::Side;
 use meshwhy::evidence::Direction;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ mod check;
 mod play;
 mod variants;
 
-use meshwhy::catalogue::{Cause, Side};
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence;
 
 use crate::harness::client::Client;

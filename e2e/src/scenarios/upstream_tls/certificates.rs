@@ -1,6 +1,6 @@
 //! Certificates of the upstream that the proxy rejects.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Upstreams that demand a certificate of the proxy.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 

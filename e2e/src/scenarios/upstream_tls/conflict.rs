@@ -1,6 +1,6 @@
 //! A DestinationRule that contradicts the mutual TLS of the workload.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use serde_json::json;
 

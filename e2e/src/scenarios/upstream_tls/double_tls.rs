@@ -1,6 +1,6 @@
 //! Double TLS: the proxy originates TLS for a client that speaks TLS itself.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Plaintext to a server that expects TLS.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Likely;
 
 use super::{CADDY, MUTUAL_ONLY, envoy_mutual};

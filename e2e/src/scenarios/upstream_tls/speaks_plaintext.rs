@@ -1,6 +1,6 @@
 //! TLS to a server that speaks plaintext.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::json;
 

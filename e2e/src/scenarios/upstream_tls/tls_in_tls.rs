@@ -1,6 +1,6 @@
 //! TLS inside TLS that is meant, and so is no double TLS.
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::Possible;
 use serde_json::json;
 

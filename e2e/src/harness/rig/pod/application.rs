@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 
 use super::{Pod, Surroundings};
 use crate::harness::process::{Process, wait_for};

@@ -4,7 +4,7 @@ mod agent;
 mod application;
 mod running;
 
-use meshwhy::catalogue::manual::PageSection;
+use meshwhy::causes::manual::PageSection;
 use serde_json::{Value, json};
 
 use application::Application;

@@ -1,0 +1,29 @@
+//! TLS sent to an upstream that speaks plain text.
+
+use crate::causes::*;
+
+pub const DEFINITION: Definition = Definition {
+    side: Side::Mesh,
+    sender: Sender::NoClient,
+    soft: Softness::Never,
+    fix: "Set tls mode DISABLE in the DestinationRule, or remove its tls block: the upstream \
+        speaks no TLS.",
+    named_fixes: &["Set trafficPolicy.tls.mode of {rule} to DISABLE, or remove its tls block: port {port} \
+            of {host} speaks no TLS."],
+    special_case_of: &[
+        // The handshake did fail.
+        Cause::UpstreamTlsFailed,
+    ],
+    look_alikes: &[
+        Cause::DestinationRuleTlsConflict,
+        Cause::UpstreamTlsFailed,
+        Cause::UpstreamConnectTimeout,
+    ],
+    place: Place::Either,
+    ends_by_itself: false,
+    by_design: false,
+    peer_may_know: false,
+    shapes: &[],
+    flags: &["UF"],
+    section: Some(PageSection::DestinationRule503),
+};
