@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
-use proxy_wasm::types::{Action, ContextType};
+use proxy_wasm::types::{Action, ContextType, PeerType};
 
 use crate::config::Role;
 use crate::filter::{Connection, HttpStream, Plugin};
@@ -142,18 +142,22 @@ impl HttpContext for Http {
 impl Context for Network {}
 
 impl StreamContext for Network {
-    fn on_downstream_data(&mut self, _: usize, _: bool) -> Action {
+    fn on_downstream_data(&mut self, _: usize, end_of_stream: bool) -> Action {
         if self.plugin.is_some() {
-            self.connection.on_downstream_data(&Proxy);
+            self.connection.on_downstream_data(&Proxy, end_of_stream);
         }
         Action::Continue
     }
 
-    fn on_upstream_data(&mut self, _: usize, _: bool) -> Action {
+    fn on_upstream_data(&mut self, _: usize, end_of_stream: bool) -> Action {
         if self.plugin.is_some() {
-            self.connection.on_upstream_data(&Proxy);
+            self.connection.on_upstream_data(&Proxy, end_of_stream);
         }
         Action::Continue
+    }
+
+    fn on_downstream_close(&mut self, by: PeerType) {
+        self.connection.on_downstream_close(by == PeerType::Local);
     }
 
     fn on_log(&mut self) {

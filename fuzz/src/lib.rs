@@ -105,8 +105,9 @@ pub fn properties(bytes: &[u8]) {
 
     let mut tcp = plugin(r#"{"role":"connection","log":"all","observe_every":1}"#);
     let mut connection = Connection::new(true);
-    connection.on_downstream_data(&host);
-    connection.on_upstream_data(&host);
+    connection.on_downstream_data(&host, false);
+    connection.on_upstream_data(&host, false);
+    connection.on_downstream_close(true);
     connection.on_log(&host, &mut tcp, &mut series);
 
     let mut http = plugin(r#"{"log":"all","observe_every":1,"response_header":"x-meshwhy-cause"}"#);

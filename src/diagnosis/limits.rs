@@ -18,6 +18,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
         return None;
     }
+    if e.is_cut_off() && !e.flags.any_failure() {
+        return cut_off(e);
+    }
     if e.closed_by_this_proxy() {
         return closed_here(e, FACTS);
     }
@@ -90,6 +93,41 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
             Verdict::likely(other.map_or(Cause::ProxyClosedConnection, |(_, cause)| *cause), facts)
         }
     }
+}
+
+/// The idle timeout of a TCP proxy where nothing sets another, in milliseconds (Envoy 1.36 to 1.40, Istio 1.31).
+const USUAL_IDLE_TIMEOUT: u64 = 3_600_000;
+
+/// A TCP session in use that this proxy closed. No attribute gives the reason (1.40), only the access log's
+/// `DOWNSTREAM_LOCAL_CLOSE_REASON`: the idle timeout, a listener or filter chain that was replaced or removed, or another network filter.
+fn cut_off(e: &Evidence) -> Option<Verdict> {
+    const FACTS: &[Fact] = &[
+        Fact::ClosedBy,
+        Fact::Lived,
+        Fact::IdleTimeout,
+        Fact::FirstBytes,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::FilterChain,
+    ];
+    static IDLE: Advice = Advice {
+        side: None,
+        fix: "Raise connectionPool.tcp.idleTimeout in a DestinationRule (1h unless set), or let the client's pool use or end idle connections sooner.",
+    };
+    static CHANGED: Advice = Advice {
+        side: None,
+        fix: "See whether its listener was just changed, or an idle timeout is set: %DOWNSTREAM_LOCAL_CLOSE_REASON% in the TCP log says which.",
+    };
+    if e.lived.is_none_or(|lived| lived >= USUAL_IDLE_TIMEOUT) {
+        let verdict = if e.lived.is_some() { Verdict::likely } else { Verdict::possible };
+        return Some(verdict(Cause::IdleTimeout, FACTS)?.advising(&IDLE).blaming(&e.upstream.resource));
+    }
+    // Too young for the usual one: another may be set.
+    if e.upstream.resource.is_some() || e.idle_timeout.is_some() {
+        let verdict = Verdict::possible(Cause::IdleTimeout, FACTS)?;
+        return Some(verdict.advising(&IDLE).blaming(&e.upstream.resource));
+    }
+    Some(Verdict::likely(Cause::ProxyClosedConnection, FACTS)?.advising(&CHANGED))
 }
 
 fn by_flag(flags: Flags) -> Option<Cause> {

@@ -147,7 +147,10 @@ fn failed(e: &Evidence) -> bool {
         // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
         // So does a refusal, but for the termination details.
         Layer::Tcp => {
-            tcp_flags(e).any_failure() || upstream_tls::looks_like_double_tls(e) || is_policys(&e.termination)
+            tcp_flags(e).any_failure()
+                || upstream_tls::looks_like_double_tls(e)
+                || is_policys(&e.termination)
+                || e.is_cut_off()
         }
         Layer::Listener => {
             let failure = e.downstream.transport_failure.as_ref();

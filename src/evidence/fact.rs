@@ -100,6 +100,10 @@ pub enum Fact {
     Promised,
     /// Length of the body that was passed on.
     Passed,
+    /// Who closed the connection, where it was this proxy.
+    ClosedBy,
+    /// The idle timeout that Istio gives all TCP connections of this proxy.
+    IdleTimeout,
 }
 
 impl Fact {
@@ -153,6 +157,8 @@ impl Fact {
             Self::PoolReady => "pool_ready",
             Self::Promised => "promised",
             Self::Passed => "passed",
+            Self::ClosedBy => "closed_by",
+            Self::IdleTimeout => "idle_timeout",
         }
     }
 
@@ -204,6 +210,8 @@ impl Fact {
             Self::PoolReady => up.pool_ready.map(|us| format!("{us}us")),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
+            Self::ClosedBy => e.cut_off.then(|| "proxy".to_owned()),
+            Self::IdleTimeout => text(&e.idle_timeout),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),

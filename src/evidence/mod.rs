@@ -28,7 +28,7 @@ pub use resource::Resource;
 pub use text::{CUT, host_name, name};
 pub use transport::{ConnectError, TransportFailure};
 
-use crate::wire::FirstBytes;
+use crate::wire::{ClientHello, FirstBytes};
 
 /// Istio's name for an outbound listener's default chain (1.29 and 1.31; not the catch-all of `virtualOutbound`).
 pub const FALL_THROUGH: &str = "PassthroughFilterChain";
@@ -52,6 +52,10 @@ pub struct Evidence {
     pub hurried: bool,
     /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
     pub lived: Option<u64>,
+    /// Whether this proxy closed a TCP connection that was in use and that neither side had ended; Envoy flags nothing then.
+    pub cut_off: bool,
+    /// The idle timeout that Istio gives all TCP connections of this proxy (`ISTIO_META_IDLE_TIMEOUT`); asked for only where one was cut off.
+    pub idle_timeout: Option<String>,
     /// Envoy's connection termination details.
     pub termination: Details,
     /// The name of the filter chain that took the connection.
@@ -110,6 +114,14 @@ impl Evidence {
             None => answer.promised.is_some_and(|promised| passed >= promised),
         };
         ends_so && self.left_midway()
+    }
+
+    /// Whether this proxy ended a session. HTTP's clients expect idle connections to be closed.
+    pub fn is_cut_off(&self) -> bool {
+        let first = self.downstream.first_bytes.as_ref();
+        let offers_http = |tls: &ClientHello| tls.alpn.iter().any(|p| p == "h2" || p.starts_with("http/1."));
+        let is_http = first.is_some_and(|f| f.protocol.is_http() || f.tls.as_ref().is_some_and(offers_http));
+        self.cut_off && !is_http
     }
 
     fn only_tunnels_flags(&self) -> bool {

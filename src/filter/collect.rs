@@ -361,6 +361,19 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     e
 }
 
+/// Whether a reset by the upstream would be flagged: since 1.38. Before it looks as if this proxy had closed by itself.
+pub(super) fn tells_resets(host: &impl Host) -> bool {
+    let version = number(host, "xds\0node\0user_agent_build_version\0version\0minor_number");
+    version.is_some_and(|minor| minor >= 38)
+}
+
+/// How long a connection on a TCP chain has lived (no attribute says it), and what idle timeout Istio has for this proxy.
+pub(super) fn session(host: &impl Host, e: &mut Evidence) {
+    let times = number(host, "request\0time").zip(host.now().ok());
+    e.lived = times.map(|(begin, now)| now.saturating_sub(begin) / 1_000_000);
+    e.idle_timeout = name(host, "xds\0node\0metadata\0IDLE_TIMEOUT");
+}
+
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
 fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
     let marked = |mark| text(host, mark).is_some();

@@ -14,11 +14,22 @@ pub struct Connection {
     sampled: bool,
     /// Whether what the client sent was answered: no filter behind this one has refused it.
     answered: bool,
+    /// Whether either side has said that it sends no more.
+    ended: bool,
+    /// Whether it was this proxy that closed the client's connection, for whatever reason.
+    closed_here: bool,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { client: Sniffer::client(), server: Sniffer::server(), sampled: false, answered: false }
+        Self {
+            client: Sniffer::client(),
+            server: Sniffer::server(),
+            sampled: false,
+            answered: false,
+            ended: false,
+            closed_here: false,
+        }
     }
 }
 
@@ -29,7 +40,8 @@ impl Connection {
     }
 
     /// Bytes from the client pass.
-    pub fn on_downstream_data(&mut self, host: &impl Host) {
+    pub fn on_downstream_data(&mut self, host: &impl Host, end_of_stream: bool) {
+        self.ended |= end_of_stream;
         if feed(&mut self.client, host, Buffer::DownstreamData)
             && let Some(seen) = self.client.seen()
         {
@@ -39,12 +51,18 @@ impl Connection {
     }
 
     /// Bytes from the upstream pass (or, in front of a connection manager, its answer).
-    pub fn on_upstream_data(&mut self, host: &impl Host) {
+    pub fn on_upstream_data(&mut self, host: &impl Host, end_of_stream: bool) {
+        self.ended |= end_of_stream;
         self.answered |= self.client.seen().is_some();
         // An answer matters only where the client didn't speak HTTP, or where it is observed.
         if self.sampled || !self.client_spoke_http() {
             feed(&mut self.server, host, Buffer::UpstreamData);
         }
+    }
+
+    /// The client's connection is closed, by this proxy or by the client.
+    pub fn on_downstream_close(&mut self, by_proxy: bool) {
+        self.closed_here = by_proxy;
     }
 
     /// The connection is over.
@@ -70,7 +88,8 @@ impl Connection {
         }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
-        let failed_in_tcp_proxy = (suspicious || self.sampled) && is_tcp(host, flags);
+        let cut_off = self.was_in_use() && !flags.any_failure() && collect::tells_resets(host);
+        let failed_in_tcp_proxy = (suspicious || cut_off || self.sampled) && is_tcp(host, flags);
         // A refusal has no flag (1.40). Servers that greet first have spoken before the client is refused.
         let refused = || !self.answered && collect::refused_by_policy(host);
         if !failed_in_tcp_proxy && !refused() {
@@ -79,7 +98,16 @@ impl Connection {
         let mut evidence = collect::tcp(host, flags);
         evidence.downstream.first_bytes = client;
         evidence.upstream.first_bytes = self.server.seen().cloned();
+        if cut_off {
+            evidence.cut_off = true;
+            collect::session(host, &mut evidence);
+        }
         Some(evidence)
+    }
+
+    /// Whether this proxy closed a session of another protocol than HTTP although it had been answered, and neither side had ended it.
+    fn was_in_use(&self) -> bool {
+        self.closed_here && self.answered && !self.ended && !self.client_spoke_http()
     }
 
     fn client_spoke_http(&self) -> bool {

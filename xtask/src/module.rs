@@ -12,7 +12,7 @@ use walrus::{FunctionBuilder, FunctionId, FunctionKind, ImportKind, Module, Modu
 /// Envoy calls into the VM for each callback that is exported, so each one costs every stream.
 /// `proxy_on_delete` is where the SDK forgets a stream; `proxy_on_done` and `proxy_on_vm_start`
 /// would only answer what Envoy assumes without them.
-pub const KEPT_EXPORTS: [&str; 12] = [
+pub const KEPT_EXPORTS: [&str; 13] = [
     "memory",
     "malloc",
     "_initialize",
@@ -23,6 +23,7 @@ pub const KEPT_EXPORTS: [&str; 12] = [
     "proxy_on_response_body",
     "proxy_on_downstream_data",
     "proxy_on_upstream_data",
+    "proxy_on_downstream_connection_close",
     "proxy_on_log",
     "proxy_on_delete",
 ];

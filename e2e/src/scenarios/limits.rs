@@ -62,7 +62,7 @@ fn idle() -> Vec<Scenario> {
         .names(Cause::IdleTimeout, Certain),
         Scenario::new(
             "limits/idle_tcp",
-            "healthy: an idle TCP connection is closed in time",
+            "healthy: an idle TCP connection on which the server never spoke is closed in time",
             tcp(json!({"idle_timeout": "0.2s"})),
         )
         .server("backend", SILENT)

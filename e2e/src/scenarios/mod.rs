@@ -17,6 +17,7 @@ mod response_header;
 mod routes;
 pub mod scenario;
 mod soft;
+mod tcp_ends;
 mod upstream_tls;
 
 use self::scenario::Scenario;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         policy::table(),
         leaving::table(),
         limits::table(),
+        tcp_ends::table(),
         passthrough::table(),
         soft::table(),
         healthy::table(),

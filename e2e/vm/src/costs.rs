@@ -108,6 +108,7 @@ impl Events {
                         call(machine, Callback::UpstreamData { context, size: 19, end: false })?;
                     }
                 }
+                call(machine, Callback::DownstreamClose { context, peer: 2 })?;
                 call(machine, Callback::Log { context })?;
                 call(machine, Callback::Delete { context })?;
             }

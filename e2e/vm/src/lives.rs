@@ -118,6 +118,9 @@ impl Lives {
                 Callback::ResponseHeaders { context, end }
             }
             (PlugPoint::HttpFilter, _) => Callback::ResponseBody { context, size, end },
+            _ if random.one_in(8) => {
+                Callback::DownstreamClose { context, peer: u32::from(random.one_in(2)) + 1 }
+            }
             _ if random.one_in(2) => Callback::DownstreamData { context, size, end },
             _ => Callback::UpstreamData { context, size, end },
         }

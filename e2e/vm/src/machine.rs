@@ -21,6 +21,7 @@ pub enum Callback {
     ResponseBody { context: u32, size: u32, end: bool },
     DownstreamData { context: u32, size: u32, end: bool },
     UpstreamData { context: u32, size: u32, end: bool },
+    DownstreamClose { context: u32, peer: u32 },
     Log { context: u32 },
     Delete { context: u32 },
 }
@@ -104,6 +105,9 @@ impl<P: Proxy> Machine<P> {
             }
             Callback::UpstreamData { context, size, end } => {
                 export!("proxy_on_upstream_data", (context, size, u32::from(end)) -> u32)
+            }
+            Callback::DownstreamClose { context, peer } => {
+                export!("proxy_on_downstream_connection_close", (context, peer))
             }
             Callback::Log { context } => export!("proxy_on_log", (context)),
             Callback::Delete { context } => export!("proxy_on_delete", (context)),

@@ -3,10 +3,10 @@
 use super::{first, named, stream};
 use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Stream, TransportFailure,
+    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Resource, Stream, TransportFailure,
 };
 use crate::report::Report;
-use crate::wire::{Protocol, Sniffer};
+use crate::wire::{ClientHello, FirstBytes, Protocol, Sniffer};
 
 #[test]
 fn a_client_that_left_may_have_spoken_something_else() {
@@ -220,4 +220,34 @@ fn a_version_that_nobody_knows_is_no_http10() {
     let verdict = crate::diagnosis::diagnose(&e).unwrap();
     assert_eq!((verdict.cause.id(), verdict.confidence.id()), ("http10_client", "likely"));
     assert!(!verdict.facts.contains(&crate::evidence::Fact::RequestVersion), "that was another line's");
+}
+
+#[test]
+fn a_session_that_this_proxy_ended() {
+    let session = |lived: u64, rule: bool| {
+        let mut e = Evidence { layer: Layer::Tcp, cut_off: true, lived: Some(lived), ..Evidence::default() };
+        e.upstream.cluster = ClusterName::new("outbound|5432||db.default.svc.cluster.local");
+        e.upstream.resource = Resource::new("DestinationRule", "default", "db").filter(|_| rule);
+        e
+    };
+    assert_eq!(named(&session(3_600_120, false)), Some(("idle_timeout", "likely")));
+    assert_eq!(named(&session(600_000, true)), Some(("idle_timeout", "possible")));
+    let young = session(600_000, false);
+    assert_eq!(named(&young), Some(("proxy_closed_connection", "likely")));
+    let with = |set: fn(&mut Evidence)| {
+        let mut e = young.clone();
+        set(&mut e);
+        named(&e)
+    };
+    assert_eq!(with(|e| e.idle_timeout = Some("10m".into())), Some(("idle_timeout", "possible")));
+    assert_eq!(with(|e| e.downstream.first_bytes = first(Protocol::Http1)), None, "clients expect it");
+    let hello = |protocol: &str| {
+        let tls = ClientHello { sni: None, alpn: vec![protocol.to_owned()] };
+        let mut e = young.clone();
+        e.downstream.first_bytes =
+            Some(FirstBytes { protocol: Protocol::TlsClientHello, tls: Some(tls), http: None });
+        named(&e)
+    };
+    assert_eq!(hello("h2"), None);
+    assert_eq!(hello("postgresql"), Some(("proxy_closed_connection", "likely")));
 }

@@ -15,9 +15,9 @@ fn a_connection_that_is_looked_at_reads_the_answer_too() {
     let mut plugin = plugin(r#"{"role":"connection","observe_every":1}"#);
     let mut connection = Connection::new(plugin.samples_next());
     host.set_buffer(Buffer::DownstreamData, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    connection.on_downstream_data(&host);
+    connection.on_downstream_data(&host, false);
     host.set_buffer(Buffer::UpstreamData, b"HTTP/1.0 200 OK\r\n\r\n");
-    connection.on_upstream_data(&host);
+    connection.on_upstream_data(&host, false);
     connection.on_log(&host, &mut plugin, &mut Series::default());
     let counted = counted(&host);
     let causes: Vec<_> = counted.iter().filter_map(|(name, _)| name.split(";.;").next()).collect();
@@ -31,8 +31,8 @@ fn connection(host: &MemoryHost, speakers: &[Buffer]) {
     for side in speakers {
         host.set_buffer(*side, b"hello\r\n");
         match side {
-            Buffer::DownstreamData => connection.on_downstream_data(host),
-            _ => connection.on_upstream_data(host),
+            Buffer::DownstreamData => connection.on_downstream_data(host, false),
+            _ => connection.on_upstream_data(host, false),
         }
     }
     host.take_calls();
@@ -91,9 +91,46 @@ fn a_connection_managers_connection_is_not_counted_by_the_connection_role() {
     let host = MemoryHost::new().with_number("response.flags", Flags::DOWNSTREAM_PROTOCOL_ERROR.bits());
     let mut connection = Connection::default();
     host.set_buffer(Buffer::DownstreamData, b"\x16\x03\x01\0\x05\x01\0\0\x01\x03\x03");
-    connection.on_downstream_data(&host);
+    connection.on_downstream_data(&host, false);
     connection.on_log(&host, &mut plugin(r#"{"role":"connection"}"#), &mut Series::default());
     assert!(counted(&host).is_empty());
     plugin(r#"{"role":"access_log"}"#).on_access_log(&host, &mut Series::default());
     assert!(counted(&host).is_empty());
+}
+
+/// What is counted of a session that was answered and that `end` ends, on Envoy 1.`minor`.
+fn after(first: &[u8], minor: u64, end: impl Fn(&mut Connection, &MemoryHost)) -> usize {
+    let host = MemoryHost::new()
+        .with_number("response.flags", 0)
+        .with_number("xds.node.user_agent_build_version.version.minor_number", minor)
+        .with_property("xds.cluster_name", "outbound|6379||redis.default.svc.cluster.local");
+    let mut session = Connection::default();
+    host.set_buffer(Buffer::DownstreamData, first);
+    session.on_downstream_data(&host, false);
+    host.set_buffer(Buffer::UpstreamData, b"+OK\r\n");
+    session.on_upstream_data(&host, false);
+    end(&mut session, &host);
+    session.on_log(&host, &mut plugin(r#"{"role":"connection"}"#), &mut Series::default());
+    counted(&host).len()
+}
+
+#[test]
+fn a_session_that_this_proxy_cuts_off_is_told() {
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    let cut = |session: &mut Connection, _: &MemoryHost| session.on_downstream_close(true);
+    assert_eq!(after(PING, 40, cut), 1);
+    assert_eq!(after(PING, 38, cut), 1);
+    assert_eq!(after(PING, 37, cut), 0, "the upstream's reset would look the same");
+    assert_eq!(after(b"GET / HTTP/1.1\r\n\r\n", 40, cut), 0, "clients expect it");
+    assert_eq!(after(PING, 40, |session, _| session.on_downstream_close(false)), 0, "the client left");
+    let client_first = |session: &mut Connection, host: &MemoryHost| {
+        session.on_downstream_data(host, true);
+        session.on_downstream_close(true);
+    };
+    assert_eq!(after(PING, 40, client_first), 0);
+    let server_first = |session: &mut Connection, host: &MemoryHost| {
+        session.on_upstream_data(host, true);
+        session.on_downstream_close(true);
+    };
+    assert_eq!(after(PING, 40, server_first), 0);
 }

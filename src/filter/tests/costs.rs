@@ -79,9 +79,9 @@ fn a_connection_costs_its_first_bytes_and_one_write() {
     let mut connection = Connection::default();
     for _ in 0..10 {
         host.set_buffer(Buffer::DownstreamData, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        connection.on_downstream_data(&host);
+        connection.on_downstream_data(&host, false);
         host.set_buffer(Buffer::UpstreamData, b"HTTP/1.1 200 OK\r\n\r\n");
-        connection.on_upstream_data(&host);
+        connection.on_upstream_data(&host, false);
     }
     connection.on_log(&host, &mut plugin(r#"{"role":"connection"}"#), &mut Series::default());
     assert_eq!(host.take_calls(), Calls { with_data: 2, without_data: 0, other: 1 });

@@ -18,8 +18,8 @@ fn everything(host: &MemoryHost) {
         http(host, &mut plugin, &mut series);
         looked_at(host, &mut plugin, &mut series);
         let mut connection = Connection::new(true);
-        connection.on_downstream_data(host);
-        connection.on_upstream_data(host);
+        connection.on_downstream_data(host, false);
+        connection.on_upstream_data(host, false);
         connection.on_log(host, &mut plugin, &mut series);
         plugin.on_access_log(host, &mut series);
     }
