@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use meshwhy::causes::{Cause, Sender};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -355,5 +356,35 @@ fn every_document_says_the_modules_greatest_size() {
             .filter(|size| size.starts_with(|c: char| c.is_ascii_digit()))
             .collect();
         assert_eq!(sizes, [most.as_str()].into(), "{document}");
+    }
+}
+
+/// The causes that an alert's query leaves out, by the alert's name.
+fn left_out(alert: &Value) -> BTreeSet<&str> {
+    let query = alert["expr"].as_str().unwrap();
+    let lists = query.split("cause!=\"").skip(1).chain(query.split("cause!~\"").skip(1));
+    lists.flat_map(|list| list.split('"').next().unwrap().split('|')).collect()
+}
+
+#[test]
+fn alerts_leave_out_what_the_causes_say() {
+    let by_design = |cause: &&Cause| cause.definition().by_design;
+    let imitated = |cause: &&Cause| cause.definition().sender == Sender::Imitator;
+    let ids = |of: &dyn Fn(&&Cause) -> bool| -> BTreeSet<&str> {
+        Cause::ALL.iter().filter(of).map(|cause| cause.id()).collect()
+    };
+    let rules: Value = serde_norway::from_str(&read("envoyfilter/monitoring/rules.yaml")).unwrap();
+    for alert in rules["groups"][0]["rules"].as_array().unwrap() {
+        let expected = match alert["alert"].as_str() {
+            Some("MeshwhyCauseAboveRate") => ids(&by_design),
+            Some("MeshwhyFailuresAfterConfigChange") => ids(&imitated),
+            _ => BTreeSet::new(),
+        };
+        let regex = Vec::from_iter(expected.iter().copied()).join("|");
+        assert_eq!(left_out(alert), expected, "{}: cause!~\"{regex}\"", alert["alert"]);
+        // Each part of the query has all of them.
+        let query = alert["expr"].as_str().unwrap();
+        let matchers = query.matches("cause!").count();
+        assert_eq!(query.matches(&regex).count(), if regex.is_empty() { query.len() + 1 } else { matchers });
     }
 }

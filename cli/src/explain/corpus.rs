@@ -3,7 +3,7 @@
 use meshwhy::causes::Cause;
 use serde_json::{Map, Value, json};
 
-use super::{Finding, Reader, Reading, is_broader};
+use super::{Finding, Reader, Reading};
 
 /// What is known of a thread's end, against what the tool says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn line(entry: &Value) -> String {
 
 fn score(finding: Option<&Finding>, expected: Cause, general: &[Cause]) -> Score {
     let Some(finding) = finding else { return Score::LeftOpen };
-    let covers = |cause: &Cause| general.contains(cause) || is_broader(*cause, expected);
+    let covers = |cause: &Cause| general.contains(cause) || cause.is_broader_than(expected);
     match finding.cause {
         Cause::Unclassified => Score::LeftOpen,
         cause if cause == expected => Score::Right,

@@ -96,7 +96,7 @@ fn follows_from_another<'a>(
         .filter(|other| behind(*other))
         .filter_map(failed)
         .any(|finding| finding.cause != Cause::ClientDisconnected);
-    failed_behind && passes_on(finding.cause)
+    failed_behind && finding.cause.definition().peer_may_know
 }
 
 /// What the two ends of one connection say together, and neither of them alone.
@@ -116,25 +116,6 @@ fn together(asked: &Hop, was_asked: &Hop) -> Option<Finding> {
     together.evidence = format!("{}; peer=filter_chain_not_found", finding.evidence);
     together.resource.clone_from(&finding.resource);
     Some(together)
-}
-
-/// Causes that name what came, or didn't come, from behind: a proxy behind may know why.
-fn passes_on(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::ApplicationError
-            | Cause::UpstreamProxyError
-            | Cause::UpstreamTimeout
-            | Cause::UpstreamReset
-            | Cause::UpstreamClosedConnection
-            | Cause::UpstreamProtocolError
-            | Cause::Http10Upstream
-            | Cause::Http2ToHttp1Upstream
-            | Cause::UpstreamExpectsTls
-            | Cause::UpstreamTlsFailed
-            | Cause::DestinationRuleTlsConflict
-            | Cause::Unclassified
-    )
 }
 
 /// The hop that sent the request here.

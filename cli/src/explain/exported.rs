@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use meshwhy::catalogue::Cause;
+use meshwhy::causes::Cause;
 use serde_json::json;
 
 use super::*;

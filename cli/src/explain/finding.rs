@@ -5,8 +5,6 @@ use meshwhy::diagnosis::{Advice, Confidence};
 use meshwhy::evidence::{ClusterName, Direction};
 use meshwhy::report::{LONGEST_VALUE, clean};
 
-use super::is_broader;
-
 /// Who found the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -125,7 +123,7 @@ impl Finding {
 
     /// Whether the cause is true of the alternatives, too, and only less telling.
     pub fn covers_alternatives(&self) -> bool {
-        self.alternatives.iter().all(|other| is_broader(self.cause, *other))
+        self.alternatives.iter().all(|other| self.cause.is_broader_than(*other))
     }
 
     /// What to change, if it is this cause.

@@ -3,7 +3,6 @@
 //! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
 //! tried (see `unseen`), and only what all of them agree on is said.
 
-mod broader;
 #[cfg(test)]
 mod collected;
 mod column;
@@ -33,6 +32,8 @@ mod prefix;
 mod rank;
 mod reader;
 mod readings;
+#[cfg(test)]
+mod shapes;
 mod syslog;
 mod table;
 #[cfg(test)]
@@ -42,7 +43,6 @@ mod unseen;
 mod walk;
 mod ztunnel;
 
-pub use broader::is_broader;
 pub use column::Column;
 pub use correlate::{Hop, Joined, Part, join};
 pub use finding::{Destination, Finding, Source};

@@ -8,7 +8,7 @@ use meshwhy::causes::Cause;
 use meshwhy::evidence::{Details, Flags, TransportFailure, name};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::{Column, Finding, Line, Own, broader::is_broader, own, time};
+use super::{Column, Finding, Line, Own, own, time};
 
 /// Milliseconds between a stream's end and its own line: they are written in the same turn of the worker's loop (Envoy 1.40: up to 3 apart on
 /// a quiet machine, 11 on a busy one), times are cut to whole ones, and two clocks are read.
@@ -74,7 +74,7 @@ fn opposite(line: &Line<'_>) -> Option<&'static str> {
 
 /// Whether what the line lets one know leaves room for the filter's cause.
 fn fits(finding: &Finding, cause: Cause) -> bool {
-    let one = |known: Cause| known == cause || is_broader(known, cause) || is_broader(cause, known);
+    let one = |known: Cause| known == cause || known.is_broader_than(cause) || cause.is_broader_than(known);
     match finding.alternatives.as_slice() {
         [] => one(finding.cause),
         several => {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use meshwhy::causes::{Cause, Softness};
+use meshwhy::causes::{Cause, Place, Softness};
 use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer};
 
 use super::judgement::Agreed;
-use super::{Column, Line, gather, is_broader};
+use super::{Column, Line, gather};
 
 /// Threads of public issue trackers, and what they ended on: how often a cause is the one.
 static THREADS: LazyLock<Vec<Thread>> = LazyLock::new(|| {
@@ -79,7 +79,7 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
         fit.retain(|cause| !is_impossible(*cause, shown));
     }
     let covers_all =
-        |general: &Cause| fit.iter().all(|cause| cause == general || is_broader(*general, *cause));
+        |general: &Cause| fit.iter().all(|cause| cause == general || general.is_broader_than(*cause));
     let general = fit.iter().copied().find(covers_all);
     sort(&mut fit, shown, line);
     let Some(cause) = general.or_else(|| fit.first().copied()) else {
@@ -94,7 +94,7 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
     if general.is_none() {
         // One that is true of another one, too, stands for both.
         let all: Vec<Cause> = fit.iter().copied().filter(|cause| !is_unusual(*cause, shown)).collect();
-        fit.retain(|special| !all.iter().any(|general| is_broader(*general, *special)));
+        fit.retain(|special| !all.iter().any(|general| general.is_broader_than(*special)));
     }
     let confidence = if sure { least } else { Confidence::Possible };
     Agreed { cause, confidence, alternatives: fit }
@@ -164,44 +164,10 @@ fn by_duration(line: &Line<'_>) -> &'static [Cause] {
 
 /// Causes that Envoy's flags stand for where no rule knows more.
 fn leads(e: &Evidence, line: &Line<'_>) -> Vec<Cause> {
-    const LEADS: &[(&str, &[Cause])] = &[
-        ("NC", &[Cause::ClusterMissing]),
-        ("UH", &[Cause::NoEndpoints, Cause::NoHealthyEndpoints]),
-        ("UO", &[Cause::CircuitBreakerOverflow]),
-        ("DF", &[Cause::UpstreamDnsFailure]),
-        (
-            "UF",
-            &[
-                Cause::UpstreamConnectTimeout,
-                Cause::UpstreamRefused,
-                Cause::UpstreamUnreachable,
-                Cause::UpstreamTlsFailed,
-                Cause::UpstreamSpeaksPlaintext,
-            ],
-        ),
-        ("UT", &[Cause::UpstreamTimeout]),
-        ("UR", &[Cause::UpstreamReset]),
-        ("UC", &[Cause::UpstreamClosedConnection]),
-        ("UPE", &[Cause::UpstreamProtocolError]),
-        ("LR", &[Cause::UpstreamConnectTimeout, Cause::UpstreamReset]),
-        ("UAEX", &[Cause::ExtAuthzDenied, Cause::ExtAuthzUnavailable]),
-        ("RLSE", &[Cause::RateLimitServiceUnavailable]),
-        ("RL", &[Cause::RateLimited]),
-        ("FI", &[Cause::FaultInjected]),
-        ("DPE", &[Cause::InvalidHttpRequest]),
-        ("IH", &[Cause::InvalidHttpRequest]),
-        ("SI", &[Cause::IdleTimeout]),
-        ("DT", &[Cause::MaxDurationReached]),
-        ("UMSDR", &[Cause::MaxDurationReached]),
-        ("OM", &[Cause::ProxyOverloaded]),
-        ("LH", &[Cause::LocalHealthCheckFailed]),
-        ("NFCF", &[Cause::FilterConfigMissing]),
-        ("DC", &[Cause::ClientDisconnected]),
-        ("DR", &[Cause::ClientDisconnected]),
-    ];
     let no_route = e.flags.contains(Flags::NO_ROUTE_FOUND);
-    let of_flags = LEADS.iter().filter(|(flag, _)| e.flags.intersects(Flags::from_short(flag)));
-    let mut found: Vec<Cause> = of_flags.flat_map(|(_, causes)| causes.iter().copied()).collect();
+    let is_set = |flag: &&str| e.flags.intersects(Flags::from_short(flag));
+    let of_flags = Cause::ALL.iter().filter(|cause| cause.definition().flags.iter().any(is_set));
+    let mut found: Vec<Cause> = of_flags.copied().collect();
     match e.code {
         // Before Envoy had NC, a missing cluster was one more NR.
         Some(503) if no_route => found.push(Cause::ClusterMissing),
@@ -226,22 +192,12 @@ fn leads(e: &Evidence, line: &Line<'_>) -> Vec<Cause> {
 
 /// What can't be, wherever the line doesn't say enough for a rule.
 fn is_impossible(cause: Cause, e: &Evidence) -> bool {
-    const IN_FRONT: &[Cause] = &[Cause::PlaintextToStrictMtls, Cause::LocalHealthCheckFailed];
-    const ROUTED: &[Cause] = &[
-        Cause::RouteHostUnknown,
-        Cause::RouteNoMatch,
-        Cause::GatewayWithoutHttpRoutes,
-        Cause::ConnectionReusedAcrossGateways,
-        Cause::EgressBlocked,
-        Cause::DestinationRuleTlsConflict,
-        Cause::NoEndpoints,
-        Cause::UpstreamDnsFailure,
-    ];
     let cluster = e.upstream.cluster.as_ref().map_or("", |cluster| cluster.as_str());
     let passthrough = e.upstream.cluster.as_ref().is_some_and(ClusterName::is_passthrough);
     let fell_through = passthrough && cause == Cause::TlsOnPlaintextPort && e.downstream.sni.is_some();
     let failed_to_connect = gather::failed_to_connect(e);
-    let is_soft = match cause.definition().soft {
+    let definition = cause.definition();
+    let is_soft = match definition.soft {
         Softness::Only => true,
         // The bytes never got to anybody. TLS may have fallen through an HTTP port's chains to an address that nobody has.
         Softness::Also => failed_to_connect && e.layer == Layer::Tcp && !fell_through,
@@ -249,10 +205,12 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     };
     // A policy lets no connection get so far.
     let denied = cause == Cause::AuthorizationPolicyDenied && gather::got_to_an_upstream(e);
-    is_soft
-        || denied
-        || (cluster.starts_with("outbound|") && IN_FRONT.contains(&cause))
-        || (cluster.starts_with("inbound|") && ROUTED.contains(&cause))
+    let elsewhere = match definition.place {
+        Place::Either => false,
+        Place::ServerSide => cluster.starts_with("outbound|"),
+        Place::ClientSide => cluster.starts_with("inbound|"),
+    };
+    is_soft || denied || elsewhere
 }
 
 #[cfg(test)]

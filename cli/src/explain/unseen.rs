@@ -1,5 +1,8 @@
 //! What a line doesn't show: each value that it may have had is tried, and only what all of them agree on is said.
 
+use std::sync::LazyLock;
+
+use meshwhy::causes::{Cause, LogShape};
 use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policys};
 use meshwhy::evidence::{
     ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
@@ -458,58 +461,26 @@ fn failures() -> Vec<Change> {
     REASONS.iter().copied().map(is).collect()
 }
 
-/// The details that go with a status and flags (1.40).
+/// What Envoy logs of all causes, each once, by status.
+static SHAPES: LazyLock<Vec<LogShape>> = LazyLock::new(|| {
+    let mut shapes: Vec<LogShape> = Vec::new();
+    for shape in Cause::ALL.iter().flat_map(|cause| cause.definition().shapes) {
+        if !shapes.contains(shape) {
+            shapes.push(*shape);
+        }
+    }
+    shapes.sort_by_key(|shape| shape.code);
+    shapes
+});
+
+/// The details that go with a status and flags.
 fn details(e: &Evidence) -> Vec<Change> {
-    const KNOWN: &[(u16, &str, &str)] = &[
-        (0, "DC", "downstream_remote_disconnect"),
-        (0, "DR", "http2.remote_reset"),
-        (400, "DPE", "http1.codec_error"),
-        (401, "", "jwt_authn_access_denied{Jwt_is_missing}"),
-        // Versions up to 1.20 forgot the flag (envoyproxy/envoy#18964); the service chooses the status.
-        (401, "", "ext_authz_denied"),
-        (401, "UAEX", "ext_authz_denied"),
-        (403, "", "ext_authz_denied"),
-        // Filters may answer with any status: with these, many do.
-        (401, "", "lua_response"),
-        (403, "", "lua_response"),
-        (403, "", "rbac_access_denied_matched_policy[none]"),
-        (403, "", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
-        (403, "", "http1.https_url_on_plaintext_connection"),
-        (403, "UAEX", "ext_authz_denied"),
-        (403, "UAEX", "ext_authz_error"),
-        (404, "NR", "route_not_found"),
-        (404, "NR", "route_configuration_not_found"),
-        (403, "", "upgrade_failed"),
-        (413, "", "request_payload_too_large"),
-        (426, "", "low_version"),
-        (426, "DPE", "low_version"),
-        (431, "", "http1.headers_too_large"),
-        (431, "DPE", "http1.headers_too_large"),
-        (502, "UPE", "upstream_reset_before_response_started{protocol_error}"),
-        (500, "", "direct_response"),
-        (500, "", "lua_response"),
-        (502, "", "direct_response"),
-        (503, "", "direct_response"),
-        (503, "", "lua_response"),
-        (503, "NC", "cluster_not_found"),
-        (503, "UC", "upstream_reset_before_response_started{connection_termination}"),
-        (503, "UF", "upstream_reset_before_response_started{remote_connection_failure}"),
-        (503, "UF", "upstream_reset_before_response_started{connection_timeout}"),
-        (503, "UH", "no_healthy_upstream"),
-        (503, "UO", "upstream_reset_before_response_started{overflow}"),
-        (503, "UO", "maintenance_mode"),
-        (503, "UR", "upstream_reset_before_response_started{remote_reset}"),
-        (504, "", "direct_response"),
-        (504, "", "max_duration_timeout"),
-        (504, "SI", "stream_idle_timeout"),
-        (504, "UT", "response_timeout"),
-    ];
-    let fits = |code: u16, flags: &str| {
-        e.code.unwrap_or(0) == code
-            && if flags.is_empty() {
+    let fits = |shape: &&LogShape| {
+        e.code.unwrap_or(0) == shape.code
+            && if shape.flag.is_empty() {
                 !e.flags.any_failure()
             } else {
-                e.flags.intersects(Flags::from_short(flags))
+                e.flags.intersects(Flags::from_short(shape.flag))
             }
     };
     let is = |text: &'static str| -> Change { Box::new(move |e| set_details(e, text)) };
@@ -519,8 +490,8 @@ fn details(e: &Evidence) -> Vec<Change> {
     // What takes too long to connect says no more than that.
     let reason = e.upstream.transport_failure.is_some();
     let excluded = |text: &str| (tried && own(text)) || (reason && text.contains("connection_timeout"));
-    let all = KNOWN.iter().filter(|(code, flags, text)| fits(*code, flags) && !excluded(text));
-    all.map(|(_, _, text)| is(text)).collect()
+    let all = SHAPES.iter().filter(fits).map(|shape| shape.details).filter(|text| !excluded(text));
+    all.map(is).collect()
 }
 
 fn set_details(e: &mut Evidence, text: &str) {

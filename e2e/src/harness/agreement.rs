@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
-use meshwhy_cli::explain::{Finding, Format, Reader, Reading, is_broader};
+use meshwhy_cli::explain::{Finding, Format, Reader, Reading};
 use serde_json::Value;
 
 use crate::harness::envoy::config_log::RICH;
@@ -86,7 +86,7 @@ pub fn agrees(finding: &Finding, told: Told) -> bool {
         return finding.confidence <= told.confidence;
     }
     // One that is true of another one, too, stands for both.
-    let stands_for = |cause: &Cause| *cause == told.cause || is_broader(*cause, told.cause);
+    let stands_for = |cause: &Cause| *cause == told.cause || cause.is_broader_than(told.cause);
     let is_one_of = finding.alternatives.iter().any(stands_for);
     // Where no rule knows more, the tool names what Envoy's flags stand for most often.
     let is_lead = told.cause == Cause::Unclassified;
@@ -95,7 +95,7 @@ pub fn agrees(finding: &Finding, told: Told) -> bool {
     }
     let listed = finding.alternatives.is_empty() || is_one_of;
     let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
-    is_broader(finding.cause, told.cause) && listed && !surer
+    finding.cause.is_broader_than(told.cause) && listed && !surer
 }
 
 /// A finding in a few words.
