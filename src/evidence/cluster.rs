@@ -1,7 +1,7 @@
 //! Cluster names, as istiod makes them.
 
 /// A cluster's name. Istio's are `direction|port|subset|host`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClusterName(String);
 

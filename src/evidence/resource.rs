@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// `Kind/namespace/name`, read from `/apis/GROUP/VERSION/namespaces/NS/KIND/NAME`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Resource(String);
 

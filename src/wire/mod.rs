@@ -21,7 +21,7 @@ pub const MAX_BYTES: usize = 1024;
 const ENOUGH_FOR_BINARY: usize = 16;
 
 /// What the first bytes were.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FirstBytes {
     /// The protocol.
@@ -33,7 +33,7 @@ pub struct FirstBytes {
 }
 
 /// What a TLS ClientHello asks for, as far as it lies within the kept bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct ClientHello {
@@ -44,7 +44,7 @@ pub struct ClientHello {
 }
 
 /// What an HTTP/1 request or status line says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct HttpLine {

@@ -82,15 +82,10 @@ pub(super) fn has_request(line: &Line<'_>) -> bool {
     line.get(Column::Method).is_some()
 }
 
-/// How long it lived, in milliseconds.
-pub(super) fn duration(line: &Line<'_>) -> Option<u64> {
-    line.get(Column::Duration)?.parse().ok()
-}
-
 /// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
 pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
     const SHORT: u64 = 1_000;
-    Some(duration(line)? < SHORT)
+    line.get(Column::Duration)?.parse().ok().map(|duration: u64| duration < SHORT)
 }
 
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.

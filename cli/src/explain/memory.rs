@@ -1,65 +1,94 @@
-//! Failures repeat: what a line came to is kept for the next one that says the same.
+//! A cache of judgements: failures repeat.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+
+use meshwhy::evidence::Evidence;
 
 use super::judgement::Judgement;
-use super::{Column, Line};
+use super::{Column, Line, gather};
 
-/// So many are kept for each thread; then all are forgotten.
-const MOST: usize = 4_096;
+/// How many judgements each thread keeps; then it starts anew.
+const CAPACITY: usize = 4_096;
 
-#[derive(Default)]
-struct Memory {
-    keys: RandomState,
-    known: HashMap<u64, Option<Judgement>>,
+/// All that a judgement rests on: the rules and the ranking get this, and nothing else of a line. So lines that ask the
+/// same have the same answer, whatever a rule begins to read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    /// What the line shows. Addresses are different in each line: of the endpoint's, only that there is one.
+    pub(super) evidence: Evidence,
+    /// Which columns it has.
+    pub(super) columns: Columns,
+}
+
+/// Which columns a line has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Columns {
+    /// A bit for each column that the log has.
+    shown: u64,
+    /// A bit for each column that has a value.
+    filled: u64,
+    /// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
+    pub(super) short: Option<bool>,
 }
 
 thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
+    static MEMORY: RefCell<HashMap<Question, Option<Judgement>>> = RefCell::default();
 }
 
 /// The judgement of a line like this, or a new one.
-pub(super) fn remembered(line: &Line<'_>, judge: impl FnOnce() -> Option<Judgement>) -> Option<Judgement> {
+pub(super) fn remembered(
+    question: Question,
+    judge: impl FnOnce(&Question) -> Option<Judgement>,
+) -> Option<Judgement> {
     MEMORY.with_borrow_mut(|memory| {
-        // Keyed with a secret, so that nobody can make two lines look alike.
-        let key = key(line, &memory.keys);
-        if let Some(known) = memory.known.get(&key) {
+        if let Some(known) = memory.get(&question) {
             return known.clone();
         }
-        let new = judge();
-        if memory.known.len() >= MOST {
-            memory.known.clear();
+        let new = judge(&question);
+        if memory.len() >= CAPACITY {
+            memory.clear();
         }
-        memory.known.insert(key, new.clone());
+        memory.insert(question, new.clone());
         new
     })
 }
 
-/// All that the rules look at. Of columns that are different in each line, only whether they are there.
-fn key(line: &Line<'_>, keys: &RandomState) -> u64 {
-    let mut hasher = keys.build_hasher();
-    for column in Column::ALL {
-        let value = line.get(*column);
-        (line.shows(*column), value.is_some()).hash(&mut hasher);
-        match column {
-            Column::Time
-            | Column::Path
-            | Column::RequestId
-            | Column::UpstreamHost
-            | Column::UpstreamLocal
-            | Column::LocalAddress
-            | Column::RemoteAddress
-            | Column::Attempts => {}
-            // A tunnel may end as it likes; all others are alike.
-            Column::Method => (value == Some("CONNECT")).hash(&mut hasher),
-            // Only whether it was long.
-            Column::Duration => super::gather::is_short(line).hash(&mut hasher),
-            // Only compared with the server name.
-            Column::Authority if line.get(Column::Sni).is_none() => {}
-            _ => value.hash(&mut hasher),
+impl Question {
+    pub(super) fn new(shown: &Evidence, line: &Line<'_>) -> Self {
+        let mut evidence = shown.clone();
+        if let Some(address) = &mut evidence.upstream.address {
+            address.clear();
+        }
+        Self { evidence, columns: Columns::of(line) }
+    }
+}
+
+impl Columns {
+    pub(super) fn of(line: &Line<'_>) -> Self {
+        let bits = |is: &dyn Fn(Column) -> bool| {
+            let set = Column::ALL.iter().filter(|column| is(**column));
+            set.fold(0, |bits, column| bits | Self::bit(*column))
+        };
+        Self {
+            shown: bits(&|column| line.shows(column)),
+            filled: bits(&|column| line.get(column).is_some()),
+            short: gather::is_short(line),
         }
     }
-    hasher.finish()
+
+    /// Whether the log has this column.
+    pub(super) fn shows(self, column: Column) -> bool {
+        self.shown & Self::bit(column) != 0
+    }
+
+    /// Whether the column has a value.
+    pub(super) fn has(self, column: Column) -> bool {
+        self.filled & Self::bit(column) != 0
+    }
+
+    const fn bit(column: Column) -> u64 {
+        const { assert!(Column::ALL.len() <= 64, "a bit for each column") };
+        1 << column as u32
+    }
 }

@@ -8,7 +8,8 @@ use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer};
 
 use super::judgement::Agreed;
-use super::{Column, Line, gather};
+use super::memory::Columns;
+use super::{Column, gather};
 
 /// Threads of public issue trackers, and what they ended on: how often a cause is the one.
 static THREADS: LazyLock<Vec<Thread>> = LazyLock::new(|| {
@@ -65,7 +66,7 @@ fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// What is said of a line of which several verdicts are possible: the one cause that is true of all, or else the most probable first.
-pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, line: &Line<'_>) -> Agreed {
+pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, line: Columns) -> Agreed {
     let unexplained = causes.contains(&Cause::Unclassified);
     let mut fit: Vec<Cause> = causes.into_iter().filter(|cause| *cause != Cause::Unclassified).collect();
     let mut least = least;
@@ -101,7 +102,7 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
 }
 
 /// The most probable first.
-fn sort(causes: &mut [Cause], shown: &Evidence, line: &Line<'_>) {
+fn sort(causes: &mut [Cause], shown: &Evidence, line: Columns) {
     let weight = |cause: Cause| -> u32 {
         THREADS.iter().filter(|thread| thread.cause == cause).map(|thread| thread.weight(shown)).sum()
     };
@@ -113,7 +114,7 @@ fn sort(causes: &mut [Cause], shown: &Evidence, line: &Line<'_>) {
 }
 
 /// What a line's own columns put first.
-fn first_by_line(e: &Evidence, line: &Line<'_>) -> &'static [Cause] {
+fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     // A client names its host in TLS and in the request: over HTTP/2 they differ where it uses a connection again.
     let multiplexed = matches!(e.downstream.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));
     if multiplexed && e.downstream.sni_is_authority == Some(false) {
@@ -152,18 +153,18 @@ fn is_unusual(cause: Cause, e: &Evidence) -> bool {
 }
 
 /// A connection that failed without a word: how long it took says which.
-fn by_duration(line: &Line<'_>) -> &'static [Cause] {
+fn by_duration(line: Columns) -> &'static [Cause] {
     const LATE: &[Cause] = &[Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable];
-    match gather::duration(line) {
-        Some(..1_000) => &[Cause::UpstreamRefused],
+    match line.short {
+        Some(true) => &[Cause::UpstreamRefused],
         // Time-outs are whole seconds.
-        Some(_) => LATE,
+        Some(false) => LATE,
         None => &[],
     }
 }
 
 /// Causes that Envoy's flags stand for where no rule knows more.
-fn leads(e: &Evidence, line: &Line<'_>) -> Vec<Cause> {
+fn leads(e: &Evidence, line: Columns) -> Vec<Cause> {
     let no_route = e.flags.contains(Flags::NO_ROUTE_FOUND);
     let is_set = |flag: &&str| e.flags.intersects(Flags::from_short(flag));
     let of_flags = Cause::ALL.iter().filter(|cause| cause.definition().flags.iter().any(is_set));

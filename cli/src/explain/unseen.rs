@@ -12,7 +12,7 @@ use meshwhy::report::Report;
 use meshwhy::wire::{FirstBytes, Protocol};
 
 use super::judgement::{Agreed, Judgement};
-use super::memory::remembered;
+use super::memory::{Columns, Question, remembered};
 use super::{Column, Finding, Line, gather, rank};
 
 /// One thing that a line doesn't show.
@@ -59,7 +59,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
 }
 
 fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
-    let Judgement { verdict, agreed, would_tell } = remembered(line, || weigh(shown, line))?;
+    let Judgement { verdict, agreed, would_tell } = remembered(Question::new(shown, line), weigh)?;
     let report = Report::new(&verdict, shown);
     let named = (agreed.cause, agreed.confidence);
     let only_advice = verdict.advice.is_none() || agreed.alternatives.is_empty();
@@ -76,7 +76,7 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
 
 /// What the flags alone say, of a line that shows neither a request nor where it went.
 fn by_flags(shown: &Evidence, line: &Line<'_>) -> Finding {
-    let agreed = rank::settle(Vec::new(), Confidence::Possible, shown, line);
+    let agreed = rank::settle(Vec::new(), Confidence::Possible, shown, Columns::of(line));
     let mut finding = Finding::of_line((agreed.cause, agreed.confidence), agreed.alternatives, None, None);
     finding.evidence = gather::flags_fact(line);
     finding
@@ -91,7 +91,8 @@ fn at_gateway(shown: &Evidence) -> Option<bool> {
     sidecars.then_some(false)
 }
 
-fn weigh(shown: &Evidence, line: &Line<'_>) -> Option<Judgement> {
+fn weigh(question: &Question) -> Option<Judgement> {
+    let (shown, line) = (&question.evidence, question.columns);
     let first = assumed(shown, line);
     let verdict = diagnose(&first)?;
     let unseen = unseen(&first, line);
@@ -105,7 +106,7 @@ fn agree(
     first: Verdict,
     others: impl Iterator<Item = Option<Verdict>>,
     shown: &Evidence,
-    line: &Line<'_>,
+    line: Columns,
 ) -> (Agreed, Verdict) {
     let mut least = first.confidence.min(ceiling(line));
     let mut verdicts = vec![first.clone()];
@@ -128,17 +129,17 @@ fn agree(
 }
 
 /// How sure one can be at the most where the columns are missing that say what happened.
-fn ceiling(line: &Line<'_>) -> Confidence {
+fn ceiling(line: Columns) -> Confidence {
     let shows = |column| line.shows(column);
     let all = shows(Column::Code)
         && shows(Column::Details)
         && (shows(Column::Flags) || shows(Column::FlagsLong))
-        && (shows(Column::UpstreamFailure) || line.get(Column::Details).is_some());
+        && (shows(Column::UpstreamFailure) || line.has(Column::Details));
     if all { Confidence::Certain } else { Confidence::Likely }
 }
 
 /// The columns that alone make the rules name another cause, and that the line doesn't have.
-fn telling(first: &Evidence, unseen: &[Unseen], line: &Line<'_>) -> Vec<&'static str> {
+fn telling(first: &Evidence, unseen: &[Unseen], line: Columns) -> Vec<&'static str> {
     let cause = diagnose(first).map(|verdict| verdict.cause);
     let differs = |change: &Change| {
         let mut world = first.clone();
@@ -173,10 +174,10 @@ fn worlds(first: &Evidence, unseen: &[Unseen]) -> Vec<Evidence> {
 }
 
 /// The line's evidence, with what follows from it.
-fn assumed(shown: &Evidence, line: &Line<'_>) -> Evidence {
+fn assumed(shown: &Evidence, line: Columns) -> Evidence {
     let mut e = shown.clone();
     // A request on a connection whose client named a server in TLS: only this proxy can have ended that TLS.
-    if gather::has_request(line) && e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
+    if line.has(Column::Method) && e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
         e.downstream.tls_version = Some(String::new());
     }
     if !line.shows(Column::Details) && e.layer == Layer::Http {
@@ -199,7 +200,7 @@ fn details_without_column(e: &Evidence) -> &'static str {
     }
 }
 
-fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
+fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
     let mut all = Vec::new();
     let mut add = |shown_by, values: Vec<Change>| all.push(Unseen { shown_by, values });
     let lacks = |column| !line.shows(column);
@@ -246,13 +247,13 @@ fn unseen(e: &Evidence, line: &Line<'_>) -> Vec<Unseen> {
     all
 }
 
-fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
     if lacks(Column::Details) {
         add("%RESPONSE_CODE_DETAILS%", details(e));
     }
     // Who got as far as an upstream sent a request, whether the log shows it or not.
-    let asked = gather::has_request(line) || gather::got_to_an_upstream(e);
+    let asked = line.has(Column::Method) || gather::got_to_an_upstream(e);
     if !asked {
         let kinds = [
             Protocol::TlsClientHello,
@@ -307,7 +308,7 @@ fn http(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Ch
     }
 }
 
-fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+fn no_route(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
     if lacks(Column::VirtualHost) {
         let is =
@@ -343,7 +344,7 @@ fn no_route(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Ve
     add("meshwhy's http role", vec![Box::new(|e| e.downstream.certificate_covers_authority = Some(true))]);
 }
 
-fn tcp(e: &Evidence, line: &Line<'_>, add: &mut impl FnMut(&'static str, Vec<Change>)) {
+fn tcp(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
     let tried = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
     if lacks(Column::Termination) && !tried {

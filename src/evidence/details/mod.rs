@@ -13,7 +13,7 @@ use super::text::CUT;
 ///
 /// Filters may put free text there, and the client's or a server's with it. A name that isn't
 /// known is not kept, and neither is what isn't known in a known place: [`CUT`] stands for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "String", into = "String"))]
 pub struct Details {

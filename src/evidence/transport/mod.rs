@@ -13,7 +13,7 @@ mod tls;
 /// WORD` for each more, and behind `: ` what was wrong with a certificate; `delayed connect error:
 /// 111`; and the like. What the peer may have chosen (the names in its certificate) is gone before
 /// any rule looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct TransportFailure {
@@ -21,7 +21,7 @@ pub struct TransportFailure {
     kind: Kind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     /// TLS failed. Its words begin behind the prefix.
     Tls,
