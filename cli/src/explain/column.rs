@@ -156,6 +156,26 @@ impl Column {
             "grpcstatus" | "grpcstatusnumber" | "grpcstatuscode" => Self::GrpcStatus,
             "duration" | "durationms" | "durationmillis" | "clientduration" => Self::Duration,
             "upstreamrequestattemptcount" => Self::Attempts,
+            _ => return Self::of_end(key),
+        })
+    }
+
+    /// Keys that people make of the operators: `resStatusCodeDetails`, `upstream_failure`.
+    fn of_end(key: &str) -> Option<Self> {
+        let ends = |end: &str| key.ends_with(end);
+        let is_downstreams = key.contains("downstream");
+        Some(match () {
+            () if ends("codedetails") || ends("statusdetails") => Self::Details,
+            () if ends("responseflags") => Self::Flags,
+            () if ends("terminationdetails") => Self::Termination,
+            () if ends("transportfailurereason") || ends("transportfailure") => {
+                if is_downstreams {
+                    Self::DownstreamFailure
+                } else {
+                    Self::UpstreamFailure
+                }
+            }
+            () if key == "upstreamfailure" => Self::UpstreamFailure,
             _ => return None,
         })
     }
@@ -163,7 +183,8 @@ impl Column {
     /// Keys that anybody's log may have: they count where others show that the log is Envoy's.
     pub(super) fn of_common_key(key: &str) -> Option<Self> {
         Some(match plain(key).as_str() {
-            "resp" | "status" | "code" | "statuscode" | "httpstatus" | "httpstatuscode" | "rc" => Self::Code,
+            "resp" | "status" | "code" | "statuscode" | "httpstatus" | "httpstatuscode" | "rc"
+            | "resstatuscode" | "responsestatuscode" | "resstatus" => Self::Code,
             "flags" | "flag" => Self::Flags,
             "details" | "codedetails" => Self::Details,
             "host" => Self::Authority,
@@ -199,7 +220,7 @@ impl Column {
                     value.bytes().all(|b| b.is_ascii_digit())
                 }
                 Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {
-                    value.contains([':', '/', '@'])
+                    value.contains([':', '/', '@']) || is_redacted(value)
                 }
                 // Two values, of a format that has two.
                 Self::UpstreamFailure => !value.contains("\" \""),
@@ -212,6 +233,13 @@ impl Column {
                 _ => true,
             }
     }
+}
+
+/// Whether somebody put it in the place of what others should not see.
+fn is_redacted(value: &str) -> bool {
+    let masked =
+        value.chars().all(|c| matches!(c, 'x' | 'X' | '*' | '~' | '#' | '.' | '?' | '<' | '>' | '_'));
+    masked || value.to_ascii_lowercase().contains("redact")
 }
 
 /// Letters and digits alone, in lower case.

@@ -7,7 +7,7 @@ use super::{Finding, Reader, Reading};
 
 /// What is known of a thread's end, against what the tool says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Score {
+pub(super) enum Score {
     /// The cause that the thread ended on.
     Right,
     /// A more general one.
@@ -64,7 +64,7 @@ fn line(entry: &Value) -> String {
     Value::Object(line).to_string()
 }
 
-fn score(finding: Option<&Finding>, expected: Cause, general: &[Cause]) -> Score {
+pub(super) fn score(finding: Option<&Finding>, expected: Cause, general: &[Cause]) -> Score {
     let Some(finding) = finding else { return Score::LeftOpen };
     let covers = |cause: &Cause| general.contains(cause) || cause.is_broader_than(expected);
     match finding.cause {

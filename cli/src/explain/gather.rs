@@ -88,6 +88,18 @@ pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
     line.get(Column::Duration)?.parse().ok().map(|duration: u64| duration < SHORT)
 }
 
+/// Whether the log has it that TLS failed, be it without saying how.
+pub(super) fn failed_in_tls(line: &Line<'_>) -> bool {
+    let is_tls = |text: &str| text.contains("TLS_error") || text.contains("TLS error");
+    [Column::Details, Column::UpstreamFailure].iter().any(|column| line.get(*column).is_some_and(is_tls))
+}
+
+/// Whether the request's host is a name without a domain, as only workloads of the mesh use it.
+pub(super) fn asks_by_service_name(line: &Line<'_>) -> bool {
+    let host = line.get(Column::Authority).map(host_of).unwrap_or_default();
+    !host.is_empty() && host != "localhost" && !host.contains(['.', ':', '['])
+}
+
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
 pub(super) fn is_streams_connection(e: &Evidence) -> bool {
     const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM

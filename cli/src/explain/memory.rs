@@ -30,6 +30,10 @@ pub(super) struct Columns {
     filled: u64,
     /// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
     pub(super) short: Option<bool>,
+    /// Whether it was TLS with the upstream that failed, however little the log says of it.
+    pub(super) in_tls: bool,
+    /// Whether the request asked for a Service by its name alone.
+    pub(super) by_service_name: bool,
 }
 
 thread_local! {
@@ -74,6 +78,8 @@ impl Columns {
             shown: bits(&|column| line.shows(column)),
             filled: bits(&|column| line.get(column).is_some()),
             short: gather::is_short(line),
+            in_tls: gather::failed_in_tls(line),
+            by_service_name: gather::asks_by_service_name(line),
         }
     }
 

@@ -17,6 +17,7 @@ mod finding;
 mod forged;
 mod format;
 mod formats;
+mod front;
 mod gather;
 mod grpc;
 mod json;
@@ -38,8 +39,11 @@ mod syslog;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod threads;
 mod time;
 mod unseen;
+mod vertical;
 mod walk;
 mod ztunnel;
 

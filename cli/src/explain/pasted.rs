@@ -34,7 +34,7 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 
 /// Without the marks of quoting, lists and code in front, and of code behind.
 fn without_marks(text: &str) -> &str {
-    const MARKS: &[&str] = &[">", "- ", "* ", "\u{2022} ", "`"];
+    const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`"];
     let mut rest = text.trim();
     for _ in 0..MOST_MARKS {
         let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };

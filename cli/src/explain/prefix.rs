@@ -41,9 +41,20 @@ pub(super) fn begins(text: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
         if !is_prefix_word(word) {
             return None;
         }
-        at = at.saturating_add(word.len()).saturating_add(1);
+        // compose fills its names up with spaces.
+        let behind = rest.get(word.len()..).unwrap_or_default();
+        let spaces = behind.len().saturating_sub(behind.trim_start_matches([' ', '\t']).len());
+        at = at.saturating_add(word.len()).saturating_add(spaces);
     }
     None
+}
+
+/// Whether nothing but a prefix is here, or what stands for what was left out of it.
+pub(super) fn is_prefix(text: &str) -> bool {
+    let proper = |word: &str| is_prefix_word(word) || matches!(word, "\u{2026}" | "[\u{2026}]");
+    text.len() <= LONGEST
+        && text.split_whitespace().count() <= MOST_WORDS
+        && text.split_whitespace().all(proper)
 }
 
 /// Names of pods and containers, times, streams, `[pod/NAME/CONTAINER]`, `PROGRAM[PID]:`, `|`. Not a path, a method or a status.

@@ -22,6 +22,8 @@ struct Thread {
     layer: Layer,
     flags: Flags,
     detail: Option<Detail>,
+    /// Whether Envoy gave a reason for the connection that failed.
+    explained: bool,
 }
 
 impl Thread {
@@ -36,6 +38,9 @@ impl Thread {
             },
             flags: Flags::from_short(value(line, "flags").unwrap_or_default()),
             detail: value(line, "details").map(|details| Details::new(details).detail()),
+            explained: value(line, "upstream_failure").is_some()
+                || value(line, "details")
+                    .is_some_and(|details| Details::new(details).transport_failure().is_some()),
         })
     }
 
@@ -43,6 +48,10 @@ impl Thread {
     fn weight(&self, e: &Evidence) -> u32 {
         const ALL: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
         let mut weight: u32 = 1;
+        // Where Envoy knows a reason, it says so.
+        if self.explained && gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
+            return weight;
+        }
         if self.layer == e.layer {
             weight = weight.saturating_add(2);
         }
@@ -78,6 +87,9 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
     if fit.is_empty() {
         fit = leads(shown, line);
         fit.retain(|cause| !is_impossible(*cause, shown));
+    }
+    if line.in_tls && fit.iter().any(|cause| is_tls(*cause)) {
+        fit.retain(|cause| is_tls(*cause));
     }
     let covers_all =
         |general: &Cause| fit.iter().all(|cause| cause == general || general.is_broader_than(*cause));
@@ -133,11 +145,19 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
         return &[Cause::ClusterMissing];
     }
+    // A short name is the mesh's own: a sidecar has a route for each host, be it the one that blocks all.
+    if e.code == Some(404) && e.flags.contains(Flags::NO_ROUTE_FOUND) && line.by_service_name {
+        return &[Cause::RouteNoMatch];
+    }
     if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && e.answer.grpc_status == Some(GrpcStatus(14))
     {
         return &[Cause::ExtAuthzUnavailable];
     }
     &[]
+}
+
+fn is_tls(cause: Cause) -> bool {
+    cause == Cause::UpstreamTlsFailed || Cause::UpstreamTlsFailed.is_broader_than(cause)
 }
 
 /// What happens seldom, whatever else it is that the cause is known for.
@@ -159,7 +179,8 @@ fn by_duration(line: Columns) -> &'static [Cause] {
         Some(true) => &[Cause::UpstreamRefused],
         // Time-outs are whole seconds.
         Some(false) => LATE,
-        None => &[],
+        // Most often nobody listens there.
+        None => &[Cause::UpstreamRefused],
     }
 }
 

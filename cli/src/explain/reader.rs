@@ -1,10 +1,12 @@
 //! Bytes of one line → what it is and what it says.
 
+use std::borrow::Cow;
+
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, Own, formats, gather, json, own, pasted, prefix, unseen, ztunnel,
+    Column, Finding, Format, Line, Own, formats, front, gather, json, own, pasted, prefix, unseen, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -58,6 +60,14 @@ impl Reader {
     }
 
     pub(super) fn read_whole(&self, bytes: &[u8], keep: bool) -> Reading {
+        match self.read_strictly(bytes, keep) {
+            Reading::Unreadable => self.read_front(bytes, keep),
+            reading => reading,
+        }
+    }
+
+    /// A line of which all columns are known.
+    pub(super) fn read_strictly(&self, bytes: &[u8], keep: bool) -> Reading {
         let bytes = bytes.trim_ascii_end();
         if bytes.is_empty() {
             return Reading::Blank;
@@ -65,19 +75,21 @@ impl Reader {
         if !keep && self.usual_json && bytes.first() == Some(&b'{') && json::is_fine(bytes) {
             return Reading::Fine(None);
         }
-        // A header may hold any bytes; what is wrong with them is nobody's business here.
-        let plain = without_colours(bytes);
-        let text = String::from_utf8_lossy(plain.as_deref().unwrap_or(bytes));
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let unescaped = pasted::unescaped(text);
-        let text = unescaped.as_deref().unwrap_or(text);
-        match self.read_plain(text, keep) {
-            Reading::Unreadable if pasted::is_fence(text) => Reading::Blank,
+        let text = text(bytes);
+        match self.read_plain(&text, keep) {
+            Reading::Unreadable if pasted::is_fence(&text) => Reading::Blank,
             Reading::Unreadable => {
-                pasted::restored(text).map_or(Reading::Unreadable, |line| self.read_plain(&line, keep))
+                pasted::restored(&text).map_or(Reading::Unreadable, |line| self.read_plain(&line, keep))
             }
             reading => reading,
         }
+    }
+
+    /// A line of which the front is known.
+    pub(super) fn read_front(&self, bytes: &[u8], keep: bool) -> Reading {
+        let text = text(bytes.trim_ascii_end());
+        let restored = || front::read(&pasted::restored(&text)?, &self.known, keep);
+        front::read(&text, &self.known, keep).or_else(restored).unwrap_or(Reading::Unreadable)
     }
 
     fn read_plain(&self, text: &str, keep: bool) -> Reading {
@@ -110,7 +122,7 @@ impl Reader {
         // An access log first: whatever its values hold, they are values.
         match self.line(text) {
             Parsed::One(line) => return explain(&line, keep),
-            Parsed::Several(readings) => return doubt(&readings),
+            Parsed::Several(readings) => return self.doubt(&readings, text, keep),
             Parsed::No => {}
         }
         if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
@@ -148,6 +160,24 @@ impl Reader {
             _ => {}
         }
         reading
+    }
+
+    /// Of a line that can be read in several ways nothing is trusted but what stands in front, where there is one way; and a failure in it
+    /// isn't hidden.
+    fn doubt(&self, readings: &Readings<'_>, text: &str, keep: bool) -> Reading {
+        let owned = || Box::new(readings.sure.to_owned_line());
+        if let Some(finding) = own::in_line(&readings.sure) {
+            return Reading::Failed(owned(), Box::new(finding));
+        }
+        if self.given.is_empty()
+            && let Some(reading) = front::read_doubtful(text, keep)
+        {
+            return reading;
+        }
+        if !readings.complete || readings.lines.iter().any(|line| finding(line).is_some()) {
+            return Reading::Failed(owned(), Box::new(Finding::ambiguous(readings.reason)));
+        }
+        Reading::Ambiguous
     }
 
     fn line<'a>(&self, text: &'a str) -> Parsed<'a> {
@@ -263,6 +293,22 @@ impl From<Logged> for Reading {
     }
 }
 
+/// A header may hold any bytes; what is wrong with them is nobody's business here.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    let text = match without_colours(bytes) {
+        Some(plain) => Cow::Owned(String::from_utf8_lossy(&plain).into_owned()),
+        None => String::from_utf8_lossy(bytes),
+    };
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => Cow::Owned(rest.to_owned()),
+        None => text,
+    };
+    match pasted::unescaped(&text) {
+        Some(plain) => Cow::Owned(plain),
+        None => text,
+    }
+}
+
 pub(super) fn explain(line: &Line<'_>, keep: bool) -> Reading {
     let finding = finding(line);
     if finding.is_none() && !keep {
@@ -278,7 +324,7 @@ fn judged(line: Line<'static>, finding: Option<Finding>, keep: bool) -> Reading 
     }
 }
 
-fn finding(line: &Line<'_>) -> Option<Finding> {
+pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
     if let Some(finding) = own::in_line(line) {
         return Some(finding);
     }
@@ -286,16 +332,4 @@ fn finding(line: &Line<'_>) -> Option<Finding> {
         return None;
     }
     unseen::judge(&gather::evidence(line), line)
-}
-
-/// Whatever a line that can be read in several ways says of a cause isn't trusted, and a failure in it isn't hidden.
-fn doubt(readings: &Readings<'_>) -> Reading {
-    let owned = || Box::new(readings.sure.to_owned_line());
-    if let Some(finding) = own::in_line(&readings.sure) {
-        return Reading::Failed(owned(), Box::new(finding));
-    }
-    if !readings.complete || readings.lines.iter().any(|line| finding(line).is_some()) {
-        return Reading::Failed(owned(), Box::new(Finding::ambiguous(readings.reason)));
-    }
-    Reading::Ambiguous
 }

@@ -250,7 +250,10 @@ fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
 fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
     if lacks(Column::Details) {
-        add("%RESPONSE_CODE_DETAILS%", details(e));
+        add(
+            "%RESPONSE_CODE_DETAILS%",
+            details(e, line.shows(Column::Flags) || line.shows(Column::FlagsLong)),
+        );
     }
     // Who got as far as an upstream sent a request, whether the log shows it or not.
     let asked = line.has(Column::Method) || gather::got_to_an_upstream(e);
@@ -475,10 +478,13 @@ static SHAPES: LazyLock<Vec<LogShape>> = LazyLock::new(|| {
 });
 
 /// The details that go with a status and flags.
-fn details(e: &Evidence) -> Vec<Change> {
+fn details(e: &Evidence, shows_flags: bool) -> Vec<Change> {
     let fits = |shape: &&LogShape| {
         e.code.unwrap_or(0) == shape.code
-            && if shape.flag.is_empty() {
+            && if !shows_flags && !e.flags.any_failure() && e.mixer.is_none() {
+                // A reason is a failed connection's.
+                e.upstream.transport_failure.is_none() || shape.flag == "UF"
+            } else if shape.flag.is_empty() {
                 !e.flags.any_failure()
             } else {
                 e.flags.intersects(Flags::from_short(shape.flag))

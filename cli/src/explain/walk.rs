@@ -1,6 +1,7 @@
 //! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
 
-use super::{Reader, Reading, many, prefix};
+use super::reader::explain;
+use super::{Reader, Reading, front, many, prefix, vertical, ztunnel};
 use crate::input::records::{Record, records};
 
 /// A terminal is at least so wide.
@@ -26,8 +27,12 @@ impl Reader {
     pub fn walk(&self, bytes: &[u8], first: u64, keep: bool, mut see: impl FnMut(Read<'_>) -> bool) {
         let mut rest = records(bytes, first);
         while let Some(Record { bytes, number }) = rest.next() {
-            let reading = self.read_whole(&bytes, keep);
-            if reading != Reading::Unreadable {
+            let reading = self.read_strictly(&bytes, keep);
+            // Whose error stands in the next rows.
+            let goes_on = || ztunnel::begins(&String::from_utf8_lossy(&bytes)) && is_followed(rest.clone());
+            let is_whole =
+                reading != Reading::Unreadable && !(matches!(reading, Reading::Fine(_)) && goes_on());
+            if is_whole {
                 if !see(Read { number, bytes: &bytes, reading, mended: false }) {
                     return;
                 }
@@ -45,18 +50,50 @@ impl Reader {
                 }
                 continue;
             }
-            let mended = begins(&text).then(|| self.mended(&text, rest.clone(), keep)).flatten();
-            let Some((reading, rows)) = mended else {
-                if !see(Read { number, bytes: &bytes, reading, mended: false }) {
-                    return;
-                }
-                continue;
+            let together = self.continued(&text, rest.clone(), keep);
+            let mended = || begins(&text).then(|| self.mended(&text, rest.clone(), keep)).flatten();
+            let (reading, rows, mended) = match together {
+                Some((reading, rows)) => (reading, rows, false),
+                None => match mended() {
+                    Some((reading, rows)) => (reading, rows, true),
+                    None => match upright(&text, rest.clone(), keep) {
+                        Some((reading, rows)) => (reading, rows, false),
+                        None => (self.read_front(&bytes, keep), 0, false),
+                    },
+                },
             };
             rest.by_ref().take(rows).for_each(drop);
-            if !see(Read { number, bytes: &bytes, reading, mended: true }) {
+            if !see(Read { number, bytes: &bytes, reading, mended }) {
                 return;
             }
         }
+    }
+
+    /// A line that goes on in lines that are set in.
+    fn continued<'a>(
+        &self,
+        first: &str,
+        rest: impl Iterator<Item = Record<'a>>,
+        keep: bool,
+    ) -> Option<(Reading, usize)> {
+        (begins(first) || front::begins(first) || ztunnel::begins(first)).then_some(())?;
+        let (mut whole, mut rows) = (first.trim_end().to_owned(), 0);
+        for (row, record) in rest.take(MOST_ROWS).enumerate() {
+            let text = String::from_utf8_lossy(&record.bytes);
+            let inner = text.trim();
+            let is_set_in = text.starts_with([' ', '\t']) && !begins(inner) && !front::begins(inner);
+            match inner {
+                "" => {}
+                _ if !is_set_in => break,
+                inner => {
+                    whole = whole + " " + inner;
+                    rows = row.saturating_add(1);
+                }
+            }
+        }
+        (rows > 0).then_some(())?;
+        let reading = self.read_whole(whole.as_bytes(), keep);
+        (reading != Reading::Unreadable).then_some((reading, rows))
     }
 
     /// A line that was copied from a terminal: rows of one width, of which none but the first begins like a line, and which together
@@ -87,7 +124,7 @@ impl Reader {
                 return found;
             }
             whole.push_str(text);
-            let reading = self.read_whole(whole.as_bytes(), keep);
+            let reading = self.read_strictly(whole.as_bytes(), keep);
             let good = matches!(&reading, Reading::Fine(_))
                 || matches!(&reading, Reading::Failed(_, finding) if finding.source != super::Source::Ambiguous);
             // A line may be cut where it could end as well.
@@ -102,6 +139,20 @@ impl Reader {
         }
         found
     }
+}
+
+/// A line whose columns stand one under the other.
+fn upright<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> Option<(Reading, usize)> {
+    vertical::pair(first)?;
+    let rest = rest.take(MOST_ROWS).map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
+    let rows: Vec<String> = std::iter::once(first.to_owned()).chain(rest).collect();
+    let (line, rows) = vertical::read(rows.iter().map(String::as_str))?;
+    Some((explain(&line, keep), rows.saturating_sub(1)))
+}
+
+/// Whether the next row is set in.
+fn is_followed<'a>(mut rest: impl Iterator<Item = Record<'a>>) -> bool {
+    rest.next().is_some_and(|next| matches!(next.bytes.first(), Some(b' ' | b'\t')))
 }
 
 /// Whether a line begins here.

@@ -15,10 +15,11 @@ pub(super) type Connection = (Line<'static>, Option<Finding>);
 pub(super) fn in_text(text: &str) -> Option<Connection> {
     let at = prefix::begins(text, |rest| fields(rest).is_some()).or_else(|| failed_elsewhere(text))?;
     let (before, rest) = text.split_at_checked(at)?;
-    let time = rest.split_whitespace().next()?;
+    let time = rest.split_whitespace().next().filter(|word| prefix::date_and(word, "T"));
     let fields = pairs(fields(rest).or_else(|| of_proxy(rest))?);
-    let mut connection =
-        connection(time, |key| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone()));
+    let mut connection = connection(time.unwrap_or_default(), |key| {
+        fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
+    });
     connection.0.proxy = prefix::proxy(before);
     Some(connection)
 }
@@ -44,11 +45,20 @@ fn fields(line: &str) -> Option<&str> {
         rest = after;
         Some(word)
     };
-    prefix::date_and(word()?, "T").then_some(())?;
-    prefix::LEVELS.contains(&word()?.to_ascii_lowercase().as_str()).then_some(())?;
+    // Whoever shows it to others may leave out the time, and addresses.
+    let mut level = word()?;
+    if prefix::date_and(level, "T") {
+        level = word()?;
+    }
+    prefix::LEVELS.contains(&level.to_ascii_lowercase().as_str()).then_some(())?;
     (word()? == "access" && word()? == "connection").then_some(())?;
     word()?;
-    rest.contains("src.addr=").then_some(rest)
+    ["src.", "dst.", "error="].iter().any(|key| rest.contains(key)).then_some(rest)
+}
+
+/// Whether a line of the access log begins here, even if its fields are in the next ones.
+pub(super) fn begins(text: &str) -> bool {
+    text.contains("access") && text.contains("connection complete")
 }
 
 /// Where a line begins that isn't of the access log and tells of a connection that failed.
@@ -125,7 +135,7 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
             line.set(column, Cow::Owned(value));
         }
     };
-    set(Column::Time, Some(time.to_owned()));
+    set(Column::Time, Some(time.to_owned()).filter(|time| !time.is_empty()));
     set(Column::RemoteAddress, get("src.addr"));
     set(Column::UpstreamHost, get("dst.hbone_addr").or_else(|| get("dst.addr")));
     set(Column::LocalAddress, get("dst.addr"));

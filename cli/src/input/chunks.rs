@@ -82,7 +82,9 @@ impl Chunks {
                 usize::MAX => continue,
                 _ => {}
             }
-            let due = live || self.held.len() >= SIZE;
+            // Who pastes a few lines ends the last one with the stream.
+            let is_paste = self.line == 1 && !self.held.ends_with(b"\n");
+            let due = (live && !is_paste) || self.held.len() >= SIZE;
             if due && !self.give_whole_lines(give) {
                 return Ok(false);
             }
@@ -91,12 +93,15 @@ impl Chunks {
 
     /// The stream is over: what has no end is a line, too.
     pub fn finish(&mut self, give: &mut impl FnMut(Chunk) -> bool) -> bool {
-        let going = self.give_whole_lines(give);
+        if self.in_long_line && !self.give_whole_lines(give) {
+            return false;
+        }
         let bytes = std::mem::take(&mut self.held);
         if self.in_long_line || bytes.is_empty() {
-            return going;
+            return true;
         }
-        going && give(self.chunk(bytes))
+        self.see_head(&bytes);
+        give(self.chunk(bytes))
     }
 
     /// A new file begins (rotated): a line begun in the old one has ended.
@@ -118,13 +123,18 @@ impl Chunks {
             }
         }
         if let Some(at) = memrchr(b'\n', &self.held) {
+            let held = std::mem::take(&mut self.held);
+            let is_table = self.see_head(&held);
+            self.held = held;
             let whole = self.held.get(..=at).unwrap_or_default();
-            let head = self
-                .head
-                .get_or_insert_with(|| lines(whole).next().filter(|line| is_head(line)).map(Arc::from));
             // What goes over several lines is kept until it ends, unless it is as long as all that is held.
             let is_full = self.held.len() >= SIZE;
-            let end = if head.is_some() { rows_end(whole) } else { unfinished(whole).unwrap_or(at + 1) };
+            let rest = self.held.get(at + 1..).unwrap_or_default();
+            let end = if is_table {
+                rows_end(whole)
+            } else {
+                unfinished(whole).unwrap_or_else(|| goes_on_at(whole, rest))
+            };
             let cut = if end == 0 && is_full { at + 1 } else { end };
             let rest = self.held.split_off(cut);
             let bytes = std::mem::replace(&mut self.held, rest);
@@ -141,6 +151,12 @@ impl Chunks {
         true
     }
 
+    /// Whether the stream begins like a table.
+    fn see_head(&mut self, bytes: &[u8]) -> bool {
+        let of = || lines(bytes).next().filter(|line| is_head(line)).map(Arc::from);
+        self.head.get_or_insert_with(of).is_some()
+    }
+
     fn chunk(&mut self, bytes: Vec<u8>) -> Chunk {
         let first_line = self.line;
         self.line += memchr_iter(b'\n', &bytes).count() as u64;
@@ -155,6 +171,25 @@ fn is_head(line: &[u8]) -> bool {
     let first = line.iter().find(|byte| **byte != b'"');
     first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'@'))
         && line.iter().all(named)
+}
+
+/// Where a line begins whose last row, which is set in, isn't whole yet.
+fn goes_on_at(whole: &[u8], rest: &[u8]) -> usize {
+    const MOST_ROWS: usize = 20;
+    let is_set_in = |line: &[u8]| matches!(line.first(), Some(b' ' | b'\t' | b'\n'));
+    let mut end = whole.len();
+    if !is_set_in(rest) {
+        return end;
+    }
+    for _ in 0..MOST_ROWS {
+        let before = whole.get(..end.saturating_sub(1)).unwrap_or_default();
+        let begins = memrchr(b'\n', before).map_or(0, |at| at + 1);
+        if end == 0 || !is_set_in(whole.get(begins..).unwrap_or_default()) {
+            return begins;
+        }
+        end = begins;
+    }
+    whole.len()
 }
 
 /// Where the last whole row of a table ends: a quoted cell may go over several lines.
@@ -224,8 +259,7 @@ mod tests {
     fn a_line_without_an_end_is_a_line() {
         let chunks = cut(b"one\ntwo", true);
         let texts: Vec<&[u8]> = chunks.iter().map(|c| c.bytes.as_slice()).collect();
-        assert_eq!(texts, [b"one\n".as_slice(), b"two"]);
-        assert_eq!(chunks.last().unwrap().first_line, 2);
+        assert_eq!(texts, [b"one\ntwo".as_slice()]);
         assert!(cut(b"", false).is_empty());
     }
 

@@ -1,0 +1,68 @@
+//! One line of an access log shown upright, a column in each row: `response_code | 503`, as consoles and tickets have it.
+
+use std::borrow::Cow;
+
+use super::{Column, Line};
+
+/// Fewer rows are none.
+const FEWEST: usize = 3;
+/// What stands between a key and its value.
+const SIGNS: &[&str] = &[" | ", "\t", ": "];
+
+/// What the rows say, and how many of them.
+pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>) -> Option<(Line<'static>, usize)> {
+    let (mut line, mut count, mut sign) = (Line::default(), 0_usize, None);
+    for row in rows {
+        let Some((key, value, found)) =
+            pair(row).filter(|(.., found)| sign.is_none_or(|sign| sign == *found))
+        else {
+            break;
+        };
+        let column = Column::of_key(key);
+        // A key that comes again is the next line's.
+        if column.is_some_and(|column| line.shows(column)) {
+            break;
+        }
+        sign = Some(found);
+        count = count.saturating_add(1);
+        if let Some(column) = column.filter(|column| column.takes(value)) {
+            line.set(column, Cow::Owned(value.to_owned()));
+        }
+    }
+    let is_envoys = Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column));
+    (count >= FEWEST && is_envoys).then_some((line, count))
+}
+
+/// A key, its value and what stands between them.
+pub(super) fn pair(row: &str) -> Option<(&str, &str, &'static str)> {
+    let row = row.trim();
+    let (key, value, sign) = SIGNS.iter().find_map(|sign| {
+        let (key, value) = row.split_once(sign)?;
+        Some((key.trim().trim_matches('"'), value.trim(), *sign))
+    })?;
+    let proper = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:@".contains(&byte));
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    (proper && !key.is_empty()).then_some((key, quoted.unwrap_or(value), sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Option<(Option<String>, usize)> {
+        let (line, count) = read(text.lines())?;
+        Some((line.get(Column::Code).map(str::to_owned), count))
+    }
+
+    #[test]
+    fn rows_of_keys_and_values_are_a_line() {
+        let expected = Some((Some("503".to_owned()), 3));
+        assert_eq!(rows("method | GET\nresponse_code | 503\nresponse_flags | UH\nmethod | GET"), expected);
+        assert_eq!(rows("method: GET\nresponse_code: \"503\"\nresponse_flags: UH\n\nx"), expected);
+        for text in
+            ["response_code: 503\nresponse_flags: UH", "a: 1\nb: 2\nresponse_code: 503", "a\nb\nc", ""]
+        {
+            assert_eq!(rows(text), None, "{text}");
+        }
+    }
+}
