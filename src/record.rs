@@ -10,9 +10,9 @@ use crate::report::Report;
 /// What stands before a record in the proxy's log.
 pub const MARK: &str = "meshwhy-record ";
 
-/// One look of the filter at a stream or connection: what it collected, and what it reported.
+/// What the filter recorded of a stream or connection: what it collected, and what it reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Look {
+pub struct Record {
     /// Whether it looked for soft causes, at traffic that may be healthy.
     #[serde(default)]
     pub soft: bool,
@@ -22,9 +22,9 @@ pub struct Look {
     pub reports: Vec<Map<String, Value>>,
 }
 
-impl Look {
+impl Record {
     /// What the rules make of this evidence.
-    pub fn at(evidence: Evidence, soft: bool) -> Self {
+    pub fn of(evidence: Evidence, soft: bool) -> Self {
         let verdicts = if soft { observe(&evidence).collect() } else { Vec::from_iter(diagnose(&evidence)) };
         let reports = verdicts.iter().map(|verdict| fields(&Report::new(verdict, &evidence))).collect();
         Self { soft, evidence, reports }

@@ -9,7 +9,7 @@ use meshwhy::causes::{Cause, markdown};
 use meshwhy::config::{Config, ConfigError, LogMode, Role};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{Details, Direction, Evidence};
-use meshwhy::record::Look;
+use meshwhy::record::Record;
 use meshwhy::report::{Counter, Labels, Report, build_info_name, dropped_name};
 
 const CAUSES: &str = "<!-- causes: written by `make docs` -->\n";
@@ -140,8 +140,8 @@ fn evidence_keys() {
     let mut seen = 0;
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded")).unwrap() {
         for line in fs::read_to_string(file.unwrap().path()).unwrap().lines().skip(1) {
-            let look: Look = serde_json::from_str(line).unwrap();
-            let evidence = look.reports.iter().filter_map(|report| report.get("evidence")?.as_str());
+            let record: Record = serde_json::from_str(line).unwrap();
+            let evidence = record.reports.iter().filter_map(|report| report.get("evidence")?.as_str());
             for fact in evidence.flat_map(|evidence| evidence.split("; ")) {
                 let key = fact.split('=').next().unwrap();
                 assert!(documented.contains(&key), "docs/reference.md doesn't explain {key}: {fact}");

@@ -10,7 +10,7 @@ use meshwhy::config::{Config, ConfigError};
 use meshwhy::diagnosis::diagnose;
 use meshwhy::evidence::{ClusterName, Details, Evidence, Flags, Layer, TransportFailure};
 use meshwhy::filter::{Connection, HttpStream, Plugin};
-use meshwhy::host::memory::MemoryHost;
+use meshwhy::host::fake::FakeHost;
 use meshwhy::host::{Buffer, HeaderMap};
 use meshwhy::report::{Counter, LONGEST_VALUE, Report, Series};
 use meshwhy::wire::{FirstBytes, Sniffer};
@@ -78,7 +78,7 @@ pub fn details(bytes: &[u8]) {
 
 /// All roles on attributes, headers and buffers of any content: lines of `name=value`.
 pub fn properties(bytes: &[u8]) {
-    let mut host = MemoryHost::new();
+    let mut host = FakeHost::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(2, |byte| *byte == b'=');
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };

@@ -9,6 +9,7 @@ mod client_bytes;
 #[cfg(test)]
 mod corpus;
 mod downstream_tls;
+mod fetch_plan;
 mod filters;
 mod limits;
 mod passthrough;
@@ -19,11 +20,10 @@ mod soft;
 #[cfg(test)]
 mod tests;
 mod upstream_tls;
-mod wanted;
 
 pub use answer::is_server_error;
-pub use policy::is_policys;
-pub(crate) use wanted::{Wanted, wanted};
+pub(crate) use fetch_plan::{FetchPlan, fetch_plan};
+pub use policy::is_policy_denial;
 
 use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Resource, TransportFailure};
@@ -149,7 +149,7 @@ fn failed(e: &Evidence) -> bool {
         Layer::Tcp => {
             tcp_flags(e).any_failure()
                 || upstream_tls::looks_like_double_tls(e)
-                || is_policys(&e.termination)
+                || is_policy_denial(&e.termination)
                 || e.is_cut_off()
         }
         Layer::Listener => {

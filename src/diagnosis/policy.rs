@@ -121,12 +121,12 @@ pub(super) fn unexplained_reply(e: &Evidence) -> Option<Verdict> {
 }
 
 /// Whether these termination details are a policy's: the network RBAC filter leaves its reason there, and nowhere else.
-pub fn is_policys(termination: &Details) -> bool {
+pub fn is_policy_denial(termination: &Details) -> bool {
     termination.detail() == Detail::RbacAccessDeniedMatchedPolicy
 }
 
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
-    (e.layer == Layer::Tcp && is_policys(&e.termination)).then_some(())?;
+    (e.layer == Layer::Tcp && is_policy_denial(&e.termination)).then_some(())?;
     // Look-alike of `none`: the filter that denies all in the place of a Wasm module (NETWORK; 1.31). Nothing tells it from a
     // policy but the direction: no AuthorizationPolicy is for outbound traffic.
     let unnamed = e.termination.inner() == Some("none");

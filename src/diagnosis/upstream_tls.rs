@@ -10,12 +10,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     let verdict = double_tls(e).or_else(|| handshake(e)).or_else(|| page(e)).or_else(|| plaintext(e))?;
-    Some(if is_the_rules_doing(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
+    Some(if is_caused_by_rule(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
 }
 
 /// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, but not
 /// what certificates, versions and ciphers the upstream has.
-fn is_the_rules_doing(cause: Cause, e: &Evidence) -> bool {
+fn is_caused_by_rule(cause: Cause, e: &Evidence) -> bool {
     match cause {
         Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
         // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule.

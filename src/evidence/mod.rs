@@ -5,27 +5,27 @@
 
 mod cluster;
 mod details;
+mod error_page;
 mod fact;
 mod flags;
 mod grpc;
 mod mixer;
 mod names;
-mod page;
+mod redact;
 mod resource;
-mod text;
 mod transport;
-mod words;
+mod vocabulary;
 
 pub use cluster::ClusterName;
 pub use details::{Detail, Details, Origin};
+pub use error_page::{LONGEST_REPLY, Maker, Page};
 pub use fact::Fact;
 pub use flags::Flags;
 pub use grpc::GrpcStatus;
 pub use mixer::MixerStatus;
 pub use names::{covers, host_of, is_mesh_name};
-pub use page::{LONGEST_REPLY, Maker, Page};
+pub use redact::{CUT, host_name, name};
 pub use resource::Resource;
-pub use text::{CUT, host_name, name};
 pub use transport::{ConnectError, TransportFailure};
 
 use crate::wire::{ClientHello, FirstBytes};
@@ -245,7 +245,7 @@ impl Route {
     /// The same with what it was made of, by its name and istiod's path in its metadata (empty if there is none).
     pub fn made_of(mut self, path: &str) -> Self {
         let name = self.name.as_deref().unwrap_or_default();
-        self.gateway_api = Resource::is_gateway_apis(path) || Resource::is_envoy_gateways(name);
+        self.gateway_api = Resource::is_gateway_api(path) || Resource::is_envoy_gateway(name);
         self.resource = if self.gateway_api {
             Resource::of_gateway_api(name, path)
         } else {

@@ -54,12 +54,12 @@ impl Resource {
     }
 
     /// Whether istiod made what has this path in its metadata of the Gateway API's resources: no Kubernetes name has a tilde.
-    pub fn is_gateway_apis(path: &str) -> bool {
+    pub fn is_gateway_api(path: &str) -> bool {
         path.contains('~')
     }
 
     /// Whether a route of this name is Envoy Gateway's.
-    pub fn is_envoy_gateways(route: &str) -> bool {
+    pub fn is_envoy_gateway(route: &str) -> bool {
         route.starts_with("httproute/") || route.starts_with("grpcroute/")
     }
 
@@ -133,7 +133,7 @@ mod tests {
         ] {
             let found = Resource::of_gateway_api(route, path);
             assert_eq!(found.as_ref().map(Resource::path), owner, "{route}");
-            assert_eq!(Resource::is_gateway_apis(path), !path.is_empty());
+            assert_eq!(Resource::is_gateway_api(path), !path.is_empty());
         }
     }
 

@@ -10,7 +10,7 @@ use crate::report::Series;
 impl Plugin {
     /// A stream or connection is logged. The proxy may be at its listener or at a connection manager.
     pub fn on_access_log(&mut self, host: &impl Host, series: &mut Series) {
-        if collect::already_told(host) {
+        if collect::already_reported(host) {
             return;
         }
         let Some(mut evidence) = gather(self, host) else { return };

@@ -3,7 +3,7 @@
 // Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent one a tenth of it,
 // so only failures come here.
 
-use crate::diagnosis::{Wanted, is_policys, wanted};
+use crate::diagnosis::{FetchPlan, fetch_plan, is_policy_denial};
 use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
@@ -112,7 +112,7 @@ pub(super) fn downstream_failure(host: &impl Host) -> Option<TransportFailure> {
 }
 
 /// Whether another role has told already.
-pub(super) fn already_told(host: &impl Host) -> bool {
+pub(super) fn already_reported(host: &impl Host) -> bool {
     text(host, CAUSE).is_some()
 }
 
@@ -134,7 +134,7 @@ pub(super) fn http(
     details: Details,
     answer: Answer,
 ) -> Box<Evidence> {
-    let wanted = wanted(&details, flags, &answer);
+    let plan = fetch_plan(&details, flags, &answer);
     // Filled in where it is: it is large, and most of it stays empty.
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
@@ -142,7 +142,7 @@ pub(super) fn http(
     if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed {
         e.lived = milliseconds(host);
     }
-    if wanted.contains(Wanted::CLIENT) {
+    if plan.contains(FetchPlan::CLIENT) {
         requester(host, &mut e.downstream);
     }
     match e.details.detail() {
@@ -159,14 +159,14 @@ pub(super) fn http(
     if flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR) {
         e.downstream.grpc = Some(is_grpc(host));
     }
-    if wanted.contains(Wanted::VIRTUAL_HOST) {
+    if plan.contains(FetchPlan::VIRTUAL_HOST) {
         e.route.virtual_host = virtual_host(host);
     }
-    if wanted.contains(Wanted::ROUTE) {
+    if plan.contains(FetchPlan::ROUTE) {
         name_route(host, &mut e.route);
     }
     e.upstream.transport_failure = e.details.transport_failure().cloned();
-    reach(host, wanted, &mut e.upstream);
+    reach(host, plan, &mut e.upstream);
     if closed && e.upstream.cluster.is_some() {
         e.upstream.pool_ready = number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000);
     }
@@ -179,7 +179,7 @@ pub(super) fn http(
         e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
     }
     // Its replies have a flag of their own, or none.
-    if wanted.contains(Wanted::MIXER)
+    if plan.contains(FetchPlan::MIXER)
         && (!flags.any_failure() || flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE))
     {
         e.mixer = mixer(host);
@@ -336,7 +336,7 @@ fn is_connect(host: &impl Host) -> bool {
 /// Whether a policy ended this connection: a network filter leaves that in the termination details, which healthy
 /// connections don't have.
 pub(super) fn refused_by_policy(host: &impl Host) -> bool {
-    is_policys(&termination(host))
+    is_policy_denial(&termination(host))
 }
 
 fn termination(host: &impl Host) -> Details {
@@ -357,12 +357,12 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     }
     e.termination = termination(host);
     e.upstream.transport_failure = e.details.transport_failure().cloned();
-    reach(host, Wanted::EVERYTHING, &mut e.upstream);
+    reach(host, FetchPlan::EVERYTHING, &mut e.upstream);
     e
 }
 
 /// Whether a reset by the upstream would be flagged: since 1.38. Before it looks as if this proxy had closed by itself.
-pub(super) fn tells_resets(host: &impl Host) -> bool {
+pub(super) fn flags_upstream_resets(host: &impl Host) -> bool {
     let version = number(host, "xds\0node\0user_agent_build_version\0version\0minor_number");
     version.is_some_and(|minor| minor >= 38)
 }
@@ -465,35 +465,35 @@ fn mixer(host: &impl Host) -> Option<MixerStatus> {
 }
 
 /// The upstream, as far as it was reached. Why it was not may stand in an attribute, beside what the details say.
-fn reach(host: &impl Host, wanted: Wanted, upstream: &mut Upstream) {
-    if wanted.contains(Wanted::UPSTREAM) {
+fn reach(host: &impl Host, plan: FetchPlan, upstream: &mut Upstream) {
+    if plan.contains(FetchPlan::UPSTREAM) {
         upstream.cluster = cluster(host);
     }
     if upstream.cluster.is_none() {
         // Without a cluster there is nothing behind it to ask for.
         return;
     }
-    if wanted.contains(Wanted::UPSTREAM_FAILURE)
+    if plan.contains(FetchPlan::UPSTREAM_FAILURE)
         && let Some(failure) = text(host, UPSTREAM_FAILURE).and_then(|reason| TransportFailure::new(&reason))
     {
         upstream.transport_failure = Some(failure);
     }
-    let wanted = wanted.knowing(upstream.transport_failure.as_ref());
+    let plan = plan.knowing(upstream.transport_failure.as_ref());
     upstream.address = name(host, ADDRESS);
-    let by_rule = wanted.contains(Wanted::UPSTREAM_RULE);
+    let by_rule = plan.contains(FetchPlan::UPSTREAM_RULE);
     if by_rule {
         upstream.resource = resource(host, DESTINATION_RULE);
         upstream.takes_istio_mtls = upstream.address.as_ref().map(|_| takes_istio_mtls(host));
     }
-    if wanted.contains(Wanted::ENDPOINTS) {
+    if plan.contains(FetchPlan::ENDPOINTS) {
         let rule =
             || if by_rule { upstream.resource.is_some() } else { resource(host, DESTINATION_RULE).is_some() };
         upstream.endpoints = endpoints(host, rule);
     }
-    if wanted.contains(Wanted::UPSTREAM_TLS) {
+    if plan.contains(FetchPlan::UPSTREAM_TLS) {
         upstream.tls_version = upstream_tls(host);
     }
-    if wanted.contains(Wanted::ATTEMPTS) {
+    if plan.contains(FetchPlan::ATTEMPTS) {
         upstream.attempts = attempts(host);
     }
 }

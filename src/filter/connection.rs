@@ -88,7 +88,7 @@ impl Connection {
         }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
-        let cut_off = self.was_in_use() && !flags.any_failure() && collect::tells_resets(host);
+        let cut_off = self.was_in_use() && !flags.any_failure() && collect::flags_upstream_resets(host);
         let failed_in_tcp_proxy = (suspicious || cut_off || self.sampled) && is_tcp(host, flags);
         // A refusal has no flag (1.40). Servers that greet first have spoken before the client is refused.
         let refused = || !self.answered && collect::refused_by_policy(host);

@@ -83,7 +83,7 @@ impl HttpStream {
         let Some(code) = self.code.filter(|_| self.is_error()) else { return };
         let details = plugin.details(host);
         if !details.via_upstream() {
-            self.tell_client(host, plugin, code, &details);
+            self.set_cause_header(host, plugin, code, &details);
         } else if self.is_server_error() {
             self.note_maker(host);
         } else if matches!(code, 400 | 495..=497) {
@@ -271,7 +271,7 @@ impl HttpStream {
     }
 
     /// Puts the cause into Envoy's own error reply, if that was asked for.
-    fn tell_client(&self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
+    fn set_cause_header(&self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
         let Some(name) = plugin.config.response_header.clone() else { return };
         if details.is_empty() {
             return;

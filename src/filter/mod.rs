@@ -4,19 +4,18 @@ mod access_log;
 mod collect;
 mod connection;
 mod details_cache;
+mod failure_rate;
 mod http;
-mod pace;
-
-mod recent;
+mod report_cache;
 mod sampler;
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
 use details_cache::DetailsCache;
+use failure_rate::FailureRate;
 pub use http::HttpStream;
-use pace::Pace;
-use recent::Recent;
+use report_cache::ReportCache;
 use sampler::Sampler;
 
 use crate::causes::Cause;
@@ -35,8 +34,8 @@ pub struct Plugin {
     sampler: Sampler,
     history: History,
     details: DetailsCache,
-    recent: Recent,
-    pace: Pace,
+    report_cache: ReportCache,
+    failure_rate: FailureRate,
     is_gateway: Option<bool>,
     misplacement_logged: bool,
 }
@@ -68,8 +67,8 @@ impl Plugin {
             sampler: Sampler::every(config.observe_every),
             history: History::new(config.observe_every),
             details: DetailsCache::default(),
-            recent: Recent::default(),
-            pace: Pace::default(),
+            report_cache: ReportCache::default(),
+            failure_rate: FailureRate::default(),
             config,
             is_gateway: None,
             misplacement_logged: false,
@@ -134,7 +133,7 @@ impl Plugin {
     /// Now, and whether so many fail that only the counter moves. Where this VM can't read the clock, all are told in full.
     fn moment(&mut self, host: &impl Host) -> Moment {
         match host.now() {
-            Ok(now) => Moment { now, hurried: self.pace.exceeded(now) },
+            Ok(now) => Moment { now, hurried: self.failure_rate.exceeded(now) },
             Err(_) => Moment::default(),
         }
     }
@@ -149,11 +148,11 @@ impl Plugin {
     ) -> Option<Cause> {
         #[cfg(feature = "record")]
         record(host, &e, false);
-        let report = self.recent.report(e)?;
+        let report = self.report_cache.report(e)?;
         if self.config.role != Role::AccessLog {
             write_state(host, &report, moment.hurried);
         }
-        self.tell(host, series, Counter::Failures, &report, moment.now);
+        self.emit(host, series, Counter::Failures, &report, moment.now);
         Some(report.cause)
     }
 
@@ -163,11 +162,11 @@ impl Plugin {
         record(host, e, true);
         for verdict in observe(e) {
             let now = host.now().unwrap_or_default();
-            self.tell(host, series, Counter::Observations, &Report::new(&verdict, e), now);
+            self.emit(host, series, Counter::Observations, &Report::new(&verdict, e), now);
         }
     }
 
-    fn tell(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report, now: u64) {
+    fn emit(&mut self, host: &impl Host, series: &mut Series, counter: Counter, report: &Report, now: u64) {
         let resource = report.resource.clone().filter(|_| self.config.resource_label).unwrap_or_default();
         let labels = Labels {
             counter,
@@ -221,7 +220,7 @@ fn write_state(host: &impl Host, report: &Report, hurried: bool) {
 /// Writes the evidence into the proxy's log, for the tests that replay it.
 #[cfg(feature = "record")]
 fn record(host: &impl Host, e: &Evidence, soft: bool) {
-    if let Ok(line) = crate::record::Look::at(e.clone(), soft).line() {
+    if let Ok(line) = crate::record::Record::of(e.clone(), soft).line() {
         host.log(Level::Warn, &format!("{}{line}", crate::record::MARK));
     }
 }

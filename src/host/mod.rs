@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 mod calls;
 #[cfg(not(target_arch = "wasm32"))]
-pub mod memory;
+pub mod fake;
 #[cfg(target_arch = "wasm32")]
 mod proxy;
 

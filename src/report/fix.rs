@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::text::{clean, escape};
+use super::sanitize::{clean, escape};
 use super::{LONGEST_FACT, LONGEST_VALUE};
 use crate::diagnosis::Verdict;
 use crate::evidence::{ClusterName, Direction, Evidence, Fact, Resource, is_mesh_name};

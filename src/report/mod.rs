@@ -1,17 +1,17 @@
 //! What is told: filter state for the access log, counters, and lines in the proxy's own log.
 
+mod eviction;
 mod fix;
 mod json;
 mod labels;
-mod lines;
-mod places;
+mod rate_limit;
+mod sanitize;
 mod series;
-mod text;
 
 pub use labels::{Counter, Labels};
-pub use lines::LogLimiter;
+pub use rate_limit::LogLimiter;
+pub use sanitize::{clean, escape};
 pub use series::{Series, build_info_name, dropped_name};
-pub use text::{clean, escape};
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

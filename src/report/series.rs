@@ -2,8 +2,8 @@
 
 use hashbrown::HashMap;
 
+use super::eviction::{Slot, Tenants};
 use super::labels::Labels;
-use super::places::{Places, Slot};
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
 
 /// What stands for all resources beyond the bound.
@@ -25,7 +25,7 @@ pub const fn dropped_name() -> &'static str {
 #[derive(Debug, Default)]
 pub struct Series {
     slots: HashMap<Labels, Slot>,
-    places: Places,
+    tenants: Tenants,
     dropped: Option<MetricId>,
     refused: bool,
 }
@@ -44,7 +44,8 @@ impl Series {
             return host.increment(slot.id, 1);
         }
         let full = u32::try_from(self.slots.len()).is_ok_and(|len| len >= max);
-        if full && !labels.resource.is_empty() && !self.places.make(&mut self.slots, &labels, max, now) {
+        if full && !labels.resource.is_empty() && !self.tenants.evict_for(&mut self.slots, &labels, max, now)
+        {
             OTHER.clone_into(&mut labels.resource);
             let dropped = match self.dropped {
                 Some(id) => id,
@@ -57,7 +58,7 @@ impl Series {
             Some(slot) => slot.id,
             None => {
                 let id = self.define(host, &labels.stat_name())?;
-                self.places.take(&labels);
+                self.tenants.add(&labels);
                 self.slots.insert(labels, Slot { id, used: now });
                 id
             }
@@ -80,7 +81,7 @@ mod tests {
     use crate::causes::{Cause, Side};
     use crate::diagnosis::Confidence;
     use crate::evidence::Direction;
-    use crate::host::memory::MemoryHost;
+    use crate::host::fake::FakeHost;
     use crate::report::Counter;
 
     const HOUR: u64 = 3_600_000_000_000;
@@ -97,13 +98,13 @@ mod tests {
     }
 
     /// The sum over the series whose names hold this.
-    fn sum(host: &MemoryHost, part: &str) -> i64 {
+    fn sum(host: &FakeHost, part: &str) -> i64 {
         host.metrics().iter().filter(|(name, _)| name.contains(part)).map(|(_, value)| value).sum()
     }
 
     #[test]
     fn where_no_metrics_are_allowed_it_asks_once() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         host.fail_with(Some(Status::INTERNAL_FAILURE));
         assert!(series.count(&host, labels(""), 4, 0).is_err());
         host.take_calls();
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_nothing_is_lost_from_the_sum() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         for i in 0..10_000_u64 {
             series.count(&host, labels(&format!("VirtualService/ns/{}", i % 1_000)), 4, i).unwrap();
         }
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn one_tenant_cannot_keep_all_places() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         let mut sent = 0;
         let mut fail = |tenant: &str, number: u64| {
             sent += 1;
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn whoever_holds_most_makes_place_and_not_whose_series_is_oldest() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         let resources = ["modest/0", "greedy/0", "greedy/1", "greedy/2", "late/0"];
         for (now, resource) in (1..).zip(resources) {
             series.count(&host, labels(&format!("VirtualService/{resource}")), 4, now).unwrap();
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_old_series_makes_place_and_goes_on_when_it_comes_back() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         let mut fail = |name: &str, now: u64| {
             series.count(&host, labels(&format!("VirtualService/ns/{name}")), 2, now).unwrap();
         };
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn however_long_it_runs_the_proxy_gets_a_bounded_number_of_counters() {
-        let (host, mut series) = (MemoryHost::new(), Series::default());
+        let (host, mut series) = (FakeHost::new(), Series::default());
         for i in 0..1_000_u64 {
             series.count(&host, labels(&format!("VirtualService/ns-{}/{i}", i % 7)), 8, i * HOUR).unwrap();
         }

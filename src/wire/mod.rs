@@ -5,10 +5,10 @@
 //! same however the reads are split. Of a request line only the version is kept: targets hold secrets.
 
 mod binary;
+mod encoding;
 mod http1;
 mod lines;
 mod protocol;
-mod text;
 mod tls;
 
 pub use protocol::Protocol;

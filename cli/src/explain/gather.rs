@@ -1,6 +1,6 @@
 //! A line's columns → [`Evidence`]: what is shown, and nothing else.
 
-use meshwhy::diagnosis::is_policys;
+use meshwhy::diagnosis::is_policy_denial;
 use meshwhy::evidence;
 use meshwhy::evidence::{
     Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
@@ -107,7 +107,7 @@ pub(super) fn is_streams_connection(e: &Evidence) -> bool {
         .union(Flags::UPSTREAM_OVERFLOW)
         .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED)
         .union(Flags::NO_CLUSTER_FOUND);
-    let refused = is_policys(&e.termination);
+    let refused = is_policy_denial(&e.termination);
     e.layer == Layer::Tcp && !e.flags.intersects(BY_TCP_PROXY) && e.upstream.cluster.is_none() && !refused
 }
 

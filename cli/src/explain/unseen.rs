@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use meshwhy::causes::{Cause, LogShape};
-use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policys};
+use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policy_denial};
 use meshwhy::evidence::{
     ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
     Page, TransportFailure,
@@ -218,7 +218,7 @@ fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
         Layer::Http => http(e, line, &mut add),
         Layer::Tcp => tcp(e, line, &mut add),
     }
-    let denied = |details: &Details| is_policys(details) && details.inner() == Some("none");
+    let denied = |details: &Details| is_policy_denial(details) && details.inner() == Some("none");
     let outbound = e.upstream.cluster.as_ref().is_some_and(|c| c.as_str().starts_with("outbound|"));
     if outbound && (denied(&e.details) || denied(&e.termination)) {
         // A gateway's policy, or a sidecar's stand-in for a Wasm module.

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
-use meshwhy::record::{Look, MARK};
+use meshwhy::record::{MARK, Record};
 use serde_json::{Value, json};
 
 use crate::harness::tools::{records, root};
@@ -26,9 +26,9 @@ pub fn keep(scenario: &str, log: &str, ports: &[u16]) -> Result<()> {
     let mut lines = BTreeSet::new();
     for (_, record) in log.lines().filter_map(|line| line.split_once(MARK)) {
         // Behind it Istio's proxies write the thread.
-        let mut values = serde_json::Deserializer::from_str(record).into_iter::<Look>();
+        let mut values = serde_json::Deserializer::from_str(record).into_iter::<Record>();
         let look = values.next().context("no record")?.with_context(|| format!("{scenario}: {record}"))?;
-        let native = Look::at(look.evidence.clone(), look.soft);
+        let native = Record::of(look.evidence.clone(), look.soft);
         ensure!(look == native, "the module reports {:?}, native code {:?}", look.reports, native.reports);
         lines.insert(stable(look, ports)?.recorded(scenario)?);
     }
@@ -37,7 +37,7 @@ pub fn keep(scenario: &str, log: &str, ports: &[u16]) -> Result<()> {
 }
 
 /// The same with what differs from run to run made equal; the reports follow.
-fn stable(mut look: Look, ports: &[u16]) -> Result<Look> {
+fn stable(mut look: Record, ports: &[u16]) -> Result<Record> {
     let evidence = &mut look.evidence;
     evidence.lived = evidence.lived.map(|_| 1000);
     evidence.past.failed_for = evidence.past.failed_for.map(|_| 1);
@@ -46,7 +46,7 @@ fn stable(mut look: Look, ports: &[u16]) -> Result<Look> {
     evidence.past.split = evidence.past.split.take().map(|split| uncounted(&split));
     let mut value = serde_json::to_value(&look.evidence)?;
     renumber(&mut value, ports);
-    Ok(Look::at(serde_json::from_value(value)?, look.soft))
+    Ok(Record::of(serde_json::from_value(value)?, look.soft))
 }
 
 /// `CLUSTER:COUNT,CLUSTER:COUNT` with 1 for each count.

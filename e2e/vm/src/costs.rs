@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use meshwhy::evidence::Flags;
-use meshwhy::host::memory::{Calls, MemoryHost};
+use meshwhy::host::fake::{Calls, FakeHost};
 use meshwhy::host::{Buffer, HeaderMap};
 
 use crate::{Callback, Machine};
@@ -26,7 +26,7 @@ pub struct Cost {
 struct Case {
     name: &'static str,
     config: &'static str,
-    host: MemoryHost,
+    host: FakeHost,
     events: Events,
     warm_up: u64,
 }
@@ -74,10 +74,10 @@ impl Case {
 }
 
 impl Events {
-    fn play(&self, machine: &mut Machine<MemoryHost>) -> Result<u64> {
+    fn play(&self, machine: &mut Machine<FakeHost>) -> Result<u64> {
         let context = STREAM;
         let mut sum = 0;
-        let mut call = |machine: &mut Machine<MemoryHost>, callback| -> Result<()> {
+        let mut call = |machine: &mut Machine<FakeHost>, callback| -> Result<()> {
             sum += machine.call(callback)?;
             Ok(())
         };
@@ -128,7 +128,7 @@ fn cases() -> Vec<Case> {
     let connection = |name, reads: Vec<Vec<u8>>| Case {
         name,
         config: r#"{"role":"connection","observe_every":0}"#,
-        host: MemoryHost::new().with_number("response.flags", 0),
+        host: FakeHost::new().with_number("response.flags", 0),
         events: Events::Connection(reads),
         warm_up: WARM_UP,
     };
@@ -144,7 +144,7 @@ fn cases() -> Vec<Case> {
             name: "configuration",
             config: r#"{"role":"http","log":"limited","log_per_minute":60.0,"observe_every":100.0,
                 "resource_label":true,"max_series":256.0,"response_header":"x-meshwhy-cause"}"#,
-            host: MemoryHost::new(),
+            host: FakeHost::new(),
             events: Events::Configure,
             warm_up: WARM_UP,
         },
@@ -186,7 +186,7 @@ fn cases() -> Vec<Case> {
         logger("access log: upstream refused", upstream_refused()),
         logger(
             "access log: no filter chain",
-            MemoryHost::new()
+            FakeHost::new()
                 .with_number("response.flags", Flags::NO_ROUTE_FOUND.bits())
                 .with_property("response.code_details", "filter_chain_not_found")
                 .with_property("connection.requested_server_name", "unknown.example"),
@@ -194,8 +194,8 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn answer(code: u64, flags: u64, details: &str) -> MemoryHost {
-    MemoryHost::new()
+fn answer(code: u64, flags: u64, details: &str) -> FakeHost {
+    FakeHost::new()
         .with_header(HeaderMap::Response, ":status", &code.to_string())
         .with_number("response.flags", flags)
         .with_number("response.code", code)
@@ -207,8 +207,8 @@ fn answer(code: u64, flags: u64, details: &str) -> MemoryHost {
         .with_number("xds.listener_direction", 2)
 }
 
-fn reset() -> MemoryHost {
-    MemoryHost::new()
+fn reset() -> FakeHost {
+    FakeHost::new()
         .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
         .with_property("response.code_details", "http2.remote_reset")
         .with_number("request.duration", 40_000)
@@ -220,7 +220,7 @@ fn reset() -> MemoryHost {
         .with_property("xds.node.id", "router~10.0.0.1~gateway.edge~edge.svc.cluster.local")
 }
 
-fn cluster_missing() -> MemoryHost {
+fn cluster_missing() -> FakeHost {
     answer(503, Flags::NO_CLUSTER_FOUND.bits(), "cluster_not_found")
         .with_property("xds.virtual_host_name", "reviews:80")
         .with_property(
@@ -229,7 +229,7 @@ fn cluster_missing() -> MemoryHost {
         )
 }
 
-fn upstream_refused() -> MemoryHost {
+fn upstream_refused() -> FakeHost {
     let details =
         "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
     answer(503, Flags::UPSTREAM_CONNECTION_FAILURE.bits(), details)

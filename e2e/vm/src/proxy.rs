@@ -1,6 +1,6 @@
-//! What the module asks of the proxy, and the proxy that answers from a native [`MemoryHost`].
+//! What the module asks of the proxy, and the proxy that answers from a native [`FakeHost`].
 
-use meshwhy::host::memory::MemoryHost;
+use meshwhy::host::fake::FakeHost;
 use meshwhy::host::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Status};
 
 /// A call of a host function, its arguments as they lie in the module's memory.
@@ -53,7 +53,7 @@ impl From<Status> for Answer {
     }
 }
 
-impl Proxy for MemoryHost {
+impl Proxy for FakeHost {
     fn answer(&mut self, call: Call<'_>) -> Answer {
         let done = |()| Answer::Status(Status::OK.0);
         let bytes = |found: Option<Vec<u8>>| found.map_or(Status::NOT_FOUND.into(), Answer::Bytes);

@@ -2,11 +2,11 @@
 
 mod arbitrary;
 mod client;
+mod fetch_plan;
 mod policy;
 mod properties;
 mod recorded;
 mod upstream;
-mod wanted;
 
 use super::diagnose;
 use crate::evidence::{Details, Evidence, Flags, GrpcStatus, Layer};

@@ -7,10 +7,10 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use super::wanted::only;
-use crate::diagnosis::wanted;
+use super::fetch_plan::only;
+use crate::diagnosis::fetch_plan;
 use crate::evidence::Layer;
-use crate::record::Look;
+use crate::record::Record;
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
@@ -21,7 +21,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// The looks in all files, each with the scenario that it belongs to.
-fn looks() -> Vec<(String, Look)> {
+fn records() -> Vec<(String, Record)> {
     let parsed = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap();
         let name = value["scenario"].as_str().unwrap().to_owned();
@@ -36,16 +36,16 @@ fn the_rules_say_what_they_said() {
     if env::var_os("MESHWHY_BLESS").is_some_and(|value| value == "1") {
         files().iter().for_each(|file| bless(file));
     }
-    let all = looks();
+    let all = records();
     assert!(all.len() > 300, "{} looks are recorded", all.len());
     let changed: Vec<_> = all
         .iter()
-        .filter_map(|(scenario, look)| {
-            let now = Look::at(look.evidence.clone(), look.soft);
-            (now.reports != look.reports).then(|| {
+        .filter_map(|(scenario, record)| {
+            let now = Record::of(record.evidence.clone(), record.soft);
+            (now.reports != record.reports).then(|| {
                 format!(
                     "{}\nnow {}\n",
-                    look.recorded(scenario).unwrap(),
+                    record.recorded(scenario).unwrap(),
                     serde_json::to_string(&now.reports).unwrap()
                 )
             })
@@ -68,8 +68,8 @@ fn bless(file: &Path) {
         .map(|line| {
             let value: Value = serde_json::from_str(line).unwrap();
             let scenario = value["scenario"].as_str().unwrap().to_owned();
-            let look: Look = serde_json::from_value(value).unwrap();
-            Look::at(look.evidence, look.soft).recorded(&scenario).unwrap() + "\n"
+            let record: Record = serde_json::from_value(value).unwrap();
+            Record::of(record.evidence, record.soft).recorded(&scenario).unwrap() + "\n"
         })
         .collect();
     lines.sort();
@@ -79,20 +79,20 @@ fn bless(file: &Path) {
 /// Of a failed HTTP stream the filter reads what is wanted of its kind: all that was recorded, and the report needs no more.
 #[test]
 fn what_was_recorded_is_what_is_wanted() {
-    for (scenario, look) in looks() {
-        let e = &look.evidence;
-        if look.soft || e.layer != Layer::Http {
+    for (scenario, record) in records() {
+        let e = &record.evidence;
+        if record.soft || e.layer != Layer::Http {
             continue;
         }
-        let groups = wanted(&e.details, e.flags, &e.answer);
+        let groups = fetch_plan(&e.details, e.flags, &e.answer);
         assert_eq!(only(groups, e.clone()), *e, "{scenario}");
     }
 }
 
 #[test]
 fn evidence_is_the_same_when_read_again() {
-    for (scenario, look) in looks() {
-        let line = look.line().unwrap();
-        assert_eq!(serde_json::from_str::<Look>(&line).unwrap(), look, "{scenario}");
+    for (scenario, record) in records() {
+        let line = record.line().unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record, "{scenario}");
     }
 }

@@ -1,6 +1,6 @@
 //! The names of Envoy's response code details: an open enum.
 
-use crate::evidence::text::CUT;
+use crate::evidence::redact::CUT;
 
 /// Makes [`Detail`] and [`Origin`] of one table: origins with the filter's name (none where it is
 /// no filter's), and the names that each gives, with the minor versions of Envoy 1 whose binary

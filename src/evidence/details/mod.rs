@@ -6,7 +6,7 @@ mod places;
 pub use known::{Detail, Origin};
 
 use super::TransportFailure;
-use super::text::CUT;
+use super::redact::CUT;
 
 /// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary,
 /// and nothing else.

@@ -1,8 +1,8 @@
 //! What may stand in the brackets of response code details.
 
 use super::Detail;
-use crate::evidence::text::CUT;
-use crate::evidence::{TransportFailure, words};
+use crate::evidence::redact::CUT;
+use crate::evidence::{TransportFailure, vocabulary};
 
 /// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced;
 /// 1.36, 1.40 and older).
@@ -92,7 +92,7 @@ pub(super) fn known(detail: Detail, name: &str, rest: &str) -> (String, Option<T
         | Detail::EarlyGrpcJsonTranscodeFailure
         | Detail::GrpcJsonTranscodeFailure
         | Detail::EarlyGrpcJsonReverseTranscodeFailure
-        | Detail::GrpcJsonReverseTranscodeFailure => words::is_known(inner),
+        | Detail::GrpcJsonReverseTranscodeFailure => vocabulary::is_known(inner),
         // No other has such a place.
         _ => {
             kept.push_str(CUT);

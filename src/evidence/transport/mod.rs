@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::text::CUT;
-use super::words;
+use super::redact::CUT;
+use super::vocabulary;
 
 mod tls;
 
@@ -199,7 +199,7 @@ fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
     kept.push_str(&prefix.replace('_', " "));
     let error = error.split('|').next()?;
     let is_number = error.len() <= 4 && error.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number || words::is_known(error) {
+    if is_number || vocabulary::is_known(error) {
         kept.push_str(&error.replace('_', " "))
     } else {
         kept.push_str(CUT)

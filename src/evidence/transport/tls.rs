@@ -1,8 +1,8 @@
 //! BoringSSL's errors, as Envoy joins them.
 
 use super::{Kind, NO_SECRET, NOTE, TLS};
-use crate::evidence::text::CUT;
-use crate::evidence::words;
+use crate::evidence::redact::CUT;
+use crate::evidence::vocabulary;
 
 /// Behind this stand the names of the peer's certificate, which anybody may have chosen.
 const VERIFY: &str = "verify_cert_failed";
@@ -145,16 +145,20 @@ fn problem(text: &str, kept: &mut String) {
     let end = text.bytes().position(|byte| matches!(byte, b',' | b'[' | b':')).unwrap_or(text.len());
     let (problem, names) = text.split_at_checked(end).unwrap_or_default();
     let problem = problem.trim_end_matches('_');
-    if words::is_known(problem) {
+    if vocabulary::is_known(problem) {
         kept.push_str(&problem.replace('_', " "));
         kept.push_str(if names.is_empty() { "" } else { " " });
     }
-    if !words::is_known(problem) || !names.is_empty() {
+    if !vocabulary::is_known(problem) || !names.is_empty() {
         kept.push_str(CUT);
     }
 }
 
 fn push_sentence(sentence: &str, kept: &mut String) {
     let sentence = sentence.trim_end_matches(['}', '_']);
-    if words::is_known(sentence) { kept.push_str(&sentence.replace('_', " ")) } else { kept.push_str(CUT) }
+    if vocabulary::is_known(sentence) {
+        kept.push_str(&sentence.replace('_', " "))
+    } else {
+        kept.push_str(CUT)
+    }
 }

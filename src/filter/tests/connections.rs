@@ -4,12 +4,12 @@ use super::{counted, http, plugin, refused};
 use crate::evidence::Flags;
 use crate::filter::Connection;
 use crate::host::Buffer;
-use crate::host::memory::{Calls, MemoryHost};
+use crate::host::fake::{Calls, FakeHost};
 use crate::report::Series;
 
 #[test]
 fn a_connection_that_is_looked_at_reads_the_answer_too() {
-    let host = MemoryHost::new()
+    let host = FakeHost::new()
         .with_number("response.flags", 0)
         .with_property("xds.cluster_name", "outbound|80||a.default.svc");
     let mut plugin = plugin(r#"{"role":"connection","observe_every":1}"#);
@@ -26,7 +26,7 @@ fn a_connection_that_is_looked_at_reads_the_answer_too() {
 }
 
 /// A connection on which these sides speak, in this order.
-fn connection(host: &MemoryHost, speakers: &[Buffer]) {
+fn connection(host: &FakeHost, speakers: &[Buffer]) {
     let mut connection = Connection::default();
     for side in speakers {
         host.set_buffer(*side, b"hello\r\n");
@@ -44,7 +44,7 @@ fn a_connection_that_was_answered_is_not_asked_for_a_refusal() {
     let (client, server) = (Buffer::DownstreamData, Buffer::UpstreamData);
     for (speakers, without_data) in [(vec![client, server], 0), (vec![server, client], 1), (vec![client], 1)]
     {
-        let host = MemoryHost::new().with_number("response.flags", 0);
+        let host = FakeHost::new().with_number("response.flags", 0);
         connection(&host, &speakers);
         assert_eq!(host.take_calls(), Calls { with_data: 1, without_data, other: 0 }, "{speakers:?}");
     }
@@ -54,7 +54,7 @@ fn a_connection_that_was_answered_is_not_asked_for_a_refusal() {
 fn a_refused_connection_has_no_flag() {
     let id = "rbac_access_denied_matched_policy[ns[default]-policy[deny-all]-rule[0]]";
     let refused = || {
-        MemoryHost::new().with_number("response.flags", 0).with_property("connection.termination_details", id)
+        FakeHost::new().with_number("response.flags", 0).with_property("connection.termination_details", id)
     };
     let host = refused();
     connection(&host, &[Buffer::UpstreamData, Buffer::DownstreamData]);
@@ -88,7 +88,7 @@ fn the_access_logger_tells_alone_what_it_can() {
 #[test]
 fn a_connection_managers_connection_is_not_counted_by_the_connection_role() {
     // Envoy marks the connection when its codec gave up; the stream is the HTTP role's.
-    let host = MemoryHost::new().with_number("response.flags", Flags::DOWNSTREAM_PROTOCOL_ERROR.bits());
+    let host = FakeHost::new().with_number("response.flags", Flags::DOWNSTREAM_PROTOCOL_ERROR.bits());
     let mut connection = Connection::default();
     host.set_buffer(Buffer::DownstreamData, b"\x16\x03\x01\0\x05\x01\0\0\x01\x03\x03");
     connection.on_downstream_data(&host, false);
@@ -99,8 +99,8 @@ fn a_connection_managers_connection_is_not_counted_by_the_connection_role() {
 }
 
 /// What is counted of a session that was answered and that `end` ends, on Envoy 1.`minor`.
-fn after(first: &[u8], minor: u64, end: impl Fn(&mut Connection, &MemoryHost)) -> usize {
-    let host = MemoryHost::new()
+fn after(first: &[u8], minor: u64, end: impl Fn(&mut Connection, &FakeHost)) -> usize {
+    let host = FakeHost::new()
         .with_number("response.flags", 0)
         .with_number("xds.node.user_agent_build_version.version.minor_number", minor)
         .with_property("xds.cluster_name", "outbound|6379||redis.default.svc.cluster.local");
@@ -117,18 +117,18 @@ fn after(first: &[u8], minor: u64, end: impl Fn(&mut Connection, &MemoryHost)) -
 #[test]
 fn a_session_that_this_proxy_cuts_off_is_told() {
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-    let cut = |session: &mut Connection, _: &MemoryHost| session.on_downstream_close(true);
+    let cut = |session: &mut Connection, _: &FakeHost| session.on_downstream_close(true);
     assert_eq!(after(PING, 40, cut), 1);
     assert_eq!(after(PING, 38, cut), 1);
     assert_eq!(after(PING, 37, cut), 0, "the upstream's reset would look the same");
     assert_eq!(after(b"GET / HTTP/1.1\r\n\r\n", 40, cut), 0, "clients expect it");
     assert_eq!(after(PING, 40, |session, _| session.on_downstream_close(false)), 0, "the client left");
-    let client_first = |session: &mut Connection, host: &MemoryHost| {
+    let client_first = |session: &mut Connection, host: &FakeHost| {
         session.on_downstream_data(host, true);
         session.on_downstream_close(true);
     };
     assert_eq!(after(PING, 40, client_first), 0);
-    let server_first = |session: &mut Connection, host: &MemoryHost| {
+    let server_first = |session: &mut Connection, host: &FakeHost| {
         session.on_upstream_data(host, true);
         session.on_downstream_close(true);
     };

@@ -2,7 +2,7 @@
 
 use super::{bypassing, counted, http, looked_at, plugin, success};
 use crate::filter::{Connection, HttpStream};
-use crate::host::memory::{Calls, MemoryHost};
+use crate::host::fake::{Calls, FakeHost};
 use crate::host::{Buffer, HeaderMap};
 use crate::report::Series;
 
@@ -75,7 +75,7 @@ fn grpc_is_judged_by_its_own_status() {
 
 #[test]
 fn a_connection_costs_its_first_bytes_and_one_write() {
-    let host = MemoryHost::new().with_number("response.flags", 0);
+    let host = FakeHost::new().with_number("response.flags", 0);
     let mut connection = Connection::default();
     for _ in 0..10 {
         host.set_buffer(Buffer::DownstreamData, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -4,7 +4,7 @@ use super::{answered, counted, http, missing_cluster, plugin};
 use crate::evidence::Flags;
 use crate::filter::{HttpStream, Plugin};
 use crate::host::HeaderMap;
-use crate::host::memory::MemoryHost;
+use crate::host::fake::FakeHost;
 use crate::report::Series;
 
 /// A second of which all that can be told in full has been told.
@@ -12,12 +12,12 @@ const NOW: u64 = 5_000_000_000;
 
 fn hurried(config: &str) -> Plugin {
     let mut plugin = plugin(config);
-    while !plugin.pace.exceeded(NOW) {}
+    while !plugin.failure_rate.exceeded(NOW) {}
     plugin
 }
 
 /// The stream ends in this second; the cause and confidence that are counted, and how many host calls returned data.
-fn ends(host: &MemoryHost, plugin: &mut Plugin) -> (Vec<(String, String)>, u32) {
+fn ends(host: &FakeHost, plugin: &mut Plugin) -> (Vec<(String, String)>, u32) {
     host.set_time(NOW);
     host.take_calls();
     http(host, plugin, &mut Series::default());
@@ -37,13 +37,13 @@ fn is(cause: &str, confidence: &str) -> Vec<(String, String)> {
 }
 
 /// A client that takes its request back, before an answer or in its middle.
-fn reset(host: MemoryHost) -> MemoryHost {
+fn reset(host: FakeHost) -> FakeHost {
     host.with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
         .with_property("response.code_details", "http2.remote_reset")
 }
 
-fn routed() -> MemoryHost {
-    reset(MemoryHost::new())
+fn routed() -> FakeHost {
+    reset(FakeHost::new())
         .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
         .with_property("upstream.address", "10.0.0.2:9080")
 }
@@ -51,14 +51,14 @@ fn routed() -> MemoryHost {
 #[test]
 fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
     let reset = || {
-        MemoryHost::new()
+        FakeHost::new()
             .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
             .with_property("response.code_details", "http2.remote_reset")
             .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local")
             .with_property("upstream.address", "10.0.0.2:9080")
     };
     let (mut plugin, mut series) = (plugin("{}"), Series::default());
-    let mut log = |mut stream: HttpStream, host: MemoryHost, time: u64| {
+    let mut log = |mut stream: HttpStream, host: FakeHost, time: u64| {
         host.set_time(time);
         stream.on_log(&host, &mut plugin, &mut series);
         host
@@ -94,7 +94,7 @@ fn less_is_read_and_none_of_it_is_certain() {
 
 #[test]
 fn what_else_ends_like_that_is_told_from_it_all_the_same() {
-    let bytes = MemoryHost::new()
+    let bytes = FakeHost::new()
         .with_number("response.flags", Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", "downstream_remote_disconnect")
         .with_state("meshwhy.first_bytes", "mongodb");

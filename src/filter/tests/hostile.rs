@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::{http, looked_at, plugin};
 use crate::filter::{Connection, Plugin};
-use crate::host::memory::MemoryHost;
+use crate::host::fake::FakeHost;
 use crate::host::{Buffer, HeaderMap, Level, Status};
 use crate::report::Series;
 
 /// Everything a role does, once.
-fn everything(host: &MemoryHost) {
+fn everything(host: &FakeHost) {
     let mut series = Series::default();
     for role in ["http", "connection", "access_log"] {
         let config =
@@ -71,7 +71,7 @@ proptest! {
         code in prop_oneof![Just("200".to_owned()), Just("503".to_owned()), "\\PC{0,5}"],
         body in proptest::collection::vec(any::<u8>(), 0..80),
     ) {
-        let mut host = MemoryHost::new().with_number("response.flags", flags).with_header(HeaderMap::Response, ":status", &code);
+        let mut host = FakeHost::new().with_number("response.flags", flags).with_header(HeaderMap::Response, ":status", &code);
         for (path, value) in &values {
             host = host.with_property(PATHS[*path], value);
         }

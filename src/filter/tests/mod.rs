@@ -4,14 +4,14 @@ mod connections;
 mod costs;
 mod floods;
 mod hostile;
+mod reports;
 mod streams;
-mod told;
 
 use super::{HttpStream, Plugin};
 use crate::config::Config;
 use crate::evidence::Flags;
 use crate::host::HeaderMap;
-use crate::host::memory::MemoryHost;
+use crate::host::fake::FakeHost;
 use crate::report::Series;
 
 const UF: u64 = Flags::UPSTREAM_CONNECTION_FAILURE.bits();
@@ -21,15 +21,15 @@ fn plugin(config: &str) -> Plugin {
 }
 
 /// A stream that ended with this status and these flags.
-fn answered(code: u64, flags: u64) -> MemoryHost {
-    MemoryHost::new()
+fn answered(code: u64, flags: u64) -> FakeHost {
+    FakeHost::new()
         .with_header(HeaderMap::Response, ":status", &code.to_string())
         .with_number("response.flags", flags)
         .with_number("response.code", code)
 }
 
 /// A proxied request that succeeds.
-fn success() -> MemoryHost {
+fn success() -> FakeHost {
     answered(200, 0).with_property("response.code_details", "via_upstream")
 }
 
@@ -46,11 +46,11 @@ const KNOWN_OF_A_REFUSAL: &[(&str, &str)] = &[
     ("upstream.address", "10.0.0.2:9080"),
 ];
 
-fn refused() -> MemoryHost {
+fn refused() -> FakeHost {
     KNOWN_OF_A_REFUSAL.iter().fold(answered(503, UF), |host, (path, value)| host.with_property(path, value))
 }
 
-fn missing_cluster() -> MemoryHost {
+fn missing_cluster() -> FakeHost {
     answered(503, Flags::NO_CLUSTER_FOUND.bits())
         .with_property("response.code_details", "cluster_not_found")
         .with_property("xds.virtual_host_name", "reviews:80")
@@ -60,7 +60,7 @@ fn missing_cluster() -> MemoryHost {
         )
 }
 
-fn http(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
+fn http(host: &FakeHost, plugin: &mut Plugin, series: &mut Series) {
     let mut stream = HttpStream::default().marked(plugin.marks_replies());
     if stream.on_response_headers(host, false) {
         stream.on_notable_headers(host, plugin);
@@ -69,12 +69,12 @@ fn http(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
     stream.on_log(host, plugin, series);
 }
 
-fn counted(host: &MemoryHost) -> Vec<(String, i64)> {
+fn counted(host: &FakeHost) -> Vec<(String, i64)> {
     host.metrics().into_iter().filter(|(name, _)| name.ends_with("_total")).collect()
 }
 
 /// A request to a host that nobody declared, looked at.
-fn bypassing() -> MemoryHost {
+fn bypassing() -> FakeHost {
     success()
         .with_property("xds.cluster_name", "PassthroughCluster")
         .with_property("xds.route_name", "allow_any")
@@ -82,7 +82,7 @@ fn bypassing() -> MemoryHost {
         .with_number("xds.listener_direction", 2)
 }
 
-fn looked_at(host: &MemoryHost, plugin: &mut Plugin, series: &mut Series) {
+fn looked_at(host: &FakeHost, plugin: &mut Plugin, series: &mut Series) {
     let mut stream = HttpStream::new(plugin.samples_next());
     stream.on_response_headers(host, false);
     stream.on_response_body(host, true);

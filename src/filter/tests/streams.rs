@@ -3,12 +3,12 @@
 use super::{KNOWN_OF_A_REFUSAL, UF, answered, counted, http, looked_at, plugin, success};
 use crate::evidence::Flags;
 use crate::filter::HttpStream;
-use crate::host::memory::{Calls, MemoryHost};
+use crate::host::fake::{Calls, FakeHost};
 use crate::host::{Buffer, HeaderMap};
 use crate::report::Series;
 
 /// A stream that was accepted, and that the client ended.
-fn left(method: &str) -> MemoryHost {
+fn left(method: &str) -> FakeHost {
     answered(200, Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", "downstream_remote_disconnect")
         .with_property("request.method", method)

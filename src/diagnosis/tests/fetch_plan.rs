@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::arbitrary::evidence;
-use crate::diagnosis::{Wanted, diagnose, wanted};
+use crate::diagnosis::{FetchPlan, diagnose, fetch_plan};
 use crate::evidence::{Downstream, Evidence, Flags, Layer, Upstream};
 use crate::report::Report;
 
@@ -36,39 +36,39 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
 }
 
 /// The same, with all forgotten that isn't wanted.
-pub(super) fn only(groups: Wanted, mut e: Evidence) -> Evidence {
-    if !groups.contains(Wanted::UPSTREAM_FAILURE) {
+pub(super) fn only(groups: FetchPlan, mut e: Evidence) -> Evidence {
+    if !groups.contains(FetchPlan::UPSTREAM_FAILURE) {
         e.upstream.transport_failure = e.details.transport_failure().cloned();
     }
     let groups = groups.knowing(e.upstream.transport_failure.as_ref());
     let lacks = |group| !groups.contains(group);
     let (up, route) = (&mut e.upstream, &mut e.route);
-    if lacks(Wanted::CLIENT) {
+    if lacks(FetchPlan::CLIENT) {
         let (grpc, tunnel) = (e.downstream.grpc, e.downstream.tunnel);
         e.downstream = Downstream { grpc, tunnel, ..Downstream::default() };
     }
-    if lacks(Wanted::VIRTUAL_HOST) {
+    if lacks(FetchPlan::VIRTUAL_HOST) {
         route.virtual_host = None;
     }
-    if lacks(Wanted::ROUTE) {
+    if lacks(FetchPlan::ROUTE) {
         (route.name, route.resource, route.gateway_api) = (None, None, false);
     }
-    if lacks(Wanted::UPSTREAM_RULE) {
+    if lacks(FetchPlan::UPSTREAM_RULE) {
         (up.resource, up.takes_istio_mtls) = (None, None);
     }
-    if lacks(Wanted::UPSTREAM_TLS) {
+    if lacks(FetchPlan::UPSTREAM_TLS) {
         up.tls_version = None;
     }
-    if lacks(Wanted::ENDPOINTS) {
+    if lacks(FetchPlan::ENDPOINTS) {
         up.endpoints = None;
     }
-    if lacks(Wanted::ATTEMPTS) {
+    if lacks(FetchPlan::ATTEMPTS) {
         up.attempts = None;
     }
-    if lacks(Wanted::MIXER) {
+    if lacks(FetchPlan::MIXER) {
         e.mixer = None;
     }
-    if lacks(Wanted::UPSTREAM) {
+    if lacks(FetchPlan::UPSTREAM) {
         *up = Upstream { transport_failure: e.details.transport_failure().cloned(), ..Upstream::default() };
     }
     e
@@ -82,7 +82,7 @@ proptest! {
         // Arbitrary flags seldom fit the details: then everything is wanted.
         let e = Evidence { flags: Flags::from_short(&short.join(",")), ..e };
         let whole = as_envoy_shows(e);
-        let groups = wanted(&whole.details, whole.flags, &whole.answer);
+        let groups = fetch_plan(&whole.details, whole.flags, &whole.answer);
         let part = only(groups, whole.clone());
         let (of_whole, of_part) = (diagnose(&whole), diagnose(&part));
         prop_assert_eq!(&of_whole, &of_part);

@@ -24,7 +24,7 @@ pub(super) struct Slot {
 
 /// Who holds how many of the series that have a resource of their own.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Tenants {
     held: HashMap<String, u32>,
     /// By whoever holds most.
     most: u32,
@@ -33,9 +33,9 @@ pub(super) struct Places {
     search_again: u64,
 }
 
-impl Places {
+impl Tenants {
     /// A series is there.
-    pub(super) fn take(&mut self, labels: &Labels) {
+    pub(super) fn add(&mut self, labels: &Labels) {
         let Some(tenant) = labels.tenant() else { return };
         let held = self.held.entry_ref(tenant).or_insert(0);
         *held = held.saturating_add(1);
@@ -45,7 +45,7 @@ impl Places {
 
     /// Makes place for this one, if any other may be asked to: the one that counted longest ago of whoever holds most of them, if
     /// that is more than this one's owner would hold; else one that is old.
-    pub(super) fn make(
+    pub(super) fn evict_for(
         &mut self,
         slots: &mut HashMap<Labels, Slot>,
         labels: &Labels,
@@ -74,11 +74,11 @@ impl Places {
             return false;
         };
         slots.remove(&gone);
-        self.leave(&gone);
+        self.remove(&gone);
         true
     }
 
-    fn leave(&mut self, labels: &Labels) {
+    fn remove(&mut self, labels: &Labels) {
         let Some(tenant) = labels.tenant() else { return };
         if let Some(held) = self.held.get_mut(tenant) {
             *held = held.saturating_sub(1);

@@ -18,7 +18,7 @@ pub struct Calls {
 
 /// The in-memory proxy.
 #[derive(Debug, Default)]
-pub struct MemoryHost {
+pub struct FakeHost {
     properties: RefCell<BTreeMap<String, Vec<u8>>>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
     headers: RefCell<Vec<(HeaderMap, String, Vec<u8>)>>,
@@ -31,7 +31,7 @@ pub struct MemoryHost {
     read_only: Cell<bool>,
 }
 
-impl MemoryHost {
+impl FakeHost {
     /// A proxy that knows nothing.
     pub fn new() -> Self {
         Self::default()
@@ -149,7 +149,7 @@ impl MemoryHost {
     }
 }
 
-impl Host for MemoryHost {
+impl Host for FakeHost {
     fn property(&self, path: &str) -> Result<Option<Vec<u8>>> {
         // A bare name that is no attribute is filter state, as in Envoy.
         let value = self.properties.borrow().get(path).cloned();

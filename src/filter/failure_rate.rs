@@ -8,12 +8,12 @@ const SECOND: u64 = 1_000_000_000;
 
 /// Counts the failures of this second.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct FailureRate {
     began: u64,
     failures: u32,
 }
 
-impl Pace {
+impl FailureRate {
     /// Whether the failure of this moment (nanoseconds of any clock) is one too many to be told in full.
     pub(super) fn exceeded(&mut self, now: u64) -> bool {
         // A clock that went back begins a new second, too.
@@ -31,9 +31,9 @@ mod tests {
 
     #[test]
     fn each_second_has_its_own() {
-        let mut pace = Pace::default();
+        let mut rate = FailureRate::default();
         for second in [5, 6, 9, 2] {
-            let full = (0..3_000).filter(|at| !pace.exceeded(second * SECOND + at)).count();
+            let full = (0..3_000).filter(|at| !rate.exceeded(second * SECOND + at)).count();
             assert_eq!(full, 1_000, "{second}");
         }
     }

@@ -8,7 +8,7 @@ use crate::report::Report;
 
 /// The last few reports and what they rest on: all of it, so that a report is found for its own evidence only.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(super) struct ReportCache {
     reports: Vec<(Box<Evidence>, Rc<Report>)>,
     next: usize,
 }
@@ -16,7 +16,7 @@ pub(super) struct Recent {
 /// So many.
 const MOST: usize = 8;
 
-impl Recent {
+impl ReportCache {
     /// What there is to tell of this, if it is a failure.
     pub(super) fn report(&mut self, e: Box<Evidence>) -> Option<Rc<Report>> {
         if let Some((_, report)) = self.reports.iter().find(|(seen, _)| *seen == e) {
@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn the_same_is_told_the_same_and_anything_else_is_not() {
-        let mut recent = Recent::default();
-        let first = recent.report(refused(1)).unwrap();
-        let other = recent.report(refused(2)).unwrap();
-        assert!(Rc::ptr_eq(&first, &recent.report(refused(1)).unwrap()));
-        assert!(Rc::ptr_eq(&other, &recent.report(refused(2)).unwrap()));
+        let mut report_cache = ReportCache::default();
+        let first = report_cache.report(refused(1)).unwrap();
+        let other = report_cache.report(refused(2)).unwrap();
+        assert!(Rc::ptr_eq(&first, &report_cache.report(refused(1)).unwrap()));
+        assert!(Rc::ptr_eq(&other, &report_cache.report(refused(2)).unwrap()));
         assert!(first.evidence.contains("10.0.0.1:80") && other.evidence.contains("10.0.0.2:80"));
         // Nothing that was seen is left out of the comparison, be it shown or not.
         let changes: &[fn(&mut Evidence)] = &[
@@ -72,19 +72,19 @@ mod tests {
         for change in changes {
             let mut changed = refused(1);
             change(&mut changed);
-            assert!(!Rc::ptr_eq(&first, &recent.report(changed).unwrap()));
+            assert!(!Rc::ptr_eq(&first, &report_cache.report(changed).unwrap()));
         }
     }
 
     #[test]
     fn what_is_found_is_what_would_be_said_and_no_more_is_kept_than_a_few() {
-        let mut recent = Recent::default();
+        let mut report_cache = ReportCache::default();
         for endpoint in (0..1_000).map(|at| at * at % 23) {
             let e = refused(endpoint);
             let fresh = Report::new(&diagnose(&e).unwrap(), &e);
-            assert_eq!(*recent.report(e).unwrap(), fresh);
-            assert!(recent.reports.len() <= MOST);
+            assert_eq!(*report_cache.report(e).unwrap(), fresh);
+            assert!(report_cache.reports.len() <= MOST);
         }
-        assert!(recent.report(Box::default()).is_none(), "a success is nothing to tell");
+        assert!(report_cache.report(Box::default()).is_none(), "a success is nothing to tell");
     }
 }

@@ -3,7 +3,7 @@
 use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused, success};
 use crate::evidence::Flags;
 use crate::filter::Plugin;
-use crate::host::memory::MemoryHost;
+use crate::host::fake::FakeHost;
 use crate::host::{Buffer, HeaderMap, Level};
 use crate::report::Series;
 
@@ -50,7 +50,7 @@ fn the_label_can_be_left_out() {
 
 #[test]
 fn direction_comes_from_the_node_first() {
-    let direction = |host: MemoryHost| {
+    let direction = |host: FakeHost| {
         http(&host, &mut plugin("{}"), &mut Series::default());
         let (name, _) = counted(&host).remove(0);
         name.split(";.;").find_map(|label| label.strip_prefix("direction=.=").map(str::to_owned)).unwrap()
@@ -80,7 +80,7 @@ fn the_header_knows_of_earlier_requests_what_the_log_knows() {
 #[test]
 fn only_envoys_own_replies_carry_the_header_and_only_if_asked() {
     let config = r#"{"response_header":"x-meshwhy-cause"}"#;
-    let header = |host: &MemoryHost, config: &str| {
+    let header = |host: &FakeHost, config: &str| {
         http(host, &mut plugin(config), &mut Series::default());
         host.header_text(HeaderMap::Response, "x-meshwhy-cause")
     };
@@ -90,7 +90,7 @@ fn only_envoys_own_replies_carry_the_header_and_only_if_asked() {
     assert_eq!(header(&app(), config), None);
     // What an upstream writes there is not this proxy's word, be it an error or not.
     let forging =
-        |host: MemoryHost| host.with_header(HeaderMap::Response, "x-meshwhy-cause", "cluster_missing");
+        |host: FakeHost| host.with_header(HeaderMap::Response, "x-meshwhy-cause", "cluster_missing");
     assert_eq!(header(&forging(app()), config), None);
     assert_eq!(header(&forging(success()), config), None);
     assert_eq!(header(&forging(success()), "{}").as_deref(), Some("cluster_missing"));
@@ -127,7 +127,7 @@ fn lines_are_limited_and_say_how_many_were_left_out() {
 
 #[test]
 fn a_wrong_configuration_leaves_one_line_and_no_plugin() {
-    let host = MemoryHost::new();
+    let host = FakeHost::new();
     host.set_buffer(Buffer::PluginConfiguration, br#"{"log_per_minute":"many"}"#);
     assert!(Plugin::configure(&host).is_none());
     let [(Level::Error, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
@@ -136,7 +136,7 @@ fn a_wrong_configuration_leaves_one_line_and_no_plugin() {
 
 #[test]
 fn a_plugin_in_the_wrong_place_says_so_once() {
-    let (host, mut plugin) = (MemoryHost::new(), plugin("{}"));
+    let (host, mut plugin) = (FakeHost::new(), plugin("{}"));
     (0..3).for_each(|_| plugin.log_misplaced(&host, "a network filter", "connection"));
     let [(Level::Error, line)] = &host.lines()[..] else { panic!("{:?}", host.lines()) };
     assert!(line.contains("`role`: expected \"connection\" for a network filter"), "{line}");
@@ -145,7 +145,7 @@ fn a_plugin_in_the_wrong_place_says_so_once() {
 /// Who configures the mesh chooses names, and VHDS names a virtual host after what a client asks for.
 #[test]
 fn of_names_and_server_names_no_free_text_is_told() {
-    let told = |host: MemoryHost| {
+    let told = |host: FakeHost| {
         http(&host, &mut plugin("{}"), &mut Series::default());
         host.state("meshwhy.evidence").unwrap()
     };

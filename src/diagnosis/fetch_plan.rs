@@ -9,7 +9,7 @@ bitflags::bitflags! {
     /// Groups of facts. Those that cost nothing (details, flags, code, what the answer said of
     /// itself) are in none.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct Wanted: u16 {
+    pub(crate) struct FetchPlan: u16 {
         /// The client's protocol, first bytes, server name and TLS.
         const CLIENT = 1;
         /// The virtual host.
@@ -35,7 +35,7 @@ bitflags::bitflags! {
     }
 }
 
-impl Wanted {
+impl FetchPlan {
     /// What is wanted once it is known why the connection to the upstream failed: where TLS did,
     /// the rule may have asked for it.
     pub(crate) fn knowing(self, failure: Option<&TransportFailure>) -> Self {
@@ -46,55 +46,57 @@ impl Wanted {
 
 /// Kinds that come often, each with the flags that come with it. Another flag may bring another
 /// rule in: then everything is wanted, as it is of all other kinds.
-pub(crate) fn wanted(details: &Details, flags: Flags, answer: &Answer) -> Wanted {
+pub(crate) fn fetch_plan(details: &Details, flags: Flags, answer: &Answer) -> FetchPlan {
     const POLICYS: Flags = Flags::UNAUTHORIZED_EXTERNAL_SERVICE
         .union(Flags::RATE_LIMITED)
         .union(Flags::RATE_LIMIT_SERVICE_ERROR);
     let (own, groups) = match details.detail() {
         // The way to the upstream went well. Pages are about TLS.
         _ if details.via_upstream() && answer.page.is_some() => {
-            (Flags::empty(), Wanted::UPSTREAM | Wanted::UPSTREAM_TLS | Wanted::UPSTREAM_RULE)
+            (Flags::empty(), FetchPlan::UPSTREAM | FetchPlan::UPSTREAM_TLS | FetchPlan::UPSTREAM_RULE)
         }
-        _ if details.via_upstream() => (Flags::empty(), Wanted::UPSTREAM),
+        _ if details.via_upstream() => (Flags::empty(), FetchPlan::UPSTREAM),
         _ if (details.reset_before_response() || details.reset_after_response()) && flags.any_failure() => {
             reset(details.transport_failure())
         }
         // An earlier attempt may have got further, and say why it failed.
         Detail::NoHealthyUpstream => {
-            let endpoints = Wanted::ENDPOINTS | Wanted::UPSTREAM_RULE;
-            (Flags::NO_HEALTHY_UPSTREAM, Wanted::UPSTREAM | endpoints | Wanted::UPSTREAM_FAILURE)
+            let endpoints = FetchPlan::ENDPOINTS | FetchPlan::UPSTREAM_RULE;
+            (Flags::NO_HEALTHY_UPSTREAM, FetchPlan::UPSTREAM | endpoints | FetchPlan::UPSTREAM_FAILURE)
         }
-        Detail::RouteNotFound => (Flags::NO_ROUTE_FOUND, Wanted::CLIENT | Wanted::VIRTUAL_HOST),
-        Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, Wanted::VIRTUAL_HOST | Wanted::ROUTE),
+        Detail::RouteNotFound => (Flags::NO_ROUTE_FOUND, FetchPlan::CLIENT | FetchPlan::VIRTUAL_HOST),
+        Detail::ClusterNotFound => (Flags::NO_CLUSTER_FOUND, FetchPlan::VIRTUAL_HOST | FetchPlan::ROUTE),
         Detail::DirectResponse if !flags.any_failure() => {
-            (Flags::empty(), Wanted::CLIENT | Wanted::VIRTUAL_HOST | Wanted::ROUTE)
+            (Flags::empty(), FetchPlan::CLIENT | FetchPlan::VIRTUAL_HOST | FetchPlan::ROUTE)
         }
         // The fault is the route's.
-        Detail::FaultFilterAbort => (Flags::FAULT_INJECTED, Wanted::ROUTE),
-        detail if filters::replies(detail).is_some() => (Flags::empty(), Wanted::ROUTE | Wanted::MIXER),
-        _ if policy::refuses(details.detail()) => (POLICYS, Wanted::empty()),
-        _ => return Wanted::EVERYTHING,
+        Detail::FaultFilterAbort => (Flags::FAULT_INJECTED, FetchPlan::ROUTE),
+        detail if filters::replies(detail).is_some() => (Flags::empty(), FetchPlan::ROUTE | FetchPlan::MIXER),
+        _ if policy::refuses(details.detail()) => (POLICYS, FetchPlan::empty()),
+        _ => return FetchPlan::EVERYTHING,
     };
     let beside = Flags::HARMLESS | Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
     if !flags.difference(own | beside).is_empty() {
-        return Wanted::EVERYTHING;
+        return FetchPlan::EVERYTHING;
     }
     let retried = flags.contains(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
-    if retried { groups | Wanted::ATTEMPTS } else { groups }
+    if retried { groups | FetchPlan::ATTEMPTS } else { groups }
 }
 
 /// What the socket said stands in the details, and settles it.
-fn reset(failure: Option<&TransportFailure>) -> (Flags, Wanted) {
+fn reset(failure: Option<&TransportFailure>) -> (Flags, FetchPlan) {
     const RESET: Flags = Flags::UPSTREAM_CONNECTION_FAILURE
         .union(Flags::UPSTREAM_CONNECTION_TERMINATION)
         .union(Flags::UPSTREAM_REMOTE_RESET)
         .union(Flags::UPSTREAM_OVERFLOW)
         .union(Flags::UPSTREAM_PROTOCOL_ERROR);
     match failure.filter(|failure| failure.is_connect_error()).and_then(TransportFailure::connect_error) {
-        Some(error) if error != ConnectError::Other => (Flags::UPSTREAM_CONNECTION_FAILURE, Wanted::UPSTREAM),
+        Some(error) if error != ConnectError::Other => {
+            (Flags::UPSTREAM_CONNECTION_FAILURE, FetchPlan::UPSTREAM)
+        }
         _ => {
-            let tls = Wanted::UPSTREAM_TLS | Wanted::UPSTREAM_FAILURE;
-            (RESET, Wanted::UPSTREAM | Wanted::UPSTREAM_RULE | tls)
+            let tls = FetchPlan::UPSTREAM_TLS | FetchPlan::UPSTREAM_FAILURE;
+            (RESET, FetchPlan::UPSTREAM | FetchPlan::UPSTREAM_RULE | tls)
         }
     }
 }
