@@ -26,29 +26,29 @@ pub struct Root {
     plug_point: Cell<Option<ContextType>>,
 }
 
-/// An HTTP stream; without a plugin none of its role's business.
+/// An HTTP stream; without a plugin of its role it is ignored.
 struct Http {
     stream: HttpStream,
     plugin: Option<Shared>,
 }
 
-/// A connection; without a plugin none of its role's business.
+/// A connection; without a plugin of its role it is ignored.
 struct Network {
     connection: Connection,
     plugin: Option<Shared>,
 }
 
 impl Root {
-    /// Where this plugin is plugged in. For a stream of another type than this says the SDK panics,
-    /// so the proxy is asked and not the configuration: HTTP streams have a protocol when they
-    /// begin, connections don't (Envoy 1.36, 1.40).
+    /// Where this plugin is plugged in. The SDK panics on a stream of another type, so the proxy
+    /// decides and not the configuration: HTTP streams have a protocol when they begin, connections
+    /// don't (Envoy 1.36, 1.40).
     fn plug_point(&self) -> ContextType {
         if let Some(known) = self.plug_point.get() {
             return known;
         }
         let is_http = match Proxy.property("request\0protocol") {
             Ok(protocol) => protocol.is_some(),
-            // Attributes can't be read here: then the configuration's word is all there is.
+            // Attributes can't be read here: then the configuration decides.
             Err(_) => self.plugin.as_ref().is_none_or(|plugin| plugin.borrow().role() != Role::Connection),
         };
         let plug_point = if is_http { ContextType::HttpContext } else { ContextType::StreamContext };

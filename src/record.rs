@@ -13,7 +13,7 @@ pub const MARK: &str = "meshwhy-record ";
 /// What the filter recorded of a stream or connection: what it collected, and what it reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Whether it looked for soft causes, at traffic that may be healthy.
+    /// Whether it is an observation, of traffic that works.
     #[serde(default)]
     pub soft: bool,
     /// What it collected.
@@ -23,7 +23,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// What the rules make of this evidence.
+    /// What the rules report of this evidence.
     pub fn of(evidence: Evidence, soft: bool) -> Self {
         let verdicts = if soft { observe(&evidence).collect() } else { Vec::from_iter(diagnose(&evidence)) };
         let reports = verdicts.iter().map(|verdict| fields(&Report::new(verdict, &evidence))).collect();

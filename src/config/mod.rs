@@ -1,4 +1,4 @@
-//! The configuration: parsed once, every mistake named with its key and what was expected.
+//! The configuration: parsed once; an error names the key and what was expected.
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ pub enum Role {
 pub enum LogMode {
     /// Nothing.
     Off,
-    /// At most so many lines a minute for each cause.
+    /// At most `log_per_minute` lines a minute for each cause.
     Limited,
     /// Everything.
     All,
@@ -38,7 +38,7 @@ pub struct Config {
     pub log: Option<LogMode>,
     /// `log_per_minute`: lines for each cause.
     pub log_per_minute: u32,
-    /// `observe_every`: 1 in so many successful requests; 0 is never.
+    /// `observe_every`: 1 in N successful requests; 0 is never.
     pub observe_every: u32,
     /// `resource_label`
     pub resource_label: bool,
@@ -70,7 +70,7 @@ pub enum ConfigError {
 
 macro_rules! keys {
     ($first:literal $(, $rest:literal)*) => {
-        /// The keys, in the order in which they are looked at.
+        /// The keys, in the order in which they are checked.
         const KEYS: &[&str] = &[$first $(, $rest)*];
         const KEY_LIST: &str = concat!($first $(, ", ", $rest)*);
     };

@@ -12,7 +12,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         Layer::Listener => return None,
     }
     if e.details.detail() == Detail::WebsocketHandshakeUnsuccessful {
-        // The upstream took no websocket: its own business, as without this proxy in between.
+        // The upstream took no websocket: the same would happen without this proxy.
         return Verdict::likely(
             Cause::ApplicationError,
             &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
@@ -98,7 +98,7 @@ fn was_cut_short(e: &Evidence) -> bool {
     e.details.reset_after_response() && lengths.is_some_and(|(promised, passed)| passed < promised)
 }
 
-/// Reset or closed before, or in the middle of, the answer.
+/// Reset or closed before or during the response.
 fn ended(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];

@@ -18,7 +18,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             match version {
                 Some(version) if version > (1, 1) => Verdict::certain(Cause::InvalidHttpRequest, FACTS),
                 Some(version) if version < (1, 1) => Verdict::certain(Cause::Http10Client, FACTS),
-                // Nobody saw the line: it is a later one of this connection, or there was nobody to see.
+                // The line was not seen: a later one of this connection, or no connection role is
+                // installed.
                 _ => Verdict::likely(Cause::Http10Client, &[Fact::Details]),
             }
         }
@@ -69,7 +70,8 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
         Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
         // Text or binary of no known protocol: perhaps HTTP gone wrong, perhaps something else.
         Some(_) => Verdict::likely(Cause::InvalidHttpRequest, BYTES),
-        // Nobody saw the bytes. TLS is the usual reason, yet the more general cause is all that is proven.
+        // The bytes were not seen. TLS is the usual reason, yet only the more general cause is
+        // proven.
         None => Verdict::possible(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Flags]),
     }
 }

@@ -21,7 +21,7 @@ enum Score {
     Wrong,
     /// None, or `unclassified`.
     Silent,
-    /// Nobody found out.
+    /// The thread has no end.
     Open,
 }
 

@@ -28,7 +28,7 @@ fn handshake(failure: &TransportFailure, agreed: bool) -> Option<Verdict> {
         "HTTP_REQUEST" | "HTTPS_PROXY_REQUEST" => Verdict::certain(Cause::PlaintextOnTlsPort, FAILURE),
         // Bytes that are no TLS record: plaintext of some protocol, most likely.
         "WRONG_VERSION_NUMBER" => Verdict::likely(Cause::PlaintextOnTlsPort, FAILURE),
-        // This proxy's own verdicts: no client and no filter words them.
+        // This proxy's own errors: no client and no filter can word them.
         "PEER_DID_NOT_RETURN_A_CERTIFICATE" => Verdict::certain(Cause::ClientCertificateMissing, FAILURE),
         "CERTIFICATE_VERIFY_FAILED" => Verdict::certain(Cause::ClientCertificateRejected, FAILURE),
         // Look-alike before a version is agreed: bytes of another protocol that begin like a record.

@@ -1,13 +1,13 @@
-//! What the rules ask for where an HTTP stream ended with these details and flags: what they don't
-//! ask for is not read.
+//! The fetch plan: which attributes the rules need for an HTTP stream that ended with these details
+//! and flags. No others are read.
 
 use crate::evidence::{Answer, ConnectError, Detail, Details, Flags, TransportFailure};
 
 use super::{filters, policy};
 
 bitflags::bitflags! {
-    /// Groups of facts. Those that cost nothing (details, flags, code, what the answer said of
-    /// itself) are in none.
+    /// Groups of attributes. What is known anyway (details, flags, code, what the response said of
+    /// itself) is in none.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) struct FetchPlan: u16 {
         /// The client's protocol, first bytes, server name and TLS.
@@ -30,22 +30,22 @@ bitflags::bitflags! {
         const ATTEMPTS = 1 << 8;
         /// What Mixer said.
         const MIXER = 1 << 9;
-        /// All that can be seen.
+        /// All of them.
         const EVERYTHING = !0;
     }
 }
 
 impl FetchPlan {
-    /// What is wanted once it is known why the connection to the upstream failed: where TLS did,
-    /// the rule may have asked for it.
+    /// The plan once it is known why the connection to the upstream failed: where TLS did, the
+    /// DestinationRule may have asked for it.
     pub(crate) fn knowing(self, failure: Option<&TransportFailure>) -> Self {
         let by_rule = self.contains(Self::UPSTREAM_FAILURE) && failure.is_some_and(TransportFailure::is_tls);
         if by_rule { self | Self::UPSTREAM_RULE } else { self }
     }
 }
 
-/// Kinds that come often, each with the flags that come with it. Another flag may bring another
-/// rule in: then everything is wanted, as it is of all other kinds.
+/// Frequent kinds of failures, each with the flags that come with it. Another flag may need another
+/// rule: then everything is read, as it is for all other kinds.
 pub(crate) fn fetch_plan(details: &Details, flags: Flags, answer: &Answer) -> FetchPlan {
     const POLICYS: Flags = Flags::UNAUTHORIZED_EXTERNAL_SERVICE
         .union(Flags::RATE_LIMITED)
@@ -83,7 +83,7 @@ pub(crate) fn fetch_plan(details: &Details, flags: Flags, answer: &Answer) -> Fe
     if retried { groups | FetchPlan::ATTEMPTS } else { groups }
 }
 
-/// What the socket said stands in the details, and settles it.
+/// The socket's error is in the details, and decides.
 fn reset(failure: Option<&TransportFailure>) -> (Flags, FetchPlan) {
     const RESET: Flags = Flags::UPSTREAM_CONNECTION_FAILURE
         .union(Flags::UPSTREAM_CONNECTION_TERMINATION)

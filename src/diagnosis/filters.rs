@@ -19,7 +19,7 @@ pub(super) fn named(e: &Evidence) -> Option<Verdict> {
     Some(Verdict::certain(Cause::FilterRejected, FACTS)?.advising(advice))
 }
 
-/// What to do, where these details are a filter's that has no cause of its own.
+/// The advice, where these details are a filter's that has no cause of its own.
 pub(super) fn replies(detail: Detail) -> Option<&'static Advice> {
     match detail {
         // These have causes of their own.
@@ -28,8 +28,8 @@ pub(super) fn replies(detail: Detail) -> Option<&'static Advice> {
     }
 }
 
-/// What no other rule knows. Envoy's own replies have details (1.36, 1.40), but for a few that are flagged. Wasm plugins and Go
-/// filters give none, or words of their own. So may a newer Envoy.
+/// Local replies that no other rule knows. Envoy's own have details (1.36, 1.40), but for a few
+/// that are flagged. Wasm plugins and Go filters give none, or their own. So may a newer Envoy.
 pub(super) fn rest(e: &Evidence) -> Option<Verdict> {
     if e.layer != Layer::Http {
         return None;

@@ -53,11 +53,11 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     // together may have spoken something else.
     let request_seen = e.upstream.cluster.is_some()
         || e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
-    // In a flood less is read: another cause may have shown in the rest.
-    let hurried = e.hurried && request_seen;
+    // A brief report reads less: another cause may have shown in the rest.
+    let brief = e.brief && request_seen;
     let left = cause == Cause::ClientDisconnected;
-    let sure = e.layer == Layer::Http && !hurried && (!left || request_seen);
-    let unseen = left && !hurried && e.code.is_none() && e.downstream.first_bytes.is_none();
+    let sure = e.layer == Layer::Http && !brief && (!left || request_seen);
+    let unseen = left && !brief && e.code.is_none() && e.downstream.first_bytes.is_none();
     match (sure, unseen) {
         // Details and flags that only the connection manager, the router and the overload manager give. A client that closes its
         // sending half alone counts as gone, too (1.40, HTTP/1).

@@ -102,7 +102,7 @@ impl Verdict {
     }
 }
 
-/// A rule: looks at all the evidence and names a cause, or passes.
+/// A rule: reads the evidence and names a cause, or passes.
 type Rule = fn(&Evidence) -> Option<Verdict>;
 
 /// The rules, the most specific first. Policy comes before the upstream's rules, because a filter's
@@ -122,7 +122,7 @@ const RULES: &[Rule] = &[
     filters::rest,
 ];
 
-/// Names the cause, or says nothing when nothing failed.
+/// Names the cause; none when nothing failed.
 ///
 /// Total and deterministic: every failure that no rule knows is [`Cause::Unclassified`].
 pub fn diagnose(e: &Evidence) -> Option<Verdict> {
@@ -132,20 +132,20 @@ pub fn diagnose(e: &Evidence) -> Option<Verdict> {
     RULES.iter().find_map(|rule| rule(e)).or_else(|| unclassified(e))
 }
 
-/// What is worth knowing of traffic that works: any number of causes that say it isn't what was meant.
+/// The soft causes of traffic that works.
 ///
-/// These don't exclude each other, so every rule is asked. A failure is never observed as well.
+/// They don't exclude each other, so every rule runs. A failure is never observed as well.
 pub fn observe(e: &Evidence) -> impl Iterator<Item = Verdict> {
     let rules: &[Rule] = if failed(e) { &[] } else { soft::RULES };
     rules.iter().filter_map(|rule| rule(e))
 }
 
-/// Whether anything went wrong at all.
+/// Whether anything failed at all.
 fn failed(e: &Evidence) -> bool {
     match e.layer {
         Layer::Http => http_failed(e),
-        // Double TLS over a TCP proxy ends without any flag: the bytes speak for themselves.
-        // So does a refusal, but for the termination details.
+        // Double TLS over a TCP proxy ends without any flag: the bytes show it. So does a policy's
+        // denial, which only the termination details show.
         Layer::Tcp => {
             tcp_flags(e).any_failure()
                 || upstream_tls::looks_like_double_tls(e)
@@ -160,8 +160,8 @@ fn failed(e: &Evidence) -> bool {
     }
 }
 
-/// Either side may end a TCP connection as it likes: load balancers' health checks do it with a reset, and so do some
-/// servers that have said what they had to.
+/// Either side may end a TCP connection: load balancers' health checks do it with a reset, and so
+/// do some servers when they are done.
 fn tcp_flags(e: &Evidence) -> Flags {
     let by_server =
         if e.upstream.first_bytes.is_some() { Flags::UPSTREAM_REMOTE_RESET } else { Flags::empty() };
@@ -183,13 +183,13 @@ fn http_failed(e: &Evidence) -> bool {
         return true;
     }
     match e.details.detail() {
-        // The application's own 4xx are its business, unless the page blames the connection.
+        // The application's own 4xx are no failures, unless the page blames the connection.
         Detail::ViaUpstream => {
             upstream_tls::page(e).is_some() || e.code.is_some_and(is_server_error) || answer::is_grpc_error(e)
         }
         // Configured answers are no failures, but for errors and the one that istiod configures for blocked hosts.
         Detail::DirectResponse => routes::is_block_all(e) || routes::is_error_reply(e),
-        // Neither code nor details nor flags: nothing to speak of.
+        // Neither code nor details nor flags: nothing failed.
         Detail::None | Detail::Unseen => e.code.is_some_and(|c| c >= 400),
         // A local reply to gRPC is HTTP 200.
         detail => {

@@ -1,4 +1,4 @@
-//! Connections that fell through an outbound listener's chains to Istio's default chain: what they were.
+//! Connections that fell through an outbound listener's chains to Istio's default chain.
 
 // Istio's sources (1.29, 1.31): that chain exists on listeners for all addresses whose chains are for HTTP (`http/1.1`
 // and `h2c`, which leaves out HTTP/1.0), for server names of TLS, or both. Under ALLOW_ANY its connections work, under
@@ -9,8 +9,8 @@ use crate::causes::Cause;
 use crate::evidence::{ConnectError, Evidence, Fact, ListenerKind, TransportFailure};
 use crate::wire::Protocol;
 
-/// What the bytes were, for a connection that got through. The destination may be a host that nobody declared, on
-/// a port that an HTTP service has too, so none of these is certain.
+/// A connection that got through, by its bytes. The destination may be an undeclared host on a port
+/// that an HTTP service has too, so none of these is certain.
 pub(super) fn by_bytes(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[
         Fact::FilterChain,
@@ -42,7 +42,8 @@ pub(super) fn by_bytes(e: &Evidence) -> Option<Verdict> {
     }
 }
 
-/// The same where nobody saw a byte: a TLS inspector, which an EnvoyFilter put there, read the beginning.
+/// The same where no bytes were seen: a TLS inspector, which an EnvoyFilter put there, read the
+/// beginning.
 pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Cluster, Fact::FilterChain, Fact::Sni, Fact::DownstreamFailure, Fact::Listener, Fact::Flags];
@@ -63,8 +64,9 @@ pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
     }
 }
 
-/// The same where nobody was reached. A ServiceEntry's own addresses are in no network but the mesh's: what its port
-/// doesn't take goes there by itself. So may the host be, wherever it is: no certainty.
+/// The same where no upstream was reached. A ServiceEntry's own addresses are in no network but the
+/// mesh's: what its port doesn't take goes there. The host may be unreachable as well: no
+/// certainty.
 pub(super) fn unreached(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[
         Fact::FilterChain,

@@ -1,4 +1,4 @@
-//! Policy: a filter of the proxy said no, by configuration, and mostly without a flag.
+//! Policy: a filter of the proxy refused the request, by configuration, mostly without a flag.
 
 use super::{Advice, Verdict};
 use crate::causes::{Cause, Side};
@@ -39,7 +39,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             let how_sure = match e.details.inner() {
                 // No AuthorizationPolicy is for outbound traffic.
                 Some("none") if e.direction == Direction::Outbound => Verdict::possible,
-                // Look-alike: the filter that denies all in the place of a Wasm module (1.31), where nobody could read which.
+                // Look-alike: the filter that denies all in the place of a Wasm module (1.31),
+                // where it is unknown which one it was.
                 Some("none") if e.substitute.is_none() => Verdict::likely,
                 // An RBAC filter that an EnvoyFilter brings is an authorization policy, too.
                 _ => Verdict::certain,
@@ -55,7 +56,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         }
         Detail::RateLimiterError => Cause::RateLimitServiceUnavailable,
         Detail::FaultFilterAbort => {
-            // The fault is the route's own, or a header's that the filter was told to heed.
+            // The fault is the route's own, or comes from a header that the filter is configured to
+            // read.
             return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
         }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
@@ -64,7 +66,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         {
             return mixer(e, Verdict::certain);
         }
-        // Other filters' own words, with flags that only policies set.
+        // Other filters' own details, with flags that only policies set.
         _ if e.details.via_upstream() => return None,
         _ if e.flags.contains(Flags::RATE_LIMIT_SERVICE_ERROR) => Cause::RateLimitServiceUnavailable,
         _ if e.flags.contains(Flags::RATE_LIMITED) => Cause::RateLimited,
@@ -74,7 +76,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     Verdict::certain(cause, FACTS)
 }
 
-/// A token that was refused, or keys that nobody could get.
+/// A token that was rejected, or keys that could not be fetched.
 fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     static NO_KEYS: Advice = Advice {
         side: Some(Side::Platform),
@@ -102,7 +104,7 @@ fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     }
 }
 
-/// What Mixer said (Istio 1.7 and older). No proxy of today sets it.
+/// Mixer's status (Istio 1.7 and older). No current proxy sets it.
 fn mixer(e: &Evidence, how_sure: fn(Cause, &'static [Fact]) -> Option<Verdict>) -> Option<Verdict> {
     let cause = match e.mixer? {
         MixerStatus::Unavailable => Cause::MixerUnavailable,
@@ -127,8 +129,8 @@ pub fn is_policy_denial(termination: &Details) -> bool {
 
 fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     (e.layer == Layer::Tcp && is_policy_denial(&e.termination)).then_some(())?;
-    // Look-alike of `none`: the filter that denies all in the place of a Wasm module (NETWORK; 1.31). Nothing tells it from a
-    // policy but the direction: no AuthorizationPolicy is for outbound traffic.
+    // Look-alike of `none`: the filter that denies all in the place of a Wasm module (NETWORK;
+    // 1.31). Only the direction differs: no AuthorizationPolicy is for outbound traffic.
     let unnamed = e.termination.inner() == Some("none");
     if unnamed && e.direction == Direction::Outbound {
         return Verdict::possible(Cause::FilterConfigMissing, &[Fact::Termination, Fact::Cluster]);

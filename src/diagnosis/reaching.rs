@@ -36,8 +36,8 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     Some(verdict(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
 }
 
-/// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load balancer's
-/// subset may select none of many: the attributes can't tell, so neither is certain.
+/// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load
+/// balancer's subset may select none of many: no attribute shows it, so neither is certain.
 fn endpoints(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
@@ -55,7 +55,7 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     }
 }
 
-/// `503 UF`, and what the socket said.
+/// `503 UF`, and the socket's error.
 fn connection(e: &Evidence) -> Option<Verdict> {
     const SOCKET: &[Fact] =
         &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
@@ -95,7 +95,8 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         None if failure.is_none() && e.layer == Layer::Tcp => {
             Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)
         }
-        // A socket that can't connect always says why (1.40): this one was closed in its TLS handshake.
+        // A socket that can't connect always has an error (1.40): this one was closed in its TLS
+        // handshake.
         None if failure.is_none() && reason == Some("remote_connection_failure") => {
             Verdict::likely(Cause::UpstreamTlsFailed, FACTS)
         }

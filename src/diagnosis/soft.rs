@@ -5,7 +5,7 @@ use crate::causes::Cause;
 use crate::evidence::{Direction, Evidence, Fact, Flags, Layer};
 use crate::wire::FirstBytes;
 
-/// All are asked.
+/// All rules run.
 pub(super) const RULES: &[Rule] = &[
     bypass,
     treated_as_tcp,

@@ -89,8 +89,8 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         Fact::Attempts,
     ];
     let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
-    // A TCP proxy reads nothing before the upstream is connected (1.40): if the client speaks TLS, too, the root
-    // is the double TLS, and nobody saw that.
+    // A TCP proxy reads nothing before the upstream is connected (1.40): if the client speaks TLS,
+    // too, the root is double TLS, unseen.
     let sure = e.layer == Layer::Http || e.client_spoke_tls() == Some(false);
     let surely = |cause| if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) };
     if failure.is_socket_error() {
@@ -100,7 +100,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
     }
     if failure.is_no_secret() {
-        // Envoy's own words, before it sends a byte.
+        // Envoy's own error, before it sends a byte.
         return Verdict::certain(Cause::ProxyCertificateMissing, FACTS);
     }
     if is_plaintext_answer(failure) {
@@ -127,7 +127,8 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         name if name.ends_with("UNRECOGNIZED_NAME") => surely(Cause::UpstreamRequiresSni),
         // Go's servers say this of a missing certificate, too (TLS 1.2).
         "SSLV3_ALERT_BAD_CERTIFICATE" => Verdict::possible(Cause::UpstreamRejectedClientCertificate, FACTS),
-        // The peer's words about this proxy's certificate. Look-alike: a proxy in between that refuses the server's.
+        // The peer's alert about this proxy's certificate. Look-alike: a proxy in between that
+        // rejects the server's.
         "TLSV1_ALERT_UNKNOWN_CA"
         | "SSLV3_ALERT_CERTIFICATE_EXPIRED"
         | "SSLV3_ALERT_CERTIFICATE_UNKNOWN"
@@ -148,7 +149,8 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
         Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
             how_sure(Cause::UpstreamExpectsTls, FACTS)
         }
-        // The page came over TLS: whatever is behind the upstream made it, and it is the application's business.
+        // The page came over TLS: something behind the upstream made it, so the application sent
+        // it.
         Page::PlaintextToTlsPort | Page::ProxyReply => None,
         Page::ClientCertificateRequired => how_sure(Cause::UpstreamRequiresClientCertificate, FACTS),
         Page::ClientCertificateRefused => how_sure(Cause::UpstreamRejectedClientCertificate, FACTS),
@@ -172,7 +174,7 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
     let takes_mtls = e.upstream.takes_istio_mtls == Some(true) || e.past.took_mtls;
     let meant_for_mtls = e.upstream.tls_version.is_none() && takes_mtls;
     if e.layer == Layer::Tcp {
-        // Nobody knows how far the conversation had got.
+        // How far the exchange had got is unknown.
         let reset = e.flags.contains(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();
         let conflict = reset && meant_for_mtls;
         return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();

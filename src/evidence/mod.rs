@@ -48,8 +48,8 @@ pub struct Evidence {
     pub flags: Flags,
     /// Envoy's response code details.
     pub details: Details,
-    /// Whether only the most necessary was read, because so many failed at once.
-    pub hurried: bool,
+    /// Whether only a brief report's attributes were read: too many failures this second.
+    pub brief: bool,
     /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
     pub lived: Option<u64>,
     /// Whether this proxy closed a TCP connection that was in use and that neither side had ended; Envoy flags nothing then.
@@ -297,8 +297,8 @@ pub struct Answer {
     pub anonymous: bool,
     /// Whether a client's text may be in that page.
     pub repeats: bool,
-    /// Whether its body has neither a length nor chunks, and its headers don't announce that the connection ends:
-    /// looked at on successes that are observed.
+    /// Whether its body has neither a length nor chunks, and its headers don't announce that the
+    /// connection ends; read of sampled successes only.
     pub unframed: Option<bool>,
     /// How long a body its `content-length` promises; asked for only where it broke off or the client left.
     pub promised: Option<u64>,
@@ -332,7 +332,7 @@ impl Stream {
     }
 }
 
-/// What earlier requests showed.
+/// What earlier requests showed; see [`crate::history`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -351,7 +351,7 @@ pub struct Past {
     pub took_mtls: bool,
     /// This endpoint has answered this proxy in plaintext.
     pub took_plaintext: bool,
-    /// Whether an endpoint of this cluster has failed, as far as is remembered.
+    /// Whether an endpoint of this cluster has failed, as far as the history goes.
     pub endpoint_failed: Option<bool>,
 }
 

@@ -1,13 +1,13 @@
-//! Texts as the proxy gave them, and what may be kept of them.
+//! Redaction: what may be kept of texts that the proxy gives.
 
 use crate::wire::host_character;
 
-/// Stands for text that is no known vocabulary: none of it is kept.
+/// Replaces text that is no known vocabulary.
 pub const CUT: &str = "[cut]";
 
 /// A name of the configuration: of a route, a virtual host, a cluster, a filter chain, an endpoint.
 ///
-/// Of what no such name holds, none is kept, and neither is what follows it.
+/// It is cut at the first character that no such name has.
 pub fn name(text: String) -> String {
     let end = text.bytes().position(|byte| !is_name(byte)).unwrap_or(text.len());
     cut_at(text, end)
@@ -18,7 +18,7 @@ pub fn host_name(text: &str) -> String {
     text.bytes().map(host_character).collect()
 }
 
-/// Keeps the beginning; where something followed, the mark stands for it.
+/// Keeps the beginning, and marks that something followed.
 pub(super) fn cut_at(mut text: String, end: usize) -> String {
     if end < text.len() && text.is_char_boundary(end) {
         text.truncate(end);

@@ -1,5 +1,5 @@
-//! The access-log role: what no filter sees (no filter chain, failed TLS handshakes), and everything else
-//! that no other role has told.
+//! The access-log role: what no filter sees (no filter chain, failed TLS handshakes), and every
+//! failure that no other role has reported.
 
 use super::connection::is_tcp;
 use super::{Plugin, collect};
@@ -34,7 +34,7 @@ fn gather(plugin: &mut Plugin, host: &impl Host) -> Option<Box<Evidence>> {
     if code.is_some() || !details.is_empty() {
         return Some(collect::http(host, flags, code, details, Answer::default()));
     }
-    // The connection role saw both sides' bytes and found nothing to tell: this role knows less.
+    // The connection role saw both sides' bytes and reported nothing: this role knows less.
     let watched = collect::first_bytes(host).is_some();
     let tcp = !watched && is_tcp(host, flags);
     (tcp || collect::refused_by_policy(host)).then(|| collect::tcp(host, flags))

@@ -13,9 +13,10 @@ use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
 
-/// Where the connection role leaves what it saw, for the HTTP role and the access loggers.
+/// Filter state by which the connection role passes the first bytes to the HTTP role and the access
+/// loggers.
 pub(super) const FIRST_BYTES: &str = "meshwhy.first_bytes";
-/// Set by whichever role told first.
+/// Set by the first role that reports.
 pub(super) const CAUSE: &str = "meshwhy.cause";
 
 const FLAGS: &str = "response\0flags";
@@ -33,7 +34,7 @@ const ATTEMPTS: &str = "upstream\0request_attempt_count";
 const POOL_READY: &str = "upstream\0cx_pool_ready_duration";
 const TERMINATION: &str = "connection\0termination_details";
 
-/// With these flags somebody has waited in vain: how long is part of the evidence.
+/// Flags of time-outs: how long the stream lived is part of the evidence.
 const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
     .union(Flags::STREAM_IDLE_TIMEOUT)
     .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
@@ -43,7 +44,7 @@ const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
-/// The most bytes of an attribute that are looked at: several times what Envoy's own words take.
+/// The most bytes that are read of an attribute: several times the length of Envoy's own texts.
 const LONGEST_ATTRIBUTE: usize = 4096;
 
 /// An attribute as text; what can't be read counts as not seen.
@@ -111,7 +112,7 @@ pub(super) fn downstream_failure(host: &impl Host) -> Option<TransportFailure> {
     TransportFailure::new(&text(host, "connection\0transport_failure_reason")?)
 }
 
-/// Whether another role has told already.
+/// Whether another role has reported already.
 pub(super) fn already_reported(host: &impl Host) -> bool {
     text(host, CAUSE).is_some()
 }
@@ -126,7 +127,7 @@ pub(super) fn is_router(host: &impl Host) -> bool {
     text(host, "xds\0node\0id").is_some_and(|id| id.starts_with("router~"))
 }
 
-/// What an HTTP stream shows of what its kind of failure asks for.
+/// The evidence of a failed HTTP stream, as far as its fetch plan goes.
 pub(super) fn http(
     host: &impl Host,
     flags: Flags,
@@ -178,7 +179,7 @@ pub(super) fn http(
         let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
         e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
     }
-    // Its replies have a flag of their own, or none.
+    // External authorization's local replies have a flag of their own, or none.
     if plan.contains(FetchPlan::MIXER)
         && (!flags.any_failure() || flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE))
     {
@@ -203,7 +204,8 @@ pub(super) fn is_left(details: &Details, flags: Flags) -> bool {
     left && flags.difference(Flags::CLIENT_LEFT | Flags::HARMLESS).is_empty()
 }
 
-/// What a stream shows that its client left where a great many do: as much as names the cause, and how far the stream had got.
+/// The evidence of a stream that its client left, for a brief report: what names the cause, and how
+/// far the stream had got.
 pub(super) fn left(
     host: &impl Host,
     flags: Flags,
@@ -212,7 +214,7 @@ pub(super) fn left(
     answer: Answer,
 ) -> Box<Evidence> {
     let mut e = Box::<Evidence>::default();
-    (e.code, e.flags, e.details, e.answer, e.hurried) = (code, flags, details, answer, true);
+    (e.code, e.flags, e.details, e.answer, e.brief) = (code, flags, details, answer, true);
     e.upstream.cluster = cluster(host);
     if e.upstream.cluster.is_none() {
         // Bytes of another protocol end like that, too.
@@ -237,8 +239,8 @@ fn requester(host: &impl Host, client: &mut Downstream) {
     connect(host, client);
 }
 
-/// What a stream that succeeded shows: only what is asked of such. How much of its route matters
-/// depends on whether it is told of, or `compared` with other requests.
+/// The evidence of a sampled success: only what soft causes rest on. How much of its route is read
+/// depends on whether it can be observed, or `compared` with other requests.
 pub(super) fn success(
     host: &impl Host,
     direction: Direction,
@@ -252,7 +254,7 @@ pub(super) fn success(
         && cluster.as_ref().is_some_and(|c| c.is_service() && c.subset().is_none());
     let unframed = answer.unframed == Some(true);
     (e.direction, e.upstream.cluster, e.answer) = (direction, cluster, answer);
-    // Nobody takes mutual TLS from an inbound listener.
+    // An inbound listener's upstream is the application, which takes no mutual TLS.
     let outbound = direction != Direction::Inbound;
     if outbound {
         e.upstream.tls_version = upstream_tls(host);
@@ -287,7 +289,7 @@ fn version(host: &impl Host) -> Option<String> {
     (!version.is_empty()).then(|| evidence::name(version.to_owned()))
 }
 
-/// What tells this request from others: only its hash is kept.
+/// What identifies the request: only a hash is kept.
 pub(super) fn request_key(host: &impl Host) -> RequestKey {
     let part = |path| host.property(path).ok().flatten().unwrap_or_default();
     RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
@@ -343,7 +345,7 @@ fn termination(host: &impl Host) -> Details {
     Details::new(text(host, TERMINATION).unwrap_or_default())
 }
 
-/// What a connection on a TCP proxy's chain shows at its end.
+/// The evidence of a connection on a TCP proxy's chain, at its end.
 pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     let mut e = Box::<Evidence>::default();
     (e.layer, e.flags, e.details) = (Layer::Tcp, flags, details(host));
@@ -383,14 +385,15 @@ fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
     marked("filter_state\0meshwhy.listener.http").then_some(ListenerKind::Http)
 }
 
-/// Whether a connection manager took this connection's bytes without complaint: its codec leaves the protocol
-/// on the connection (1.40), a TCP proxy and other network filters don't, and neither does a codec that refused.
+/// Whether a connection manager's codec accepted this connection's bytes: it leaves the protocol on
+/// the connection (1.40). A TCP proxy and other network filters don't, and neither does a codec
+/// that rejected them.
 pub(super) fn waits_for_http(host: &impl Host) -> bool {
     text(host, PROTOCOL).is_some()
 }
 
-/// A connection on which no request ever came together: no HTTP filter saw it (1.40), so the connection role
-/// speaks of it as the HTTP role would.
+/// A connection without a complete request: no HTTP filter saw it (1.40), so the connection role
+/// reports it as the HTTP role would.
 pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<FirstBytes>) -> Box<Evidence> {
     let mut e = Box::<Evidence>::default();
     (e.flags, e.details) = (flags, Details::new(CLIENT_LEFT));
@@ -400,7 +403,7 @@ pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<Fir
     e
 }
 
-/// What a connection shows at its listener.
+/// The evidence of a connection at its listener.
 pub(super) fn listener(
     host: &impl Host,
     details: Details,

@@ -34,7 +34,7 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// A connection that begins; `sampled` ones are looked at even if they succeed.
+    /// A new connection; a `sampled` one is observed if it succeeds.
     pub fn new(sampled: bool) -> Self {
         Self { sampled, ..Self::default() }
     }
@@ -54,7 +54,8 @@ impl Connection {
     pub fn on_upstream_data(&mut self, host: &impl Host, end_of_stream: bool) {
         self.ended |= end_of_stream;
         self.answered |= self.client.seen().is_some();
-        // An answer matters only where the client didn't speak HTTP, or where it is observed.
+        // The response matters only where the client didn't speak HTTP, or where the connection is
+        // sampled.
         if self.sampled || !self.client_spoke_http() {
             feed(&mut self.server, host, Buffer::UpstreamData);
         }
@@ -65,7 +66,7 @@ impl Connection {
         self.closed_here = by_proxy;
     }
 
-    /// The connection is over.
+    /// The connection has ended.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
         let flags = collect::flags(host).unwrap_or_default();
         let Some(mut evidence) = self.gather(host, flags) else { return };
@@ -126,7 +127,7 @@ pub(super) fn is_tcp(host: &impl Host, flags: Flags) -> bool {
     flags.intersects(BY_TCP_PROXY) || collect::cluster(host).is_some()
 }
 
-/// Gives the sniffer what it still wants; whether there was anything new.
+/// Gives the sniffer the bytes that it needs; whether there were any.
 fn feed(sniffer: &mut Sniffer, host: &impl Host, buffer: Buffer) -> bool {
     let wanted = sniffer.wants();
     if wanted == 0 {

@@ -1,4 +1,4 @@
-//! The details that were parsed last: of failures that repeat, each has the same.
+//! A cache of the details that were parsed last: failures repeat.
 
 use crate::evidence::Details;
 

@@ -1,7 +1,8 @@
-//! How many failures a second are told in full. Clients make as many as they like: HTTP/2 resets cost them next to nothing.
+//! How many failures a second are reported in full. Clients can cause any number: an HTTP/2 reset
+//! costs them next to nothing.
 
-/// So many, for each worker and plugin.
-const IN_FULL: u32 = 1_000;
+/// For each worker and plugin; the other failures of the second get a brief report.
+const FULL_REPORTS_PER_SECOND: u32 = 1_000;
 
 /// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
@@ -14,14 +15,14 @@ pub(super) struct FailureRate {
 }
 
 impl FailureRate {
-    /// Whether the failure of this moment (nanoseconds of any clock) is one too many to be told in full.
+    /// Counts a failure at this time (nanoseconds of any clock); whether it is beyond the limit.
     pub(super) fn exceeded(&mut self, now: u64) -> bool {
         // A clock that went back begins a new second, too.
         if now.checked_sub(self.began).is_none_or(|age| age >= SECOND) {
             *self = Self { began: now, failures: 0 };
         }
         self.failures = self.failures.saturating_add(1);
-        self.failures > IN_FULL
+        self.failures > FULL_REPORTS_PER_SECOND
     }
 }
 

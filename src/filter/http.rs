@@ -1,4 +1,4 @@
-//! The HTTP role: every stream of a connection manager, those that its codec rejected included.
+//! The HTTP role: every stream of a connection manager, also those that its codec rejected.
 
 use super::{Plugin, collect};
 use crate::causes::Cause;
@@ -7,19 +7,19 @@ use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_R
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
 
-/// What is kept of one stream until its end: a few bytes, of which nearly all streams need no more than these.
+/// The state of a stream until its end: a few bytes, and a box for the few streams that need more.
 #[derive(Debug, Clone, Default)]
 pub struct HttpStream {
     code: Option<u16>,
     complete: bool,
     page_seen: bool,
     sampled: bool,
-    /// Whether a response header carries the cause to the client: nobody else may write it.
+    /// Whether a response header carries the cause to the client: upstreams' own is removed.
     marked: bool,
     noted: Option<Box<Noted>>,
 }
 
-/// What was seen while the answer passed.
+/// What was seen while the response passed.
 #[derive(Debug, Clone, Default)]
 struct Noted {
     answer: Answer,
@@ -31,7 +31,7 @@ struct Noted {
     maker: Option<Maker>,
 }
 
-/// With these flags something went on after the answer had passed, and left its own details.
+/// With these flags something happened after the response had passed, and left its own details.
 const LATE: Flags = Flags::DOWNSTREAM_CONNECTION_TERMINATION
     .union(Flags::DOWNSTREAM_REMOTE_RESET)
     .union(Flags::DOWNSTREAM_PROTOCOL_ERROR)
@@ -44,16 +44,16 @@ const LATE: Flags = Flags::DOWNSTREAM_CONNECTION_TERMINATION
 /// The most bytes of an error page that are read: those that are known are shorter.
 const LONGEST_PAGE: usize = 2048;
 
-/// The most bytes of a `server` header that are looked at.
+/// The most bytes that are read of a `server` header.
 const LONGEST_SERVER: usize = 256;
 
 impl HttpStream {
-    /// A stream that begins; `sampled` ones are looked at even if they succeed.
+    /// A new stream; a `sampled` one is observed if it succeeds.
     pub fn new(sampled: bool) -> Self {
         Self { sampled, ..Self::default() }
     }
 
-    /// The same, where clients are told.
+    /// The same, where a response header carries the cause.
     #[must_use]
     pub fn marked(self, marked: bool) -> Self {
         Self { marked, ..self }
@@ -74,8 +74,9 @@ impl HttpStream {
         self.marked || self.is_error()
     }
 
-    /// The same headers, if they are an error's: the last moment to see who made it, and to tell the client. What an
-    /// upstream writes into the header for that is taken off all of them: clients take it for this proxy's word.
+    /// The same headers, if they are an error's: the last moment to see who made it, and to set the
+    /// cause header. An upstream's own header of that name is removed from all responses, as
+    /// clients would take it for this proxy's.
     pub fn on_notable_headers(&mut self, host: &impl Host, plugin: &mut Plugin) {
         if let Some(name) = &plugin.config.response_header {
             let _ = host.remove_header(HeaderMap::Response, name);
@@ -87,7 +88,7 @@ impl HttpStream {
         } else if self.is_server_error() {
             self.note_maker(host);
         } else if matches!(code, 400 | 495..=497) {
-            // On its way on the answer gets this proxy's name.
+            // Later the response gets this proxy's name.
             let header = |name| host.header(HeaderMap::Response, name).ok().flatten();
             let server = header("server").and_then(|mut name| {
                 name.truncate(LONGEST_SERVER);
@@ -132,7 +133,7 @@ impl HttpStream {
         answer.by_proxy = Some(envoys || via());
         answer.anonymous = server.is_none() && answer.by_proxy == Some(false);
         if grpc {
-            // A reply without a body: its words are a header's.
+            // A reply without a body: its text is in a header.
             answer.page = header("grpc-message").and_then(|message| Page::of_proxy(&message));
             return;
         }
@@ -141,7 +142,7 @@ impl HttpStream {
             length.filter(|length| (1..=LONGEST_REPLY).contains(length));
     }
 
-    /// The stream is over.
+    /// The stream has ended.
     pub fn on_log(&mut self, host: &impl Host, plugin: &mut Plugin, series: &mut Series) {
         if self.passed_whole() {
             return;
@@ -151,7 +152,7 @@ impl HttpStream {
         }
         let mut flags = collect::flags(host).unwrap_or_default();
         if self.complete {
-            // Nothing was missing any more.
+            // The response was complete.
             flags = flags.difference(Flags::CLIENT_LEFT);
         }
         let (is_error, is_server_error) = (self.is_error(), self.is_server_error());
@@ -169,7 +170,7 @@ impl HttpStream {
         }
         let moment = plugin.moment(host);
         let direction = plugin.direction(host);
-        let mut evidence = if moment.hurried && collect::is_left(&details, flags) {
+        let mut evidence = if moment.brief && collect::is_left(&details, flags) {
             collect::left(host, flags, self.code, details, answer)
         } else {
             let code = self.code.or_else(|| collect::code(host));
@@ -179,14 +180,15 @@ impl HttpStream {
         };
         evidence.direction = direction;
         let cause = plugin.conclude(host, series, evidence, moment);
-        let remembered = cause.is_some_and(Cause::ends_by_itself) && !moment.hurried;
+        let remembered = cause.is_some_and(Cause::ends_by_itself) && !moment.brief;
         if remembered && plugin.config.observe_every > 0 {
             plugin.history.recoveries().failed(collect::request_key(host), moment.now);
         }
     }
 
-    /// A response without error that has gone by to its end: no flag can say that it failed. (An HTTP/2 client
-    /// that resets the stream while the last bytes wait for its window is not seen: nothing failed before.)
+    /// A complete response without error: no flag can say that it failed. (An HTTP/2 client that
+    /// resets the stream while the last bytes wait for its window goes unnoticed: nothing failed
+    /// before.)
     pub fn passed_whole(&self) -> bool {
         !self.sampled && self.complete && self.code.is_some() && !self.is_error()
     }
@@ -228,7 +230,7 @@ impl HttpStream {
         plugin.observe(host, series, &evidence);
     }
 
-    /// What the answer says of itself; most say nothing.
+    /// What the response says of itself; most say nothing.
     fn note(&mut self) -> &mut Answer {
         &mut self.noted.get_or_insert_default().answer
     }
@@ -270,7 +272,7 @@ impl HttpStream {
         status.is_some()
     }
 
-    /// Puts the cause into Envoy's own error reply, if that was asked for.
+    /// Sets the cause header on Envoy's local replies, if configured.
     fn set_cause_header(&self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
         let Some(name) = plugin.config.response_header.clone() else { return };
         if details.is_empty() {
@@ -282,7 +284,7 @@ impl HttpStream {
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.before(&evidence);
         if let Some(verdict) = diagnose(&evidence) {
-            // The header is a courtesy: where the host refuses it, the log still tells.
+            // Where the host refuses the header, the access log still has the cause.
             let _ = host.set_header(HeaderMap::Response, &name, verdict.cause.id());
         }
     }
@@ -293,10 +295,10 @@ fn status(host: &impl Host) -> Option<u16> {
     str::from_utf8(&code).ok()?.parse().ok()
 }
 
-/// Whether the body's end is neither told by a length nor by chunks, nor announced by `connection: close`, which
-/// HTTP/1.1 servers owe (RFC 9112, section 9.6).
+/// Whether the body is framed neither by a length nor by chunks, nor its end announced by
+/// `connection: close`, which HTTP/1.1 servers have to send (RFC 9112, section 9.6).
 fn is_unframed(host: &impl Host) -> bool {
-    // A body that a proxy's filter has compressed lost its length on the way.
+    // A body that a proxy's filter has compressed has lost its length.
     const FRAMES: &[&str] = &["content-length", "transfer-encoding", "connection", "content-encoding"];
     FRAMES.iter().all(|name| host.header(HeaderMap::Response, name).is_ok_and(|value| value.is_none()))
 }

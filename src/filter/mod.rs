@@ -80,7 +80,7 @@ impl Plugin {
         self.config.role
     }
 
-    /// Whether the stream or connection that begins now is looked at even if it succeeds.
+    /// Whether the stream or connection that begins now is sampled: observed if it succeeds.
     pub fn samples_next(&mut self) -> bool {
         self.sampler.take()
     }
@@ -130,15 +130,16 @@ impl Plugin {
         }
     }
 
-    /// Now, and whether so many fail that only the counter moves. Where this VM can't read the clock, all are told in full.
+    /// The time, and whether this second's failures get brief reports. Where this VM can't read the
+    /// clock, all are reported in full.
     fn moment(&mut self, host: &impl Host) -> Moment {
         match host.now() {
-            Ok(now) => Moment { now, hurried: self.failure_rate.exceeded(now) },
+            Ok(now) => Moment { now, brief: self.failure_rate.exceeded(now) },
             Err(_) => Moment::default(),
         }
     }
 
-    /// Asks for a verdict and tells it: filter state where it can be written, counter, log line.
+    /// Diagnoses a failure and reports it: filter state where it can be written, counter, log line.
     fn conclude(
         &mut self,
         host: &impl Host,
@@ -150,13 +151,13 @@ impl Plugin {
         record(host, &e, false);
         let report = self.report_cache.report(e)?;
         if self.config.role != Role::AccessLog {
-            write_state(host, &report, moment.hurried);
+            write_state(host, &report, moment.brief);
         }
         self.emit(host, series, Counter::Failures, &report, moment.now);
         Some(report.cause)
     }
 
-    /// Tells what is worth knowing of traffic that works. Not as filter state: that stays unset on healthy traffic.
+    /// Counts and logs the soft causes of a success. Filter state stays unset on healthy traffic.
     fn observe(&mut self, host: &impl Host, series: &mut Series, e: &Evidence) {
         #[cfg(feature = "record")]
         record(host, e, true);
@@ -176,7 +177,8 @@ impl Plugin {
             direction: report.direction,
             resource,
         };
-        // A metric that the host refuses can't be helped here; the other channels still tell.
+        // Nothing can be done about a metric that the host refuses; log and filter state still have
+        // it.
         let _ = series.count(host, labels, self.config.max_series, now);
         self.log(host, counter, report, now);
     }
@@ -200,18 +202,18 @@ impl Plugin {
 struct Moment {
     /// Nanoseconds since the Unix epoch; 0 where that can't be read.
     now: u64,
-    /// Whether it is beyond what is told in full.
-    hurried: bool,
+    /// Whether the report is brief: the cause and the counter alone.
+    brief: bool,
 }
 
-/// In a hurry the cause alone: the access logger, too, sees by it that this failure has been counted.
-fn write_state(host: &impl Host, report: &Report, hurried: bool) {
-    if hurried {
+/// A brief report is the cause alone, by which the access logger sees that the failure is counted.
+fn write_state(host: &impl Host, report: &Report, brief: bool) {
+    if brief {
         let _ = host.set_property(collect::CAUSE, report.cause.id().as_bytes());
         return;
     }
     for (key, value) in report.fields() {
-        // Where it can't be written (no stream left to write to), the counter still tells.
+        // Where it can't be written (no stream left to write to), the counter still has it.
         let _ = host.set_property(key, value.as_bytes());
     }
     let _ = host.set_property("meshwhy", report.json().as_bytes());

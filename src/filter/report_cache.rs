@@ -1,4 +1,4 @@
-//! What was told lately. A failure seldom comes alone, and those that show the same are told the same.
+//! A cache of reports. Failures repeat, and equal evidence has an equal report.
 
 use std::rc::Rc;
 
@@ -6,18 +6,18 @@ use crate::diagnosis::diagnose;
 use crate::evidence::Evidence;
 use crate::report::Report;
 
-/// The last few reports and what they rest on: all of it, so that a report is found for its own evidence only.
+/// The last few reports, each with its evidence: the whole of it is compared.
 #[derive(Debug, Default)]
 pub(super) struct ReportCache {
     reports: Vec<(Box<Evidence>, Rc<Report>)>,
     next: usize,
 }
 
-/// So many.
-const MOST: usize = 8;
+/// How many reports are kept.
+const CAPACITY: usize = 8;
 
 impl ReportCache {
-    /// What there is to tell of this, if it is a failure.
+    /// The report of this evidence, from the cache or new; none if nothing failed.
     pub(super) fn report(&mut self, e: Box<Evidence>) -> Option<Rc<Report>> {
         if let Some((_, report)) = self.reports.iter().find(|(seen, _)| *seen == e) {
             return Some(Rc::clone(report));
@@ -28,7 +28,7 @@ impl ReportCache {
             Some(oldest) => *oldest = known,
             None => self.reports.push(known),
         }
-        self.next = self.next.saturating_add(1).checked_rem(MOST).unwrap_or_default();
+        self.next = self.next.saturating_add(1).checked_rem(CAPACITY).unwrap_or_default();
         Some(report)
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_told_the_same_and_anything_else_is_not() {
+    fn equal_evidence_has_one_report_and_any_other_its_own() {
         let mut report_cache = ReportCache::default();
         let first = report_cache.report(refused(1)).unwrap();
         let other = report_cache.report(refused(2)).unwrap();
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_what_would_be_said_and_no_more_is_kept_than_a_few() {
+    fn a_cached_report_is_what_a_new_one_would_be_and_the_cache_is_bounded() {
         let mut report_cache = ReportCache::default();
         for endpoint in (0..1_000).map(|at| at * at % 23) {
             let e = refused(endpoint);
             let fresh = Report::new(&diagnose(&e).unwrap(), &e);
             assert_eq!(*report_cache.report(e).unwrap(), fresh);
-            assert!(report_cache.reports.len() <= MOST);
+            assert!(report_cache.reports.len() <= CAPACITY);
         }
-        assert!(report_cache.report(Box::default()).is_none(), "a success is nothing to tell");
+        assert!(report_cache.report(Box::default()).is_none(), "a success has no report");
     }
 }

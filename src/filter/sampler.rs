@@ -1,6 +1,6 @@
-//! Which of the streams that succeed are looked at: 1 in so many.
+//! Which successes are observed: one in N.
 
-/// Counts down a distance that differs from time to time, so that traffic with a rhythm of its own is seen whole.
+/// Counts down a random distance, so that periodic traffic is sampled evenly.
 #[derive(Debug)]
 pub(super) struct Sampler {
     every: u32,
@@ -16,7 +16,7 @@ impl Sampler {
         sampler
     }
 
-    /// Whether this one is.
+    /// Whether this one is sampled.
     pub(super) fn take(&mut self) -> bool {
         if self.every == 0 {
             return false;
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn one_in_so_many() {
+    fn one_in_n() {
         assert_eq!(taken(0, 10_000), 0);
         assert_eq!(taken(1, 10_000), 10_000);
         assert!((950..=1_050).contains(&taken(100, 100_000)), "{}", taken(100, 100_000));

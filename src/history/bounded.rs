@@ -1,20 +1,20 @@
-//! Memory that forgets rather than grow.
+//! Bounded collections that evict the oldest.
 
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-/// The last items that were put in, at most so many.
+/// The last items that were pushed, up to a capacity.
 #[derive(Debug)]
 pub(super) struct Bounded<T> {
     items: VecDeque<T>,
-    most: usize,
+    capacity: usize,
 }
 
 impl<T> Bounded<T> {
-    /// Holds `most` items.
-    pub(super) const fn new(most: usize) -> Self {
-        Self { items: VecDeque::new(), most }
+    /// With this capacity.
+    pub(super) const fn new(capacity: usize) -> Self {
+        Self { items: VecDeque::new(), capacity }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -25,25 +25,24 @@ impl<T> Bounded<T> {
         self.items.iter_mut().find(|item| is(item))
     }
 
-    /// Keeps those items only.
+    /// Keeps only the items for which this holds.
     pub(super) fn retain(&mut self, is: impl Fn(&T) -> bool) {
         self.items.retain(is);
     }
 
-    /// Puts it in; where there is no room, the oldest goes.
+    /// Adds an item; at capacity the oldest is evicted.
     pub(super) fn push(&mut self, item: T) {
-        if self.items.len() >= self.most {
+        if self.items.len() >= self.capacity {
             self.items.pop_front();
         }
         self.items.push_back(item);
     }
 }
 
-/// Names that were seen, at most `MOST`: where there is no room, the one that came first is
-/// forgotten.
+/// Names that were seen, at capacity `CAPACITY`; then the oldest is evicted.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Each with its number.
+    /// Each with its sequence number.
     names: HashMap<String, u32>,
     next: u32,
 }
@@ -62,7 +61,7 @@ impl Known {
         if self.knows(name) {
             return;
         }
-        if self.names.len() >= super::MOST
+        if self.names.len() >= super::CAPACITY
             && let Some(first) = self.names.iter().min_by_key(|(_, number)| **number)
         {
             let first = first.0.clone();

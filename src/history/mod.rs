@@ -1,6 +1,6 @@
-//! What earlier requests of this worker showed: the only memory from one request to the next, and bounded.
+//! What earlier requests of this worker showed: the only state between requests, and bounded.
 //!
-//! It holds what was looked at, so 1 in `observe_every` successes, and every failure that may end by itself.
+//! It is fed by the sampled successes (1 in `observe_every`) and by failures.
 
 mod bounded;
 mod recovery;
@@ -13,10 +13,10 @@ pub use recovery::RequestKey;
 
 use crate::evidence::{Direction, Evidence, Past};
 
-/// Services, virtual hosts and routes that are remembered, each.
-const MOST: usize = 64;
+/// The capacity of each collection.
+const CAPACITY: usize = 64;
 
-/// One plugin's memory on one worker thread.
+/// The history of one plugin on one worker thread.
 #[derive(Debug)]
 pub struct History {
     every: u32,
@@ -25,21 +25,21 @@ pub struct History {
     splits: Bounded<split::Split>,
     /// Endpoints with which Istio's mutual TLS was agreed.
     mutual: Known,
-    /// Endpoints that could have it and answered without.
+    /// Endpoints that take it and have responded in plaintext.
     plain: Known,
-    /// Clusters of which an endpoint failed.
+    /// Clusters with an endpoint that failed.
     failed: Known,
     recoveries: Recoveries,
 }
 
 impl History {
-    /// Nothing yet; 1 in `every` successes will be told.
+    /// Empty; 1 in `every` successes is sampled.
     pub fn new(every: u32) -> Self {
         Self {
             every,
-            rules: Bounded::new(MOST),
-            versions: Bounded::new(MOST),
-            splits: Bounded::new(MOST),
+            rules: Bounded::new(CAPACITY),
+            versions: Bounded::new(CAPACITY),
+            splits: Bounded::new(CAPACITY),
             mutual: Known::default(),
             plain: Known::default(),
             failed: Known::default(),
@@ -47,12 +47,12 @@ impl History {
         }
     }
 
-    /// Whether any VirtualService is known whose service others may reach without it.
+    /// Whether any VirtualService was seen whose service may be reached without it.
     pub fn compares(&self) -> bool {
         self.rules.iter().next().is_some()
     }
 
-    /// A stream that succeeded: remembers it, and tells what earlier ones say about it.
+    /// Records a success, and returns what earlier streams showed.
     pub fn success(&mut self, e: &Evidence) -> Past {
         let mut past = Past::default();
         match e.direction {
@@ -66,7 +66,7 @@ impl History {
         past
     }
 
-    /// A stream that failed: remembers it, and tells what earlier ones say about it.
+    /// Records a failure, and returns what earlier streams showed.
     pub fn failure(&mut self, e: &Evidence) -> Past {
         let past = self.before(e);
         if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
@@ -75,7 +75,7 @@ impl History {
         past
     }
 
-    /// What earlier streams say about one that fails.
+    /// What earlier streams showed of this one's endpoint and cluster.
     pub fn before(&self, e: &Evidence) -> Past {
         let known = e.upstream.address.as_deref();
         let cluster = e.upstream.cluster.as_ref();
@@ -88,7 +88,7 @@ impl History {
         }
     }
 
-    /// Whether its endpoint took Istio's mutual TLS or plaintext.
+    /// Records whether the endpoint took Istio's mutual TLS or plaintext.
     fn remember_mutual(&mut self, e: &Evidence) {
         let able = e.upstream.takes_istio_mtls == Some(true);
         let Some(address) = e.upstream.address.as_ref().filter(|_| able) else { return };

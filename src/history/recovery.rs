@@ -17,14 +17,14 @@ struct Failing {
     request: RequestKey,
     first: u64,
     last: u64,
-    /// A success was seen since.
-    good: bool,
-    /// What follows is another story, and is told no more.
-    over: bool,
+    /// It has succeeded since.
+    succeeded: bool,
+    /// It has been reported, or was no propagation: what follows is ignored.
+    done: bool,
 }
 
-/// What is remembered.
-const MOST: usize = 16;
+/// How many requests are tracked.
+const CAPACITY: usize = 16;
 const SECOND: u64 = 1_000_000_000;
 /// Istio's page speaks of seconds.
 const LONGEST: u64 = 30_000_000_000;
@@ -42,34 +42,35 @@ impl RequestKey {
 
 impl Recoveries {
     pub(super) const fn new() -> Self {
-        Self(Bounded::new(MOST))
+        Self(Bounded::new(CAPACITY))
     }
 
-    /// Whether any failure may still be found to have ended.
+    /// Whether any request may still recover.
     pub fn awaited(&mut self) -> bool {
-        self.0.iter().any(|failing| !failing.over)
+        self.0.iter().any(|failing| !failing.done)
     }
 
-    /// It failed, at this time in nanoseconds.
+    /// Records a failure at this time in nanoseconds.
     pub fn failed(&mut self, request: RequestKey, now: u64) {
         match self.0.find(|failing| failing.request == request) {
             Some(failing) => {
-                // Failures and successes that take turns are no propagation.
-                failing.over |= failing.good || now.saturating_sub(failing.last) > LONGEST;
+                // Alternating failures and successes are no propagation.
+                failing.done |= failing.succeeded || now.saturating_sub(failing.last) > LONGEST;
                 failing.last = now;
             }
-            None => self.0.push(Failing { request, first: now, last: now, good: false, over: false }),
+            None => self.0.push(Failing { request, first: now, last: now, succeeded: false, done: false }),
         }
     }
 
-    /// It succeeded; for how many seconds it had failed, if that has ended by itself. Told only once.
+    /// Records a success; for how many seconds the request had failed, if it has recovered. Once
+    /// only.
     pub fn succeeded(&mut self, request: RequestKey, now: u64) -> Option<u64> {
-        let failing = self.0.find(|failing| failing.request == request && !failing.over)?;
-        failing.good = true;
+        let failing = self.0.find(|failing| failing.request == request && !failing.done)?;
+        failing.succeeded = true;
         if now.saturating_sub(failing.last) < QUIET {
             return None;
         }
-        failing.over = true;
+        failing.done = true;
         let soon = now.saturating_sub(failing.first) <= LONGEST;
         let lasted = failing.last.saturating_sub(failing.first);
         soon.then(|| lasted.checked_div(SECOND).unwrap_or_default())

@@ -20,16 +20,18 @@ pub(super) struct Versions {
     service: Service,
     /// The last one.
     last: String,
-    /// The one before it, and how many looks ago it was seen.
+    /// The one before it, and how many samples ago it was seen.
     before: String,
     ago: u32,
 }
 
-/// Two versions this many looks apart are there at the same time; in a rolling update the old one is gone by then.
+/// Two versions at most this many samples apart run at the same time; after a rolling update the
+/// old one is gone.
 const RECENT: u32 = 10;
 
-/// The VirtualService that leads to the same service from another virtual host. One host's routes all come from
-/// its VirtualService, or all from the service (istiod 1.31), so the host itself can't tell.
+/// The VirtualService that leads to the same service from another virtual host. One host's routes
+/// all come from its VirtualService, or all from the service (istiod 1.31), so the same host shows
+/// nothing.
 pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence, past: &mut Past) {
     let (Some(service), Some(virtual_host)) = (service(e), &e.route.virtual_host) else { return };
     let Some(resource) = &e.route.resource else {
@@ -46,7 +48,7 @@ pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence, past: &mut Pas
     }
 }
 
-/// Two versions that answered lately.
+/// Two versions that responded recently.
 pub(super) fn versions(all: &mut Bounded<Versions>, e: &Evidence) -> Option<String> {
     let service = service(e)?;
     let version = e.upstream.version.clone()?;

@@ -13,15 +13,15 @@ pub(super) struct Split {
     clusters: Vec<(String, u32)>,
 }
 
-/// Clusters of one route that are told apart.
-const MOST_CLUSTERS: usize = 8;
+/// The most clusters that are counted for a route.
+const MAX_CLUSTERS: usize = 8;
 
-/// Istio's page: so many requests may be needed before weights show.
+/// Istio's page: 100 requests may be needed before weights show.
 const SETTLED: u32 = 100;
 
-/// The spread so far, of a route that is known to have weights, as long as it has seen too few requests and looks
-/// uneven. A proxy can't read the weights: an even spread surprises nobody who wanted another, but beyond the first
-/// hundred requests there is nothing to compare it with.
+/// The spread so far of a route that has weights, while it has seen too few requests and is uneven.
+/// A proxy can't read the weights, so an even spread is not reported, and beyond the first hundred
+/// requests there is nothing to compare with.
 pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Option<String> {
     let cluster = e.upstream.cluster.as_ref()?;
     let route = key(e)?;
@@ -29,7 +29,7 @@ pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Op
         splits.push(Split { route: route.clone(), clusters: Vec::new() });
     }
     let split = splits.find(|split| split.route == route)?;
-    let room = split.clusters.len() < MOST_CLUSTERS;
+    let room = split.clusters.len() < MAX_CLUSTERS;
     match split.clusters.iter_mut().find(|(name, _)| name == cluster.as_str()) {
         Some((_, count)) => *count = count.saturating_add(1),
         None if room => {

@@ -62,8 +62,8 @@ fn weights_are_not_judged_too_early_and_not_at_all_later() {
     }
     let split = history.success(&v2).split.unwrap();
     assert_eq!(split, "outbound|80|v1|reviews:50,outbound|80|v2|reviews:1");
-    let told = (0..200).filter(|_| history.success(&v1).split.is_some()).count();
-    assert_eq!(told, 48, "until a hundred were seen");
+    let reported = (0..200).filter(|_| history.success(&v1).split.is_some()).count();
+    assert_eq!(reported, 48, "until a hundred were seen");
     let mut history = History::new(1);
     assert!((0..200).all(|i| history.success(if i % 2 == 0 { &v1 } else { &v2 }).split.is_none()), "even");
     let mut history = History::new(100);
@@ -97,7 +97,7 @@ fn an_endpoint_that_took_mutual_tls_is_known() {
 }
 
 #[test]
-fn a_failure_that_ended_by_itself_is_told_once() {
+fn a_failure_that_ended_by_itself_is_reported_once() {
     let mut history = History::new(1);
     let recoveries = history.recoveries();
     let (request, other) = (RequestKey::new(b"GET", b"a", b"/"), RequestKey::new(b"GET", b"a", b"/b"));
@@ -115,7 +115,7 @@ fn a_failure_that_ended_by_itself_is_told_once() {
 }
 
 #[test]
-fn failures_that_take_turns_or_last_are_not_told() {
+fn failures_that_take_turns_or_last_are_not_reported() {
     let mut history = History::new(1);
     let recoveries = history.recoveries();
     let (turns, long) = (RequestKey::new(b"GET", b"a", b"/"), RequestKey::new(b"GET", b"b", b"/"));
@@ -144,10 +144,10 @@ fn nothing_grows_without_bound() {
         history.success(&e);
         history.recoveries().failed(RequestKey::new(b"GET", b"a", &i.to_le_bytes()), i);
     }
-    assert_eq!(history.rules.iter().count(), MOST);
-    assert_eq!(history.versions.iter().count(), MOST);
-    assert_eq!(history.splits.iter().count(), MOST);
+    assert_eq!(history.rules.iter().count(), CAPACITY);
+    assert_eq!(history.versions.iter().count(), CAPACITY);
+    assert_eq!(history.splits.iter().count(), CAPACITY);
     for seen in [&history.mutual, &history.plain, &history.failed] {
-        assert_eq!(seen.len(), MOST);
+        assert_eq!(seen.len(), CAPACITY);
     }
 }

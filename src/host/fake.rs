@@ -1,4 +1,4 @@
-//! A proxy in memory, for native tests: what it says is set, what it is told is kept, calls are counted.
+//! A fake proxy for native tests: attributes are set, writes are kept, calls are counted.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use super::{Buffer, HeaderMap, Host, Level, MetricId, MetricKind, Result, Status
 /// Host calls made so far, by what they cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// Calls that returned bytes (the dear ones: an allocation and a copy each).
+    /// Calls that returned bytes: an allocation and a copy each.
     pub with_data: u32,
     /// Calls that asked for bytes and got none.
     pub without_data: u32,
@@ -16,7 +16,7 @@ pub struct Calls {
     pub other: u32,
 }
 
-/// The in-memory proxy.
+/// The fake proxy.
 #[derive(Debug, Default)]
 pub struct FakeHost {
     properties: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -32,7 +32,7 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    /// A proxy that knows nothing.
+    /// A proxy without any attribute.
     pub fn new() -> Self {
         Self::default()
     }

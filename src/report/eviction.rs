@@ -1,20 +1,20 @@
-//! Which series make place for others where there are as many as there may be.
+//! Which series are evicted for others when the limit is reached.
 
 use hashbrown::HashMap;
 
 use super::labels::Labels;
 use crate::host::MetricId;
 
-/// A series that hasn't counted for so long is old: 1 hour, in nanoseconds.
+/// A series that hasn't counted for this long may be evicted: 1 hour, in nanoseconds.
 const OLD: u64 = 3_600_000_000_000;
 
-/// How long after a vain search nobody searches again: 1 minute, in nanoseconds.
+/// How long to wait after a search that found none: 1 minute, in nanoseconds.
 const PAUSE: u64 = 60_000_000_000;
 
-/// Envoy never forgets a counter: in a worker's life it gets so many times `max` of them at the most.
+/// Envoy keeps every counter: a worker defines at most this many times `max` in its life.
 const LIVES: u32 = 4;
 
-/// A series that is counted.
+/// A defined series.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) id: MetricId,
@@ -22,19 +22,19 @@ pub(super) struct Slot {
     pub(super) used: u64,
 }
 
-/// Who holds how many of the series that have a resource of their own.
+/// The tenants (the resources' namespaces), each with the number of its series.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
     held: HashMap<String, u32>,
-    /// By whoever holds most.
+    /// By the largest tenant.
     most: u32,
-    /// Over this worker's life.
+    /// Series defined over this worker's life.
     given: u32,
     search_again: u64,
 }
 
 impl Tenants {
-    /// A series is there.
+    /// Counts a new series.
     pub(super) fn add(&mut self, labels: &Labels) {
         let Some(tenant) = labels.tenant() else { return };
         let held = self.held.entry_ref(tenant).or_insert(0);
@@ -43,8 +43,8 @@ impl Tenants {
         self.given = self.given.saturating_add(1);
     }
 
-    /// Makes place for this one, if any other may be asked to: the one that counted longest ago of whoever holds most of them, if
-    /// that is more than this one's owner would hold; else one that is old.
+    /// Evicts a series for this one; whether there was any to evict. The least recently used of the
+    /// largest tenant, if that has more than this one's tenant would have; else one that is old.
     pub(super) fn evict_for(
         &mut self,
         slots: &mut HashMap<Labels, Slot>,

@@ -53,7 +53,7 @@ impl Labels {
         )
     }
 
-    /// Whose series it is: the resource's namespace. None where there is no resource of its own.
+    /// Whose series it is: the resource's namespace. None without a resource.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.resource.split('/').nth(1)
     }

@@ -1,4 +1,4 @@
-//! What is told: filter state for the access log, counters, and lines in the proxy's own log.
+//! Reports: filter state for the access log, counters, and lines in the proxy's own log.
 
 mod eviction;
 mod fix;
@@ -28,7 +28,7 @@ pub const LONGEST_VALUE: usize = 512;
 /// Longest value of a single fact within the evidence, in bytes.
 pub const LONGEST_FACT: usize = 160;
 
-/// One diagnosed failure, ready to be told. All strings are printable ASCII without `"` and `\`.
+/// A diagnosed failure, ready to be written. All strings are printable ASCII without `"` and `\`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The cause.

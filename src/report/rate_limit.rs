@@ -1,4 +1,4 @@
-//! How many lines of each cause may go to the proxy's own log.
+//! The rate limiter of the proxy's own log, by cause.
 
 use crate::causes::Cause;
 

@@ -11,7 +11,7 @@ pub fn clean(text: &str, longest: usize) -> String {
 /// quotes, backslashes, and all that is not printable ASCII. At most `longest` bytes, cut at a whole character.
 pub fn escape(text: &str, longest: usize) -> String {
     let needs_none = |byte: &u8| is_plain(*byte) && !matches!(byte, b';' | b'=' | b'%');
-    // Nearly all values are what they are.
+    // Nearly all values need no escape.
     if let Some(short) = text.get(..text.len().min(longest))
         && short.as_bytes().iter().all(needs_none)
     {

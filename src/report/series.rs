@@ -6,10 +6,10 @@ use super::eviction::{Slot, Tenants};
 use super::labels::Labels;
 use crate::host::{Host, MetricId, MetricKind, Result, Status};
 
-/// What stands for all resources beyond the bound.
+/// The label of all resources beyond the limit.
 const OTHER: &str = "_other";
 
-/// The stat that says which version runs.
+/// The stat whose label is the version.
 pub const fn build_info_name() -> &'static str {
     concat!("version=.=", env!("CARGO_PKG_VERSION"), ";.;meshwhy_build_info")
 }
@@ -19,9 +19,10 @@ pub const fn dropped_name() -> &'static str {
     "meshwhy_series_dropped_total"
 }
 
-/// The series of this worker. Nothing is ever dropped from the sums: beyond `max` label sets an old series makes place for a
-/// new one, or the resource becomes `_other`; the number of such sets is bounded by the causes. The counter of a series that
-/// made place stays in the proxy, and goes on from there when the series comes back.
+/// The series of this worker. Sums lose nothing: beyond `max` label sets an old series is evicted
+/// for a new one, or the resource becomes `_other`; the number of such sets is bounded by the
+/// causes. The counter of an evicted series stays in the proxy, and goes on from there when the
+/// series comes back.
 #[derive(Debug, Default)]
 pub struct Series {
     slots: HashMap<Labels, Slot>,
@@ -66,8 +67,8 @@ impl Series {
         host.increment(id, 1)
     }
 
-    /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`), and writes an error for every
-    /// attempt: the first is the last.
+    /// Envoy refuses a counter only to a VM that may have none (`capability_restriction_config`),
+    /// and logs an error for every attempt: there is no second one.
     fn define(&mut self, host: &impl Host, name: &str) -> Result<MetricId> {
         let id = host.define_metric(MetricKind::Counter, name);
         self.refused = id == Err(Status::INTERNAL_FAILURE);
@@ -183,7 +184,7 @@ mod tests {
         fail("a", HOUR);
         fail("b", HOUR + 1);
         fail("c", HOUR + 2);
-        assert_eq!(sum(&host, "_other"), 1, "nobody is old yet");
+        assert_eq!(sum(&host, "_other"), 1, "none is old yet");
         fail("b", 2 * HOUR);
         fail("c", 2 * HOUR + 10);
         fail("d", 2 * HOUR + 20);

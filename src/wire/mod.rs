@@ -17,7 +17,7 @@ pub(crate) use tls::host_character;
 /// The most bytes kept of each direction.
 pub const MAX_BYTES: usize = 1024;
 
-/// From here on binary protocols are decided.
+/// The number of bytes at which binary protocols are decided.
 const ENOUGH_FOR_BINARY: usize = 16;
 
 /// What the first bytes were.
@@ -63,7 +63,7 @@ enum Sender {
     Server,
 }
 
-/// Takes the reads of one direction until it knows.
+/// Takes the reads of one direction until the protocol is decided.
 #[derive(Debug, Clone)]
 pub struct Sniffer {
     sender: Sender,
@@ -104,7 +104,7 @@ impl Sniffer {
         Self { sender, bytes: Vec::new(), found: None, done: false }
     }
 
-    /// How many bytes of what passes it looks at; 0 when it knows.
+    /// How many more bytes it needs; 0 when it has decided.
     pub fn wants(&self) -> usize {
         if self.done { 0 } else { MAX_BYTES }
     }
@@ -131,7 +131,7 @@ impl Sniffer {
         self.found = Some(found);
         if sure {
             self.done = true;
-            // What it was is known; the bytes themselves are nobody's business any more.
+            // It is decided: the bytes themselves are dropped.
             self.bytes = Vec::new();
         }
     }

@@ -1,4 +1,4 @@
-//! The protocols that are told apart.
+//! The protocols that are recognised.
 
 macro_rules! protocols {
     ($($variant:ident $id:literal $doc:literal,)*) => {

@@ -61,7 +61,7 @@ fn client_hello(bytes: &[u8]) -> Step {
     let arrived = message.get(4..).unwrap_or_default();
     let complete = arrived.len() >= body;
     let mut hello = ClientHello::default();
-    // Whatever of the extensions has arrived is read; the rest is not missed. What follows belongs to nobody.
+    // Extensions are read as far as they have arrived; what follows is ignored.
     let _ = extensions(arrived.get(..body).unwrap_or(arrived), &mut hello);
     let found = found(Protocol::TlsClientHello, Some(hello));
     if complete || bytes.len() >= MAX_BYTES { Step::Sure(found) } else { Step::Unsure(found) }

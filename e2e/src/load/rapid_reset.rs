@@ -18,7 +18,7 @@ use crate::harness::tools;
 /// Envoy (1.40) ends a connection after 250 of them: an attacker takes another.
 const STREAMS: usize = 200;
 
-/// Failures a second of which more is told than that they happened, for each worker (`src/filter/pace.rs`).
+/// Failures a second of which more is told than that they happened, for each worker (`src/filter/failure_rate.rs`).
 const IN_FULL: usize = 1_000;
 
 /// `GET / HTTP/2` to `a`, in HPACK's static table but for the host.

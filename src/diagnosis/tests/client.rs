@@ -187,7 +187,7 @@ fn silence_on_the_chain_that_takes_the_rest() {
         e.upstream.cluster = ClusterName::new("PassthroughCluster");
         e
     };
-    // A port where nobody answers, on a listener of which nothing else is known.
+    // A port where nothing answers, on a listener of which nothing else is known.
     let mut e = tcp("UF,URX");
     assert_eq!(named(&e), Some(("upstream_connect_timeout", "possible")));
     e.upstream.transport_failure = TransportFailure::new("delayed connect error: Connection timed out");
@@ -211,7 +211,7 @@ fn a_version_that_nobody_knows_is_no_http10() {
         e.downstream.first_bytes = sniffer.seen().cloned();
         assert_eq!(named(&e), Some((cause, "certain")), "{version}");
     }
-    // A later line of a connection that began with this one, and one that nobody saw.
+    // A later line of a connection that began with this one, and one that was not seen.
     let mut e = stream(426, "DPE", "low_version");
     assert_eq!(named(&e), Some(("http10_client", "likely")));
     let mut sniffer = Sniffer::client();

@@ -35,7 +35,7 @@ fn as_envoy_shows(mut e: Evidence) -> Evidence {
     e
 }
 
-/// The same, with all forgotten that isn't wanted.
+/// The same, without what the plan leaves out.
 pub(super) fn only(groups: FetchPlan, mut e: Evidence) -> Evidence {
     if !groups.contains(FetchPlan::UPSTREAM_FAILURE) {
         e.upstream.transport_failure = e.details.transport_failure().cloned();
@@ -79,14 +79,14 @@ proptest! {
 
     #[test]
     fn what_is_not_wanted_makes_no_difference(e in evidence(), short in proptest::sample::subsequence(USUAL, 0..3)) {
-        // Arbitrary flags seldom fit the details: then everything is wanted.
+        // Arbitrary flags seldom fit the details: then everything is read.
         let e = Evidence { flags: Flags::from_short(&short.join(",")), ..e };
         let whole = as_envoy_shows(e);
         let groups = fetch_plan(&whole.details, whole.flags, &whole.answer);
         let part = only(groups, whole.clone());
         let (of_whole, of_part) = (diagnose(&whole), diagnose(&part));
         prop_assert_eq!(&of_whole, &of_part);
-        let told = |e: &Evidence| diagnose(e).map(|verdict| Report::new(&verdict, e));
-        prop_assert_eq!(told(&whole), told(&part));
+        let report = |e: &Evidence| diagnose(e).map(|verdict| Report::new(&verdict, e));
+        prop_assert_eq!(report(&whole), report(&part));
     }
 }

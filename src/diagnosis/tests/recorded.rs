@@ -20,7 +20,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// The looks in all files, each with the scenario that it belongs to.
+/// The records of all files, each with its scenario.
 fn records() -> Vec<(String, Record)> {
     let parsed = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap();

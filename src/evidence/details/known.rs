@@ -14,7 +14,7 @@ macro_rules! details {
             /// There are none.
             #[default]
             None,
-            /// Nobody could see whether there are any: a log without a column for them.
+            /// Unknown whether there are any: a log without a column for them.
             Unseen,
             /// None of those below: another filter's own words, or a newer Envoy's. Nothing of
             /// them is kept.

@@ -50,7 +50,7 @@ impl Details {
         Self { name_ends, text, detail, failure }
     }
 
-    /// Where nobody could see them.
+    /// Where it is unknown whether there are any: a log without a column for them.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn unseen() -> Self {
         Self { detail: Detail::Unseen, ..Self::default() }

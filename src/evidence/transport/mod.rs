@@ -36,10 +36,10 @@ enum Kind {
     Other,
 }
 
-/// What the socket said.
+/// The socket's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectError {
-    /// ECONNREFUSED: nobody listens there.
+    /// ECONNREFUSED: nothing listens there.
     Refused,
     /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said
     /// no.
@@ -87,7 +87,7 @@ impl TransportFailure {
         &self.text
     }
 
-    /// Whether it speaks of TLS at all.
+    /// Whether it is about TLS at all.
     pub fn is_tls(&self) -> bool {
         matches!(self.kind, Kind::Tls | Kind::TlsSocket | Kind::Note)
     }
@@ -161,7 +161,7 @@ impl TransportFailure {
         self.text.strip_prefix(TLS).or_else(|| self.text.strip_prefix(NOTE))
     }
 
-    /// Whether the socket speaks, and nobody else.
+    /// Whether the reason is the socket's alone, not TLS'.
     pub fn is_connect_error(&self) -> bool {
         self.kind == Kind::Connect
     }

@@ -1,6 +1,6 @@
 //! What streams and connections cost in host calls.
 
-use super::{bypassing, counted, http, looked_at, plugin, success};
+use super::{bypassing, counted, http, plugin, sampled, success};
 use crate::filter::{Connection, HttpStream};
 use crate::host::fake::{Calls, FakeHost};
 use crate::host::{Buffer, HeaderMap};
@@ -19,7 +19,7 @@ fn success_costs_one_read_and_nothing_else() {
 fn one_success_in_so_many_is_looked_at() {
     let observed = |config: &str| {
         let (host, mut plugin, mut series) = (bypassing(), plugin(config), Series::default());
-        (0..1_000).for_each(|_| looked_at(&host, &mut plugin, &mut series));
+        (0..1_000).for_each(|_| sampled(&host, &mut plugin, &mut series));
         counted(&host).first().map_or(0, |(_, count)| *count)
     };
     assert_eq!(observed(r#"{"observe_every":0}"#), 0);
@@ -31,9 +31,9 @@ fn one_success_in_so_many_is_looked_at() {
 fn what_a_look_costs() {
     let host = bypassing().with_header(HeaderMap::Response, "content-length", "2");
     let (mut plugin, mut series) = (plugin(r#"{"observe_every":1}"#), Series::default());
-    looked_at(&host, &mut plugin, &mut series);
+    sampled(&host, &mut plugin, &mut series);
     host.take_calls();
-    looked_at(&host, &mut plugin, &mut series);
+    sampled(&host, &mut plugin, &mut series);
     // Whether the endpoint takes mutual TLS, and status, length, flags, cluster, details, route and listener direction; no virtual host, no VirtualService, no
     // number of attempts.
     // Besides, the time and the counter.

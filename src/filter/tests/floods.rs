@@ -1,4 +1,4 @@
-//! What is told, and read, where more fail than can be told in full.
+//! What is reported, and read, above the rate of full reports.
 
 use super::{answered, counted, http, missing_cluster, plugin};
 use crate::evidence::Flags;
@@ -7,10 +7,10 @@ use crate::host::HeaderMap;
 use crate::host::fake::FakeHost;
 use crate::report::Series;
 
-/// A second of which all that can be told in full has been told.
+/// A second whose full reports are used up.
 const NOW: u64 = 5_000_000_000;
 
-fn hurried(config: &str) -> Plugin {
+fn over_rate(config: &str) -> Plugin {
     let mut plugin = plugin(config);
     while !plugin.failure_rate.exceeded(NOW) {}
     plugin
@@ -49,7 +49,7 @@ fn routed() -> FakeHost {
 }
 
 #[test]
-fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
+fn in_a_flood_the_counter_misses_none_and_little_else_is_reported() {
     let reset = || {
         FakeHost::new()
             .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
@@ -64,8 +64,11 @@ fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
         host
     };
     let hosts: Vec<_> = (0..3_000).map(|_| log(HttpStream::default(), reset(), 5_000_000_000)).collect();
-    let told = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
-    assert_eq!((told("meshwhy.cause"), told("meshwhy.evidence"), told("meshwhy")), (3_000, 1_000, 1_000));
+    let reported = |key: &str| hosts.iter().filter(|host| host.state(key).is_some()).count();
+    assert_eq!(
+        (reported("meshwhy.cause"), reported("meshwhy.evidence"), reported("meshwhy")),
+        (3_000, 1_000, 1_000)
+    );
     // The access logger sees by the cause that the stream has been counted.
     let last = hosts.last().unwrap();
     last.read_only();
@@ -85,11 +88,11 @@ fn in_a_flood_the_counter_misses_none_and_little_else_is_told() {
 
 #[test]
 fn less_is_read_and_none_of_it_is_certain() {
-    let (told, in_full) = ends(&routed(), &mut plugin("{}"));
-    assert_eq!(told, is("client_disconnected", "certain"));
-    let (told, in_a_hurry) = ends(&routed(), &mut hurried("{}"));
-    assert_eq!(told, is("client_disconnected", "likely"), "another cause may have shown in the rest");
-    assert!(in_a_hurry < in_full, "{in_a_hurry} of {in_full} attributes are read");
+    let (reported, in_full) = ends(&routed(), &mut plugin("{}"));
+    assert_eq!(reported, is("client_disconnected", "certain"));
+    let (reported, brief) = ends(&routed(), &mut over_rate("{}"));
+    assert_eq!(reported, is("client_disconnected", "likely"), "another cause may have shown in the rest");
+    assert!(brief < in_full, "{brief} of {in_full} attributes are read");
 }
 
 #[test]
@@ -98,14 +101,14 @@ fn what_else_ends_like_that_is_told_from_it_all_the_same() {
         .with_number("response.flags", Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", "downstream_remote_disconnect")
         .with_state("meshwhy.first_bytes", "mongodb");
-    assert_eq!(ends(&bytes, &mut hurried("{}")).0, is("not_http_on_http_port", "certain"));
+    assert_eq!(ends(&bytes, &mut over_rate("{}")).0, is("not_http_on_http_port", "certain"));
     let tunnel = reset(answered(200, 0))
         .with_property("xds.cluster_name", "backend")
         .with_property("request.method", "CONNECT");
     let mut stream = HttpStream::default();
     stream.on_response_headers(&tunnel, false);
     tunnel.set_time(NOW);
-    stream.on_log(&tunnel, &mut hurried("{}"), &mut Series::default());
+    stream.on_log(&tunnel, &mut over_rate("{}"), &mut Series::default());
     assert!(counted(&tunnel).is_empty(), "{:?}", counted(&tunnel));
 }
 
@@ -118,10 +121,10 @@ fn other_failures_are_counted_as_ever() {
             .with_property("request.host", "reviews")
             .with_property("request.url_path", "/")
     };
-    let (told, in_full) = ends(&missing(), &mut plugin("{}"));
+    let (reported, in_full) = ends(&missing(), &mut plugin("{}"));
     let host = missing();
-    let (in_a_hurry, reads) = ends(&host, &mut hurried("{}"));
-    assert_eq!((told, is("cluster_missing", "certain")), (in_a_hurry.clone(), in_a_hurry));
+    let (brief, reads) = ends(&host, &mut over_rate("{}"));
+    assert_eq!((reported, is("cluster_missing", "certain")), (brief.clone(), brief));
     assert!(
         counted(&host)[0].0.contains("resource=.=VirtualService/default/reviews;.;"),
         "{:?}",

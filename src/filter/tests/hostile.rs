@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{http, looked_at, plugin};
+use super::{http, plugin, sampled};
 use crate::filter::{Connection, Plugin};
 use crate::host::fake::FakeHost;
 use crate::host::{Buffer, HeaderMap, Level, Status};
@@ -16,7 +16,7 @@ fn everything(host: &FakeHost) {
             format!(r#"{{"role":"{role}","log":"all","observe_every":1,"response_header":"x-why"}}"#);
         let mut plugin = plugin(&config);
         http(host, &mut plugin, &mut series);
-        looked_at(host, &mut plugin, &mut series);
+        sampled(host, &mut plugin, &mut series);
         let mut connection = Connection::new(true);
         connection.on_downstream_data(host, false);
         connection.on_upstream_data(host, false);

@@ -33,7 +33,7 @@ fn success() -> FakeHost {
     answered(200, 0).with_property("response.code_details", "via_upstream")
 }
 
-/// A request to a port at which nobody listens, at a sidecar, with Istio's names.
+/// A request to a port where nothing listens, at a sidecar, with Istio's names.
 const KNOWN_OF_A_REFUSAL: &[(&str, &str)] = &[
     (
         "response.code_details",
@@ -73,7 +73,7 @@ fn counted(host: &FakeHost) -> Vec<(String, i64)> {
     host.metrics().into_iter().filter(|(name, _)| name.ends_with("_total")).collect()
 }
 
-/// A request to a host that nobody declared, looked at.
+/// A request to an undeclared host, sampled.
 fn bypassing() -> FakeHost {
     success()
         .with_property("xds.cluster_name", "PassthroughCluster")
@@ -82,7 +82,7 @@ fn bypassing() -> FakeHost {
         .with_number("xds.listener_direction", 2)
 }
 
-fn looked_at(host: &FakeHost, plugin: &mut Plugin, series: &mut Series) {
+fn sampled(host: &FakeHost, plugin: &mut Plugin, series: &mut Series) {
     let mut stream = HttpStream::new(plugin.samples_next());
     stream.on_response_headers(host, false);
     stream.on_response_body(host, true);

@@ -1,6 +1,6 @@
-//! What is told of a failure, and where.
+//! What is reported of a failure, and where.
 
-use super::{answered, bypassing, counted, http, looked_at, missing_cluster, plugin, refused, success};
+use super::{answered, bypassing, counted, http, missing_cluster, plugin, refused, sampled, success};
 use crate::evidence::Flags;
 use crate::filter::Plugin;
 use crate::host::fake::FakeHost;
@@ -73,8 +73,8 @@ fn the_header_knows_of_earlier_requests_what_the_log_knows() {
         .with_property("xds.cluster_name", "outbound|80||reviews.default.svc.cluster.local");
     http(&nobody_left, &mut plugin, &mut Series::default());
     assert_eq!(nobody_left.state("meshwhy.cause").unwrap(), "no_healthy_endpoints");
-    let told = nobody_left.header_text(HeaderMap::Response, "x-meshwhy-cause");
-    assert_eq!(told.as_deref(), Some("no_healthy_endpoints"));
+    let reported = nobody_left.header_text(HeaderMap::Response, "x-meshwhy-cause");
+    assert_eq!(reported.as_deref(), Some("no_healthy_endpoints"));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn only_envoys_own_replies_carry_the_header_and_only_if_asked() {
 #[test]
 fn an_observation_is_counted_and_logged_but_never_filter_state() {
     let host = bypassing();
-    looked_at(&host, &mut plugin(r#"{"observe_every":1,"log":"all"}"#), &mut Series::default());
+    sampled(&host, &mut plugin(r#"{"observe_every":1,"log":"all"}"#), &mut Series::default());
     let [(name, 1)] = &counted(&host)[..] else { panic!("{:?}", counted(&host)) };
     assert!(
         name.contains("cause=.=traffic_bypasses_mesh") && name.ends_with("meshwhy_observations_total"),
@@ -145,16 +145,16 @@ fn a_plugin_in_the_wrong_place_says_so_once() {
 /// Who configures the mesh chooses names, and VHDS names a virtual host after what a client asks for.
 #[test]
 fn of_names_and_server_names_no_free_text_is_told() {
-    let told = |host: FakeHost| {
+    let reported = |host: FakeHost| {
         http(&host, &mut plugin("{}"), &mut Series::default());
         host.state("meshwhy.evidence").unwrap()
     };
     let named = missing_cluster()
         .with_property("xds.virtual_host_name", "reviews?token=secret")
         .with_property("xds.route_name", "a route with a secret");
-    assert_eq!(told(named), "details=cluster_not_found; virtual_host=reviews[cut]; route=a[cut]");
+    assert_eq!(reported(named), "details=cluster_not_found; virtual_host=reviews[cut]; route=a[cut]");
     let asked = answered(404, Flags::NO_ROUTE_FOUND.bits())
         .with_property("response.code_details", "route_not_found")
         .with_property("connection.requested_server_name", "a secret, isn't it?x.example");
-    assert!(told(asked).contains("sni=a?secret??isn?t?it?x.example"), "no host name has these");
+    assert!(reported(asked).contains("sni=a?secret??isn?t?it?x.example"), "no host name has these");
 }

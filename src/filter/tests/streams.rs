@@ -1,6 +1,6 @@
 //! Which streams are failures, and which are not.
 
-use super::{KNOWN_OF_A_REFUSAL, UF, answered, counted, http, looked_at, plugin, success};
+use super::{KNOWN_OF_A_REFUSAL, UF, answered, counted, http, plugin, sampled, success};
 use crate::evidence::Flags;
 use crate::filter::HttpStream;
 use crate::host::fake::{Calls, FakeHost};
@@ -105,7 +105,7 @@ fn an_answer_of_no_stated_length_is_not_odd_in_a_tunnel() {
         let host =
             success().with_property("request.method", method).with_property("request.protocol", "HTTP/1.1");
         let mut plugin = plugin(r#"{"observe_every":1}"#);
-        looked_at(&host, &mut plugin, &mut Series::default());
+        sampled(&host, &mut plugin, &mut Series::default());
         assert_eq!(counted(&host).len(), observed, "{method}");
     }
 }
