@@ -28,7 +28,7 @@ impl Mesh {
         };
         let behind = home == self.config.root_namespace && home != service.origin.namespace;
         host::covers(&rule.host, service.name())
-            && !rule.export_to.iter().any(|to| to == "~")
+            && !rule.export_to.is_nobody()
             && covering(home) == Some(host::specificity(&rule.host))
             && !(behind && covering(&service.origin.namespace).is_some())
             && self.is_visible(service, if behind { &service.origin.namespace } else { home })
@@ -43,7 +43,7 @@ impl Mesh {
     }
 
     /// Whether no Sidecar keeps a service from the clients of a namespace.
-    fn is_visible(&self, service: &Service, client: &str) -> bool {
+    pub fn is_visible(&self, service: &Service, client: &str) -> bool {
         let of = |namespace: &str| self.sidecars.iter().find(|sidecar| sidecar.namespace == namespace);
         let sidecar = of(client).or_else(|| of(&self.config.root_namespace));
         sidecar.is_none_or(|sidecar| sidecar.knows(service.name(), &service.origin.namespace, client))

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use self::complete::Complete;
 use super::host;
 use super::model::{
-    DestinationRule, Gateway, Injection, MeshConfig, PeerAuthentication, Service, Sidecar, VirtualService,
-    Workload, namespace_injection,
+    AuthorizationPolicy, DestinationRule, Gateway, Injection, MeshConfig, PeerAuthentication, Service,
+    Sidecar, VirtualService, Workload, namespace_injection, selects,
 };
 use super::resource::Resource;
 
@@ -31,7 +31,12 @@ pub struct Mesh {
     pub workloads: Vec<Workload>,
     /// The mesh's own configuration.
     pub config: MeshConfig,
-    peer_authentications: Vec<PeerAuthentication>,
+    /// PeerAuthentications.
+    pub peer_authentications: Vec<PeerAuthentication>,
+    /// AuthorizationPolicies.
+    pub authorization_policies: Vec<AuthorizationPolicy>,
+    /// Namespace and name of the Secrets.
+    pub secrets: Vec<(String, String)>,
     sidecars: Vec<Sidecar>,
     injection: HashMap<String, Injection>,
     /// Namespaces with Sidecars that say themselves where pods listen.
@@ -86,6 +91,13 @@ impl Mesh {
             }
             ("security.istio.io", "PeerAuthentication") => {
                 self.peer_authentications.push(PeerAuthentication::new(resource));
+            }
+            ("security.istio.io", "AuthorizationPolicy") => {
+                self.authorization_policies.push(AuthorizationPolicy::new(resource));
+            }
+            ("", "Secret") => {
+                let origin = &resource.origin;
+                self.secrets.push((origin.namespace.clone(), origin.name.clone()));
             }
             ("", "Service") => self.services.push(Service::kubernetes(resource)),
             ("", "Namespace") => {
@@ -159,6 +171,19 @@ impl Mesh {
     ) -> impl Iterator<Item = &'mesh VirtualService> + use<'mesh> {
         let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
         self.virtual_services.iter().filter(move |service| service.bound_to(&name))
+    }
+
+    /// The Gateways that a VirtualService is bound to, as far as they were given.
+    pub fn gateways_of<'mesh>(
+        &'mesh self,
+        service: &'mesh VirtualService,
+    ) -> impl Iterator<Item = &'mesh Gateway> {
+        service.gateways.iter().filter_map(|reference| self.gateway(&reference.name))
+    }
+
+    /// The pods that a Gateway configures, as far as they were given.
+    pub fn pods_of<'mesh>(&'mesh self, gateway: &'mesh Gateway) -> impl Iterator<Item = &'mesh Workload> {
+        self.workloads.iter().filter(|workload| selects(&gateway.selector, &workload.labels))
     }
 
     /// The services with a host.

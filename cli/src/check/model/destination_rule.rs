@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Labels, labels, texts};
+use super::{ExportTo, Labels, labels};
 use crate::check::host::qualify;
 use crate::check::resource::{Origin, Resource};
 use crate::check::yaml::Node;
@@ -19,7 +19,7 @@ pub struct DestinationRule {
     /// The subsets.
     pub subsets: Vec<Subset>,
     /// Namespaces it is for; all, if empty.
-    pub export_to: Vec<String>,
+    pub export_to: ExportTo,
     /// Whether it is only for some client pods.
     pub for_some_clients: bool,
 }
@@ -29,6 +29,8 @@ pub struct DestinationRule {
 pub struct Subset {
     /// Its name.
     pub name: String,
+    /// Its line.
+    pub line: usize,
     /// Which pods.
     pub labels: Labels,
     /// What differs from the rule's policy.
@@ -73,6 +75,7 @@ impl DestinationRule {
         let subset = |node: &Node| {
             Some(Subset {
                 name: node.text("name")?.to_owned(),
+                line: node.line,
                 labels: labels(node.get("labels")),
                 policy: Policy::new(node.get("trafficPolicy")),
             })
@@ -82,7 +85,7 @@ impl DestinationRule {
             host: qualify(spec.text("host").unwrap_or_default(), &resource.origin.namespace),
             policy: Policy::new(spec.get("trafficPolicy")),
             subsets: spec.list("subsets").iter().filter_map(subset).collect(),
-            export_to: texts(spec, "exportTo"),
+            export_to: ExportTo::new(spec),
             for_some_clients: spec.get("workloadSelector").is_some(),
         }
     }
@@ -96,13 +99,6 @@ impl DestinationRule {
             Some(tls) => tls,
             None => subset.policy.tls.as_ref().or(general),
         }
-    }
-
-    /// Whether proxies in a namespace may see it.
-    pub fn exported_to(&self, namespace: &str) -> bool {
-        let own = self.origin.namespace == namespace;
-        self.export_to.is_empty()
-            || self.export_to.iter().any(|to| to == "*" || to == namespace || (to == "." && own))
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Server {
     pub redirects: bool,
     /// What tells the certificate: the secret's or the file's name.
     pub certificates: Vec<String>,
+    /// The secret with the certificate, and the line that names it.
+    pub credential: Option<(String, usize)>,
 }
 
 /// Which routes a server looks at.
@@ -103,6 +105,7 @@ impl Server {
             terminates,
             redirects: tls.is_some_and(|tls| tls.is_true("httpsRedirect")),
             certificates: tls.map(certificates).unwrap_or_default(),
+            credential: tls.and_then(credential),
             mode,
         })
     }
@@ -126,6 +129,11 @@ fn server_host(host: &str, namespace: &str) -> (Option<String>, String) {
         Some((".", host)) => (Some(namespace.to_owned()), host.to_ascii_lowercase()),
         Some((only, host)) => (Some(only.to_owned()), host.to_ascii_lowercase()),
     }
+}
+
+fn credential(tls: &Node) -> Option<(String, usize)> {
+    let entry = tls.entry("credentialName")?;
+    Some((entry.node.as_text()?.to_owned(), entry.line))
 }
 
 fn certificates(tls: &Node) -> Vec<String> {

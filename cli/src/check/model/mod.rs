@@ -1,5 +1,6 @@
 //! The resources that route and secure traffic, as far as the rules look at them.
 
+mod authorization_policy;
 mod destination_rule;
 mod gateway;
 mod mesh_config;
@@ -13,13 +14,14 @@ use std::collections::BTreeMap;
 
 use super::yaml::Node;
 
+pub use authorization_policy::AuthorizationPolicy;
 pub use destination_rule::{DestinationRule, Subset, Tls, TlsMode};
 pub use gateway::{Gateway, Reads, Server};
 pub use mesh_config::MeshConfig;
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub use service::{Port, Protocol, Service, ServiceKind, Target};
 pub use sidecar::Sidecar;
-pub use virtual_service::{Destination, Host, HttpRoute, MESH, VirtualService, applies};
+pub use virtual_service::{Destination, Host, HttpRoute, MESH, Match, VirtualService, applies};
 pub use workload::{Injection, Workload, namespace_injection};
 
 /// Labels, of a pod or to select pods by.
@@ -31,6 +33,32 @@ pub fn labels(node: Option<&Node>) -> Labels {
         .iter()
         .filter_map(|entry| Some((entry.key.clone(), entry.node.as_text()?.to_owned())))
         .collect()
+}
+
+/// The namespaces whose proxies may see a resource.
+#[derive(Debug, Default)]
+pub struct ExportTo(Vec<String>);
+
+impl ExportTo {
+    fn new(spec: &Node) -> Self {
+        Self(texts(spec, "exportTo"))
+    }
+
+    /// Whether proxies in a namespace see what belongs to the namespace `own`.
+    pub fn includes(&self, namespace: &str, own: &str) -> bool {
+        let includes = |to: &String| to == "*" || to == namespace || (to == "." && own == namespace);
+        self.0.is_empty() || self.0.iter().any(includes)
+    }
+
+    /// Whether nobody sees it.
+    pub fn is_nobody(&self) -> bool {
+        self.0.iter().any(|to| to == "~")
+    }
+
+    /// Whether it says nothing, or names all namespaces.
+    pub fn is_everybody(&self) -> bool {
+        self.0.is_empty() || self.0.iter().any(|to| to == "*")
+    }
 }
 
 /// Whether labels have all that a selector asks for.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Labels, labels, texts};
+use super::{ExportTo, Labels, labels, texts};
 use crate::check::host;
 use crate::check::resource::{Origin, Resource};
 use crate::check::yaml::Node;
@@ -22,6 +22,10 @@ pub struct Service {
     pub selector: Labels,
     /// Whether a load balancer outside the mesh may stand before it, and have taken off the TLS.
     pub load_balanced: bool,
+    /// Whether clients reach it by addresses of its own. A ServiceEntry may have none.
+    pub has_address: bool,
+    /// Namespaces it is for; all, if empty.
+    pub export_to: ExportTo,
 }
 
 /// Where a service is declared.
@@ -48,6 +52,8 @@ pub struct Port {
     pub declared: String,
     /// Its line.
     pub line: usize,
+    /// The same port on the cluster's nodes.
+    pub node_port: Option<u16>,
 }
 
 /// Where a service listens.
@@ -98,6 +104,7 @@ impl Service {
                 name: name.to_owned(),
                 declared,
                 line: node.line,
+                node_port: node.number("nodePort"),
             })
         };
         Self {
@@ -110,6 +117,8 @@ impl Service {
             ports: spec.list("ports").iter().filter_map(port).collect(),
             selector: labels(spec.get("selector")),
             load_balanced: matches!(spec.text("type"), Some("LoadBalancer" | "NodePort")),
+            has_address: spec.text("clusterIP") != Some("None"),
+            export_to: ExportTo::default(),
         }
     }
 
@@ -126,6 +135,7 @@ impl Service {
                 protocol: parse(declared),
                 declared: format!("protocol {declared}"),
                 line: node.line,
+                node_port: None,
             })
         };
         Self {
@@ -138,6 +148,8 @@ impl Service {
             ports: spec.list("ports").iter().filter_map(port).collect(),
             selector: labels(spec.at(&["workloadSelector", "labels"])),
             load_balanced: false,
+            has_address: !spec.list("addresses").is_empty(),
+            export_to: ExportTo::new(spec),
         }
     }
 

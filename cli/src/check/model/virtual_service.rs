@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::texts;
+use super::{ExportTo, texts};
 use crate::check::host::qualify;
 use crate::check::resource::{Origin, Resource};
-use crate::check::yaml::Node;
+use crate::check::yaml::{Entry, Node};
 
 /// The sidecars, as a gateway's name.
 pub const MESH: &str = "mesh";
@@ -25,6 +25,8 @@ pub struct VirtualService {
     pub tls: Vec<L4Route>,
     /// Rules for TCP.
     pub tcp: Vec<L4Route>,
+    /// Namespaces it is for; all, if empty.
+    pub export_to: ExportTo,
     /// Where `tls:`, `http:` and `tcp:` stand.
     pub block_lines: BlockLines,
 }
@@ -36,6 +38,8 @@ pub struct BlockLines {
     pub http: usize,
     /// `tls:`
     pub tls: usize,
+    /// `tcp:`
+    pub tcp: usize,
 }
 
 /// A host of a VirtualService.
@@ -67,8 +71,10 @@ pub struct HttpRoute {
     pub matches: Vec<Match>,
     /// Where to.
     pub destinations: Vec<Destination>,
-    /// Whether it is another VirtualService that decides.
-    pub delegates: bool,
+    /// `namespace/name` of another VirtualService that decides, and its line.
+    pub delegate: Option<Reference>,
+    /// Where copies of the requests go.
+    pub mirrors: Vec<Destination>,
     /// Whether it does more than to forward: timeout, retries, faults, rewriting.
     pub shapes: bool,
 }
@@ -89,7 +95,9 @@ pub struct Match {
     pub gateways: Vec<String>,
     /// Only on this port.
     pub port: Option<u16>,
-    /// Whether it looks at the request itself as well.
+    /// Its line.
+    pub line: usize,
+    /// Whether it looks at the request itself as well; every request has a path that begins with `/`.
     pub conditional: bool,
 }
 
@@ -135,7 +143,8 @@ impl VirtualService {
             http: spec.list("http").iter().map(|node| HttpRoute::new(node, namespace)).collect(),
             tls: l4_routes(spec.list("tls"), namespace),
             tcp: l4_routes(spec.list("tcp"), namespace),
-            block_lines: BlockLines { http: line("http"), tls: line("tls") },
+            export_to: ExportTo::new(spec),
+            block_lines: BlockLines { http: line("http"), tls: line("tls"), tcp: line("tcp") },
         }
     }
 
@@ -175,11 +184,14 @@ impl HttpRoute {
             "mirrors",
             "corsPolicy",
         ];
+        let mirror = node.get("mirror").into_iter();
+        let mirrors = mirror.chain(node.list("mirrors").iter().filter_map(|node| node.get("destination")));
         Self {
             line: node.line,
             matches: matches(node, namespace),
             destinations: destinations(node, namespace),
-            delegates: node.get("delegate").is_some(),
+            delegate: node.get("delegate").and_then(|node| delegate(node, namespace)),
+            mirrors: mirrors.filter_map(|node| Destination::new(node, namespace)).collect(),
             shapes: shaping.iter().any(|key| node.get(key).is_some()),
         }
     }
@@ -195,15 +207,24 @@ pub fn applies(matches: &[Match], gateway: &str, port: Option<u16>) -> bool {
 }
 
 fn matches(node: &Node, namespace: &str) -> Vec<Match> {
+    let is_condition = |entry: &Entry| match entry.key.as_str() {
+        "gateways" | "port" | "name" => false,
+        "uri" => entry.node.entries().len() != 1 || entry.node.text("prefix") != Some("/"),
+        _ => true,
+    };
     let one = |node: &Node| Match {
         gateways: texts(node, "gateways").iter().map(|name| gateway_name(name, namespace)).collect(),
         port: node.number("port"),
-        conditional: node
-            .entries()
-            .iter()
-            .any(|entry| !matches!(entry.key.as_str(), "gateways" | "port" | "name")),
+        line: node.line,
+        conditional: node.entries().iter().any(is_condition),
     };
     node.list("match").iter().map(one).collect()
+}
+
+/// A delegate is looked for in the root's own namespace.
+fn delegate(node: &Node, namespace: &str) -> Option<Reference> {
+    let namespace = node.text("namespace").unwrap_or(namespace);
+    Some(Reference { name: format!("{namespace}/{}", node.text("name")?), line: node.line })
 }
 
 fn l4_routes(nodes: &[Node], namespace: &str) -> Vec<L4Route> {
@@ -212,18 +233,22 @@ fn l4_routes(nodes: &[Node], namespace: &str) -> Vec<L4Route> {
     nodes.iter().map(one).collect()
 }
 
-fn destinations(node: &Node, namespace: &str) -> Vec<Destination> {
-    let one = |node: &Node| {
+impl Destination {
+    fn new(node: &Node, namespace: &str) -> Option<Self> {
         let written = node.text("host")?;
-        Some(Destination {
+        Some(Self {
             written: written.to_owned(),
             host: qualify(written, namespace),
             subset: node.text("subset").filter(|subset| !subset.is_empty()).map(str::to_owned),
             port: node.at(&["port"]).and_then(|port| port.number("number")),
             line: node.line,
         })
-    };
-    node.list("route").iter().filter_map(|node| node.get("destination")).filter_map(one).collect()
+    }
+}
+
+fn destinations(node: &Node, namespace: &str) -> Vec<Destination> {
+    let written = node.list("route").iter().filter_map(|node| node.get("destination"));
+    written.filter_map(|node| Destination::new(node, namespace)).collect()
 }
 
 /// `namespace/name` of a gateway, as it may be named in a namespace.

@@ -17,6 +17,10 @@ pub struct Workload {
     pub ports: Vec<(String, u16)>,
     /// What the pods themselves say of a sidecar.
     pub injection: Injection,
+    /// Whether they are proxies alone, as gateways are.
+    pub is_gateway: bool,
+    /// Whether clients may reach their ports on the node.
+    pub on_node: bool,
     /// Whether some ports don't go through the sidecar.
     pub ports_excluded: bool,
 }
@@ -53,10 +57,13 @@ impl Workload {
             Some(_) => Injection::No,
             None => Injection::Unknown,
         };
-        let ports = containers().flat_map(|container| container.list("ports"));
+        let ports = || containers().flat_map(|container| container.list("ports"));
+        let mut names = spec.list("containers").iter().map(|one| one.text("name"));
         Some(Self {
             origin: Rc::clone(&resource.origin),
-            ports: ports
+            is_gateway: names.len() > 0 && names.all(|name| name == Some("istio-proxy")),
+            on_node: host_network || ports().any(|port| port.get("hostPort").is_some()),
+            ports: ports()
                 .filter_map(|port| Some((port.text("name")?.to_owned(), port.number("containerPort")?)))
                 .collect(),
             ports_excluded: annotations.keys().any(|key| {

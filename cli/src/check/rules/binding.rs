@@ -46,6 +46,9 @@ impl Door<'_> {
                 Some(self.tls_behind_termination(server, service, confidence))
             }
             Reads::Tls if http && !tls => Some(self.http_behind_passthrough(server, service, confidence)),
+            Reads::Tls if !tls && !service.tcp.is_empty() && service.http.is_empty() => {
+                Some(self.tcp_behind_passthrough(server, service, confidence))
+            }
             Reads::Tcp if server.terminates && tls && service.tcp.is_empty() => {
                 Some(self.tls_behind_tcp(server, service, confidence))
             }
@@ -123,22 +126,46 @@ impl Door<'_> {
         Finding::new(Cause::NoFilterChainForSni, confidence, &service.origin, line, what, fix.to_owned())
     }
 
+    fn tcp_behind_passthrough(
+        &self,
+        server: &Server,
+        service: &VirtualService,
+        confidence: Confidence,
+    ) -> Finding {
+        let what = format!(
+            "{} passes TLS through on port {} (mode PASSTHROUGH, which is also what a `tls` block without `mode` means), so the \
+             `tcp` routes for {} are never looked at: {}.",
+            self.gateway.origin.id(),
+            server.port,
+            host_names(server, service),
+            self.without_tls_routes(server),
+        );
+        let fix = "Set the Gateway's tls mode to SIMPLE if it is to terminate TLS; or give the VirtualService `tls` routes that \
+                   match `sniHosts`.";
+        let line = service.block_lines.tcp;
+        Finding::new(Cause::NoFilterChainForSni, confidence, &service.origin, line, what, fix.to_owned())
+    }
+
+    fn without_tls_routes(&self, server: &Server) -> &'static str {
+        if self.is_served(server) {
+            "connections for its hosts are closed without an answer"
+        } else {
+            "with no `tls` route for the port Istio makes no listener, and connections are refused"
+        }
+    }
+
     fn http_behind_passthrough(
         &self,
         server: &Server,
         service: &VirtualService,
         confidence: Confidence,
     ) -> Finding {
-        let consequence = if self.is_served(server) {
-            "connections for its hosts are closed without an answer"
-        } else {
-            "with no `tls` route for the port Istio makes no listener, and connections are refused"
-        };
         let what = format!(
-            "{} passes TLS through on port {} (mode PASSTHROUGH), so the `http` routes for {} are never looked at: {consequence}.",
+            "{} passes TLS through on port {} (mode PASSTHROUGH), so the `http` routes for {} are never looked at: {}.",
             self.gateway.origin.id(),
             server.port,
             host_names(server, service),
+            self.without_tls_routes(server),
         );
         let fix = format!(
             "Give the VirtualService `tls` routes that match `sniHosts` ({}); or terminate TLS at the Gateway (mode SIMPLE \
@@ -176,7 +203,10 @@ impl Door<'_> {
     /// Whether `http` routes that send anywhere are meant for a server's port.
     fn sends_http(&self, server: &Server, service: &VirtualService) -> bool {
         let meant = |route: &HttpRoute| applies(&route.matches, &self.name, Some(server.port));
-        service.http.iter().any(|route| meant(route) && (route.delegates || !route.destinations.is_empty()))
+        service
+            .http
+            .iter()
+            .any(|route| meant(route) && (route.delegate.is_some() || !route.destinations.is_empty()))
     }
 }
 

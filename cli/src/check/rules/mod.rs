@@ -2,12 +2,20 @@
 
 mod binding;
 mod certificates;
+mod destinations;
+mod entries;
+mod gateways;
 mod hosts;
 mod ingress;
 mod mutual_tls;
 mod origination;
+mod pods;
+mod policies;
 mod ports;
 mod references;
+mod rivals;
+mod unreachable;
+mod visibility;
 
 use super::finding::Finding;
 use super::mesh::Mesh;
@@ -17,12 +25,20 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let rules = [
         binding::findings,
         certificates::findings,
+        destinations::findings,
+        entries::findings,
+        gateways::findings,
         hosts::findings,
         ingress::findings,
         mutual_tls::findings,
         origination::findings,
+        pods::findings,
+        policies::findings,
         ports::findings,
         references::findings,
+        rivals::findings,
+        unreachable::findings,
+        visibility::findings,
     ];
     rules.iter().flat_map(|rule| rule(mesh)).map(Finding::weighed).collect()
 }

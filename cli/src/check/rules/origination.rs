@@ -1,11 +1,11 @@
 //! TLS origination for a port on which the clients speak TLS already.
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::Likely;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
-use crate::check::model::{Port, Protocol, Service, ServiceKind};
+use crate::check::model::{DestinationRule, Injection, Port, Protocol, Service, ServiceKind};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -15,6 +15,7 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
             findings.extend(doubled(mesh, service, port));
         }
     }
+    findings.extend(mesh.destination_rules.iter().filter_map(|rule| into_the_mesh(mesh, rule)));
     findings
 }
 
@@ -43,5 +44,40 @@ fn doubled(mesh: &Mesh, service: &Service, port: &Port) -> Option<Finding> {
          {number}` and let them send http://{name}; or remove the `tls` block and let them send https://."
     );
     let finding = Finding::new(Cause::DoubleTls, Likely, &rule.origin, tls.line, what, fix);
+    Some(finding.with(&service.origin))
+}
+
+/// TLS of one's own for a service of the mesh, whose sidecar expects the mesh's.
+fn into_the_mesh(mesh: &Mesh, rule: &DestinationRule) -> Option<Finding> {
+    let (service, port, tls) = mesh.services.iter().find_map(|service| {
+        let governs = service.kind == ServiceKind::Kubernetes
+            && mesh.rules_for(service).any(|other| std::ptr::eq(other, rule));
+        let mut ports = service.ports.iter().filter(|port| governs && port.protocol == Protocol::Http);
+        let (port, tls) = ports.find_map(|port| Some((port, rule.tls(None, port.number)?)))?;
+        tls.mode.originates().then_some((service, port, tls))
+    })?;
+    let backends = mesh.backends(service, None);
+    let injected = |wanted| !backends.is_empty() && backends.iter().all(|one| mesh.injection(one) == wanted);
+    if injected(Injection::No) {
+        return None;
+    }
+    let is_pattern = rule.host.starts_with('*');
+    let what = format!(
+        "The rule makes proxies speak TLS of their own (mode {}) to {}, whose port {} is declared as plain HTTP ({}): a sidecar \
+         there expects mutual TLS of the mesh or plain text, and requests get 503.",
+        tls.mode.name(),
+        service.name(),
+        port.number,
+        port.declared,
+    );
+    let fix = if is_pattern {
+        "Narrow the rule's `host` to those outside the mesh; or set `mode: ISTIO_MUTUAL`."
+    } else {
+        "Set `mode: ISTIO_MUTUAL`, or remove the `tls` block: automatic mutual TLS picks the right mode."
+    };
+    // A server without a sidecar may take TLS on a port of any name.
+    let confidence = if injected(Injection::Yes) { Likely } else { Possible };
+    let cause = Cause::DestinationRuleTlsConflict;
+    let finding = Finding::new(cause, confidence, &rule.origin, tls.line, what, fix.to_owned());
     Some(finding.with(&service.origin))
 }

@@ -21,6 +21,11 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
                 findings.extend(subset(mesh, rules, destination));
             }
         }
+        for mirror in rules.http.iter().flat_map(|route| &route.mirrors) {
+            if seen.insert((&mirror.host, &mirror.subset, mirror.port)) {
+                findings.extend(mirrored(mesh, rules, mirror));
+            }
+        }
     }
     findings
 }
@@ -129,6 +134,16 @@ fn subset(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Opt
     let fix = format!("Add the subset {subset} to the DestinationRule of the host, or correct the name.");
     let finding = missing(confidence, rules, destination, what, &fix);
     Some(own.into_iter().fold(finding, |finding, rule| finding.with(&rule.origin)))
+}
+
+/// A destination of copies: where it doesn't exist, requests succeed and no copy arrives.
+fn mirrored(mesh: &Mesh, rules: &VirtualService, mirror: &Destination) -> Option<Finding> {
+    let finding = host(mesh, rules, mirror)
+        .or_else(|| port(mesh, rules, mirror))
+        .or_else(|| subset(mesh, rules, mirror))?;
+    let what = finding.what.rsplit_once(": ").map_or(finding.what.as_str(), |(what, _)| what);
+    let what = format!("{what}: requests go on, and nothing is mirrored.");
+    Some(Finding { confidence: finding.confidence.min(Likely), what, ..finding })
 }
 
 /// What the client gets: only HTTP has an answer for it.

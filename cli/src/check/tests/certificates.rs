@@ -59,7 +59,8 @@ fn every_host_has_a_route_everywhere() {
         found(&all(&[&text, &bound("a", "a.test.com", "gw"), &bound("b", "b.test.com", "gw")])).is_empty()
     );
     let same = pair(&https("SIMPLE", "'*.test.com'"), &https("SIMPLE", "'*.test.com'"));
-    assert!(found(&same).is_empty());
+    // Of two that are alike Istio takes one: nobody meets the other's certificate.
+    assert_eq!(found(&same), ["route_host_unknown likely Gateway/default/two"]);
 }
 
 #[test]

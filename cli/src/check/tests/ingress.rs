@@ -89,7 +89,10 @@ fn only_where_a_gateway_has_the_host_and_the_routes() {
     assert!(at(&PLAIN.replace("]}", "], tls: {httpsRedirect: true}}")).is_empty());
     // A port that the Gateway doesn't have.
     let typo = rules.replacen("- route", "- match: [{port: 8091}]\n    route", 1);
-    assert!(found(&all(&[&typo, &gateway("default", "gw", PLAIN)])).is_empty());
+    assert_eq!(
+        found(&all(&[&typo, &gateway("default", "gw", PLAIN)])),
+        ["route_host_unknown certain VirtualService/default/myapp"]
+    );
 }
 
 #[test]

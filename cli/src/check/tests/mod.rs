@@ -2,11 +2,18 @@
 
 mod binding;
 mod certificates;
+mod destinations;
+mod gateways;
 mod ingress;
 mod mutual_tls;
 mod page;
+mod pods;
+mod policies;
 mod ports;
 mod references;
+mod rivals;
+mod unreachable;
+mod visibility;
 mod yaml;
 
 use super::{Checked, Source, check};

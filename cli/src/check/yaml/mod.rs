@@ -8,7 +8,7 @@ mod tree;
 
 use self::tree::{MAX_NODES, Tree};
 
-pub use self::node::Node;
+pub use self::node::{Entry, Node};
 
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,83 @@
+//! Services and subsets that select no pod.
+
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
+
+use crate::check::finding::Finding;
+use crate::check::mesh::Mesh;
+use crate::check::model::{Labels, Service, ServiceKind, Workload, selects};
+
+pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+    let in_kubernetes = mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes);
+    let mut findings = Vec::new();
+    for service in in_kubernetes.filter(|service| !service.selector.is_empty()) {
+        match pods(mesh, service).next() {
+            Some(_) => findings.extend(subsets(mesh, service)),
+            None => findings.extend(selector(mesh, service)),
+        }
+    }
+    findings
+}
+
+/// The pods behind a service, as far as they were given.
+fn pods<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
+    neighbours(mesh, service).filter(|workload| selects(&service.selector, &workload.labels))
+}
+
+fn neighbours<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
+    mesh.workloads.iter().filter(|workload| workload.origin.namespace == service.origin.namespace)
+}
+
+/// A selector that no pod's labels fit.
+fn selector(mesh: &Mesh, service: &Service) -> Option<Finding> {
+    let namesake = neighbours(mesh, service).find(|workload| workload.origin.name == service.origin.name);
+    let confidence = match namesake {
+        _ if mesh.has_everything() && neighbours(mesh, service).next().is_some() => Certain,
+        Some(_) => Possible,
+        None => return None,
+    };
+    let there = namesake
+        .map(|workload| format!("; those of {} have {}", workload.origin.id(), written(&workload.labels)));
+    let what = format!(
+        "No pod has the labels that the Service selects ({}){}: it has no endpoints, and requests get 503 (UH).",
+        written(&service.selector),
+        there.unwrap_or_default(),
+    );
+    let fix = "Make the Service's selector and the labels of the pods agree.";
+    let line = service.origin.line;
+    let finding = Finding::new(Cause::NoEndpoints, confidence, &service.origin, line, what, fix.to_owned());
+    Some(namesake.into_iter().fold(finding, |finding, workload| finding.with(&workload.origin)))
+}
+
+/// Subsets whose labels none of the service's pods has.
+fn subsets(mesh: &Mesh, service: &Service) -> Vec<Finding> {
+    let rules = mesh.destination_rules.iter().filter(|rule| rule.host == service.name());
+    let empty =
+        rules.flat_map(|rule| rule.subsets.iter().map(move |subset| (rule, subset))).filter(|(_, subset)| {
+            !subset.labels.is_empty()
+                && !pods(mesh, service).any(|workload| selects(&subset.labels, &workload.labels))
+        });
+    let is_used = |name: &str| {
+        let mut destinations = mesh.virtual_services.iter().flat_map(|rules| rules.destinations());
+        destinations.any(|one| one.host == service.name() && one.subset.as_deref() == Some(name))
+    };
+    let finding = |(rule, subset): (&crate::check::model::DestinationRule, &crate::check::model::Subset)| {
+        // One that is deployed later, or scaled to none, is common where nothing is sent to it yet.
+        let confidence = if is_used(&subset.name) { Likely } else { Possible };
+        let what = format!(
+            "No pod of {} has the labels of the subset {} ({}): it has no endpoints, and requests sent to it get 503 (UH).",
+            service.name(),
+            subset.name,
+            written(&subset.labels),
+        );
+        let fix = "Correct the subset's `labels`, or label the pods.";
+        let found =
+            Finding::new(Cause::NoEndpoints, confidence, &rule.origin, subset.line, what, fix.to_owned());
+        pods(mesh, service).fold(found.with(&service.origin), |found, workload| found.with(&workload.origin))
+    };
+    empty.map(finding).collect()
+}
+
+fn written(labels: &Labels) -> String {
+    labels.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,124 @@
+//! Policies for ports that they don't fit.
+
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence::{Likely, Possible};
+
+use crate::check::finding::Finding;
+use crate::check::mesh::Mesh;
+use crate::check::model::{
+    AuthorizationPolicy, Labels, MtlsMode, PeerAuthentication, Port, Protocol, Service, ServiceKind, Target,
+    selects,
+};
+
+pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+    let ports = mesh.peer_authentications.iter().filter_map(|policy| port_level(mesh, policy));
+    ports.chain(mesh.authorization_policies.iter().filter_map(|policy| on_tcp(mesh, policy))).collect()
+}
+
+/// The services of a namespace whose pods a policy is for.
+fn services<'mesh>(
+    mesh: &'mesh Mesh,
+    namespace: &'mesh str,
+    selector: Option<&'mesh Labels>,
+) -> impl Iterator<Item = &'mesh Service> {
+    mesh.services.iter().filter(move |service| {
+        service.kind == ServiceKind::Kubernetes
+            && service.origin.namespace == namespace
+            && !service.selector.is_empty()
+            && selector.is_none_or(|selector| {
+                let backends = mesh.backends(service, None);
+                !backends.is_empty() && backends.iter().all(|backend| selects(selector, backend.labels))
+            })
+    })
+}
+
+/// `portLevelMtls` without a selector, or by the Service's port where it means the pods'.
+fn port_level(mesh: &Mesh, policy: &PeerAuthentication) -> Option<Finding> {
+    let (first, _) = policy.ports.first()?;
+    let namespace = policy.origin.namespace.as_str();
+    if policy.selector.is_none() {
+        let what = "`portLevelMtls` has an effect only in a policy with a `selector`: this one's ports follow the general mode."
+            .to_owned();
+        let fix = "Give the policy a `selector` for the pods whose ports are meant.".to_owned();
+        return Some(plaintext(policy, what, fix));
+    }
+    let wrong = services(mesh, namespace, policy.selector.as_ref()).find_map(|service| {
+        let meant = |port: &&Port| {
+            let target = number(mesh, service, port);
+            let listed = |number: u16| policy.ports.iter().any(|(own, _)| *own == number);
+            target.is_some_and(|target| port.number != target && listed(port.number) && !listed(target))
+        };
+        // Another of its ports may be reached under that number.
+        let port = service.ports.iter().find(meant)?;
+        let is_target = service
+            .ports
+            .iter()
+            .any(|other| number(mesh, service, other).is_none_or(|own| own == port.number));
+        (!is_target).then_some((service, port))
+    });
+    let (service, port) = wrong?;
+    let target = number(mesh, service, port).unwrap_or(*first);
+    let what = format!(
+        "`portLevelMtls` means ports of the pods: {} is the port of {}, whose pods listen on {target}. The entry has no effect.",
+        port.number,
+        service.origin.id(),
+    );
+    let fix = format!("Write {target} instead of {}.", port.number);
+    Some(plaintext(policy, what, fix).with(&service.origin))
+}
+
+/// Where a port was to be open for plain text, clients without certificates are refused.
+fn plaintext(policy: &PeerAuthentication, what: String, fix: String) -> Finding {
+    let opens = policy.ports.iter().any(|(_, mode)| matches!(mode, MtlsMode::Disable | MtlsMode::Permissive));
+    let confidence = if opens { Likely } else { Possible };
+    Finding::new(Cause::PlaintextToStrictMtls, confidence, &policy.origin, policy.origin.line, what, fix)
+}
+
+/// The number on which the pods of a service listen for a port of it.
+fn number(mesh: &Mesh, service: &Service, port: &Port) -> Option<u16> {
+    match &port.target {
+        Target::Number(number) => Some(*number),
+        Target::Name(name) => mesh.backends(service, None).iter().find_map(|backend| {
+            backend.workload?.ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number)
+        }),
+    }
+}
+
+/// What only HTTP has, asked of connections that aren't HTTP: an ALLOW rule never fits, and a DENY rule always does.
+fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
+    if policy.has_targets || policy.rules.iter().any(|rule| rule.has_ports) {
+        return None;
+    }
+    let (field, line) = policy.rules.iter().find_map(|rule| rule.http_field.as_ref())?;
+    let refuses = match policy.action.as_str() {
+        "ALLOW" => policy.rules.iter().all(|rule| rule.http_field.is_some()),
+        "DENY" => true,
+        _ => false,
+    };
+    if !refuses {
+        return None;
+    }
+    let namespace = policy.origin.namespace.as_str();
+    // Another policy for the same pods may allow what this one doesn't.
+    let others = mesh.authorization_policies.iter().any(|other| {
+        other.origin.namespace == namespace && other.origin != policy.origin && other.action == "ALLOW"
+    });
+    let (service, port) = services(mesh, namespace, policy.selector.as_ref()).find_map(|service| {
+        Some((service, service.ports.iter().find(|port| port.protocol == Protocol::Tcp)?))
+    })?;
+    let consequence = match policy.action.as_str() {
+        "DENY" => "there Istio leaves the field out, and the rule denies every connection",
+        _ => "there no rule fits, and every connection is denied",
+    };
+    let what = format!(
+        "`{field}` is known of HTTP requests only, and the policy is for port {} of {} as well, which is TCP ({}): {consequence}.",
+        port.number,
+        service.origin.id(),
+        port.declared,
+    );
+    let fix = "Limit the rule by `to.operation.ports` to ports that speak HTTP, and allow the TCP port by a rule without such fields; \
+               or declare the port as `http`, if it speaks it.";
+    let confidence = if others && policy.action == "ALLOW" { Possible } else { Likely };
+    let cause = Cause::AuthorizationPolicyDenied;
+    Some(Finding::new(cause, confidence, &policy.origin, *line, what, fix.to_owned()).with(&service.origin))
+}

@@ -1,0 +1,81 @@
+//! Rules that no request meets.
+
+use super::{all, found, found_in_all, gateway, resource};
+
+const PLAIN: &str = "- {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}";
+const ROUTE: &str = "route: [{destination: {host: web}}]";
+
+fn rules(gateways: &str, http: &str) -> String {
+    resource(
+        "VirtualService",
+        "default",
+        "vs",
+        &format!("hosts: [a.com]\ngateways: [{gateways}]\nhttp: [{http}]"),
+    )
+}
+
+#[test]
+fn matches_for_gateways_that_are_not_its_own() {
+    let all_dead = ["route_host_unknown certain VirtualService/default/vs"];
+    let some_dead = ["virtual_service_not_applied likely VirtualService/default/vs"];
+    let (other, own) = (format!("{{match: [{{gateways: [bad]}}], {ROUTE}}}"), format!("{{{ROUTE}}}"));
+    assert_eq!(found(&rules("good", &other)), all_dead);
+    assert_eq!(found(&rules("good", &format!("{other}, {own}"))), some_dead);
+    for gateways in ["good, bad", "bad", "default/bad"] {
+        assert!(found(&rules(gateways, &other)).is_empty(), "{gateways}");
+    }
+    // One of its matches is enough.
+    let either = format!("{{match: [{{gateways: [bad]}}, {{gateways: [good]}}], {ROUTE}}}");
+    assert!(found(&rules("good", &either)).is_empty());
+    let in_mesh = format!("{{match: [{{gateways: [mesh]}}], {ROUTE}}}");
+    assert_eq!(found(&rules("good", &in_mesh)), all_dead);
+    assert!(found(&rules("good, mesh", &in_mesh)).is_empty());
+}
+
+#[test]
+fn matches_for_ports_that_no_server_has() {
+    let on = |port: u16| rules("gw", &format!("{{match: [{{port: {port}}}], {ROUTE}}}"));
+    let here = gateway("default", "gw", PLAIN);
+    let expected = ["route_host_unknown certain VirtualService/default/vs"];
+    assert_eq!(found(&all(&[&on(8080), &here])), expected);
+    assert!(found(&all(&[&on(80), &here])).is_empty());
+    assert!(found(&on(8080)).is_empty(), "the Gateway was not given");
+    let also_inside = on(8080).replace("[gw]", "[gw, mesh]");
+    assert!(found(&all(&[&also_inside, &here])).is_empty(), "sidecars have other ports");
+}
+
+#[test]
+fn behind_a_rule_that_takes_everything() {
+    let expected = ["virtual_service_not_applied certain VirtualService/default/vs"];
+    let rule = |conditions: &str| format!("{{match: [{{{conditions}}}], {ROUTE}}}");
+    let first = |first: &str| found(&rules("mesh", &format!("{first}, {}", rule("uri: {prefix: /v2}"))));
+    assert_eq!(first(&format!("{{{ROUTE}}}")), expected);
+    assert_eq!(first(&rule("uri: {prefix: /}")), expected);
+    for narrower in [
+        "uri: {prefix: /v1}",
+        "uri: {exact: /}",
+        "port: 80",
+        "gateways: [mesh]",
+        "headers: {a: {exact: b}}",
+        "uri: {prefix: /}, method: {exact: GET}",
+        "sourceLabels: {app: a}",
+    ] {
+        assert!(first(&rule(narrower)).is_empty(), "{narrower}");
+    }
+    let last = format!("{}, {{{ROUTE}}}", rule("uri: {prefix: /v2}"));
+    assert!(found(&rules("mesh", &last)).is_empty());
+}
+
+#[test]
+fn delegates() {
+    let root = |delegate: &str| {
+        rules("gw", &format!("{{match: [{{uri: {{prefix: /a}}}}], delegate: {{{delegate}}}}}"))
+    };
+    let child = resource("VirtualService", "team", "child", &format!("http: [{{{ROUTE}}}]"));
+    let likely = ["route_no_match likely VirtualService/default/vs"];
+    assert_eq!(found(&all(&[&root("name: child"), &child])), likely);
+    assert!(found(&all(&[&root("name: child, namespace: team"), &child])).is_empty());
+    assert!(found(&root("name: child")).is_empty());
+    let missing = found_in_all(&root("name: child"));
+    assert!(missing.contains(&"route_no_match certain VirtualService/default/vs".to_owned()), "{missing:?}");
+}
