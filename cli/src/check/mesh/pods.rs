@@ -38,9 +38,8 @@ impl Mesh {
         if service.selector.is_empty() || service.kind == ServiceKind::Entry {
             return Vec::new();
         }
-        let selected = self.workloads.iter().filter(|workload| {
+        let selected = self.workloads_with(&service.selector).into_iter().filter(|workload| {
             workload.origin.namespace == namespace
-                && selects(&service.selector, &workload.labels)
                 && subset.is_none_or(|subset| selects(subset, &workload.labels))
         });
         let backend = |workload: &'mesh Workload| Backend {
@@ -69,7 +68,7 @@ impl Mesh {
 
     /// Whether the sidecars' listeners follow from the services, as they do by default.
     pub fn listens_by_default(&self, backend: &Backend<'_>) -> bool {
-        !self.own_listeners.iter().any(|namespace| namespace == backend.namespace)
+        !self.own_listeners.contains(backend.namespace)
     }
 
     /// The policy for a service's port in its pods; `None` where several could be meant.
@@ -80,8 +79,11 @@ impl Mesh {
                 workload.ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number)
             }),
         };
-        let here =
-            || self.peer_authentications.iter().filter(|policy| policy.origin.namespace == backend.namespace);
+        let of = |namespace: &str| {
+            let places = self.index.policies.of(namespace).iter();
+            places.filter_map(|place| self.peer_authentications.get(*place))
+        };
+        let here = || of(backend.namespace);
         let for_pods = |policy: &&PeerAuthentication| policy.selector.is_some();
         // Labels that are not known could still make a policy's selector fit.
         let could_fit = |policy: &&PeerAuthentication| {
@@ -92,7 +94,11 @@ impl Mesh {
                 });
             !contradicted
         };
-        let mut own = here().filter(for_pods).filter(could_fit);
+        let candidates: Vec<_> = match backend.workload {
+            Some(_) => self.policies_for(backend.namespace, backend.labels),
+            None => here().filter(for_pods).collect(),
+        };
+        let mut own = candidates.into_iter().filter(could_fit);
         if let Some(policy) = own.next() {
             let fits = policy.selector.as_ref().is_some_and(|selector| selects(selector, backend.labels));
             if !fits || own.next().is_some() {
@@ -103,14 +109,10 @@ impl Mesh {
                 mode => return Some(Enforced { mode, policy, settled: true }),
             }
         }
-        let general = here().chain(
-            self.peer_authentications
-                .iter()
-                .filter(|policy| policy.origin.namespace == self.config.root_namespace),
-        );
-        let policy = general
-            .filter(|policy| policy.selector.is_none())
-            .find(|policy| policy.mode != MtlsMode::Unset)?;
+        let mut general = self
+            .general_policies(backend.namespace)
+            .chain(self.general_policies(&self.config.root_namespace));
+        let policy = general.find(|policy| policy.mode != MtlsMode::Unset)?;
         Some(Enforced { mode: policy.mode, policy, settled: self.complete.peer_authentications })
     }
 }

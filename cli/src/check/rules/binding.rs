@@ -1,5 +1,8 @@
 //! VirtualServices whose routes a Gateway's servers never look at.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
@@ -12,8 +15,12 @@ use crate::check::model::{Gateway, Host, HttpRoute, Reads, Server, VirtualServic
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
     for gateway in &mesh.gateways {
-        let door =
-            Door { mesh, gateway, name: format!("{}/{}", gateway.origin.namespace, gateway.origin.name) };
+        let door = Door {
+            mesh,
+            gateway,
+            name: format!("{}/{}", gateway.origin.namespace, gateway.origin.name),
+            served: RefCell::default(),
+        };
         findings.extend(mesh.bound_to(gateway).flat_map(|service| door.mismatches(service)));
     }
     findings
@@ -24,6 +31,8 @@ struct Door<'mesh> {
     mesh: &'mesh Mesh,
     gateway: &'mesh Gateway,
     name: String,
+    /// What [`Self::is_served`] found, by the server's line.
+    served: RefCell<HashMap<usize, bool>>,
 }
 
 impl Door<'_> {
@@ -184,7 +193,11 @@ impl Door<'_> {
 
     /// Whether some VirtualService has routes of the kind that a server looks at.
     fn is_served(&self, server: &Server) -> bool {
-        self.mesh.bound_to(self.gateway).any(|service| takes(server, service) && self.uses(server, service))
+        *self.served.borrow_mut().entry(server.line).or_insert_with(|| {
+            self.mesh
+                .bound_to(self.gateway)
+                .any(|service| takes(server, service) && self.uses(server, service))
+        })
     }
 
     fn uses(&self, server: &Server, service: &VirtualService) -> bool {

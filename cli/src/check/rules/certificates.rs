@@ -1,5 +1,7 @@
 //! One certificate on several servers of a gateway: browsers reuse a connection across them.
 
+use std::collections::BTreeMap;
+
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
@@ -27,21 +29,13 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
         .filter(|(_, server)| server.terminates && server.reads == Reads::Http)
         .map(|(gateway, server)| Door { gateway, server, routed: routed(mesh, gateway, server) })
         .collect();
-    let mut certificates: Vec<(&str, u16)> = doors
-        .iter()
-        .flat_map(|door| door.server.certificates.iter().map(|name| (name.as_str(), door.server.port)))
-        .collect();
-    certificates.sort_unstable();
-    certificates.dedup();
-    certificates
-        .into_iter()
-        .filter_map(|(certificate, port)| {
-            let sharing = |door: &&Door<'_>| {
-                door.server.port == port && door.server.certificates.iter().any(|own| own == certificate)
-            };
-            shared(certificate, &doors.iter().filter(sharing).collect::<Vec<_>>())
-        })
-        .collect()
+    let mut sharing: BTreeMap<(&str, u16), Vec<&Door<'_>>> = BTreeMap::new();
+    for door in &doors {
+        for certificate in &door.server.certificates {
+            sharing.entry((certificate, door.server.port)).or_default().push(door);
+        }
+    }
+    sharing.iter().filter_map(|((certificate, _), doors)| shared(certificate, doors)).collect()
 }
 
 /// One finding for all servers that share a certificate, at the last of them.
@@ -70,7 +64,7 @@ fn shared(certificate: &str, doors: &[&Door<'_>]) -> Option<Finding> {
     let cause = Cause::ConnectionReusedAcrossGateways;
     let finding =
         Finding::new(cause, confidence, &last.gateway.origin, last.server.line, what, fix.to_owned());
-    Some(involved.iter().fold(finding, |finding, door| finding.with(&door.gateway.origin)))
+    Some(involved.iter().take(MAX_SHOWN).fold(finding, |finding, door| finding.with(&door.gateway.origin)))
 }
 
 /// Selectors that the same pod can have.

@@ -40,9 +40,7 @@ fn expects_tls(mesh: &Mesh, destination: &Destination, rules: &VirtualService) -
         rule.tls(subset, port.number).is_some_and(|tls| tls.mode.originates())
     });
     // A rule that matches a pattern, or that is for other namespaces, may do it, too.
-    let may_originate = mesh.destination_rules.iter().any(|rule| {
-        crate::check::host::overlap(&rule.host, service.name()) && rule.tls(None, port.number).is_some()
-    });
+    let may_originate = mesh.rules_covering(service.name()).any(|rule| rule.tls(None, port.number).is_some());
     if originates || may_originate {
         return None;
     }

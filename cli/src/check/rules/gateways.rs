@@ -1,5 +1,7 @@
 //! Gateways that no proxy takes as they are meant: no pod, no way in, no certificate, or a rival.
 
+use std::collections::HashMap;
+
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
@@ -74,7 +76,7 @@ fn written(labels: &Labels) -> String {
 
 /// A port that no Service of the gateway's pods has.
 fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
-    let services: Vec<_> = mesh.services.iter().filter(|service| leads_to(mesh, service, gateway)).collect();
+    let services = leading_to(mesh, gateway);
     if services.is_empty() || mesh.pods_of(gateway).any(|workload| workload.on_node) {
         return None;
     }
@@ -116,18 +118,28 @@ fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
     Some(services.iter().fold(finding, |finding, service| finding.with(&service.origin)))
 }
 
-/// Whether a Service leads to the pods of a Gateway.
-fn leads_to(mesh: &Mesh, service: &Service, gateway: &Gateway) -> bool {
-    if service.kind != ServiceKind::Kubernetes || service.selector.is_empty() || gateway.selector.is_empty() {
-        return false;
+/// The Services that lead to the pods of a Gateway.
+fn leading_to<'mesh>(mesh: &'mesh Mesh, gateway: &Gateway) -> Vec<&'mesh Service> {
+    if gateway.selector.is_empty() {
+        return Vec::new();
     }
-    let mut pods = mesh.pods_of(gateway).peekable();
-    if pods.peek().is_none() {
-        return selects(&gateway.selector, &service.selector);
+    let mut namespaces: Vec<&str> = mesh.pods_of(gateway).map(|pod| pod.origin.namespace.as_str()).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let takes = |service: &&Service| service.kind == ServiceKind::Kubernetes && !service.selector.is_empty();
+    if namespaces.is_empty() {
+        // What a Service selects, its pods have.
+        let services = mesh.services_selecting(&gateway.selector).into_iter();
+        return services.filter(takes).collect();
     }
-    pods.any(|workload| {
-        workload.origin.namespace == service.origin.namespace && selects(&service.selector, &workload.labels)
-    })
+    let selects_some = |service: &&Service| {
+        mesh.pods_of(gateway).any(|pod| {
+            pod.origin.namespace == service.origin.namespace && selects(&service.selector, &pod.labels)
+        })
+    };
+    let services =
+        namespaces.iter().flat_map(|namespace| mesh.services_in(namespace, Some(&gateway.selector)));
+    services.filter(takes).filter(selects_some).collect()
 }
 
 /// A certificate whose Secret is in another namespace than the gateway's pods, where they can't read it.
@@ -137,8 +149,7 @@ fn secret(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
         mesh.pods_of(gateway).map(|workload| workload.origin.namespace.as_str()).collect();
     homes.sort_unstable();
     homes.dedup();
-    let given =
-        || mesh.secrets.iter().filter(|(_, own)| own == name).map(|(namespace, _)| namespace.as_str());
+    let given = || mesh.secrets.get(name).into_iter().flatten().map(String::as_str);
     let [home] = homes.as_slice() else { return None };
     if name.contains("://") || given().any(|namespace| namespace == *home) {
         return None;
@@ -157,22 +168,51 @@ fn secret(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
 
 /// Servers of the same pods and port of which istiod takes only the one of the older Gateway.
 fn rivals(mesh: &Mesh) -> Vec<Finding> {
-    let doors = || {
-        mesh.gateways.iter().flat_map(|gateway| gateway.servers.iter().map(move |server| (gateway, server)))
-    };
     let mut findings = Vec::new();
-    for (number, (gateway, server)) in doors().enumerate() {
-        let earlier = doors().take(number).find(|(other, rival)| {
-            !std::ptr::eq(*rival, server)
-                && rival.port == server.port
-                && rival.bind == server.bind
-                && may_be_one_pod(gateway, other)
-                && contends(rival, server)
-        });
-        let Some((other, rival)) = earlier else { continue };
-        findings.push(rivalry(gateway, server, other, rival));
+    let mut doors: HashMap<(u16, Option<&str>), Doors<'_>> = HashMap::new();
+    for gateway in &mesh.gateways {
+        for server in &gateway.servers {
+            let door = (gateway, server);
+            let earlier = doors.entry((server.port, server.bind.as_deref())).or_default();
+            if let Some((other, rival)) = earlier.rival(door) {
+                findings.push(rivalry(gateway, server, other, rival));
+            }
+            earlier.add(door);
+        }
     }
     findings
+}
+
+type Door<'mesh> = (&'mesh Gateway, &'mesh Server);
+
+/// The servers of one port.
+#[derive(Default)]
+struct Doors<'mesh> {
+    /// The first of each selector that is plain, and the first that is not.
+    first: HashMap<(&'mesh Labels, bool), Door<'mesh>>,
+    /// Those with TLS, by host and the namespace that may bind to it.
+    tls: HashMap<&'mesh (Option<String>, String), Vec<Door<'mesh>>>,
+}
+
+impl<'mesh> Doors<'mesh> {
+    fn add(&mut self, door: Door<'mesh>) {
+        let (gateway, server) = door;
+        let plain = is_plain(server);
+        self.first.entry((&gateway.selector, plain)).or_insert(door);
+        for host in server.hosts.iter().filter(|_| !plain) {
+            self.tls.entry(host).or_default().push(door);
+        }
+    }
+
+    /// One that keeps a new server out, or is kept out by it.
+    fn rival(&self, (gateway, server): Door<'mesh>) -> Option<Door<'mesh>> {
+        let plain = is_plain(server);
+        let together = |(other, _): &Door<'mesh>| may_be_one_pod(gateway, other);
+        let same_host = server.hosts.iter().filter(|_| !plain).filter_map(|host| self.tls.get(host));
+        let same_host = same_host.flatten().copied().find(together);
+        let mut others = self.first.iter().filter(|((_, other), _)| *other != plain).map(|(_, door)| *door);
+        same_host.or_else(|| others.find(together))
+    }
 }
 
 fn rivalry(gateway: &Gateway, server: &Server, other: &Gateway, rival: &Server) -> Finding {
@@ -203,15 +243,6 @@ fn may_be_one_pod(one: &Gateway, two: &Gateway) -> bool {
 
 fn is_plain(server: &Server) -> bool {
     server.reads == Reads::Http && !server.terminates
-}
-
-/// Whether only one of two servers on a port can be there. Servers for plain HTTP are merged.
-fn contends(one: &Server, two: &Server) -> bool {
-    match (is_plain(one), is_plain(two)) {
-        (true, true) => false,
-        (false, false) => !shared(one, two).is_empty(),
-        _ => true,
-    }
 }
 
 /// The hosts that both have, written alike and for the same namespaces.

@@ -102,11 +102,9 @@ fn bypassed(mesh: &Mesh, outside: &Outside<'_>, host: &str, line: usize) -> Opti
     if outside.rules.hosts.iter().any(|own| own.full == host) {
         return None;
     }
-    let inside = mesh.virtual_services.iter().find(|service| {
-        service.in_mesh()
-            && service.origin != outside.rules.origin
-            && service.hosts.iter().any(|own| own.full == host)
-    })?;
+    let inside = mesh
+        .virtual_services_for(host)
+        .find(|service| service.in_mesh() && service.origin != outside.rules.origin)?;
     let (confidence, rules) = what_is_lost(mesh, inside, host)?;
     let what = format!(
         "Requests through the gateway for {} go to {host} without the {rules} of {}: that one holds only inside the mesh.",
@@ -130,8 +128,7 @@ fn what_is_lost(mesh: &Mesh, inside: &VirtualService, host: &str) -> Option<(Con
         destinations().filter(|one| one.host == host).filter_map(|one| one.subset.as_deref()).collect();
     if !subsets.is_empty() {
         let mut defined = mesh
-            .destination_rules
-            .iter()
+            .rules_covering(host)
             .filter(|rule| rule.host == host)
             .flat_map(|rule| &rule.subsets)
             .peekable();

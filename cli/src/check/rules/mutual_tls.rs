@@ -11,8 +11,13 @@ use crate::check::model::{
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
+    let in_kubernetes = mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes);
+    in_kubernetes.flat_map(|service| conflicts(mesh, service)).collect()
+}
+
+fn conflicts(mesh: &Mesh, service: &Service) -> Vec<Finding> {
     let mut conflicts: Vec<Conflict<'_>> = Vec::new();
-    for service in mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes) {
+    {
         for rule in mesh.rules_for(service) {
             for subset in std::iter::once(None).chain(rule.subsets.iter().map(Some)) {
                 for port in service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {

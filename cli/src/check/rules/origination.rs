@@ -1,5 +1,7 @@
 //! TLS origination for a port on which the clients speak TLS already.
 
+use std::collections::HashSet;
+
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
@@ -15,7 +17,14 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
             findings.extend(doubled(mesh, service, port));
         }
     }
-    findings.extend(mesh.destination_rules.iter().filter_map(|rule| into_the_mesh(mesh, rule)));
+    let mut seen = HashSet::new();
+    for service in mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes) {
+        for rule in mesh.rules_for(service) {
+            let finding = into_the_mesh(mesh, service, rule);
+            // Once for a rule, however many services it is for.
+            findings.extend(finding.filter(|_| seen.insert(std::ptr::from_ref(rule))));
+        }
+    }
     findings
 }
 
@@ -48,13 +57,11 @@ fn doubled(mesh: &Mesh, service: &Service, port: &Port) -> Option<Finding> {
 }
 
 /// TLS of one's own for a service of the mesh, whose sidecar expects the mesh's.
-fn into_the_mesh(mesh: &Mesh, rule: &DestinationRule) -> Option<Finding> {
-    let (service, port, tls) = mesh.services.iter().find_map(|service| {
-        let governs = service.kind == ServiceKind::Kubernetes
-            && mesh.rules_for(service).any(|other| std::ptr::eq(other, rule));
-        let mut ports = service.ports.iter().filter(|port| governs && port.protocol == Protocol::Http);
-        let (port, tls) = ports.find_map(|port| Some((port, rule.tls(None, port.number)?)))?;
-        tls.mode.originates().then_some((service, port, tls))
+fn into_the_mesh(mesh: &Mesh, service: &Service, rule: &DestinationRule) -> Option<Finding> {
+    let mut ports = service.ports.iter().filter(|port| port.protocol == Protocol::Http);
+    let (port, tls) = ports.find_map(|port| {
+        let tls = rule.tls(None, port.number).filter(|tls| tls.mode.originates())?;
+        Some((port, tls))
     })?;
     let backends = mesh.backends(service, None);
     let injected = |wanted| !backends.is_empty() && backends.iter().all(|one| mesh.injection(one) == wanted);

@@ -21,11 +21,12 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
 
 /// The pods behind a service, as far as they were given.
 fn pods<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
-    neighbours(mesh, service).filter(|workload| selects(&service.selector, &workload.labels))
+    let selected = mesh.workloads_with(&service.selector).into_iter();
+    selected.filter(|workload| workload.origin.namespace == service.origin.namespace)
 }
 
 fn neighbours<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
-    mesh.workloads.iter().filter(|workload| workload.origin.namespace == service.origin.namespace)
+    mesh.workloads_in(&service.origin.namespace)
 }
 
 /// A selector that no pod's labels fit.
@@ -51,16 +52,13 @@ fn selector(mesh: &Mesh, service: &Service) -> Option<Finding> {
 
 /// Subsets whose labels none of the service's pods has.
 fn subsets(mesh: &Mesh, service: &Service) -> Vec<Finding> {
-    let rules = mesh.destination_rules.iter().filter(|rule| rule.host == service.name());
+    let rules = mesh.rules_covering(service.name()).filter(|rule| rule.host == service.name());
     let empty =
         rules.flat_map(|rule| rule.subsets.iter().map(move |subset| (rule, subset))).filter(|(_, subset)| {
             !subset.labels.is_empty()
                 && !pods(mesh, service).any(|workload| selects(&subset.labels, &workload.labels))
         });
-    let is_used = |name: &str| {
-        let mut destinations = mesh.virtual_services.iter().flat_map(|rules| rules.destinations());
-        destinations.any(|one| one.host == service.name() && one.subset.as_deref() == Some(name))
-    };
+    let is_used = |name: &str| mesh.is_sent_to(service.name(), name);
     let finding = |(rule, subset): (&crate::check::model::DestinationRule, &crate::check::model::Subset)| {
         // One that is deployed later, or scaled to none, is common where nothing is sent to it yet.
         let confidence = if is_used(&subset.name) { Likely } else { Possible };

@@ -21,9 +21,8 @@ fn services<'mesh>(
     namespace: &'mesh str,
     selector: Option<&'mesh Labels>,
 ) -> impl Iterator<Item = &'mesh Service> {
-    mesh.services.iter().filter(move |service| {
+    mesh.services_in(namespace, selector).filter(move |service| {
         service.kind == ServiceKind::Kubernetes
-            && service.origin.namespace == namespace
             && !service.selector.is_empty()
             && selector.is_none_or(|selector| {
                 let backends = mesh.backends(service, None);
@@ -100,9 +99,7 @@ fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
     }
     let namespace = policy.origin.namespace.as_str();
     // Another policy for the same pods may allow what this one doesn't.
-    let others = mesh.authorization_policies.iter().any(|other| {
-        other.origin.namespace == namespace && other.origin != policy.origin && other.action == "ALLOW"
-    });
+    let others = mesh.allowing_policies(namespace) > usize::from(policy.action == "ALLOW");
     let (service, port) = services(mesh, namespace, policy.selector.as_ref()).find_map(|service| {
         Some((service, service.ports.iter().find(|port| port.protocol == Protocol::Tcp)?))
     })?;

@@ -6,7 +6,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 use crate::check::finding::Finding;
-use crate::check::host::{covers, is_of_another_domain, service, service_parts};
+use crate::check::host::{is_of_another_domain, service, service_parts};
 use crate::check::mesh::{Mesh, NamedGateway};
 use crate::check::model::{Destination, MESH, ServiceKind, VirtualService};
 
@@ -61,13 +61,13 @@ fn host(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
     }
     let written = &destination.written;
     let namesake = match service_parts(&destination.host) {
-        Some((name, _)) => mesh.services.iter().find(|service| {
-            service.kind == ServiceKind::Kubernetes && service.origin.name == name && !written.contains('.')
-        }),
+        Some((name, _)) => mesh
+            .services_called(name)
+            .find(|service| service.kind == ServiceKind::Kubernetes && !written.contains('.')),
         // `reviews.prod` is no short name: Istio takes a name with a dot as it is.
         None => written.split_once('.').and_then(|(name, namespace)| {
             let full = service(name, namespace);
-            mesh.services.iter().find(|service| service.name() == full)
+            mesh.services_named(&full).find(|service| service.name() == full)
         }),
     };
     // A service of another cluster of the mesh may be declared only there.
@@ -116,7 +116,7 @@ fn port(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
 /// A subset that no DestinationRule of the host defines.
 fn subset(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Option<Finding> {
     let subset = destination.subset.as_deref()?;
-    let covering = || mesh.destination_rules.iter().filter(|rule| covers(&rule.host, &destination.host));
+    let covering = || mesh.rules_covering(&destination.host);
     if covering().any(|rule| rule.subsets.iter().any(|own| own.name == subset)) {
         return None;
     }

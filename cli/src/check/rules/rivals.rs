@@ -1,27 +1,34 @@
 //! Two VirtualServices for one host, of which clients get only one.
 
+use std::collections::HashMap;
+
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
-use crate::check::model::{MESH, Match, VirtualService, applies};
+use crate::check::model::{Host, MESH, Match, VirtualService, applies};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (number, rules) in mesh.virtual_services.iter().enumerate() {
-        let earlier = mesh.virtual_services.get(..number).unwrap_or_default();
-        findings.extend(earlier.iter().find_map(|other| in_the_mesh(rules, other)));
-        findings.extend(earlier.iter().find_map(|other| at_a_gateway(rules, other)));
+    // Of those at a gateway, the first that takes everything and the first that doesn't.
+    let mut at_gateways: HashMap<(&str, &str, bool), &VirtualService> = HashMap::new();
+    for rules in &mesh.virtual_services {
+        let inside = rules.hosts.iter().find_map(|host| {
+            let mut same_host = mesh.virtual_services_for(&host.full);
+            same_host
+                .by_ref()
+                .take_while(|other| !std::ptr::eq(*other, rules))
+                .find_map(|other| in_the_mesh(rules, other))
+        });
+        findings.extend(inside);
+        findings.extend(at_a_gateway(rules, &mut at_gateways));
     }
     findings
 }
 
 /// The host, as it is written, that both have.
-fn common<'mesh>(
-    rules: &'mesh VirtualService,
-    other: &VirtualService,
-) -> Option<&'mesh crate::check::model::Host> {
+fn common<'mesh>(rules: &'mesh VirtualService, other: &VirtualService) -> Option<&'mesh Host> {
     rules.hosts.iter().find(|host| other.hosts.iter().any(|own| own.full == host.full))
 }
 
@@ -49,35 +56,48 @@ fn in_the_mesh(rules: &VirtualService, other: &VirtualService) -> Option<Finding
 }
 
 /// Gateways merge the rules of both, in an order that isn't defined: one that takes everything hides the other's.
-fn at_a_gateway(rules: &VirtualService, other: &VirtualService) -> Option<Finding> {
-    let host = common(rules, other)?;
-    let shared =
-        rules.gateways.iter().find(|reference| reference.name != MESH && other.bound_to(&reference.name))?;
-    let takes_all = |one: &VirtualService| {
-        one.http.iter().any(|route| {
-            let unconditional = |one: &Match| !one.conditional && one.port.is_none();
-            applies(&route.matches, &shared.name, None)
-                && (route.matches.is_empty() || route.matches.iter().any(unconditional))
-        })
-    };
-    let (hiding, hidden) = match (takes_all(rules), takes_all(other)) {
-        _ if rules.http.is_empty() || other.http.is_empty() => return None,
-        (true, true) => (other, rules),
-        (true, false) => (rules, other),
-        (false, true) => (other, rules),
-        (false, false) => return None,
-    };
+fn at_a_gateway<'mesh>(
+    rules: &'mesh VirtualService,
+    known: &mut HashMap<(&'mesh str, &'mesh str, bool), &'mesh VirtualService>,
+) -> Option<Finding> {
+    let mut found = None;
+    for gateway in rules.gateways.iter().filter(|reference| reference.name != MESH) {
+        if !rules.http.iter().any(|route| applies(&route.matches, &gateway.name, None)) {
+            continue;
+        }
+        let catching = takes_all(rules, &gateway.name);
+        for host in &rules.hosts {
+            let of = |catching| (gateway.name.as_str(), host.full.as_str(), catching);
+            let other = known.get(&of(true)).or_else(|| known.get(&of(false)).filter(|_| catching)).copied();
+            if let Some(other) = other.filter(|_| found.is_none()) {
+                let (hiding, hidden) =
+                    if takes_all(other, &gateway.name) { (other, rules) } else { (rules, other) };
+                found = Some(merged(&gateway.name, host, hiding, hidden));
+            }
+            known.entry(of(catching)).or_insert(rules);
+        }
+    }
+    found
+}
+
+fn takes_all(rules: &VirtualService, gateway: &str) -> bool {
+    let unconditional = |one: &Match| !one.conditional && one.port.is_none();
+    rules.http.iter().any(|route| {
+        applies(&route.matches, gateway, None)
+            && (route.matches.is_empty() || route.matches.iter().any(unconditional))
+    })
+}
+
+fn merged(gateway: &str, host: &Host, hiding: &VirtualService, hidden: &VirtualService) -> Finding {
     let what = format!(
-        "{} and {} have rules for {} at the gateway {}, which merges them in no defined order: those of {} take every request, \
-         and where they come first, the others are never reached.",
-        rules.origin.id(),
-        other.origin.id(),
-        host.written,
-        shared.name,
+        "{} has rules for {} at the gateway {gateway} as well, which merges them in no defined order: they take every request, \
+         and where they come first, these are never reached.",
         hiding.origin.id(),
+        host.written,
     );
     let fix = "Put all rules for a host at a gateway into one VirtualService, the one that takes everything last; or use `delegate`.";
-    let (cause, place) = (Cause::VirtualServiceNotApplied, host.line);
-    let line = if std::ptr::eq(hidden, rules) { place } else { hidden.origin.line };
-    Some(Finding::new(cause, Possible, &hidden.origin, line, what, fix.to_owned()).with(&hiding.origin))
+    let line =
+        hidden.hosts.iter().find(|own| own.full == host.full).map_or(hidden.origin.line, |own| own.line);
+    let cause = Cause::VirtualServiceNotApplied;
+    Finding::new(cause, Possible, &hidden.origin, line, what, fix.to_owned()).with(&hiding.origin)
 }

@@ -95,7 +95,7 @@ fn delegates(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
     let missing = |route: &HttpRoute| {
         let reference = route.delegate.as_ref()?;
         let (namespace, name) = reference.name.split_once('/')?;
-        let named = || mesh.virtual_services.iter().filter(|other| other.origin.name == name);
+        let named = || mesh.virtual_services_called(name);
         if named().any(|other| other.origin.namespace == namespace) {
             return None;
         }

@@ -38,7 +38,7 @@ fn without_gateway(mesh: &Mesh, rules: &VirtualService) -> Option<Finding> {
         mesh.bound_to(gateway).any(|other| other.hosts.iter().any(|own| covers(&own.full, &host.full)))
     };
     let (host, gateway) = rules.hosts.iter().filter(is_outside).find_map(|host| {
-        let gateway = mesh.gateways.iter().find(|gateway| serves(gateway, host))?;
+        let gateway = mesh.gateways_serving(&host.full).find(|gateway| serves(gateway, host))?;
         (!routed(gateway, host)).then_some((host, gateway))
     })?;
     let what = format!(
@@ -104,9 +104,7 @@ fn rule_elsewhere(mesh: &Mesh, rules: &VirtualService, destination: &Destination
     let subset = destination.subset.as_deref()?;
     let service =
         mesh.services_named(&destination.host).find(|service| service.kind == ServiceKind::Kubernetes)?;
-    let defines = |rule: &&DestinationRule| {
-        covers(&rule.host, &destination.host) && rule.subsets.iter().any(|own| own.name == subset)
-    };
+    let defines = |rule: &&DestinationRule| rule.subsets.iter().any(|own| own.name == subset);
     let looked_up = |rule: &DestinationRule| {
         let home = rule.origin.namespace.as_str();
         let at_gateway = mesh.gateways_of(rules).flat_map(|gateway| mesh.pods_of(gateway));
@@ -115,7 +113,7 @@ fn rule_elsewhere(mesh: &Mesh, rules: &VirtualService, destination: &Destination
             .any(|own| *own == home)
             || at_gateway.into_iter().any(|pod| pod.origin.namespace == home)
     };
-    let mut defining = mesh.destination_rules.iter().filter(defines).peekable();
+    let mut defining = mesh.rules_covering(&destination.host).filter(defines).peekable();
     let rule = *defining.peek()?;
     if defining.any(looked_up) {
         return None;
