@@ -300,6 +300,13 @@ fn name_route(host: &impl Host, route: &mut Route) {
     route.name = name(host, "xds\0route_name");
     let path = text(host, "xds\0route_metadata\0filter_metadata\0istio\0config").unwrap_or_default();
     *route = std::mem::take(route).made_of(&path);
+    // istiod names the routes of a GRPCRoute as those of an HTTPRoute, which may carry gRPC, too (1.31).
+    if route.gateway_api
+        && !Resource::is_envoy_gateway(route.name.as_deref().unwrap_or_default())
+        && is_grpc(host)
+    {
+        route.resource = None;
+    }
 }
 
 fn virtual_host(host: &impl Host) -> Option<String> {

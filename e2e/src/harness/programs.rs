@@ -106,6 +106,11 @@ impl Programs {
         self.source.join("manifests/charts/base/files/crd-all.gen.yaml")
     }
 
+    /// The Gateway API's, as Istio's own tests have them.
+    pub fn gateway_api_crds(&self) -> PathBuf {
+        self.source.join("tests/integration/pilot/testdata/gateway-api-crd.yaml")
+    }
+
     /// The template of Envoy's bootstrap.
     pub fn bootstrap(&self) -> PathBuf {
         self.source.join("tools/packaging/common/envoy_bootstrap.json")

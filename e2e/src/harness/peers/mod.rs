@@ -5,6 +5,7 @@ pub mod log_receiver;
 mod misbehaving;
 mod ratelimit;
 mod real;
+mod relay;
 pub mod websocket;
 
 use std::os::fd::OwnedFd;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use http2::Http2;
 pub use misbehaving::{Habit, Misbehaving};
+pub use relay::RELAY;
 
 use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Proxy, Roles};
@@ -76,6 +78,10 @@ impl Server {
         match self {
             // Scenarios' texts are constants; the few that are made at run time may live as long.
             Self::Nginx(block) if fill(block) != *block => Self::Nginx(fill(block).leak()),
+            Self::Program(name, package, arguments) if arguments.iter().any(|a| fill(a) != **a) => {
+                let filled: Vec<&'static str> = arguments.iter().map(|a| &*fill(a).leak()).collect();
+                Self::Program(name, package, filled.leak())
+            }
             Self::Envoy(bootstrap) => Self::Envoy(filled_json(bootstrap, fill)),
             other => other.clone(),
         }

@@ -41,8 +41,8 @@ impl ControlPlane {
             std::thread::sleep(Duration::from_millis(100));
             Ok(kubectl.run(&["get", "--raw", "/readyz"], "").ok())
         })?;
-        let crds = programs.crds().display().to_string();
-        kubectl.run(&["apply", "--server-side", "-f", &crds], "")?;
+        let crds = [programs.crds(), programs.gateway_api_crds()].map(|file| file.display().to_string());
+        kubectl.run(&["apply", "--server-side", "-f", &crds[0], "-f", &crds[1]], "")?;
         let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=20s"];
         kubectl.run(&established, "")?;
         kubectl.run(&["create", "namespace", "istio-system"], "")?;
@@ -204,7 +204,7 @@ fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa) -> Result<Proce
             .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
             .env("PILOT_ENABLE_ALPN_FILTER", "false")
             .env("ENABLE_CA_SERVER", "false")
-            .env("PILOT_ENABLE_GATEWAY_API", "false")
+            .env("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", "false")
             .env("VALIDATION_WEBHOOK_CONFIG_NAME", "")
             .env("INJECTION_WEBHOOK_CONFIG_NAME", "")
             .env("POD_NAMESPACE", "istio-system")

@@ -4,9 +4,11 @@ mod double_tls;
 mod gateway;
 mod http10;
 mod ingress;
+mod keep_alive;
 mod limits;
 mod mutual_tls;
 mod rejected;
+mod replies;
 mod reuse;
 mod routes;
 mod tls;
@@ -56,6 +58,8 @@ pub fn all() -> Vec<Story> {
         rejected::stories(),
         mutual_tls::stories(),
         ingress::stories(),
+        keep_alive::stories(),
+        replies::stories(),
         limits::stories(),
         http10::stories(),
         who::stories(),
@@ -90,7 +94,12 @@ pub fn plan(version: Version) -> Plan {
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
-            Pod::sidecar("orders").serving(8080),
+            Pod::sidecar("orders")
+                .serving(8080)
+                .nginx(keep_alive::HTTP1)
+                .program(8088, keep_alive::FAR_FROM_HTTP1)
+                .nginx(keep_alive::HTTP2)
+                .program(8091, keep_alive::FAR_FROM_HTTP2),
             Pod::without_proxy("legacy")
                 .serving(8080)
                 .nginx("listen 8000; location / { if ($http_x_ext_authz = allow) { return 200; } return 403; }")
@@ -113,6 +122,7 @@ pub fn plan(version: Version) -> Plan {
         services: vec![
             Service::new("helloworld", &[("http", 80, 8080)]),
             Service::new("orders", &[("http", 80, 8080), ("redis-cache", 6379, 8080), ("tcp", 9000, 8080)]),
+            Service::new("shelf", &[("http", 80, 8088), ("http2", 81, 8091)]).of("orders"),
             Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
             Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-older", 86, 8086)]),
             Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-streams", 87, 8087)]),

@@ -1,11 +1,12 @@
 //! Connections of the pool that end as the next request comes.
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::Likely;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
+use serde_json::Value;
 
 use crate::harness::client::Client;
-use crate::harness::envoy::parts::istio_mtls_endpoint;
-use crate::harness::peers::{Habit, Server};
+use crate::harness::envoy::parts::{http2, istio_mtls_endpoint, originate_tls, presenting, trusting, with};
+use crate::harness::peers::{Habit, RELAY, Server};
 use crate::scenarios::common::{ASK, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
@@ -38,7 +39,7 @@ pub(super) fn table() -> Vec<Scenario> {
             "const s = require('http').createServer((q, r) => r.end('ok')); s.keepAliveTimeout = 50; s.listen({port}, '127.0.0.1')",
         ],
     );
-    vec![
+    let mut all = vec![
         closing("answer/idle_connection_closed", "the server closes a reused connection as the request comes", 0)
             .names(Cause::UpstreamClosedIdleConnection, Likely)
             .because(&["pool_ready=", "lived="]),
@@ -65,10 +66,93 @@ pub(super) fn table() -> Vec<Scenario> {
         .server("backend", node)
         .client(Client::Program("sh", "dash", &[
             "-c",
-            "for i in 1 2 3; do curl -sS -o /dev/null -w 'HTTP/1.1 %{http_code}' http://127.0.0.1:{listener:http}/; sleep 0.3; done",
+            "for i in 1 2 3; do curl -sS -o /dev/null -w 'HTTP/1.1 %{http_code}' http://127.0.0.1:{listener:http}/; sleep 1.2; done",
         ], ""))
         .gets(200)
         .logs(Log::Http, &[("code", "200")])
         .times(3),
+    ];
+    all.extend(raced());
+    all
+}
+
+/// Asks about as often as the server closes, until one fails: `WAIT` seconds, and up to 36 ms more.
+macro_rules! until_it_fails {
+    ($wait:literal) => {
+        Client::Program(
+            "sh",
+            "dash",
+            &[
+                "-c",
+                concat!(
+                    "for i in $(seq 60); do code=$(curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:{listener:http}/); ",
+                    "[ $code = 503 ] && break; sleep $(echo $i | awk '{printf \"%.3f\", ", $wait, " + ($1 % 10) * 0.004}'); done; ",
+                    "echo HTTP/1.1 $code"
+                ),
+            ],
+            "",
+        )
+    };
+}
+
+/// Real servers behind a network of 3 ms each way, asked just as they close.
+fn raced() -> Vec<Scenario> {
+    let plain =
+        Server::Nginx("listen 127.0.0.1:{port}; keepalive_timeout 200ms; location / { return 200 ok; }");
+    let http2_server = Server::Nginx(
+        "listen 127.0.0.1:{port} http2; keepalive_timeout 200ms; location / { return 200 ok; }",
+    );
+    let mutual = Server::Nginx(
+        "listen 127.0.0.1:{port} ssl; ssl_certificate {pki}/server.pem; ssl_certificate_key {pki}/server.key; \
+         ssl_client_certificate {pki}/ca.pem; ssl_verify_client on; keepalive_timeout 200ms; location / { return 200 ok; }",
+    );
+    let far = |name, about, cluster: Value, server, client| {
+        Scenario::new(name, about, http(cluster))
+            .server("real", server)
+            .server(
+                "backend",
+                Server::Program("python3", "python3", &["-c", RELAY, "{port}", "{server:real}"]),
+            )
+            .client(client)
+            .gets(503)
+    };
+    let closed = |scenario: Scenario| {
+        scenario
+            .logs(Log::Http, CLOSED)
+            .names(Cause::UpstreamClosedIdleConnection, Likely)
+            .because(&["pool_ready=", "lived="])
+    };
+    let over_tls = originate_tls(with(trusting("ca"), presenting("client")));
+    vec![
+        closed(far(
+            "answer/race_with_nginx",
+            "nginx closes an idle connection",
+            backend(),
+            plain,
+            until_it_fails!("0.17"),
+        )),
+        closed(far(
+            "answer/race_over_mutual_tls",
+            "the same over mutual TLS",
+            with(backend(), over_tls),
+            mutual,
+            until_it_fails!("0.17"),
+        )),
+        far(
+            "answer/race_over_http2",
+            "nginx says GOAWAY, and leaves the stream out",
+            with(backend(), http2()),
+            http2_server,
+            until_it_fails!("0.17"),
+        )
+        .logs(
+            Log::Http,
+            &[
+                ("code", "503"),
+                ("flags", "UR"),
+                ("details", "upstream_reset_before_response_started{remote_refused_stream_reset}"),
+            ],
+        )
+        .names(Cause::UpstreamReset, Certain),
     ]
 }

@@ -1,0 +1,181 @@
+//! Replies that a proxy was configured to make, meant or not.
+
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
+
+use super::super::story::Gets::Status;
+use super::super::story::{Says, Story};
+
+/// The Gateway API's kinds reach istiod by other ways than the marker that the rig waits for; connections keep the filters that they began with.
+const UNTIL_TRANSLATED: &[&str] = &["sleep", "2"];
+
+/// All of them.
+pub fn stories() -> Vec<Story> {
+    [routes(), configured(), rejected()].concat()
+}
+
+fn routes() -> Vec<Story> {
+    let by = |name, about, yaml| Story::new(name, about).own(yaml).run(UNTIL_TRANSLATED);
+    vec![
+        by(
+            "replies/http_route_without_backend",
+            "An HTTPRoute's backend doesn't exist",
+            HTTP_ROUTE_TO_NOBODY,
+        )
+        .curl(&["http://orders/"])
+        .gets(Status(500))
+        .says(Says::new("client", Cause::ClusterMissing, Certain).blames("HTTPRoute/default/orders")),
+        by(
+            "replies/http_route_of_no_weight",
+            "All backends of an HTTPRoute have weight 0",
+            HTTP_ROUTE_OF_NO_WEIGHT,
+        )
+        .curl(&["http://orders/"])
+        .gets(Status(500))
+        .says(Says::new("client", Cause::RouteWithoutBackend, Likely).blames("HTTPRoute/default/orders")),
+        by("replies/http_route", "An HTTPRoute with a backend", HTTP_ROUTE)
+            .curl(&["http://orders/fine"])
+            .gets(Status(200)),
+        by("replies/grpc_route_without_backend", "A GRPCRoute's backend doesn't exist", GRPC_ROUTE_TO_NOBODY)
+            .curl(&["http://orders/a.Service/Call", "-H", "content-type: application/grpc", "-d", ""])
+            .gets(Status(200))
+            .says(Says::new("client", Cause::ClusterMissing, Certain)),
+    ]
+}
+
+fn configured() -> Vec<Story> {
+    vec![
+        Story::new("replies/direct_response", "A VirtualService answers 503 itself")
+            .own(UNDER_MAINTENANCE)
+            .curl(&["http://orders/"])
+            .gets(Status(503))
+            .says(
+                Says::new("client", Cause::ConfiguredErrorReply, Certain)
+                    .blames("VirtualService/default/maintenance")
+                    .fix("Remove the direct response of VirtualService default/maintenance once it isn't meant any more."),
+            ),
+        Story::new("replies/direct_response/fine", "Its other rule answers 200")
+            .own(UNDER_MAINTENANCE)
+            .curl(&["http://orders/healthz"])
+            .gets(Status(200)),
+    ]
+}
+
+fn rejected() -> Vec<Story> {
+    vec![
+        Story::new("replies/headers_too_large", "Headers are larger than a sidecar takes")
+            .run(&[
+                "sh",
+                "-c",
+                "curl -sS -i -m 20 http://orders/ -H \"x-large: $(head -c 61500 /dev/zero | tr '\\0' a)\"",
+            ])
+            .gets(Status(431))
+            .says(Says::new("client", Cause::RequestTooLarge, Certain)),
+        Story::new("replies/headers_large", "Large headers that it takes")
+            .run(&[
+                "sh",
+                "-c",
+                "curl -sS -i -m 20 http://orders/large -H \"x-large: $(head -c 7000 /dev/zero | tr '\\0' a)\"",
+            ])
+            .gets(Status(200)),
+        Story::new("replies/lua", "A Lua filter of an EnvoyFilter rejects the request")
+            .own(LUA)
+            .run(UNTIL_TRANSLATED)
+            .curl(&["http://orders/", "-H", "x-blocked: yes"])
+            .gets(Status(403))
+            .says(
+                Says::new("orders", Cause::FilterRejected, Certain)
+                    .inbound()
+                    .because(&["filter=lua"])
+                    .fix("Read the code of filter lua (EnvoyFilter): it made this reply with respond()."),
+            ),
+        Story::new("replies/lua/passes", "The same filter lets another pass")
+            .own(LUA)
+            .curl(&["http://orders/"])
+            .gets(Status(200)),
+        Story::new("replies/upgrade", "A websocket is asked of a service that has none")
+            .curl(&[
+                "http://orders/",
+                "-H",
+                "Connection: Upgrade",
+                "-H",
+                "Upgrade: irc",
+                "-H",
+                "Sec-WebSocket-Version: 13",
+            ])
+            .gets(Status(403))
+            .says(Says::new("client", Cause::UpgradeRefused, Certain)),
+    ]
+}
+
+const HTTP_ROUTE: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: orders, namespace: default}
+spec:
+  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
+  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
+";
+
+const HTTP_ROUTE_TO_NOBODY: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: orders, namespace: default}
+spec:
+  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
+  rules: [{backendRefs: [{name: gone, port: 80}]}]
+";
+
+const HTTP_ROUTE_OF_NO_WEIGHT: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: orders, namespace: default}
+spec:
+  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
+  rules: [{backendRefs: [{name: helloworld, port: 80, weight: 0}]}]
+";
+
+const GRPC_ROUTE_TO_NOBODY: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: default}
+spec:
+  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
+  rules: [{backendRefs: [{name: gone, port: 80}]}]
+";
+
+const UNDER_MAINTENANCE: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: maintenance, namespace: default}
+spec:
+  hosts: [orders]
+  http:
+  - match: [{uri: {exact: /healthz}}]
+    directResponse: {status: 200, body: {string: 'fine'}}
+  - directResponse: {status: 503, body: {string: 'back at noon'}}
+";
+
+const LUA: &str = "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: lua, namespace: default}
+spec:
+  workloadSelector: {labels: {app: orders}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_INBOUND, listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}}}
+    patch:
+      operation: INSERT_BEFORE
+      value:
+        name: envoy.filters.http.lua
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+          default_source_code:
+            inline_string: |
+              function envoy_on_request(handle)
+                if handle:headers():get('x-blocked') then
+                  handle:respond({[':status'] = '403'}, 'blocked')
+                end
+              end
+";
