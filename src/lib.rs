@@ -21,9 +21,6 @@ pub mod record;
 pub mod report;
 pub mod wire;
 
-#[doc(hidden)]
-pub use causes as catalogue;
-
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code, reason = "the SDK's macro exports a function")]
 mod entry {
