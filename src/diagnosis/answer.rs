@@ -24,7 +24,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 /// Some servers end every connection with a reset (UR, 1.40): a lead at the most.
 fn tcp_reset(e: &Evidence) -> Option<Verdict> {
     e.flags.contains(Flags::UPSTREAM_REMOTE_RESET).then_some(())?;
-    // Without a word, where an HTTP port's chain didn't take the bytes: the server didn't either.
+    // Closed silently, where an HTTP port's chain didn't match the bytes: the server didn't
+    // understand them either.
     let refused = e.client_spoke_tls() == Some(true);
     if let Some(verdict) = super::passthrough::by_bytes(e).filter(|_| refused) {
         return Some(verdict);
@@ -57,7 +58,7 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
             | Detail::UpstreamPerTryIdleTimeout
     );
     (named || e.flags.contains(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
-    // The time-out itself is the route's, or the client's own (`grpc-timeout`): late is late.
+    // The time-out is the route's, or the client's own (`grpc-timeout`).
     Some(Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource))
 }
 
@@ -137,8 +138,8 @@ const REUSED: u64 = 45;
 /// adds. Measured: 0.3 to 29, and 85 once.
 const AT_ONCE: u64 = 50;
 
-/// Whether the request got a connection that earlier ones had used. A new one takes longer even on loopback; so may a reused one on a
-/// busy machine, and then less is said.
+/// Whether the request got a connection that earlier ones had used. A new one takes longer even on
+/// loopback; so may a reused one on a busy machine, and then the confidence is lower.
 pub(super) fn was_reused(e: &Evidence) -> bool {
     e.details.closed_before_response() && e.upstream.pool_ready.is_some_and(|ready| ready <= REUSED)
 }

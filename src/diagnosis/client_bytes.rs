@@ -10,11 +10,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     match e.details.detail() {
-        // Said by the connection manager (older, flag `-`) or the codec (1.40, DPE): key on the details.
+        // Given by the connection manager (older, flag `-`) or the codec (1.40, DPE): match on the
+        // details.
         Detail::LowVersion => {
             const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
             let version = e.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version);
-            // It is said of all versions but 1.1 that have this form, HTTP/9.9 as well (1.40).
+            // Envoy gives these details for all versions but 1.1, HTTP/9.9 as well (1.40).
             match version {
                 Some(version) if version > (1, 1) => Verdict::certain(Cause::InvalidHttpRequest, FACTS),
                 Some(version) if version < (1, 1) => Verdict::certain(Cause::Http10Client, FACTS),
@@ -68,7 +69,7 @@ fn codec_error(e: &Evidence) -> Option<Verdict> {
     match &e.downstream.first_bytes {
         // The connection began as HTTP: what broke the codec is the request's own form.
         Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
-        // Text or binary of no known protocol: perhaps HTTP gone wrong, perhaps something else.
+        // Text or binary of no known protocol: perhaps broken HTTP, perhaps something else.
         Some(_) => Verdict::likely(Cause::InvalidHttpRequest, BYTES),
         // The bytes were not seen. TLS is the usual reason, yet only the more general cause is
         // proven.
@@ -127,8 +128,8 @@ fn too_large(detail: Detail) -> Option<&'static Advice> {
     }
 }
 
-/// TLS where plaintext is due. A server name of Istio's mutual TLS says that no client chose HTTPS: a DestinationRule asks
-/// for what this workload's PeerAuthentication turns off.
+/// TLS where plaintext is expected. A server name of Istio's mutual TLS means that no client chose
+/// HTTPS: a DestinationRule enables what this workload's PeerAuthentication disables.
 fn tls(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     let hello = e.downstream.first_bytes.as_ref().and_then(|first| first.tls.as_ref());
     let sni = hello.and_then(|hello| hello.sni.as_deref()).or(e.downstream.sni.as_deref());

@@ -28,7 +28,7 @@ bitflags::bitflags! {
         const ENDPOINTS = 1 << 7;
         /// The number of attempts.
         const ATTEMPTS = 1 << 8;
-        /// What Mixer said.
+        /// Mixer's status.
         const MIXER = 1 << 9;
         /// All of them.
         const EVERYTHING = !0;

@@ -45,12 +45,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let flags = if reset { e.flags.difference(Flags::CLIENT_LEFT) } else { e.flags };
     let cause = by_details.or_else(|| by_flag(flags))?;
     if cause == Cause::ClientDisconnected && e.layer == Layer::Http && e.code.is_some() {
-        // Readers stop when they have had enough. Where no length was promised nothing says that they hadn't.
+        // Clients stop reading when they have enough. Without a promised length nothing shows that
+        // they hadn't.
         let how_sure = if e.answer.promised.is_some() { Verdict::likely } else { Verdict::possible };
         return how_sure(cause, FACTS);
     }
-    // On a TCP chain the flag says how it ended, not what went wrong inside; and a client whose request never came
-    // together may have spoken something else.
+    // On a TCP chain the flag shows how it ended, not why; and a client without a complete request
+    // may have sent another protocol.
     let request_seen = e.upstream.cluster.is_some()
         || e.downstream.first_bytes.as_ref().is_some_and(|first| first.protocol.is_http());
     // A brief report reads less: another cause may have shown in the rest.
@@ -59,8 +60,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let sure = e.layer == Layer::Http && !brief && (!left || request_seen);
     let unseen = left && !brief && e.code.is_none() && e.downstream.first_bytes.is_none();
     match (sure, unseen) {
-        // Details and flags that only the connection manager, the router and the overload manager give. A client that closes its
-        // sending half alone counts as gone, too (1.40, HTTP/1).
+        // Details and flags that only the connection manager, the router and the overload manager
+        // give. A half-closed connection counts as disconnected, too (1.40, HTTP/1).
         (true, _) => Verdict::certain(cause, FACTS),
         (false, false) => Verdict::likely(cause, FACTS),
         // Bytes of another protocol end like that, too.
@@ -76,7 +77,8 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
     };
     let reason = e.details.inner().unwrap_or_default();
     match reason {
-        // In both the listener manager closes what has not ended in the drain time; no filter or client gives these words.
+        // In both the listener manager closes what has not ended in the drain time; no filter or
+        // client gives these details.
         "filter_chain_is_being_removed" | "purging_socket_that_have_not_progressed_to_connections" => {
             Verdict::certain(Cause::ProxyClosedConnection, facts)
         }

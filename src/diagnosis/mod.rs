@@ -1,8 +1,8 @@
 //! What the evidence means: one total, ordered function from [`Evidence`] to a [`Verdict`].
 //!
-//! The most specific rules come first; the last one says [`Cause::Unclassified`] with Envoy's own
-//! words. Match on details first and flags second: flags are events that happened, the details say
-//! what made the response (Envoy issue 10255).
+//! The most specific rules come first; the last one names [`Cause::Unclassified`], with Envoy's
+//! flags and details as evidence. Match on details first and flags second: flags are events that
+//! happened, the details say what made the response (Envoy issue 10255).
 
 mod answer;
 mod client_bytes;

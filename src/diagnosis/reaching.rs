@@ -21,7 +21,7 @@ fn dns(e: &Evidence) -> Option<Verdict> {
 fn overflow(e: &Evidence) -> Option<Verdict> {
     let overflowed = e.details.reset_reason() == Some("overflow");
     (overflowed || e.flags.contains(Flags::UPSTREAM_OVERFLOW)).then_some(())?;
-    // `maintenance_mode` and `drop_overload` are flagged UO too, and are somebody's decision.
+    // `maintenance_mode` and `drop_overload` are flagged UO too, and are configured.
     if matches!(
         e.details.detail(),
         Detail::MaintenanceMode | Detail::DropOverload | Detail::UnconditionalDropOverload
@@ -47,8 +47,8 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     match e.upstream.endpoints {
         Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
         Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS),
-        // One that has failed may be ejected, or gone since. In Istio nothing else makes endpoints unhealthy; another
-        // worker may have seen the failures.
+        // One that has failed may be ejected, or removed since. In Istio nothing else makes
+        // endpoints unhealthy; another worker may have seen the failures.
         None if e.past.endpoint_failed == Some(true) => Verdict::possible(Cause::NoHealthyEndpoints, FACTS),
         None if istios && e.past.endpoint_failed.is_some() => Verdict::likely(Cause::NoEndpoints, FACTS),
         None => Verdict::possible(Cause::NoEndpoints, FACTS),
@@ -83,7 +83,7 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         Some(ConnectError::Refused) if e.upstream.cluster.as_ref().is_none_or(|c| c.is_passthrough()) => {
             Verdict::likely(Cause::UpstreamRefused, SOCKET)
         }
-        // What the kernel says of its own connect: no filter and no client can.
+        // The kernel's own error: no filter and no client can word it.
         Some(ConnectError::Refused) => Verdict::certain(Cause::UpstreamRefused, SOCKET),
         Some(ConnectError::Unreachable) => Verdict::certain(Cause::UpstreamUnreachable, SOCKET),
         Some(ConnectError::TimedOut) => Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET),

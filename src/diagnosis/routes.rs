@@ -61,7 +61,7 @@ fn route_not_found(e: &Evidence) -> Option<Verdict> {
     match e.route.virtual_host.as_deref() {
         // istiod's virtual host for a gateway port without any usable HTTP route.
         Some(name) if name.starts_with("blackhole:") => without_http_routes(e),
-        // The virtual host is there and none of its routes fits; CONNECT, which only routes of its own take, is dealt with.
+        // The virtual host is there and none of its routes fits; CONNECT is handled above.
         Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
         // A route table that never came over RDS looks the same, so this is never certain.
         None => Verdict::likely(Cause::RouteHostUnknown, HOST),
@@ -128,7 +128,8 @@ pub(super) fn is_error_reply(e: &Evidence) -> bool {
         || e.answer.grpc_status.is_some_and(|status| matches!(status.0, 2 | 14))
 }
 
-/// A direct response, which only a route gives (or a plugin that takes Envoy's words: no less configured).
+/// A direct response, which only a route gives (or a plugin that uses Envoy's details: configured
+/// as well).
 fn configured(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Route, Fact::VirtualHost];
     // Rules of the Gateway API know no direct response (Envoy Gateway has a filter of its own for that).

@@ -100,7 +100,8 @@ fn unsettled(e: &Evidence) -> Option<Verdict> {
     Some(Verdict::possible(Cause::WeightsNotSettled, facts)?.blaming(&e.route.resource))
 }
 
-/// The same request failed for want of a route or cluster, and works now. Somebody may have changed something.
+/// The same request failed for lack of a route or cluster, and works now. It may have been repaired
+/// instead.
 fn recovered(e: &Evidence) -> Option<Verdict> {
     e.past.failed_for?;
     let facts = &[Fact::FailedFor, Fact::Route, Fact::VirtualHost, Fact::Cluster];

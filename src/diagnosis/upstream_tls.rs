@@ -18,7 +18,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
 fn is_caused_by_rule(cause: Cause, e: &Evidence) -> bool {
     match cause {
         Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
-        // Where the endpoint says that it takes mutual TLS, the mesh believed it without any rule.
+        // Where the endpoint says that it takes mutual TLS, istiod enables it without any
+        // DestinationRule.
         Cause::UpstreamSpeaksPlaintext => e.upstream.takes_istio_mtls == Some(false),
         _ => false,
     }
@@ -104,13 +105,13 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         return Verdict::certain(Cause::ProxyCertificateMissing, FACTS);
     }
     if is_plaintext_answer(failure) {
-        // Look-alike of the lengths: TLS that was spoilt on its way.
+        // Look-alike of the lengths: TLS that was corrupted on its way.
         let spoilt = failure.tls_reason().is_some_and(|word| word.contains("PACKET_LENGTH"));
         let how_sure = if spoilt { Verdict::likely } else { Verdict::certain };
         return how_sure(Cause::UpstreamSpeaksPlaintext, FACTS);
     }
     match failure.tls_reason().unwrap_or_default() {
-        // This proxy's own verdict; where its authority is out of date, the fix says that too.
+        // This proxy's own validation; the fix covers an outdated CA, too.
         "CERTIFICATE_VERIFY_FAILED" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)
@@ -121,7 +122,8 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         {
             surely(Cause::UpstreamTlsFailed)
         }
-        // Later, TLS 1.2 servers say no more than this when a client certificate is missing or not trusted.
+        // After their ServerHello, TLS 1.2 servers send only this alert when a client certificate
+        // is missing or not trusted.
         "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
         // The server name that was sent, or that none was.
         name if name.ends_with("UNRECOGNIZED_NAME") => surely(Cause::UpstreamRequiresSni),

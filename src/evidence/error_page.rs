@@ -51,7 +51,8 @@ impl Page {
         }
     }
 
-    /// Recognises a reply of Envoy's own (1.36, 1.40) by the whole of it: what only begins or ends so is somebody else's.
+    /// Recognises a local reply of Envoy's (1.36, 1.40) by the whole of it: a page that only begins
+    /// or ends so may be another server's.
     pub fn of_proxy(whole: &[u8]) -> Option<Self> {
         const REPLIES: &[&str] = &[
             "no healthy upstream",

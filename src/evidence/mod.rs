@@ -38,7 +38,7 @@ pub const FALL_THROUGH: &str = "PassthroughFilterChain";
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Evidence {
-    /// From where it was seen.
+    /// Where it was seen.
     pub layer: Layer,
     /// Which way the traffic goes.
     pub direction: Direction,
@@ -50,11 +50,12 @@ pub struct Evidence {
     pub details: Details,
     /// Whether only a brief report's attributes were read: too many failures this second.
     pub brief: bool,
-    /// How long the stream lived, in milliseconds; asked for only where time ran out for somebody.
+    /// How long the stream lived, in milliseconds; read only where a time-out may have expired.
     pub lived: Option<u64>,
     /// Whether this proxy closed a TCP connection that was in use and that neither side had ended; Envoy flags nothing then.
     pub cut_off: bool,
-    /// The idle timeout that Istio gives all TCP connections of this proxy (`ISTIO_META_IDLE_TIMEOUT`); asked for only where one was cut off.
+    /// The idle timeout that Istio gives all TCP connections of this proxy
+    /// (`ISTIO_META_IDLE_TIMEOUT`); read only where one was cut off.
     pub idle_timeout: Option<String>,
     /// Envoy's connection termination details.
     pub termination: Details,
@@ -66,14 +67,14 @@ pub struct Evidence {
     pub route: Route,
     /// The upstream's side.
     pub upstream: Upstream,
-    /// What the upstream's answer says of itself.
+    /// What the upstream's response says of itself.
     pub answer: Answer,
-    /// What earlier requests of this worker say about this one, where it succeeded.
+    /// What earlier requests of this worker showed.
     pub past: Past,
-    /// What Mixer's policy check said (Istio 1.7 and older).
+    /// Mixer's policy status (Istio 1.7 and older).
     pub mixer: Option<MixerStatus>,
-    /// Whether the filter that denied is what Istio's agent puts in the place of a Wasm module that it can't fetch; asked
-    /// for only where no policy is named.
+    /// Whether the filter that denied is what Istio's agent puts in the place of a Wasm module that
+    /// it can't fetch; read only where no policy is named.
     pub substitute: Option<bool>,
 }
 
@@ -134,7 +135,7 @@ const TUNNELS_END: Flags = Flags::UPSTREAM_CONNECTION_TERMINATION
     .union(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
     .union(Flags::DOWNSTREAM_REMOTE_RESET);
 
-/// From where the evidence was taken.
+/// Where the evidence was taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -186,16 +187,17 @@ pub struct Downstream {
     pub sni: Option<String>,
     /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.
     pub tls_version: Option<String>,
-    /// Whether the client had a certificate; asked for only where its server name is one of the mesh's own.
+    /// Whether the client had a certificate; read only where its server name is one of the mesh's
+    /// own.
     pub mutual: Option<bool>,
     /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2` or `HTTP/3`.
     pub protocol: Option<String>,
     /// Why TLS with the client failed.
     pub transport_failure: Option<TransportFailure>,
-    /// Whether the request is gRPC; asked for only where the upstream broke the protocol.
+    /// Whether the request is gRPC; read only where the upstream broke the protocol.
     pub grpc: Option<bool>,
-    /// Whether the request is CONNECT; asked for only where an accepted one may have ended like this, where no route was
-    /// found, and where the answer is of no stated length.
+    /// Whether the request is CONNECT; read only where an accepted one may have ended like this,
+    /// where no route was found, and where the response has no stated length.
     pub tunnel: Option<bool>,
     /// Whether the SNI names the host of the request's `:authority` (wildcards are the certificate's matter).
     pub sni_is_authority: Option<bool>,
@@ -280,11 +282,12 @@ pub struct Upstream {
     pub version: Option<String>,
     /// What the first bytes of the answer were, on TCP.
     pub first_bytes: Option<FirstBytes>,
-    /// After how many microseconds a connection was there for the request; asked for only where it was closed without an answer.
+    /// After how many microseconds a connection was there for the request; read only where it was
+    /// closed without a response.
     pub pool_ready: Option<u64>,
 }
 
-/// What an HTTP answer says of itself.
+/// What an HTTP response of the upstream says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -293,20 +296,22 @@ pub struct Answer {
     pub page: Option<Page>,
     /// Whether the answer carries the marks of another proxy, which may have made it itself.
     pub by_proxy: Option<bool>,
-    /// Whether the answer names no server: who made it, it doesn't say.
+    /// Whether the response has no `server` header, so that its maker is unknown.
     pub anonymous: bool,
     /// Whether a client's text may be in that page.
     pub repeats: bool,
     /// Whether its body has neither a length nor chunks, and its headers don't announce that the
     /// connection ends; read of sampled successes only.
     pub unframed: Option<bool>,
-    /// How long a body its `content-length` promises; asked for only where it broke off or the client left.
+    /// How long a body its `content-length` promises; read only where it broke off or the client
+    /// left.
     pub promised: Option<u64>,
-    /// How much of the body was passed on; asked for only where it broke off or the client left.
+    /// How much of the body was passed on; read only where it broke off or the client left.
     pub passed: Option<u64>,
     /// gRPC's status, where it says that the call failed.
     pub grpc_status: Option<GrpcStatus>,
-    /// What kind of stream it is, if one that only its client ends; asked for only where the client left.
+    /// What kind of stream it is, if one that only its client ends; read only where the client
+    /// left.
     pub stream: Option<Stream>,
 }
 

@@ -191,7 +191,7 @@ pub(super) fn http(
     e
 }
 
-/// Whether the client's reset or disconnect is all that these say.
+/// Whether these show the client's reset or disconnect, and nothing else.
 pub(super) fn is_left(details: &Details, flags: Flags) -> bool {
     let left = matches!(
         details.detail(),
@@ -451,7 +451,8 @@ fn compare_with_authority(host: &impl Host, client: &mut Downstream) {
     let Some(authority) = text(host, "request\0host") else { return };
     let asked = host_of(&authority);
     client.sni_is_authority = Some(covers(sni, asked));
-    // Envoy shows the first name of the certificate only: one that covers proves, one that doesn't says nothing.
+    // Envoy shows the first name of the certificate only: one that covers the host proves it, one
+    // that doesn't proves nothing.
     let san = text(host, "connection\0dns_san_local_certificate");
     client.certificate_covers_authority = san.filter(|san| covers(san, asked)).map(|_| true);
 }
@@ -474,7 +475,8 @@ fn mixer(host: &impl Host) -> Option<MixerStatus> {
     MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
 }
 
-/// The upstream, as far as it was reached. Why it was not may stand in an attribute, beside what the details say.
+/// The upstream, as far as it was reached. The reason why not may be in an attribute, besides the
+/// details.
 fn reach(host: &impl Host, plan: FetchPlan, upstream: &mut Upstream) {
     if plan.contains(FetchPlan::UPSTREAM) {
         upstream.cluster = cluster(host);

@@ -14,7 +14,7 @@ pub struct Connection {
     sampled: bool,
     /// Whether what the client sent was answered: no filter behind this one has refused it.
     answered: bool,
-    /// Whether either side has said that it sends no more.
+    /// Whether either side has half-closed.
     ended: bool,
     /// Whether it was this proxy that closed the client's connection, for whatever reason.
     closed_here: bool,

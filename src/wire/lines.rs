@@ -67,7 +67,7 @@ fn client(line: &[u8]) -> FirstBytes {
     if let Some(version) = http1::request_line(line) {
         return http(version);
     }
-    // HTTP gone wrong, as it seems: its words are memcached's as well.
+    // Broken HTTP, it seems: its methods are memcached's commands as well.
     let last = line.rsplit(|b| *b == b' ').next().and_then(|word| word.get(..5));
     if last.is_some_and(|word| word.eq_ignore_ascii_case(b"HTTP/")) {
         return FirstBytes::of(Protocol::Text);

@@ -35,7 +35,7 @@ impl Details {
         let name_ends = text.bytes().position(opens).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
         let detail = Detail::new(places::without_status(name));
-        // Behind this one, words of Envoy's or the processor's follow.
+        // This one is followed by Envoy's or the processor's own text.
         const OPEN_ENDED: &str = "ext_proc_error";
         if detail == Detail::Other && name.starts_with(OPEN_ENDED) {
             let (text, failure) = places::known(Detail::ExtProcError, OPEN_ENDED, CUT);

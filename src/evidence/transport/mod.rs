@@ -41,8 +41,8 @@ enum Kind {
 pub enum ConnectError {
     /// ECONNREFUSED: nothing listens there.
     Refused,
-    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no way there, or a firewall of this machine said
-    /// no.
+    /// EHOSTUNREACH, ENETUNREACH, EPERM, EACCES: no route, or a firewall of this machine rejected
+    /// it.
     Unreachable,
     /// ETIMEDOUT.
     TimedOut,
