@@ -26,7 +26,8 @@ pub(super) fn read(text: &str, known: &[Format], keep: bool) -> Option<Reading> 
     let [end] = ends.as_slice() else {
         return ambiguous(&ends, request);
     };
-    if let Some(mut line) = whole(request, known) {
+    let has_time = prefix::bracketed_time(text).is_some();
+    if let Some(mut line) = whole(request, known, has_time) {
         place(&mut line, before);
         return Some(explain(&line, keep));
     }
@@ -47,17 +48,24 @@ pub(super) fn read_doubtful(text: &str, keep: bool) -> Option<Reading> {
 }
 
 /// The line with all its columns, if only its time or the last two are missing.
-fn whole(request: &str, known: &[Format]) -> Option<Line<'static>> {
+fn whole(request: &str, known: &[Format], has_time: bool) -> Option<Line<'static>> {
     let one = |format: &Format, text: &str| match format.read(text) {
         Parsed::One(line) => Some(line.to_owned_line()),
         _ => None,
     };
     let text = format!("[-] \"{}", request.trim_end());
     let cut = || {
-        let first = known.first()?;
-        one(first, &format!("{text} -")).or_else(|| one(first, &format!("{text} - -")))
+        // Behind the last quote Istio's has six words.
+        let missing = match request.rsplit('"').next().unwrap_or_default().split_whitespace().count() {
+            5 => " -",
+            4 => " - -",
+            _ => return None,
+        };
+        one(known.first()?, &format!("{text}{missing}"))
     };
-    known.iter().find_map(|format| one(format, &text)).or_else(cut)
+    // With its time it was tried.
+    let timeless = known.iter().filter(|_| !has_time).find_map(|format| one(format, &text));
+    timeless.or_else(cut)
 }
 
 /// A path that looks like the columns behind it.

@@ -13,6 +13,10 @@ pub(super) fn is_fence(text: &str) -> bool {
 /// The line as it was, if anything about it looks like a chat's or a page's doing. Envoy writes quotes and JSON's encoders escape
 /// backslashes, so nothing that a client sent gets quotes of its own by this.
 pub(super) fn restored(text: &str) -> Option<String> {
+    let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"']) || text.ends_with('`');
+    if !is_marked && text.is_ascii() && !text.contains(['\\', '&']) {
+        return None;
+    }
     let mut line = text.replace(['\u{a0}', '\u{202f}'], " ").replace(['\u{200b}', '\u{feff}'], "");
     line = without_marks(&line).to_owned();
     if is_cell(&line) {

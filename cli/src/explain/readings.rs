@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use memchr::{memchr_iter, memmem};
 
@@ -72,7 +73,7 @@ impl TextFormat {
         let telling = self.values.iter().rposition(|piece| piece.column.is_some_and(Line::is_telling));
         let decided = telling.map_or(0, |at| at.saturating_add(1));
         let mut search =
-            Search { format: self, tries: 0, lines: Vec::new(), dead: HashSet::new(), plain, decided };
+            Search { format: self, tries: 0, lines: Vec::new(), dead: HashSet::default(), plain, decided };
         search.find(&self.values, rest, &mut Vec::with_capacity(self.values.len()));
         let complete = search.is_complete();
         let lines = search.lines;
@@ -160,11 +161,29 @@ struct Search<'f, 'a> {
     /// Those that differ in what they say.
     lines: Vec<Line<'a>>,
     /// Pieces and lengths of the rest that lead nowhere.
-    dead: HashSet<(usize, usize)>,
+    dead: HashSet<(usize, usize), BuildHasherDefault<Mix>>,
     /// Whether the first reading is the only one.
     plain: bool,
     /// From this piece on it makes no difference where a value ends.
     decided: usize,
+}
+
+/// Mixes two small numbers: most lines of a format that is none of the known ones come here, again and again.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 = (self.0.rotate_left(29) ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What came of a branch.

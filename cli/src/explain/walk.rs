@@ -29,7 +29,7 @@ impl Reader {
         while let Some(Record { bytes, number }) = rest.next() {
             let reading = self.read_strictly(&bytes, keep);
             // Whose error stands in the next rows.
-            let goes_on = || ztunnel::begins(&String::from_utf8_lossy(&bytes)) && is_followed(rest.clone());
+            let goes_on = || ztunnel::begins(&bytes) && is_followed(rest.clone());
             let is_whole =
                 reading != Reading::Unreadable && !(matches!(reading, Reading::Fine(_)) && goes_on());
             if is_whole {
@@ -76,7 +76,7 @@ impl Reader {
         rest: impl Iterator<Item = Record<'a>>,
         keep: bool,
     ) -> Option<(Reading, usize)> {
-        (begins(first) || front::begins(first) || ztunnel::begins(first)).then_some(())?;
+        (begins(first) || front::begins(first) || ztunnel::begins(first.as_bytes())).then_some(())?;
         let (mut whole, mut rows) = (first.trim_end().to_owned(), 0);
         for (row, record) in rest.take(MOST_ROWS).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);

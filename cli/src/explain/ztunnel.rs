@@ -57,8 +57,8 @@ fn fields(line: &str) -> Option<&str> {
 }
 
 /// Whether a line of the access log begins here, even if its fields are in the next ones.
-pub(super) fn begins(text: &str) -> bool {
-    text.contains("access") && text.contains("connection complete")
+pub(super) fn begins(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"connection complete").is_some()
 }
 
 /// Where a line begins that isn't of the access log and tells of a connection that failed.
