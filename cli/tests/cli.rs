@@ -77,7 +77,7 @@ fn the_story_the_objects_and_the_summary() {
     assert_eq!(output.status.code(), Some(1));
     let says = err(&output);
     assert!(says.contains("7 of 8 requests failed"), "{says}");
-    assert!(says.contains("1 other lines of the proxy's log"), "{says}");
+    assert!(says.contains("1 other line of the proxy's log"), "{says}");
     assert!(says.contains("istio.log:10: this is not an access log"), "{says}");
     golden("istio.jsonl", &out(&run(&["explain", "--json", "istio.log"])));
     golden("istio.summary.txt", &out(&run(&["explain", "--summary", "istio.log"])));
@@ -219,7 +219,7 @@ fn lines_that_are_no_log_are_counted_and_the_rest_is_read() {
     let output = fed(&["explain"], &input);
     assert!(out(&output).contains("upstream_timeout"));
     let says = err(&output);
-    assert!(says.contains("1 of 1 requests failed"), "{says}");
+    assert!(says.contains("1 of 1 request failed"), "{says}");
     assert!(says.contains("lines could not be read") && says.contains("standard input:1: "), "{says}");
     assert!(says.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{says:?}");
     assert_eq!(output.status.code(), Some(1));
@@ -689,24 +689,47 @@ fn each_key_of_the_objects_is_documented() {
     }
 }
 
-/// Ten refused connects to one endpoint and then an answer: the application was starting.
+/// Ten refused connects to one endpoint and then an answer: the application was starting. And so on, where the same place answers.
 #[test]
 fn lines_that_belong_together_decide_together() {
-    let refused = r#"[2026-11-20T10:00:0N.453Z] "GET / HTTP/1.1" 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111} - "delayed_connect_error:_111" 0 2 26 - "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings.default.svc.cluster.local - 10.96.1.2:9080 10.0.0.2:2 - default"#;
-    let fix = |last: &str| {
-        let lines: Vec<String> = (0..10).map(|n| refused.replace('N', &n.to_string())).collect();
-        let output =
-            fed(&["explain", "--summary", "--json"], format!("{}\n{last}\n", lines.join("\n")).as_bytes());
-        let group: serde_json::Value = serde_json::from_str(out(&output).lines().next().unwrap()).unwrap();
-        assert_eq!((group["cause"].as_str(), group["count"].as_u64()), (Some("upstream_refused"), Some(10)));
-        (group["fix"].as_str().unwrap().to_owned(), group["recovered"].as_u64())
+    let failure = |what: &str, host: &str| {
+        format!(
+            r#"[2026-11-20T10:00:0N.453Z] "GET / HTTP/1.1" {what} 0 2 26 - "-" "curl" "id" "ratings:9080" "{host}" outbound|9080||ratings - 10.96.1.2:9080 10.0.0.2:2 - default"#
+        )
     };
-    let (said, recovered) = fix(FINE);
-    assert!(said.contains("readiness probe") && recovered == Some(1), "{said}");
-    for another in
-        [FINE.replace("10.0.0.8:9080", "10.0.0.8:90801"), FINE.replace("10.0.0.8:9080", "110.0.0.8:9080")]
-    {
-        let (said, recovered) = fix(&another);
-        assert!(said.contains("Start the application") && recovered.is_none(), "{said}");
+    let at = "10.0.0.8:9080";
+    let elsewhere = [FINE.replace(at, "10.0.0.8:90801"), FINE.replace(at, "110.0.0.8:9080")];
+    let others = [FINE.replace("||ratings ", "||ratings-2 "), FINE.replace("|9080||", "|90||")];
+    let refused = r#"503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111} - "delayed_connect_error:_111""#;
+    let closed = r#"503 UC upstream_reset_before_response_started{connection_termination} - "-""#;
+    for (line, cause, together, alone, unrelated) in [
+        (failure(refused, at), "upstream_refused", "readiness probe", "Start the application", &elsewhere),
+        (
+            failure(r#"503 UH no_healthy_upstream - "-""#, "-"),
+            "no_endpoints",
+            "maxUnavailable",
+            "selector",
+            &others,
+        ),
+        (failure(closed, at), "upstream_closed_connection", "keep-alive", "", &elsewhere),
+    ] {
+        let group = |last: &str| {
+            let lines: Vec<String> = (0..10).map(|n| line.replacen('N', &n.to_string(), 1)).collect();
+            let log = format!("{}\n{last}\n", lines.join("\n"));
+            let output = fed(&["explain", "--summary", "--json"], log.as_bytes());
+            let group: serde_json::Value =
+                serde_json::from_str(out(&output).lines().next().unwrap()).unwrap();
+            assert_eq!((group["cause"].as_str(), group["count"].as_u64()), (Some(cause), Some(10)));
+            (group["fix"].as_str().unwrap().to_owned(), group["recovered"].as_u64())
+        };
+        let (said, recovered) = group(FINE);
+        assert!(said.contains(together) && recovered == Some(1), "{cause}: {said}");
+        for last in unrelated {
+            let (said, recovered) = group(last);
+            assert!(
+                said.contains(alone) && !said.contains(together) && recovered.is_none(),
+                "{cause}: {said}"
+            );
+        }
     }
 }

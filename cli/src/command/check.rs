@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use meshwhy::diagnosis::Confidence;
 
 use super::outcome::Outcome;
+use super::text::counted;
 use crate::check::{Checked, Source, check, json, text, visible_json};
 use crate::input::{self, Streams};
 
@@ -96,8 +97,8 @@ fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
         }
     }
     if !as_json {
-        let (resources, found) = (checked.resources, checked.findings.len());
-        writeln!(out, "{resources} resources checked, {found} findings")?;
+        let resources = counted(checked.resources as u64, "resource");
+        writeln!(out, "{resources} checked, {}", counted(checked.findings.len() as u64, "finding"))?;
     }
     out.flush()
 }

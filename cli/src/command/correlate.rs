@@ -75,7 +75,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     let joined: Vec<(String, Joined)> = joined.chain(connections).collect();
     broken.iter().for_each(|error| complain!("meshwhy: {error}"));
     print(&joined, options.json)?;
-    complain!("meshwhy: {} requests failed somewhere", joined.len());
+    complain!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
     counts.report();
     Ok(match (broken.is_empty(), joined.is_empty() && counts.without_id == 0) {
         (false, _) => Outcome::Unreadable,
@@ -197,18 +197,22 @@ impl Counts {
     fn report(&self) {
         let Self { left_out, lines_left_out, without_id, unreadable } = self;
         if *left_out > 0 {
-            complain!("meshwhy: {left_out} more failures than {MOST_REQUESTS} requests were left out");
+            let failures = text::counted(*left_out, "more failure");
+            complain!("meshwhy: {failures} than {MOST_REQUESTS} requests: left out");
         }
         if *lines_left_out > 0 {
-            complain!("meshwhy: {lines_left_out} lines of these requests were left out: there are too many");
+            let lines = text::counted(*lines_left_out, "line");
+            complain!("meshwhy: {lines} of these requests left out: there are too many");
         }
         if *without_id > 0 {
             complain!(
-                "meshwhy: {without_id} failures have neither a request id beyond doubt nor another end; `meshwhy explain` names them"
+                "meshwhy: {} without a request id beyond doubt or another end; `meshwhy explain` names the cause",
+                text::counted(*without_id, "failure")
             );
         }
         if *unreadable > 0 {
-            complain!("meshwhy: {unreadable} lines could not be read; `meshwhy explain` names them");
+            let lines = text::counted(*unreadable, "line");
+            complain!("meshwhy: {lines} could not be read; `meshwhy explain` shows the first of them");
         }
     }
 }

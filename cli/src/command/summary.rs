@@ -19,8 +19,8 @@ const MOST_GROUPS: usize = 2_000;
 const OTHER: &str = "_other";
 /// The form of the objects; a key may be added to it, and none changes its meaning.
 const SCHEMA: &str = "meshwhy.summary/1";
-/// Endpoints that are waited for, of one piece of a log.
-const MOST_REFUSED: usize = 8;
+/// What is waited for at once, of one piece of a log, for each kind of failure.
+const MOST_AWAITED: usize = 6;
 /// Other causes that are shown.
 const SHOWN: usize = 3;
 /// Examples kept of each group.
@@ -30,8 +30,8 @@ const EXAMPLES: usize = 2;
 #[derive(Debug, Default)]
 pub struct Summary {
     groups: HashMap<Key, Group>,
-    /// Endpoints that refused, and nothing is known of them since.
-    refused: Vec<(String, Key)>,
+    /// What failed, and nothing is known of it since.
+    awaited: Vec<Awaited>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +39,25 @@ struct Key {
     cause: &'static str,
     host: String,
     resource: String,
+}
+
+/// An endpoint or a cluster that failed: a request that went well there says more of the failure.
+#[derive(Debug)]
+struct Awaited {
+    name: String,
+    recovery: Recovery,
+    key: Key,
+}
+
+/// What a failure turns out to be where the same endpoint, or another one of the cluster, answers afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    /// A refused connect: the application was starting or stopping.
+    Listening,
+    /// No endpoint: there was none for a while.
+    Endpoints,
+    /// A connection that was closed: not because of what it speaks.
+    Connection,
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +68,7 @@ struct Group {
     last: Option<String>,
     examples: Vec<String>,
     rate: Rate,
-    /// Endpoints that refused, and answered afterwards.
+    /// Endpoints or clusters that failed so, and answered afterwards.
     recovered: u64,
 }
 
@@ -102,13 +121,7 @@ impl Summary {
         if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&key) {
             key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
         }
-        if finding.cause == Cause::UpstreamRefused
-            && self.refused.len() < MOST_REFUSED
-            && let Some(endpoint) = line.get(Column::UpstreamHost)
-            && !self.refused.iter().any(|(known, _)| known == endpoint)
-        {
-            self.refused.push((endpoint.to_owned(), key.clone()));
-        }
+        self.wait_for(line, finding, &key);
         let time = text::column(line, Column::Time);
         let millis = line.get(Column::Time).and_then(millis);
         let example = || format!("{place}  {}", text::request(line));
@@ -137,12 +150,21 @@ impl Summary {
         }
     }
 
-    /// Sees a line of a request that went well: an endpoint that refused others before wasn't there yet.
+    fn wait_for(&mut self, line: &Line<'_>, finding: &Finding, key: &Key) {
+        let Some((recovery, column)) = Recovery::of(finding.cause) else { return };
+        let Some(name) = line.get(column) else { return };
+        let of_kind = || self.awaited.iter().filter(|awaited| awaited.recovery == recovery);
+        if of_kind().count() < MOST_AWAITED && !of_kind().any(|awaited| awaited.name == name) {
+            self.awaited.push(Awaited { name: name.to_owned(), recovery, key: key.clone() });
+        }
+    }
+
+    /// Sees a line of a request that went well.
     pub fn fine(&mut self, line: &[u8]) {
         let groups = &mut self.groups;
-        self.refused.retain(|(endpoint, key)| {
-            let answered = names(line, endpoint);
-            if answered && let Some(group) = groups.get_mut(key) {
+        self.awaited.retain(|awaited| {
+            let answered = names(line, &awaited.name);
+            if answered && let Some(group) = groups.get_mut(&awaited.key) {
                 group.recovered += 1;
             }
             !answered
@@ -255,10 +277,9 @@ impl Summary {
 
 impl Group {
     /// What to do where the lines together say more than each of them.
-    const fn fix(&self) -> Option<&'static str> {
-        const STARTING: &str = "Give the application a readiness probe that fails until it listens, and a preStop delay: endpoints that \
-            refused answered afterwards.";
-        if self.recovered > 0 { Some(STARTING) } else { None }
+    fn fix(&self) -> Option<&'static str> {
+        let (recovery, _) = Recovery::of(self.finding.cause).filter(|_| self.recovered > 0)?;
+        Some(recovery.fix())
     }
 
     /// Takes over what is known of others of the same key: the least sure counts.
@@ -274,12 +295,45 @@ impl Group {
     }
 }
 
-/// Whether a line has this address in it, and not as a part of another.
-fn names(line: &[u8], address: &str) -> bool {
-    memchr::memmem::find_iter(line, address).any(|at| {
-        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
+impl Recovery {
+    /// Of a cause, and the column that names what may recover.
+    const fn of(cause: Cause) -> Option<(Self, Column)> {
+        Some(match cause {
+            Cause::UpstreamRefused => (Self::Listening, Column::UpstreamHost),
+            Cause::NoEndpoints | Cause::NoHealthyEndpoints => (Self::Endpoints, Column::Cluster),
+            Cause::UpstreamClosedConnection | Cause::UpstreamClosedIdleConnection => {
+                (Self::Connection, Column::UpstreamHost)
+            }
+            _ => return None,
+        })
+    }
+
+    const fn fix(self) -> &'static str {
+        match self {
+            Self::Listening => {
+                "Give the application a readiness probe that fails until it listens, and a preStop delay: endpoints that refused answered \
+                afterwards."
+            }
+            Self::Endpoints => {
+                "Keep an endpoint ready through rollouts (maxUnavailable: 0, a PodDisruptionBudget), and let outlier detection eject only \
+                some (maxEjectionPercent): there were endpoints again afterwards."
+            }
+            Self::Connection => {
+                "Set connectionPool.http.idleTimeout below the server's keep-alive, or find out whether it restarts or fails on these \
+                requests alone: the same endpoint answered afterwards."
+            }
+        }
+    }
+}
+
+/// Whether a line has this address or cluster in it, and not as a part of another.
+fn names(line: &[u8], name: &str) -> bool {
+    memchr::memmem::find_iter(line, name).any(|at| {
+        let is_part = |byte: Option<&u8>| {
+            byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'|' | b'_'))
+        };
         let before = at.checked_sub(1).and_then(|at| line.get(at));
-        !is_part(before) && !is_part(line.get(at + address.len()))
+        !is_part(before) && !is_part(line.get(at + name.len()))
     })
 }
 

@@ -4,6 +4,7 @@ use super::outcome::Outcome;
 use super::output;
 use super::record::Record;
 use super::summary::Summary;
+use super::text::counted;
 use crate::check::{visible, visible_json};
 use crate::explain::{Finding, Line, Source};
 
@@ -104,7 +105,7 @@ impl Counts {
 
     /// What was read, and what could not be.
     pub fn report(&self) {
-        complain!("meshwhy: {} of {} requests failed", self.failures, self.requests);
+        complain!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
         if self.left_out > 0 {
             complain!(
                 "meshwhy: the filter left {} more out of the proxy's log (log_per_minute); they count where the access log has them",
@@ -113,19 +114,22 @@ impl Counts {
         }
         if self.ambiguous > 0 {
             complain!(
-                "meshwhy: {} lines can be read in several ways: a header has quotes, which Envoy's text formats don't escape; no cause is \
-                named for them (log in JSON)",
-                self.ambiguous
+                "meshwhy: {} with several readings: a header has quotes, which Envoy's text formats don't escape; no cause is named there \
+                (log in JSON)",
+                counted(self.ambiguous, "line")
             );
         }
         if self.mended > 0 {
-            complain!("meshwhy: {} lines that a terminal had wrapped were put together again", self.mended);
+            complain!(
+                "meshwhy: put together again what a terminal had wrapped: {}",
+                counted(self.mended, "line")
+            );
         }
         if self.proxy_log > 0 {
-            complain!("meshwhy: {} other lines of the proxy's log passed over", self.proxy_log);
+            complain!("meshwhy: {} of the proxy's log passed over", counted(self.proxy_log, "other line"));
         }
         if self.unreadable > 0 {
-            complain!("meshwhy: {} lines could not be read (--format?):", self.unreadable);
+            complain!("meshwhy: {} could not be read (--format?):", counted(self.unreadable, "line"));
             self.named.iter().for_each(|line| complain!("  {line}"));
             if self.unreadable > self.named.len() as u64 {
                 complain!("  ...");

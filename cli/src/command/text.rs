@@ -8,6 +8,12 @@ use crate::explain::{Column, Line};
 /// The longest path or host that is printed.
 const LONGEST: usize = 200;
 
+/// `1 line`, `2 lines`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// A column's value; nothing in it can move the cursor or break out of quotes.
 pub fn column(line: &Line<'_>, column: Column) -> Option<String> {
     line.get(column).map(|value| clean(value, LONGEST))

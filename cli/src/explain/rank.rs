@@ -142,6 +142,10 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
         return by_duration(line);
     }
+    // Older versions reset what took too long to connect.
+    if e.details.reset_reason() == Some("local_reset") && line.short == Some(true) {
+        return &[Cause::UpstreamReset];
+    }
     if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
         return &[Cause::ClusterMissing];
     }

@@ -70,7 +70,7 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
         evidence,
         would_tell,
         named_fix: Some(report.fix.into_owned()).filter(|_| fits),
-        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown), verdict.advice)
+        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown, agreed.cause), verdict.advice)
     })
 }
 
@@ -83,11 +83,13 @@ fn by_flags(shown: &Evidence, line: &Line<'_>) -> Finding {
 }
 
 /// Gateways and clients' sidecars have the same clusters, but for those that only sidecars have.
-fn at_gateway(shown: &Evidence) -> Option<bool> {
+fn at_gateway(shown: &Evidence, cause: Cause) -> Option<bool> {
     let cluster = shown.upstream.cluster.as_ref();
     let sidecars = cluster
         .is_some_and(|c| c.is_passthrough() || c.is_black_hole() || c.as_str().starts_with("inbound|"))
-        || shown.filter_chain.as_deref() == Some(FALL_THROUGH);
+        || shown.filter_chain.as_deref() == Some(FALL_THROUGH)
+        // Gateways have no such default.
+        || cause == Cause::EgressBlocked;
     sidecars.then_some(false)
 }
 
@@ -225,7 +227,7 @@ fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
         add("meshwhy's direction", vec![Box::new(|e| e.direction = Direction::Outbound)]);
     }
     // Older versions have no reason either where they have the column.
-    let older = e.details.reset_reason() == Some("connection_failure");
+    let older = lacks(Column::Details) || e.details.reset_reason() == Some("connection_failure");
     let unexplained = (lacks(Column::UpstreamFailure) || older) && e.upstream.transport_failure.is_none();
     if unexplained && gather::failed_to_connect(e) {
         add("%UPSTREAM_TRANSPORT_FAILURE_REASON%", failures());
