@@ -35,7 +35,7 @@ fn the_soft_group_is_soft_only() {
 
 /// What a port scan makes, and the mistakes that no client makes alone.
 #[test]
-fn no_stranger_makes_the_mesh_guilty_at_a_gateway() {
+fn what_anyone_can_send_is_the_clients_side_at_a_gateway() {
     use crate::evidence::Direction::{Gateway, Inbound, Outbound};
     for cause in Cause::ALL {
         let by_anyone = cause.sender() == Sender::Anyone;

@@ -56,7 +56,7 @@ fn arbitrary_bytes_are_refused_without_panic() {
 }
 
 #[test]
-fn every_key_is_looked_at_and_the_first_mistake_in_their_order_is_named() {
+fn every_key_is_checked_and_the_first_mistake_in_their_order_is_named() {
     for (index, key) in KEYS.iter().enumerate() {
         let rest: Vec<String> = KEYS.iter().skip(index).rev().map(|key| format!("\"{key}\":[]")).collect();
         let error = Config::parse(format!("{{{}}}", rest.join(",")).as_bytes()).unwrap_err().to_string();

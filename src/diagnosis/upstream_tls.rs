@@ -122,7 +122,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         {
             surely(Cause::UpstreamTlsFailed)
         }
-        // After their ServerHello, TLS 1.2 servers send only this alert when a client certificate
+        // Later in the handshake, TLS 1.2 servers send only this alert when a client certificate
         // is missing or not trusted.
         "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
         // The server name that was sent, or that none was.

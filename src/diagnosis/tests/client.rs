@@ -107,7 +107,7 @@ fn no_filter_chain_without_a_word_of_the_inspector() {
 }
 
 #[test]
-fn an_inspectors_note_tells_plaintext_from_a_broken_client_hello() {
+fn an_inspectors_note_separates_plaintext_from_a_broken_client_hello() {
     let noted = |word: &str, direction| {
         let details = Details::new("filter_chain_not_found");
         let mut e = Evidence { layer: Layer::Listener, details, direction, ..Evidence::default() };
@@ -203,7 +203,7 @@ fn silence_on_the_chain_that_takes_the_rest() {
 }
 
 #[test]
-fn a_version_that_nobody_knows_is_no_http10() {
+fn an_unknown_version_is_no_http10() {
     for (version, cause) in [("HTTP/1.0", "http10_client"), ("HTTP/1.2", "invalid_http_request")] {
         let mut e = stream(426, "DPE", "low_version");
         let mut sniffer = Sniffer::client();

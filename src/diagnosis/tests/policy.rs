@@ -63,7 +63,7 @@ fn names_of_istiods_that_others_may_use_prove_nothing() {
 }
 
 #[test]
-fn keys_that_nobody_can_get_are_not_the_clients_fault() {
+fn keys_that_cannot_be_fetched_are_not_the_clients_fault() {
     for (reason, confidence, side) in [
         ("Jwks_remote_fetch_is_failed", "certain", Some(Side::Platform)),
         ("Jwks_is_an_invalid_JSON", "certain", Some(Side::Platform)),
@@ -84,7 +84,7 @@ fn keys_that_nobody_can_get_are_not_the_clients_fault() {
 }
 
 #[test]
-fn mixers_refusal_is_told_from_other_failures() {
+fn mixers_denial_is_distinguished_from_other_failures() {
     let named_with = |code, flags, details| {
         let mixer = Some(MixerStatus::Unavailable);
         named(&Evidence { mixer, ..stream(code, flags, details) })

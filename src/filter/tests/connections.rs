@@ -8,7 +8,7 @@ use crate::host::fake::{Calls, FakeHost};
 use crate::report::Series;
 
 #[test]
-fn a_connection_that_is_looked_at_reads_the_answer_too() {
+fn a_sampled_connection_reads_the_response_too() {
     let host = FakeHost::new()
         .with_number("response.flags", 0)
         .with_property("xds.cluster_name", "outbound|80||a.default.svc");
@@ -76,7 +76,7 @@ fn one_failure_is_counted_once_by_all_roles() {
 }
 
 #[test]
-fn the_access_logger_tells_alone_what_it_can() {
+fn the_access_logger_alone_reports_what_it_can() {
     let host = refused();
     host.read_only();
     plugin(r#"{"role":"access_log"}"#).on_access_log(&host, &mut Series::default());
@@ -115,7 +115,7 @@ fn after(first: &[u8], minor: u64, end: impl Fn(&mut Connection, &FakeHost)) -> 
 }
 
 #[test]
-fn a_session_that_this_proxy_cuts_off_is_told() {
+fn a_session_that_this_proxy_cuts_off_is_reported() {
     const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
     let cut = |session: &mut Connection, _: &FakeHost| session.on_downstream_close(true);
     assert_eq!(after(PING, 40, cut), 1);

@@ -16,7 +16,7 @@ fn success_costs_one_read_and_nothing_else() {
 }
 
 #[test]
-fn one_success_in_so_many_is_looked_at() {
+fn one_success_in_n_is_sampled() {
     let observed = |config: &str| {
         let (host, mut plugin, mut series) = (bypassing(), plugin(config), Series::default());
         (0..1_000).for_each(|_| sampled(&host, &mut plugin, &mut series));
@@ -28,7 +28,7 @@ fn one_success_in_so_many_is_looked_at() {
 }
 
 #[test]
-fn what_a_look_costs() {
+fn what_a_sample_costs() {
     let host = bypassing().with_header(HeaderMap::Response, "content-length", "2");
     let (mut plugin, mut series) = (plugin(r#"{"observe_every":1}"#), Series::default());
     sampled(&host, &mut plugin, &mut series);

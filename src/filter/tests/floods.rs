@@ -96,7 +96,7 @@ fn less_is_read_and_none_of_it_is_certain() {
 }
 
 #[test]
-fn what_else_ends_like_that_is_told_from_it_all_the_same() {
+fn other_causes_that_end_like_that_are_still_named() {
     let bytes = FakeHost::new()
         .with_number("response.flags", Flags::DOWNSTREAM_CONNECTION_TERMINATION.bits())
         .with_property("response.code_details", "downstream_remote_disconnect")

@@ -8,7 +8,7 @@ use crate::host::{Buffer, HeaderMap, Level};
 use crate::report::Series;
 
 #[test]
-fn a_failure_is_told_on_every_channel() {
+fn a_failure_is_reported_on_every_channel() {
     let (host, mut series) = (missing_cluster(), Series::default());
     http(&host, &mut plugin(r#"{"log":"all"}"#), &mut series);
     assert_eq!(host.state("meshwhy.cause").unwrap(), "cluster_missing");
@@ -27,7 +27,7 @@ fn a_failure_is_told_on_every_channel() {
 
 /// Envoy before 1.32 keeps no filter state that is written when a stream is logged.
 #[test]
-fn where_filter_state_cannot_be_written_the_counter_and_the_log_line_tell() {
+fn where_filter_state_cannot_be_written_counter_and_log_line_report() {
     let (host, mut series) = (missing_cluster(), Series::default());
     host.read_only();
     http(&host, &mut plugin(r#"{"log":"all","response_header":"x-meshwhy-cause"}"#), &mut series);
@@ -144,7 +144,7 @@ fn a_plugin_in_the_wrong_place_says_so_once() {
 
 /// Who configures the mesh chooses names, and VHDS names a virtual host after what a client asks for.
 #[test]
-fn of_names_and_server_names_no_free_text_is_told() {
+fn of_names_and_server_names_no_free_text_is_reported() {
     let reported = |host: FakeHost| {
         http(&host, &mut plugin("{}"), &mut Series::default());
         host.state("meshwhy.evidence").unwrap()

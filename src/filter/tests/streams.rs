@@ -111,7 +111,7 @@ fn an_answer_of_no_stated_length_is_not_odd_in_a_tunnel() {
 }
 
 #[test]
-fn a_response_that_is_cut_off_is_looked_at() {
+fn a_truncated_response_is_diagnosed() {
     let details = "upstream_reset_after_response_started{connection_termination}";
     let host = success()
         .with_number("response.flags", Flags::UPSTREAM_CONNECTION_TERMINATION.bits())
@@ -124,7 +124,7 @@ fn a_response_that_is_cut_off_is_looked_at() {
 }
 
 #[test]
-fn an_answer_of_the_application_is_its_own_business() {
+fn an_applications_own_response_is_no_failure() {
     let host = answered(404, 0).with_property("response.code_details", "via_upstream");
     http(&host, &mut plugin("{}"), &mut Series::default());
     assert!(counted(&host).is_empty() && host.state_keys().is_empty());
