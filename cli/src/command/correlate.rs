@@ -6,13 +6,16 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::ensure;
+use meshwhy::diagnosis::Confidence;
 use serde::Serialize;
 
 use super::arguments::Correlate;
+use super::merging::{Group, merge};
 use super::outcome::Outcome;
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::text;
 use crate::check::{visible, visible_json};
+use crate::explain::connection::Span;
 use crate::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, connection, join};
 use crate::input::chunks::{Chunk, Chunks};
 use crate::input::{Input, Streams};
@@ -36,7 +39,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         }
         None => drop(each_line(&inputs, &reader, false, |_, reading| wanted.see(reading))),
     }
-    let mut requests: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
+    let mut requests: BTreeMap<String, Group> = BTreeMap::new();
     let mut ends: Vec<Hop> = Vec::new();
     let mut kept = 0;
     let broken = each_line(&inputs, &reader, true, |input, reading| {
@@ -45,7 +48,9 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
         };
-        let id = line.get(Column::RequestId).filter(|id| wanted.ids.contains(*id)).map(str::to_owned);
+        let is_wanted =
+            |id: &str| wanted.ids.contains(id) || (options.id.is_none() && wanted.wants_other(&line));
+        let id = line.get(Column::RequestId).filter(|id| is_wanted(id)).map(str::to_owned);
         let is_end = id.is_none() && finding.is_some() && wanted.wants_end(&line);
         if id.is_none() && !is_end {
             return;
@@ -61,7 +66,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             ends.push(hop);
             return;
         };
-        let hops = requests.entry(id).or_default();
+        let hops = &mut requests.entry(id).or_default().hops;
         if hops.len() < MOST_HOPS {
             kept += 1;
             hops.push(hop);
@@ -71,8 +76,11 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     });
     let mut counts = wanted.counts;
     let connections = join_ends(&mut requests, ends, &mut counts);
-    let joined = requests.into_iter().filter_map(|(id, hops)| Some((format!("request {id}"), join(hops)?)));
-    let joined: Vec<(String, Joined)> = joined.chain(connections).collect();
+    let joined: Vec<Told> = merge(requests)
+        .into_iter()
+        .filter_map(|(id, group)| Told::request(id, group))
+        .chain(connections)
+        .collect();
     broken.iter().for_each(|error| complain!("meshwhy: {error}"));
     print(&joined, options.json)?;
     complain!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
@@ -88,11 +96,14 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
 #[derive(Debug, Default)]
 struct Wanted {
     ids: HashSet<String>,
-    /// Sockets of failed connections, from where they were opened, as their two ends have them.
-    asked: HashSet<String>,
-    was_asked: HashSet<String>,
+    /// Sockets of failed connections, from where they were opened, as their two ends have them, and when.
+    asked: HashMap<String, Vec<Span>>,
+    was_asked: HashMap<String, Vec<Span>>,
     counts: Counts,
 }
+
+/// No more failures of one connection are remembered: it may carry many requests.
+const MOST_SPANS: usize = 64;
 
 impl Wanted {
     fn see(&mut self, reading: Reading) {
@@ -108,9 +119,10 @@ impl Wanted {
             self.counts.without_id += 1;
             return;
         }
-        let keep = |set: &mut HashSet<String>, socket: Option<&str>| {
-            if let Some(socket) = socket.filter(|_| set.len() < MOST_LINES) {
-                set.insert(socket.to_owned());
+        let keep = |all: &mut HashMap<String, Vec<Span>>, socket: Option<&str>| {
+            if let Some(socket) = socket.filter(|_| all.len() < MOST_LINES) {
+                let spans = all.entry(socket.to_owned()).or_default();
+                spans.extend(Span::of(&line).filter(|_| spans.len() < MOST_SPANS));
             }
         };
         keep(&mut self.asked, connection::asked_from(&line));
@@ -124,26 +136,47 @@ impl Wanted {
         }
     }
 
+    /// Whether the other end of its connection failed at that time, whatever its own id is.
+    fn wants_other(&self, line: &Line<'_>) -> bool {
+        let Some(span) = Span::of(line) else { return false };
+        let at = |all: &HashMap<String, Vec<Span>>, socket: Option<&str>| {
+            let spans = socket.and_then(|socket| all.get(socket));
+            spans.is_some_and(|spans| spans.iter().any(|other| span.overlaps(*other)))
+        };
+        at(&self.asked, connection::was_asked_from(line)) || at(&self.was_asked, connection::asked_from(line))
+    }
+
     /// Whether the other end of its connection failed, too; ztunnel's lines go with a waypoint's by time and place.
     fn wants_end(&self, line: &Line<'_>) -> bool {
-        let both = |socket: &str| self.asked.contains(socket) && self.was_asked.contains(socket);
+        let both = |socket: &str| self.asked.contains_key(socket) && self.was_asked.contains_key(socket);
         connection::asked_from(line).is_some_and(both)
             || connection::was_asked_from(line).is_some_and(both)
             || !line.shows(Column::Code)
     }
 }
 
+/// What is shown of a request or a connection.
+struct Told {
+    id: String,
+    joined: Joined,
+    other_ids: Vec<String>,
+    sure: Option<Confidence>,
+}
+
+impl Told {
+    fn request(id: String, group: Group) -> Option<Self> {
+        let joined = join(group.hops)?;
+        Some(Self { id: format!("request {id}"), joined, other_ids: group.other_ids, sure: group.sure })
+    }
+}
+
 /// Puts lines without an id to the request whose connection they are of, and joins the two ends of other connections.
-fn join_ends(
-    requests: &mut BTreeMap<String, Vec<Hop>>,
-    ends: Vec<Hop>,
-    counts: &mut Counts,
-) -> Vec<(String, Joined)> {
+fn join_ends(requests: &mut BTreeMap<String, Group>, ends: Vec<Hop>, counts: &mut Counts) -> Vec<Told> {
     let mut others: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
     let mut by_socket: HashMap<String, String> = HashMap::new();
     let mut by_place: HashMap<String, String> = HashMap::new();
-    for (id, hops) in &*requests {
-        for hop in hops {
+    for (id, group) in &*requests {
+        for hop in &group.hops {
             if let Some(socket) = connection::asked_from(&hop.line) {
                 by_socket.insert(socket.to_owned(), id.clone());
             }
@@ -156,7 +189,8 @@ fn join_ends(
     for end in ends {
         let by_socket = connection::was_asked_from(&end.line).and_then(|socket| by_socket.get(socket));
         let by_place = || connection::destination(&end.line).and_then(|place| by_place.get(place));
-        let request = by_socket.or_else(by_place).and_then(|id| requests.get_mut(id));
+        let request =
+            by_socket.or_else(by_place).and_then(|id| requests.get_mut(id)).map(|group| &mut group.hops);
         let close = |hops: &[Hop]| hops.iter().any(|hop| connection::are_close(&hop.line, &end.line));
         match request {
             Some(hops) if hops.len() < MOST_HOPS && close(hops) => {
@@ -178,7 +212,9 @@ fn join_ends(
         let close = hops.iter().all(|hop| hops.iter().all(|o| connection::are_close(&hop.line, &o.line)));
         if asked && was_asked && close && hops.len() < MOST_HOPS {
             counts.without_id = counts.without_id.saturating_sub(hops.len() as u64);
-            joined.extend(join(hops).map(|joined| (format!("connection from {socket}"), joined)));
+            let id = format!("connection from {socket}");
+            let sure = Some(Confidence::Likely);
+            joined.extend(join(hops).map(|joined| Told { id, joined, other_ids: Vec::new(), sure }));
         }
     }
     joined
@@ -260,29 +296,35 @@ fn file_stem(input: &Input) -> String {
     }
 }
 
-fn print(joined: &[(String, Joined)], json: bool) -> anyhow::Result<()> {
+fn print(joined: &[Told], json: bool) -> anyhow::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout());
-    for (id, request) in joined {
-        let text = if json {
-            visible_json(&serde_json::to_string(&Record::new(id, request))?) + "\n"
-        } else {
-            story(id, request)
-        };
+    for told in joined {
+        let text =
+            if json { visible_json(&serde_json::to_string(&Record::new(told))?) + "\n" } else { story(told) };
         out.write_all(text.as_bytes())?;
     }
     out.flush()?;
     Ok(())
 }
 
-fn story(id: &str, request: &Joined) -> String {
+/// The longest ids that are shown.
+const LONGEST_ID: usize = 100;
+
+fn story(told: &Told) -> String {
+    let request = &told.joined;
     let mut out = String::new();
     let mut put = |text: std::fmt::Arguments<'_>| {
         // Writing to a String can't fail.
         let _ = out.write_fmt(text);
     };
     let answered = if request.recovered { "; the first to ask got a good answer all the same" } else { "" };
-    let id = meshwhy::report::clean(id, 100);
+    let id = meshwhy::report::clean(&told.id, LONGEST_ID);
     put(format_args!("{BOLD}{id}{BOLD:#}{answered}\n"));
+    if let (Some(sure), [_, ..]) = (told.sure, told.other_ids.as_slice()) {
+        let ids = meshwhy::report::clean(&told.other_ids.join(" and "), LONGEST_ID);
+        let sure = sure.id();
+        put(format_args!("  {DIM}joined{DIM:#}    with {ids} by the connection between them ({sure})\n"));
+    }
     let at =
         request.hops.iter().find(|(_, part)| *part == Part::Root).map_or("", |(hop, _)| hop.proxy.as_str());
     let finding = &request.verdict;
@@ -325,6 +367,12 @@ struct Record<'a> {
     /// The socket of a connection that no request came together on.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_from: Option<&'a str>,
+    /// Ids of the same request elsewhere.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    other_ids: &'a [String],
+    /// How sure it is that the lines belong together, where no id says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_by_connection: Option<&'static str>,
     cause: &'static str,
     confidence: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -356,13 +404,16 @@ struct Seen<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(id: &'a str, request: &'a Joined) -> Self {
+    fn new(told: &'a Told) -> Self {
+        let (id, request) = (&told.id, &told.joined);
         let finding = &request.verdict;
         let root = request.hops.iter().find(|(_, part)| *part == Part::Root);
         Self {
             schema: SCHEMA,
             request_id: id.strip_prefix("request "),
             connection_from: id.strip_prefix("connection from "),
+            other_ids: &told.other_ids,
+            joined_by_connection: told.sure.map(Confidence::id),
             cause: finding.cause.id(),
             confidence: finding.confidence.id(),
             could_be: finding.alternatives.iter().map(|cause| cause.id()).collect(),

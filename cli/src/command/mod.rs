@@ -14,6 +14,7 @@ mod check;
 mod correlate;
 mod explain;
 mod joining;
+mod merging;
 mod outcome;
 mod output;
 mod part;

@@ -28,14 +28,51 @@ pub fn destination<'a>(line: &'a Line<'_>) -> Option<&'a str> {
 
 /// Whether both may have ended together, as far as they say when.
 pub fn are_close(a: &Line<'_>, b: &Line<'_>) -> bool {
-    match (ended(a), ended(b)) {
-        (Some(a), Some(b)) => a.abs_diff(b) <= CLOSE.unsigned_abs(),
+    match (Span::of(a), Span::of(b)) {
+        (Some(a), Some(b)) => a.to.abs_diff(b.to) <= CLOSE.unsigned_abs(),
         _ => true,
     }
 }
 
-fn ended(line: &Line<'_>) -> Option<i64> {
-    let start = time::millis(line.get(Column::Time)?)?;
-    let lived = line.get(Column::Duration).and_then(|duration| duration.parse().ok()).unwrap_or(0);
-    start.checked_add(lived)
+/// From when to when a request or connection lived, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: i64,
+    to: i64,
+}
+
+impl Span {
+    /// Of a line that says when it began.
+    pub fn of(line: &Line<'_>) -> Option<Self> {
+        let from = time::millis(line.get(Column::Time)?)?;
+        let lived = line.get(Column::Duration).and_then(|duration| duration.parse().ok()).unwrap_or(0);
+        Some(Self { from, to: from.checked_add(lived)? })
+    }
+
+    /// Whether it lies within another one, by clocks that differ by so much at the most.
+    pub const fn is_within(self, other: Self, tolerance: i64) -> bool {
+        self.from >= other.from.saturating_sub(tolerance) && self.to <= other.to.saturating_add(tolerance)
+    }
+
+    /// Whether the two may be of one request, by the clocks of two nodes.
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.from <= other.to.saturating_add(SKEW) && other.from <= self.to.saturating_add(SKEW)
+    }
+}
+
+/// Milliseconds by which the clocks of two nodes differ at the most.
+pub const SKEW: i64 = 1_000;
+/// The same of two that are kept well.
+pub const FINE_SKEW: i64 = 50;
+
+/// Whether `inner` may be what the next proxy logged of the request that `outer` sent on: over the same connection, at that time.
+pub fn carried(outer: &Line<'_>, inner: &Line<'_>, tolerance: i64) -> bool {
+    let both = |a: Option<&str>, b: Option<&str>| a.is_none() || b.is_none() || a == b;
+    let (Some(from), Some(to)) = (asked_from(outer), was_asked_from(inner)) else { return false };
+    let (Some(sent), Some(seen)) = (Span::of(outer), Span::of(inner)) else { return false };
+    from == to
+        && both(destination(outer), inner.get(Column::LocalAddress).and_then(socket))
+        && both(outer.get(Column::Method), inner.get(Column::Method))
+        && both(outer.get(Column::Path), inner.get(Column::Path))
+        && seen.is_within(sent, tolerance)
 }
