@@ -342,7 +342,9 @@ fn no_route(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<
     }
     // What a route was made of is in no default log. Istio names all routes of the Gateway API.
     let named = e.route.name.is_some() && !e.route.gateway_api;
-    if e.details.detail() == Detail::DirectResponse && lacks(Column::RouteConfig) && named {
+    let answered = e.details.detail() == Detail::DirectResponse
+        || (lacks(Column::Details) && matches!(e.code, Some(500..)));
+    if answered && lacks(Column::RouteConfig) && named {
         add("%CEL(xds.route_metadata)%", vec![Box::new(|e| e.route.gateway_api = true)]);
     }
     // The filter reads this proxy's certificate; no log does.
