@@ -57,6 +57,13 @@ impl Finding {
         if redefined || assumed {
             self.confidence = Confidence::Possible;
         }
+        if let Some(other) = self.related.iter().find(|other| assumed && elsewhere(other)) {
+            let id = other.id();
+            let namespace = &other.namespace;
+            self.what.push_str(&format!(
+                " ({id} names no namespace: {namespace} was assumed; --namespace sets it.)"
+            ));
+        }
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Findings as text for people and as JSON for programs.
+//! Findings as JSON, and text that is safe to print.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,6 @@ use serde_json::{Value, json};
 
 use super::Finding;
 use super::resource::Origin;
-
-/// One finding, in four lines or so.
-pub fn text(finding: &Finding) -> String {
-    let Finding { cause, confidence, origin, line, what, fix, related } = finding;
-    let mut text = format!(
-        "{file}:{line}: {id}: {cause} ({confidence})\n  {what}\n  Fix: {fix}\n",
-        file = visible(&origin.file),
-        id = visible(&origin.id()),
-        cause = cause.id(),
-        confidence = confidence.id(),
-        what = visible(what),
-        fix = visible(fix),
-    );
-    for origin in related {
-        let place = visible(&format!("{} ({}:{})", origin.id(), origin.file, origin.line));
-        text.push_str(&format!("  With: {place}\n"));
-    }
-    text
-}
 
 /// One finding as a JSON object.
 pub fn json(finding: &Finding) -> Value {

@@ -1,5 +1,6 @@
 //! Kubernetes resources: which there are, and where each was read.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::yaml::{Node, Room, YamlError, documents};
@@ -113,26 +114,47 @@ pub struct Unreadable {
     pub error: YamlError,
 }
 
+/// Something about a source that whoever reads the result should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The source.
+    pub file: String,
+    /// The line in it.
+    pub line: usize,
+    /// What there is.
+    pub message: String,
+}
+
 /// All resources of the sources, one of each identity: the last, as `kubectl apply` would have it.
 ///
 /// Those of a template (ytt's comments, or placeholders where something is named) are apart: their names are none.
-pub fn resources(sources: &[Source]) -> Read {
+/// Where a resource has no namespace, it is in `namespace`, if that is given.
+pub fn resources(sources: &[Source], namespace: Option<&str>) -> Read {
     let mut all: Vec<Resource> = Vec::new();
-    let mut unreadable = Vec::new();
+    let (mut unreadable, mut notes, mut files) = (Vec::new(), Vec::new(), HashSet::new());
     let mut room = Room::default();
     for source in sources {
         let in_template = source.text.lines().any(|line| line.contains("#@"));
-        let (nodes, errors) = documents(&source.text, &mut room);
-        unreadable.extend(errors.into_iter().map(|error| Unreadable { file: source.name.clone(), error }));
-        for node in nodes {
-            let from = all.len();
-            flatten(node, &source.name, false, &mut all);
-            all.iter_mut().skip(from).for_each(|one| one.in_template = in_template);
+        let documents = documents(&source.text, &mut room);
+        let file = &source.name;
+        let errors = documents.errors.into_iter();
+        unreadable.extend(errors.map(|error| Unreadable { file: file.clone(), error }));
+        let from = all.len();
+        let reader = Reader { file, namespace };
+        documents.nodes.into_iter().for_each(|node| reader.flatten(node, false, &mut all));
+        all.iter_mut().skip(from).for_each(|one| one.in_template = in_template);
+        // What is no resource is none of meshwhy's business.
+        if all.len() > from {
+            files.insert(file.clone());
+            notes.extend(documents.duplicates.into_iter().map(|(line, key)| {
+                let message = format!("the key {key} is there twice; the last one was checked");
+                Note { file: file.clone(), line, message }
+            }));
         }
     }
     let (templates, all) =
         all.into_iter().partition(|one| looked_at(one) && (one.in_template || one.is_template()));
-    Read { resources: latest(all), templates, unreadable }
+    Read { resources: latest(all), templates, unreadable, notes, files }
 }
 
 /// What the sources hold.
@@ -144,6 +166,10 @@ pub struct Read {
     pub templates: Vec<Resource>,
     /// What is no YAML.
     pub unreadable: Vec<Unreadable>,
+    /// What else there is to say.
+    pub notes: Vec<Note>,
+    /// The sources that had a resource.
+    pub files: HashSet<String>,
 }
 
 /// Whether any rule looks at it: a placeholder in a ConfigMap of somebody's is nothing to speak of.
@@ -165,33 +191,46 @@ fn looked_at(resource: &Resource) -> bool {
         )
 }
 
-fn flatten(node: Node, file: &str, in_list: bool, all: &mut Vec<Resource>) {
-    let (Some(version), Some(kind)) = (node.text("apiVersion"), node.text("kind")) else { return };
-    // `kubectl get` prints `List`, the API server `ServiceList` and the like.
-    if kind.ends_with("List") && node.get("items").is_some() {
-        for item in node.list("items") {
-            flatten(item.clone(), file, true, all);
+/// Where resources are read from.
+struct Reader<'source> {
+    file: &'source str,
+    namespace: Option<&'source str>,
+}
+
+impl Reader<'_> {
+    fn flatten(&self, node: Node, in_list: bool, all: &mut Vec<Resource>) {
+        // kubectl takes no array; what some tools make of several resources is one.
+        for item in node.items() {
+            self.flatten(item.clone(), in_list, all);
         }
-        return;
+        let (Some(version), Some(kind)) = (node.text("apiVersion"), node.text("kind")) else { return };
+        // `kubectl get` prints `List`, the API server `ServiceList` and the like.
+        if kind.ends_with("List") && node.get("items").is_some() {
+            for item in node.list("items") {
+                self.flatten(item.clone(), true, all);
+            }
+            return;
+        }
+        let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let metadata = node.get("metadata");
+        let text = |key| metadata.and_then(|metadata| metadata.text(key));
+        let written = text("namespace").or(self.namespace);
+        let namespace = match kind {
+            "Namespace" | "CustomResourceDefinition" | "ClusterRole" => "",
+            _ => written.unwrap_or("default"),
+        };
+        let origin = Origin {
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: text("name").or_else(|| text("generateName")).unwrap_or_default().to_owned(),
+            file: self.file.to_owned(),
+            line: node.line,
+            namespace_written: written.is_some() || namespace.is_empty(),
+            redefined: false,
+        };
+        let dumped = in_list && text("uid").is_some();
+        all.push(Resource { origin: Rc::new(origin), group, node, dumped, in_template: false });
     }
-    let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
-    let metadata = node.get("metadata");
-    let text = |key| metadata.and_then(|metadata| metadata.text(key));
-    let namespace = match kind {
-        "Namespace" | "CustomResourceDefinition" | "ClusterRole" => "",
-        _ => text("namespace").unwrap_or("default"),
-    };
-    let origin = Origin {
-        kind: kind.to_owned(),
-        namespace: namespace.to_owned(),
-        name: text("name").or_else(|| text("generateName")).unwrap_or_default().to_owned(),
-        file: file.to_owned(),
-        line: node.line,
-        namespace_written: text("namespace").is_some() || namespace.is_empty(),
-        redefined: false,
-    };
-    let dumped = in_list && text("uid").is_some();
-    all.push(Resource { origin: Rc::new(origin), group, node, dumped, in_template: false });
 }
 
 fn latest(all: Vec<Resource>) -> Vec<Resource> {

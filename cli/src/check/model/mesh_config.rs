@@ -25,7 +25,7 @@ impl MeshConfig {
             "IstioOperator" => Some(Self::of(resource.node.at(&["spec", "meshConfig"])?)),
             "ConfigMap" if resource.origin.name == "istio" || resource.origin.name.starts_with("istio-") => {
                 let text = resource.node.at(&["data", "mesh"])?.as_text()?;
-                documents(text, &mut Room::default()).0.first().map(Self::of)
+                documents(text, &mut Room::default()).nodes.first().map(Self::of)
             }
             _ => None,
         }

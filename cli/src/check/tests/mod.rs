@@ -16,10 +16,13 @@ mod unreachable;
 mod visibility;
 mod yaml;
 
-use super::{Checked, Source, check};
+use super::{Checked, Given, Source, check};
 
 fn checked(text: &str, complete: bool) -> Checked {
-    let checked = check(&[Source { name: "test.yaml".to_owned(), text: text.to_owned() }], complete);
+    let checked = check(
+        &[Source { name: "test.yaml".to_owned(), text: text.to_owned() }],
+        Given { complete, ..Given::default() },
+    );
     assert_eq!(checked.unreadable, [], "in {text}");
     checked
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use meshwhy::causes::manual::PageSection;
 
 use super::{all, found};
-use crate::check::{Source, check};
+use crate::check::{Given, Source, check};
 
 /// A file of the page: its section, and what it is (`broken.yaml`).
 fn file(section: PageSection, what: &str) -> String {
@@ -44,7 +44,7 @@ fn every_manifest_can_be_read() {
     assert_eq!(manifests.len(), 15);
     for path in manifests {
         let text = fs::read_to_string(&path).unwrap();
-        let checked = check(&[Source { name: "page".to_owned(), text }], false);
+        let checked = check(&[Source { name: "page".to_owned(), text }], Given::default());
         assert_eq!(checked.unreadable, [], "{}", path.display());
     }
 }

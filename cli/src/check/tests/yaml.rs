@@ -2,10 +2,11 @@
 
 use super::super::yaml::{Node, Room, YamlError};
 use super::{all, checked, found};
-use crate::check::{Source, check};
+use crate::check::{Given, Source, check};
 
 fn documents(text: &str) -> (Vec<Node>, Vec<YamlError>) {
-    super::super::yaml::documents(text, &mut Room::default())
+    let documents = super::super::yaml::documents(text, &mut Room::default());
+    (documents.nodes, documents.errors)
 }
 
 fn one(text: &str) -> Node {
@@ -98,6 +99,6 @@ fn findings_name_file_and_line() {
     let finding = &checked(&text, false).findings[0];
     assert_eq!((finding.origin.file.as_str(), finding.origin.line, finding.line), ("test.yaml", 3, 10));
     let sources = ["one.yaml", "two.yaml"].map(|name| Source { name: name.to_owned(), text: text.clone() });
-    let found = check(&sources, false);
+    let found = check(&sources, Given::default());
     assert_eq!((found.findings.len(), found.findings[0].origin.file.as_str()), (1, "two.yaml"));
 }

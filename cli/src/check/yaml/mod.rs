@@ -29,10 +29,20 @@ impl Default for Room {
     }
 }
 
+/// What a text holds.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// The documents.
+    pub nodes: Vec<Node>,
+    /// What could not be read.
+    pub errors: Vec<YamlError>,
+    /// Keys that a map has twice, and their lines.
+    pub duplicates: Vec<(usize, String)>,
+}
+
 /// The documents of a text. One that is malformed doesn't hide the others.
-pub fn documents(text: &str, room: &mut Room) -> (Vec<Node>, Vec<YamlError>) {
-    let mut nodes = Vec::new();
-    let mut errors = Vec::new();
+pub fn documents(text: &str, room: &mut Room) -> Documents {
+    let mut all = Documents::default();
     for (first_line, chunk) in chunks(text.strip_prefix('\u{feff}').unwrap_or(text)) {
         let lines_before = first_line.saturating_sub(1);
         let read = Tree::read(&chunk, lines_before, &mut room.0);
@@ -43,15 +53,18 @@ pub fn documents(text: &str, room: &mut Room) -> (Vec<Node>, Vec<YamlError>) {
         });
         let read = read.or_else(|error| with_deeper_quotes(&chunk, lines_before, error, room));
         match read {
-            Ok(mut documents) => nodes.append(&mut documents),
+            Ok(mut read) => {
+                all.nodes.append(&mut read.nodes);
+                all.duplicates.append(&mut read.duplicates);
+            }
             Err(error) if chunk.contains("{{") => {
                 let message = format!("{} (a template? Render it first)", error.message);
-                errors.push(YamlError { message, ..error });
+                all.errors.push(YamlError { message, ..error });
             }
-            Err(error) => errors.push(error),
+            Err(error) => all.errors.push(error),
         }
     }
-    (nodes, errors)
+    all
 }
 
 /// Lines of a quoted text that don't go deeper than their key: YAML 1.2 forbids it, kubectl takes it. What indents them means nothing.
@@ -60,7 +73,7 @@ fn with_deeper_quotes(
     lines_before: usize,
     error: YamlError,
     room: &mut Room,
-) -> Result<Vec<Node>, YamlError> {
+) -> Result<Documents, YamlError> {
     const MOST_LINES: usize = 64;
     const DEEPER: &str = "                                ";
     let mut lines: Vec<String> = chunk.lines().map(str::to_owned).collect();
@@ -72,7 +85,7 @@ fn with_deeper_quotes(
         let Some(line) = line.filter(|line| !line.starts_with(DEEPER)) else { break };
         line.insert_str(0, DEEPER);
         match Tree::read(&lines.join("\n"), lines_before, &mut room.0) {
-            Ok(nodes) => return Ok(nodes),
+            Ok(documents) => return Ok(documents),
             Err(error) => last = error,
         }
     }

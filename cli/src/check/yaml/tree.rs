@@ -2,8 +2,8 @@
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::YamlError;
 use super::node::{Entry, Node, Value};
+use super::{Documents, YamlError};
 
 /// Deeper than any Kubernetes resource; keeps hostile input off the stack.
 const MAX_DEPTH: usize = 128;
@@ -21,6 +21,7 @@ pub(super) struct Tree {
     anchors: Vec<(usize, Node)>,
     aliased: usize,
     room: usize,
+    duplicates: Vec<(usize, String)>,
 }
 
 /// A list or map that has not ended yet.
@@ -33,7 +34,7 @@ struct Open {
 
 impl Tree {
     /// The documents of a text that begins after so many lines, with room for so many nodes; what they take is taken from it.
-    pub(super) fn read(text: &str, lines_before: usize, room: &mut usize) -> Result<Vec<Node>, YamlError> {
+    pub(super) fn read(text: &str, lines_before: usize, room: &mut usize) -> Result<Documents, YamlError> {
         let mut tree = Self { lines_before, room: *room, ..Self::default() };
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| YamlError {
@@ -43,7 +44,7 @@ impl Tree {
             tree.event(event, span)?;
         }
         *room = tree.room;
-        Ok(tree.documents)
+        Ok(Documents { nodes: tree.documents, errors: Vec::new(), duplicates: tree.duplicates })
     }
 
     fn take(&mut self, nodes: usize, line: usize) -> Result<(), YamlError> {
@@ -110,7 +111,13 @@ impl Tree {
         };
         match (&mut parent.value, key.take()) {
             (Value::List(items), _) => items.push(node),
-            (Value::Map(entries), Some((key, line))) => entries.push(Entry { key, line, node }),
+            (Value::Map(entries), Some((key, line))) => {
+                // The last of them counts. In a long map the look at the others would take its time.
+                if entries.len() < 256 && key != "<<" && entries.iter().any(|entry| entry.key == key) {
+                    self.duplicates.push((line, key.clone()));
+                }
+                entries.push(Entry { key, line, node });
+            }
             // A list or map as a key means nothing to Kubernetes.
             (Value::Map(_), None) => *key = Some((node.as_text().unwrap_or_default().to_owned(), node.line)),
             (Value::Null | Value::Scalar(_), _) => {}

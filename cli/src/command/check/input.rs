@@ -1,15 +1,13 @@
-//! `meshwhy check`: reads files, prints the mistakes in them.
+//! Which texts are read: files, folders, standard input.
 
 use std::fs;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use meshwhy::diagnosis::Confidence;
+use anyhow::Context as _;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::outcome::Outcome;
-use super::text::counted;
-use crate::check::{Checked, Source, check, json, text, visible_json};
+use crate::check::Source;
 use crate::input::{self, Streams};
 
 /// What is standard input called on the command line.
@@ -20,114 +18,68 @@ const MOST: u64 = 128 << 20;
 /// Folders within folders.
 const DEEPEST: usize = 64;
 
-/// What to check.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// YAML or JSON files, folders (recursively), or `-` for standard input
-    #[arg(required = true, value_name = "FILE|DIR|-")]
-    paths: Vec<PathBuf>,
-    /// One JSON object a line for each finding
-    #[arg(long)]
-    json: bool,
-    /// Exit with 1 from this confidence on
-    #[arg(long, value_enum, default_value_t = FailOn::Certain, value_name = "CONFIDENCE")]
-    fail_on: FailOn,
-    /// What is given is all there is: whatever it doesn't have doesn't exist
-    #[arg(long)]
-    complete: bool,
-}
+/// Files and folders that are passed over, by path or by name alone.
+#[derive(Debug, Default)]
+pub struct Excluded(GlobSet);
 
-/// From which confidence on the exit code is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    Certain,
-    Likely,
-    Possible,
-    Never,
-}
-
-/// Reads, checks, prints.
-pub fn run(options: &Check) -> anyhow::Result<Outcome> {
-    let Input { sources, mut failed, .. } = Input::read(&options.paths);
-    let checked = check(&sources, options.complete);
-    failed |= !checked.unreadable.is_empty() || !checked.templates.is_empty();
-    print(&checked, options.json)?;
-    let found = checked.findings.iter().any(|finding| options.fail_on.includes(finding.confidence));
-    Ok(match (failed, found) {
-        (true, _) => Outcome::Unreadable,
-        (false, true) => Outcome::Failures,
-        (false, false) => Outcome::Nothing,
-    })
-}
-
-impl FailOn {
-    fn includes(self, confidence: Confidence) -> bool {
-        match self {
-            Self::Certain => confidence == Confidence::Certain,
-            Self::Likely => confidence >= Confidence::Likely,
-            Self::Possible => true,
-            Self::Never => false,
+impl Excluded {
+    /// `*` stays within a folder, `**` doesn't.
+    pub fn new(globs: &[String]) -> anyhow::Result<Self> {
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            let built = GlobBuilder::new(glob).literal_separator(true).build();
+            set.add(built.with_context(|| format!("--exclude {glob}"))?);
         }
+        Ok(Self(set.build()?))
     }
-}
 
-fn print(checked: &Checked, as_json: bool) -> io::Result<()> {
-    for unreadable in &checked.unreadable {
-        let error = &unreadable.error;
-        complain!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
+    /// `path` as it is printed, and below the folder that was named.
+    fn has(&self, path: &Path, below: &Path) -> bool {
+        let own = path.strip_prefix(below).unwrap_or(path);
+        let name = path.file_name().map(Path::new);
+        [Some(path), Some(own), name].into_iter().flatten().any(|path| self.0.is_match(path))
     }
-    for origin in &checked.templates {
-        complain!(
-            "{}:{}: {} has placeholders: not checked (render the template first)",
-            origin.file,
-            origin.line,
-            origin.id()
-        );
-    }
-    for origin in &checked.redefined {
-        let place = format!("{}:{}", origin.file, origin.line);
-        complain!("{place}: {} is defined more than once; this definition was checked", origin.id());
-    }
-    let mut out = anstream::stdout().lock();
-    for finding in &checked.findings {
-        if as_json {
-            writeln!(out, "{}", visible_json(&json(finding).to_string()))?;
-        } else {
-            writeln!(out, "{}", text(finding))?;
-        }
-    }
-    if !as_json {
-        let resources = counted(checked.resources as u64, "resource");
-        writeln!(out, "{resources} checked, {}", counted(checked.findings.len() as u64, "finding"))?;
-    }
-    out.flush()
 }
 
 /// The texts, and whether one could not be had.
 #[derive(Debug, Default)]
-struct Input {
-    sources: Vec<Source>,
+pub struct Input {
+    /// The texts.
+    pub sources: Vec<Source>,
+    /// Whether some text could not be had.
+    pub failed: bool,
+    /// The files that were named themselves.
+    pub named: Vec<String>,
+    /// What was passed over that may have been meant, and why.
+    pub passed_over: Vec<(String, &'static str)>,
     taken: u64,
-    failed: bool,
+    excluded: Excluded,
 }
 
 impl Input {
-    fn read(paths: &[PathBuf]) -> Self {
-        let mut input = Self::default();
+    /// Reads all of them.
+    pub fn read(paths: &[PathBuf], excluded: Excluded) -> Self {
+        let mut input = Self { excluded, ..Self::default() };
         for path in paths {
             if path == Path::new(STDIN) {
                 let result = input.text(io::stdin().lock());
                 input.add(STDIN.to_owned(), result);
             } else if path.is_dir() {
-                input.folder(path, 0);
-            } else {
+                let before = input.sources.len();
+                input.folder(path, path, 0);
+                if input.sources.len() == before && !input.failed {
+                    let empty = io::Error::new(io::ErrorKind::NotFound, "no .yaml, .yml or .json file in it");
+                    input.add(path.display().to_string(), Err(empty));
+                }
+            } else if !input.excluded.has(path, path) {
+                input.named.push(path.display().to_string());
                 input.file(path);
             }
         }
         input
     }
 
-    fn folder(&mut self, folder: &Path, depth: usize) {
+    fn folder(&mut self, folder: &Path, top: &Path, depth: usize) {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.and_then(|entries| {
             let deep = || io::Error::other(format!("more than {DEEPEST} folders deep"));
@@ -141,16 +93,15 @@ impl Input {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
-            let name = entry.file_name();
-            // A link to a folder could lead back to where it came from.
-            let real_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if real_folder && !name.to_string_lossy().starts_with('.') {
-                self.folder(&path, depth + 1);
-            } else if path
-                .extension()
-                .is_some_and(|end| matches!(end.to_str(), Some("yaml" | "yml" | "json")))
-                && path.is_file()
-            {
+            if entry.file_name().to_string_lossy().starts_with('.') || self.excluded.has(&path, top) {
+                continue;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.folder(&path, top, depth + 1);
+            } else if path.is_dir() {
+                // It could lead back to where it came from.
+                self.passed_over.push((path.display().to_string(), "a link to a folder is not followed"));
+            } else if is_yaml(&path) && path.is_file() {
                 self.file(&path);
             }
         }
@@ -191,6 +142,12 @@ impl Input {
     }
 }
 
+/// By its name, in capitals or not.
+fn is_yaml(path: &Path) -> bool {
+    let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+    end.is_some_and(|end| matches!(end.as_str(), "yaml" | "yml" | "json"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,10 +171,11 @@ mod tests {
         fs::create_dir_all(&deep).unwrap();
         fs::write(top.join("a.yaml"), "").unwrap();
         std::os::unix::fs::symlink(&top, top.join("again")).unwrap();
-        let read = |path: &Path| Input::read(&[path.to_owned()]);
+        let read = |path: &Path| Input::read(&[path.to_owned()], Excluded::default());
         let input = read(&top);
         assert!(input.failed, "it is one folder too deep");
         assert_eq!(input.sources.len(), 1, "a link to a folder leads nowhere");
+        assert_eq!(input.passed_over.len(), 1, "and that is said");
         fs::remove_dir(deep).unwrap();
         assert!(!read(&top).failed);
         fs::remove_dir_all(top).unwrap();
