@@ -205,7 +205,9 @@ fn behind_flags<'a>(rest: &'a str, set: &mut impl FnMut(Column, &'a str)) {
     let is_known = |word: &str| !matches!(Details::new(word).detail(), Detail::None | Detail::Other);
     let (first, behind) = rest.split_once(' ').unwrap_or((rest, ""));
     let mut numbers = rest;
-    if is_known(first) || (first == "-" && behind.starts_with("- \"")) {
+    let has_termination =
+        behind.split_once(" \"").is_some_and(|(second, _)| second == "-" || is_known(second));
+    if is_known(first) || (first == "-" && has_termination) {
         set(Column::Details, first);
         numbers = behind;
         let (second, behind) = behind.split_once(' ').unwrap_or((behind, ""));
