@@ -220,6 +220,20 @@ fn as_chats_and_pages_show_it() {
     }
 }
 
+/// What was cut off is not taken for absent.
+#[test]
+fn columns_that_were_cut_off_are_not_shown() {
+    let whole = r#"[2026-03-01T08:00:00.000Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - 10.0.0.1:8080 10.0.0.2:5000 - -"#;
+    for (cut, shown) in [(0, [true, true]), (2, [true, false]), (4, [false, false])] {
+        let text = whole.get(..whole.len() - cut).unwrap();
+        let Reading::Failed(line, finding) = READER.read(text.as_bytes()) else { panic!("{text}") };
+        assert_eq!([Column::Sni, Column::Route].map(|column| line.shows(column)), shown, "{text}");
+        assert_eq!(line.get(Column::RemoteAddress), Some("10.0.0.2:5000"));
+        let causes = [&[finding.cause], finding.alternatives.as_slice()].concat();
+        assert!(causes.contains(&Cause::PlaintextToStrictMtls), "{text}: {causes:?}");
+    }
+}
+
 /// A client may send all of this, too.
 #[test]
 fn nothing_that_is_restored_makes_a_failure_of_a_value() {

@@ -55,13 +55,16 @@ fn whole(request: &str, known: &[Format], has_time: bool) -> Option<Line<'static
     };
     let text = format!("[-] \"{}", request.trim_end());
     let cut = || {
-        // Behind the last quote Istio's has six words.
-        let missing = match request.rsplit('"').next().unwrap_or_default().split_whitespace().count() {
-            5 => " -",
-            4 => " - -",
-            _ => return None,
-        };
-        one(known.first()?, &format!("{text}{missing}"))
+        // Behind the last quote Istio's has six words, and these two at the end.
+        let (missing, columns): (_, &[Column]) =
+            match request.rsplit('"').next().unwrap_or_default().split_whitespace().count() {
+                5 => (" -", &[Column::Route]),
+                4 => (" - -", &[Column::Sni, Column::Route]),
+                _ => return None,
+            };
+        let mut line = one(known.first()?, &format!("{text}{missing}"))?;
+        columns.iter().for_each(|column| line.forget(*column));
+        Some(line)
     };
     // With its time it was tried.
     let timeless = known.iter().filter(|_| !has_time).find_map(|format| one(format, &text));

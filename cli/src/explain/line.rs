@@ -58,6 +58,13 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Takes a column for one that the log doesn't have.
+    pub(super) fn forget(&mut self, column: Column) {
+        if let Some(place) = self.values.get_mut(column as usize) {
+            *place = None;
+        }
+    }
+
     /// Takes over the columns of another reading that this one lacks.
     pub(super) fn complete(&mut self, other: Self) {
         for (place, value) in self.values.iter_mut().zip(other.values) {

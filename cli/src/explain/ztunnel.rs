@@ -153,25 +153,38 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
         let (cause, confidence, alternatives) = cause(&error, inbound);
         let mut finding = Finding::of_line((cause, confidence), alternatives.to_vec(), Some(false), None);
         finding.evidence = facts.collect::<Vec<_>>().join("; ");
-        finding.resource = denied_by(&error).filter(|_| cause == Cause::AuthorizationPolicyDenied);
+        let by_policy = matches!(cause, Cause::AuthorizationPolicyDenied | Cause::PlaintextToStrictMtls);
+        finding.resource = denied_by(&error).filter(|_| by_policy);
         finding
     });
     (line, finding)
 }
 
-/// The policy that `explicitly denied by: NAMESPACE/NAME` names.
+/// The policy that `explicitly denied by: NAMESPACE/NAME` names, or what istiod made it of.
 fn denied_by(error: &str) -> Option<String> {
     let (_, policy) = error.split_once("denied by: ")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'/');
-    (policy.contains('/') && policy.bytes().all(plain)).then(|| format!("AuthorizationPolicy/{policy}"))
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let (namespace, name) = policy.split_once('/')?;
+    let is_plain = policy.len() < 256 && namespace.bytes().chain(name.bytes()).all(plain);
+    // Of the mesh's own PeerAuthentication the name isn't known.
+    (is_plain && name != "istio_converted_static_strict").then(|| match name.strip_prefix(CONVERTED) {
+        Some(name) => format!("PeerAuthentication/{namespace}/{name}"),
+        None => format!("AuthorizationPolicy/{policy}"),
+    })
 }
+
+/// How istiod calls the policy that it makes of a PeerAuthentication, before that one's name.
+const CONVERTED: &str = "converted_peer_authentication_";
 
 /// What ztunnel's words mean (`proxy::Error`; Istio 1.22 to 1.28).
 fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
     let has = |words: &str| error.contains(words);
     match () {
         // What istiod makes of a PeerAuthentication that is STRICT: only who comes without mutual TLS is denied by it.
-        () if has("istio_converted_static_strict") => (Cause::PlaintextToStrictMtls, Likely, &[]),
+        // The second is made of a PeerAuthentication with a selector or ports.
+        () if has("istio_converted_static_strict") || has(CONVERTED) => {
+            (Cause::PlaintextToStrictMtls, Likely, &[])
+        }
         () if has("policy rejection: ") => (Cause::AuthorizationPolicyDenied, Certain, &[]),
         // Older ones don't name the policy.
         () if has("policy rejection") => {
@@ -180,12 +193,16 @@ fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
         () if has("policy change") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
         // The destination's ztunnel refused the tunnel, and names the policy in its own log.
         () if has("http status: 401") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
-        () if has("http status: 5") => (Cause::UpstreamProxyError, Possible, &[]),
+        () if has("http status: ") => (Cause::UpstreamProxyError, Possible, &[]),
         () if has("NetworkPolicy is blocking") => (Cause::UpstreamConnectTimeout, Likely, &[]),
         () if has("(os error 111)") => (Cause::UpstreamRefused, Certain, &[]),
         () if has("(os error 113)") || has("(os error 101)") => (Cause::UpstreamUnreachable, Likely, &[]),
         () if has("(os error 110)") || has("deadline has elapsed") => {
             (Cause::UpstreamConnectTimeout, Likely, &[])
+        }
+        () if has("(os error 104)") => (Cause::UpstreamReset, Possible, &[Cause::ClientDisconnected]),
+        () if has("(os error 32)") => {
+            (Cause::UpstreamClosedConnection, Possible, &[Cause::ClientDisconnected])
         }
         () if has("client disconnected") => (Cause::ClientDisconnected, Likely, &[]),
         () if has("destination disconnected") => (Cause::UpstreamClosedConnection, Likely, &[]),
@@ -193,8 +210,22 @@ fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
         () if error.starts_with("dns") || has("addresses were resolved") => {
             (Cause::UpstreamDnsFailure, Likely, &[])
         }
+        () if has("unknown waypoint") || has("no valid routing destination") => {
+            (Cause::ClusterMissing, Possible, &[])
+        }
+        () if has("streams maxed out") => (Cause::CircuitBreakerOverflow, Possible, &[]),
         () if has("tls ") && inbound => (Cause::DownstreamTlsFailed, Possible, &[]),
+        () if has("invalid peer certificate") || has("identity verification error") => {
+            (Cause::UpstreamCertificateRejected, Likely, &[])
+        }
+        () if has("fatal alert") => {
+            (Cause::UpstreamRejectedClientCertificate, Possible, &[Cause::UpstreamTlsFailed])
+        }
         () if has("tls ") => (Cause::UpstreamTlsFailed, Possible, &[]),
+        () if has("identity error") => (Cause::ProxyCertificateMissing, Possible, &[]),
+        () if has("http2 handshake failed") || has("h2 failed") => {
+            (Cause::UpstreamProtocolError, Possible, &[Cause::UpstreamClosedConnection])
+        }
         () if has("drain") => (Cause::ProxyClosedConnection, Likely, &[]),
         () => (Cause::Unclassified, Possible, &[]),
     }
@@ -238,6 +269,23 @@ mod tests {
                 "inbound",
                 &[("plaintext_to_strict_mtls", "likely")],
             ),
+            (
+                "connection closed due to policy rejection: explicitly denied by: shop/converted_peer_authentication_strict-8080",
+                "inbound",
+                &[("plaintext_to_strict_mtls", "likely")],
+            ),
+            ("http status: 400 Bad Request", "outbound", &[("upstream_proxy_error", "possible")]),
+            (
+                "send: io error: Connection reset by peer (os error 104)",
+                "outbound",
+                &[("upstream_reset", "possible"), ("client_disconnected", "possible")],
+            ),
+            (
+                "tls error: invalid peer certificate: UnknownIssuer",
+                "outbound",
+                &[("upstream_certificate_rejected", "likely")],
+            ),
+            ("unknown waypoint: waypoint.shop", "outbound", &[("cluster_missing", "possible")]),
             (
                 "connection closed due to policy rejection",
                 "inbound",
@@ -317,5 +365,8 @@ mod tests {
         let denied =
             denied_by("connection closed due to policy rejection: explicitly denied by: shop/deny-all");
         assert_eq!(denied.as_deref(), Some("AuthorizationPolicy/shop/deny-all"));
+        let converted = denied_by("x denied by: shop/converted_peer_authentication_strict");
+        assert_eq!(converted.as_deref(), Some("PeerAuthentication/shop/strict"));
+        assert_eq!(denied_by("x denied by: istio-system/istio_converted_static_strict"), None);
     }
 }
