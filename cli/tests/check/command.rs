@@ -96,7 +96,7 @@ fn standard_input_files_and_folders() {
     );
     let run = check(&["."], "");
     for example in
-        ["mistakes/http-routes-behind-passthrough.yaml:27", "mistakes/tls-routes-behind-termination.yaml:29"]
+        ["mistakes/tcp-routes-behind-passthrough.yaml:18", "mistakes/sidecar-hides-its-own-namespace.yaml:17"]
     {
         assert!(run.stdout.contains(&format!("./{example}: ")), "{}", run.stdout);
     }
@@ -127,4 +127,36 @@ fn the_fields_of_a_finding() {
     assert_eq!(text(finding, "section"), "Gateway with TLS termination");
     assert_eq!(finding["related"][0]["resource"], "Gateway/istio-system/gateway");
     assert!(text(finding, "what").ends_with('.') && text(finding, "fix").ends_with('.'));
+}
+
+/// Each is played on a real Istio, too (`e2e/src/istio/stories/checked.rs`): what is said here is what happens there.
+#[test]
+fn what_is_played_on_a_real_istio_is_named() {
+    let expected = [
+        ("certificate-in-another-namespace", "no_filter_chain_for_sni likely"),
+        ("destination-rule-where-nobody-looks", "cluster_missing likely"),
+        ("destination-without-a-port", "cluster_missing certain"),
+        ("export-to-leaves-the-gateway-out", "route_host_unknown likely"),
+        ("http-fields-for-a-tcp-port", "authorization_policy_denied likely"),
+        ("match-for-a-gateway-that-is-not-listed", "route_host_unknown certain"),
+        ("match-for-a-port-that-no-server-has", "route_host_unknown certain"),
+        ("missing-delegate", "route_no_match likely"),
+        ("plain-http-to-an-https-port", "upstream_expects_tls possible"),
+        ("port-level-mutual-tls-by-the-services-port", "plaintext_to_strict_mtls likely"),
+        ("public-host-without-gateways", "route_host_unknown likely"),
+        ("rule-behind-one-that-takes-everything", "virtual_service_not_applied certain"),
+        ("sidecar-hides-its-own-namespace", "traffic_bypasses_mesh likely"),
+        ("tcp-routes-behind-passthrough", "no_filter_chain_for_sni certain"),
+        ("tls-of-ones-own-into-the-mesh", "destination_rule_tls_conflict possible"),
+        ("two-gateways-with-one-host", "route_host_unknown likely"),
+        ("two-virtual-services-for-a-host", "virtual_service_not_applied likely"),
+    ];
+    let files: Vec<_> = expected.iter().map(|(name, _)| format!("rig/{name}.yaml")).collect();
+    assert_eq!(examples("rig"), files);
+    for ((_, verdict), file) in expected.iter().zip(&files) {
+        let found = findings(&[file]);
+        let found: Vec<_> =
+            found.iter().map(|one| format!("{} {}", text(one, "cause"), text(one, "confidence"))).collect();
+        assert_eq!(found, [*verdict], "{file}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{Likely, Possible};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::hosts::serves;
 use crate::check::finding::Finding;
@@ -107,6 +107,6 @@ fn without_port(
     );
     let fix = "Name the service's port: `destination.port.number`.";
     let finding =
-        Finding::new(Cause::ClusterMissing, Likely, &rules.origin, destination.line, what, fix.to_owned());
+        Finding::new(Cause::ClusterMissing, Certain, &rules.origin, destination.line, what, fix.to_owned());
     Some(finding.with(&service.origin))
 }

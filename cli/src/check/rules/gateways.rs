@@ -157,12 +157,12 @@ fn secret(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
     let elsewhere = given().next()?;
     let what = format!(
         "The Secret {name} is in namespace {elsewhere}, but the gateway's pods run in {home} and read Secrets of their own \
-         namespace only: the server has no certificate, and TLS handshakes for {} fail.",
+         namespace only: the listener waits for the certificate, and connections for {} are refused, or closed without an answer.",
         server.host_names(),
     );
     let fix = format!("Create the Secret {name} in namespace {home}.");
     let confidence = if mesh.has_everything() { Certain } else { Likely };
-    let finding = Finding::new(Cause::DownstreamTlsFailed, confidence, &gateway.origin, *line, what, fix);
+    let finding = Finding::new(Cause::NoFilterChainForSni, confidence, &gateway.origin, *line, what, fix);
     Some(mesh.pods_of(gateway).fold(finding, |finding, workload| finding.with(&workload.origin)))
 }
 

@@ -50,7 +50,7 @@ fn no_port_of_several() {
         )
     };
     let several = service("{port: 8080, name: http}, {port: 9090, name: http-metrics}");
-    let expected = ["cluster_missing likely VirtualService/default/vs"];
+    let expected = ["cluster_missing certain VirtualService/default/vs"];
     assert_eq!(found(&all(&[&to(""), &several, &gw(80)])), expected);
     assert!(found(&all(&[&to(""), &several, &gw(8080)])).is_empty());
     assert!(found(&all(&[&to("port: {number: 8080}"), &several, &gw(80)])).is_empty());

@@ -66,7 +66,7 @@ fn certificates() {
         )
     };
     let ours = pods("edge", "istio: ingressgateway", "istio-proxy");
-    let expected = ["downstream_tls_failed likely Gateway/web/gw"];
+    let expected = ["no_filter_chain_for_sni likely Gateway/web/gw"];
     assert_eq!(found(&all(&[&gw, &secret("web"), &ours])), expected);
     assert!(found(&all(&[&gw, &secret("edge"), &ours])).is_empty());
     assert!(found(&all(&[&gw, &secret("edge"), &secret("web"), &ours])).is_empty());

@@ -1,5 +1,6 @@
 //! The stories: every section of Istio's page, and some of our own.
 
+mod checked;
 mod double_tls;
 mod gateway;
 mod http10;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Story> {
         tls_views::stories(),
         rejected::stories(),
         mutual_tls::stories(),
+        checked::stories(),
         ingress::stories(),
         keep_alive::stories(),
         replies::stories(),
