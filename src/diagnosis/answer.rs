@@ -18,6 +18,16 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
         );
     }
+    if e.details.detail() == Detail::InternalRedirect
+        && e.code.is_some_and(is_server_error)
+        && !e.flags.any_failure()
+    {
+        // A custom response takes the error's place: the stream of its page has a line of its own (1.40).
+        return Verdict::likely(
+            Cause::ApplicationError,
+            &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
+        );
+    }
     timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
 }
 

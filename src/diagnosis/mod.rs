@@ -187,6 +187,8 @@ fn http_failed(e: &Evidence) -> bool {
         Detail::ViaUpstream => {
             upstream_tls::page(e).is_some() || e.code.is_some_and(is_server_error) || answer::is_grpc_error(e)
         }
+        // Of other statuses than errors a redirect or a page takes the place.
+        Detail::InternalRedirect => e.code.is_some_and(is_server_error),
         // Configured answers are no failures, but for errors and the one that istiod configures for blocked hosts.
         Detail::DirectResponse => routes::is_block_all(e) || routes::is_error_reply(e),
         // Neither code nor details nor flags: nothing failed.

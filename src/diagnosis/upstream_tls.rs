@@ -10,19 +10,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     let verdict = double_tls(e).or_else(|| handshake(e)).or_else(|| page(e)).or_else(|| plaintext(e))?;
-    Some(if is_caused_by_rule(verdict.cause, e) { verdict.blaming(&e.upstream.resource) } else { verdict })
-}
-
-/// Whether the DestinationRule is the cause, rather than just there: it decides on TLS or plaintext, but not
-/// what certificates, versions and ciphers the upstream has.
-fn is_caused_by_rule(cause: Cause, e: &Evidence) -> bool {
-    match cause {
-        Cause::DestinationRuleTlsConflict | Cause::DoubleTls => true,
-        // Where the endpoint says that it takes mutual TLS, istiod enables it without any
-        // DestinationRule.
-        Cause::UpstreamSpeaksPlaintext => e.upstream.takes_istio_mtls == Some(false),
-        _ => false,
-    }
+    // Whether TLS is spoken, with which names and certificates, is the DestinationRule's to say.
+    Some(verdict.blaming(&e.upstream.resource))
 }
 
 /// TLS from the client, put into TLS by this proxy, on a TCP proxy's chain, and not Istio's own mutual TLS.
@@ -94,6 +83,20 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     // too, the root is double TLS, unseen.
     let sure = e.layer == Layer::Http || e.client_spoke_tls() == Some(false);
     let surely = |cause| if sure { Verdict::certain(cause, FACTS) } else { Verdict::likely(cause, FACTS) };
+    // An endpoint that took Istio's mutual TLS before resets other TLS, or shows a certificate that only the mesh trusts.
+    let own_tls = e.past.took_mtls && e.upstream.takes_istio_mtls == Some(false);
+    if own_tls && (failure.is_socket_error() || failure.tls_reason() == Some("CERTIFICATE_VERIFY_FAILED")) {
+        const CONFLICT: &[Fact] = &[
+            Fact::Details,
+            Fact::UpstreamTlsReason,
+            Fact::EndpointTookMtls,
+            Fact::UpstreamFailure,
+            Fact::Cluster,
+            Fact::Endpoint,
+            Fact::Attempts,
+        ];
+        return Verdict::likely(Cause::DestinationRuleTlsConflict, CONFLICT);
+    }
     if failure.is_socket_error() {
         // Reset by the upstream: a handshake that failed only where no connection came to be, and even then the network
         // may have done it.

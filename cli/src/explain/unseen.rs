@@ -242,6 +242,15 @@ fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
     if connected && lacks(Column::TlsMode) {
         add(MTLS, vec![mtls(true), mtls(false)]);
     }
+    // No log tells what an endpoint took before. Hosts outside of the mesh took nothing of it.
+    let failed_tls = e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_tls);
+    let of_mesh = match &e.upstream.cluster {
+        Some(cluster) => cluster.host().is_some_and(|host| host.contains(".svc.")),
+        None => true,
+    };
+    if failed_tls && of_mesh && e.upstream.takes_istio_mtls != Some(true) {
+        add(MTLS, vec![own_tls()]);
+    }
     if connected && lacks(Column::UpstreamTls) && !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
         let agreed: Change = Box::new(|e| e.upstream.tls_version = Some(String::new()));
         add("%UPSTREAM_TLS_VERSION%", vec![agreed]);
@@ -407,6 +416,14 @@ fn endpoints(number: u64) -> Change {
 
 fn mtls(takes: bool) -> Change {
     Box::new(move |e| e.upstream.takes_istio_mtls = Some(takes))
+}
+
+/// A DestinationRule with TLS of its own, to an endpoint that takes the mesh's.
+fn own_tls() -> Change {
+    Box::new(|e| {
+        e.upstream.takes_istio_mtls = Some(false);
+        e.past.took_mtls = true;
+    })
 }
 
 /// What may have come to Istio's default chain before the black hole took it; with the inspector's notes, if the log

@@ -10,6 +10,8 @@ pub const DEFINITION: Definition = Definition {
         block.",
     named_fixes: &["Set trafficPolicy.tls.mode of {rule} to ISTIO_MUTUAL, or remove its tls block."],
     special_case_of: &[
+        // It did reject it: Istio's certificates are trusted by mutual TLS alone.
+        Cause::UpstreamCertificateRejected,
         // The handshake did fail.
         Cause::UpstreamTlsFailed,
         // The upstream did reset it, perhaps because of what it received.

@@ -9,8 +9,12 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Make sni, subjectAltNames and caCertificates in the DestinationRule fit the \
         certificate, or renew it.",
-    named_fixes: &["Make sni, subjectAltNames and caCertificates of {rule} fit the certificate of {host}, \
-            or renew it."],
+    named_fixes: &[
+        "Set trafficPolicy.tls.mode of {rule} to ISTIO_MUTUAL if {service} has sidecars; else make its sni, \
+            subjectAltNames and caCertificates fit the certificate.",
+        "Make sni, subjectAltNames and caCertificates of {rule} fit the certificate of {host}, \
+            or renew it.",
+    ],
     special_case_of: &[
         // The handshake did fail.
         Cause::UpstreamTlsFailed,

@@ -9,8 +9,12 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Try the upstream with openssl s_client, and correct the version, cipher, SNI or secret \
         that the error names.",
-    named_fixes: &["Try port {port} of {host} with openssl s_client, and correct the version, cipher, SNI \
-            or secret that the error names."],
+    named_fixes: &[
+        "Set trafficPolicy.tls.mode of {rule} to ISTIO_MUTUAL if {service} has sidecars; else try port {port} \
+            with openssl s_client.",
+        "Try port {port} of {host} with openssl s_client, and correct the version, cipher, SNI \
+            or secret that the error names.",
+    ],
     special_case_of: &[
         // The upstream did close it, perhaps because of what it received.
         Cause::UpstreamClosedConnection,

@@ -173,3 +173,29 @@ fn a_page_with_a_clients_text_in_it_is_a_lead() {
         assert_eq!(diagnose(&e).unwrap().confidence, Confidence::Possible, "{page:?}");
     }
 }
+
+#[test]
+fn a_custom_response_takes_the_place_of_the_applications_error() {
+    assert_eq!(named(&stream(503, "-", "internal_redirect")), Some(("application_error", "likely")));
+    assert_eq!(named(&stream(404, "-", "internal_redirect")), None);
+    assert_eq!(named(&stream(302, "-", "internal_redirect")), None);
+}
+
+#[test]
+fn tls_of_ones_own_to_an_endpoint_that_took_the_meshs() {
+    for reason in ["Connection_reset_by_peer", "CERTIFICATE_VERIFY_FAILED"] {
+        let reason =
+            if reason.starts_with("Conn") { "system_library:_Connection_reset_by_peer" } else { reason };
+        let details = format!(
+            "upstream_reset_before_response_started{{remote_connection_failure|TLS_error:_{reason}}}"
+        );
+        let mut e = stream(503, "UF", &details);
+        e.upstream.takes_istio_mtls = Some(false);
+        let before = named(&e);
+        assert_ne!(before, Some(("destination_rule_tls_conflict", "likely")));
+        e.past.took_mtls = true;
+        assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "likely")));
+        e.upstream.takes_istio_mtls = Some(true);
+        assert_eq!(named(&e), before, "it is Istio's TLS");
+    }
+}

@@ -83,6 +83,7 @@ fn own() -> Vec<Story> {
             .gets(super::super::story::Gets::Status(503))
             .says(
                 Says::new("client", Cause::UpstreamCertificateRejected, Certain)
+                    .blames("DestinationRule/default/originate")
                     .because(&["upstream_tls_reason=CERTIFICATE_VERIFY_FAILED"]),
             ),
     ]

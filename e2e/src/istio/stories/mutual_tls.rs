@@ -31,10 +31,15 @@ pub fn stories() -> Vec<Story> {
                 .gets(Status(503)),
         ),
         strict("tls_conflict/simple", "TLS of one's own to a server that takes mutual TLS only")
-            .own(SIMPLE)
+            .curl(&["http://books:85/"])
+            .then(Yaml::Own(SIMPLE))
             .curl(&["http://books:85/"])
             .gets(Status(503))
-            .says(Says::new("client", Cause::UpstreamCertificateRejected, Certain))
+            .says(
+                Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
+                    .blames("DestinationRule/default/books")
+                    .because(&["endpoint_took_istio_mtls=true"]),
+            )
             .says(Says::new("reports", Cause::DownstreamTlsFailed, Certain).inbound().only_counted()),
         strict("tls_conflict/fixed", "The DestinationRule with the page's lines")
             .own(DISABLE)
@@ -89,7 +94,10 @@ pub fn stories() -> Vec<Story> {
         .own(MUTUAL_ORDERS)
         .curl(&["http://orders/"])
         .gets(Status(503))
-        .says(Says::new("client", Cause::UpstreamSpeaksPlaintext, Certain))
+        .says(
+            Says::new("client", Cause::UpstreamSpeaksPlaintext, Certain)
+                .blames("DestinationRule/default/orders-mutual"),
+        )
         .says(
             Says::new("orders", Cause::TlsOnPlaintextPort, Likely)
                 .inbound()

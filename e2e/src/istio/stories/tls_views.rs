@@ -4,7 +4,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
-use super::super::story::{Says, Story};
+use super::super::story::{Says, Story, Yaml};
 use crate::harness::tools::Needed;
 
 const PYTHON: Needed = ("python3", "python3");
@@ -76,27 +76,38 @@ fn tls_to_http_port() -> Vec<Story> {
 
 /// What a DestinationRule makes of the connection between two proxies.
 fn rules() -> Vec<Story> {
-    let reset = |pod| Says::new(pod, Cause::UpstreamTlsFailed, Likely).because(&["Connection reset by peer"]);
+    let conflict = || {
+        Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
+            .blames("DestinationRule/default/orders")
+            .because(&["endpoint_took_istio_mtls=true"])
+    };
     let from_gateway = |name, about, rule| {
         let story = Story::new(name, about).own(GATEWAY).own(rule).from("outside");
         story.curl(&["https://cart.shop.test/"]).gets(Status(503))
     };
     vec![
         Story::new("views/simple_tls", "A DestinationRule originates plain TLS to a sidecar")
-            .own(SIMPLE_TLS)
+            .curl(&["http://orders/"])
+            .then(Yaml::Own(SIMPLE_TLS))
             .curl(&["http://orders/"])
             .gets(Status(503))
-            .says(reset("client"))
+            .says(conflict())
             .says(tls_to_http("orders", Likely).inbound().only_counted()),
         Story::new("views/simple_tls/strict", "The same, and the service takes only mutual TLS")
-            .own(SIMPLE_TLS)
             .own(STRICT)
             .curl(&["http://orders/"])
+            .then(Yaml::Own(SIMPLE_TLS))
+            .curl(&["http://orders/"])
             .gets(Status(503))
-            .says(Says::new("client", Cause::UpstreamCertificateRejected, Certain))
+            .says(conflict())
             .says(Says::new("orders", Cause::DownstreamTlsFailed, Certain).inbound().only_counted()),
         from_gateway("views/simple_tls/gateway", "The gateway originates plain TLS to a sidecar", SIMPLE_TLS)
-            .says(reset("ingress").gateway())
+            .says(
+                Says::new("ingress", Cause::UpstreamTlsFailed, Likely)
+                    .gateway()
+                    .blames("DestinationRule/default/orders")
+                    .because(&["Connection reset by peer"]),
+            )
             .says(tls_to_http("orders", Likely).inbound().only_counted()),
         from_gateway(
             "views/no_tls/gateway",

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_by, all_to, route, with};
-use crate::harness::peers::Server;
 use crate::harness::peers::websocket::Closes;
+use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{PLAIN, backend};
 use crate::scenarios::scenario::{Log, Scenario};
 
@@ -63,6 +63,12 @@ pub(super) fn table() -> Vec<Scenario> {
             .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 403 no; }"))
             .gets(403)
             .logs(Log::Http, &[("code", "403"), ("details", "via_upstream")]),
+        asked("client_bytes/websocket_answered_200", "healthy: 200 with the upgrade's header, of which the client gets no body", on(), WEBSOCKET)
+            .server("backend", Server::Made(Habit::AnswerOnce(
+                b"HTTP/1.1 200 OK\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nok",
+            )))
+            .gets(200)
+            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "websocket_handshake_unsuccessful")]),
         Scenario::new("client_bytes/websocket_taken", "healthy: a websocket", on())
             .server("backend", Server::WebSocket(Closes::Server))
             .client(Client::WebSocket("http", Closes::Server))

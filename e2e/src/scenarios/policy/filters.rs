@@ -15,10 +15,21 @@ use crate::scenarios::common::{ASK, PLAIN, backend};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
-    [scripts(), plugins(), processors(), browsers(), credentials(), loads(), grpc(), bodies()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        scripts(),
+        plugins(),
+        processors(),
+        browsers(),
+        credentials(),
+        loads(),
+        shedding(),
+        rewriting(),
+        grpc(),
+        bodies(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The filter answers with this status.
@@ -400,6 +411,148 @@ fn credentials() -> Vec<Scenario> {
 }
 
 /// Filters that look at how the upstream fares.
+/// A filter that turns requests away while the upstream fails too many.
+fn shedding() -> Vec<Scenario> {
+    let kind = "envoy.extensions.filters.http.admission_control.v3.AdmissionControl";
+    let config = json!({
+        "enabled": {"default_value": true, "runtime_key": "a"},
+        "sampling_window": "60s",
+        "sr_threshold": {"default_value": {"value": 95.0}, "runtime_key": "b"},
+        "aggression": {"default_value": 1000.0, "runtime_key": "c"},
+        "max_rejection_probability": {"default_value": {"value": 100.0}, "runtime_key": "d"},
+        "success_criteria": {"http_criteria": {"http_success_status": [{"start": 100, "end": 400}]}},
+    });
+    let proxy = || {
+        Proxy::new(
+            [Listener::http("http", all_to("backend")).http_filter(
+                "admission_control",
+                kind,
+                config.clone(),
+            )],
+            [backend()],
+        )
+    };
+    vec![
+        Scenario::new("policy/admission_control", "the upstream failed too often, and is asked no more", proxy())
+            .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 200; } location /bad { return 404; }"))
+            .client(Client::Program(
+                "sh",
+                "dash",
+                &["-c", "curl -sS -o /dev/null http://127.0.0.1:{listener:http}/bad; curl -sS -i http://127.0.0.1:{listener:http}/"],
+                "",
+            ))
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("flags", "-"), ("details", "denied_by_admission_control")])
+            .names(Cause::FilterRejected, Certain)
+            .because(&["filter=admission_control"])
+            .side(Side::Upstream),
+        passes(Scenario::new("policy/admission_control_passes", "healthy: the upstream works", proxy()).server("backend", PLAIN).curl(ASK)),
+    ]
+}
+
+/// Filters that put something into requests or answers, and can't.
+fn rewriting() -> Vec<Scenario> {
+    let kind = |filter: &str| format!("envoy.extensions.filters.http.{filter}");
+    let injector = || {
+        let listener = Listener::http("http", all_to("backend")).http_filter("credential_injector", &kind("credential_injector.v3.CredentialInjector"), json!({
+            "credential": {"name": "generic", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                "credential": {"name": "token", "sds_config": {"resource_api_version": "V3", "initial_fetch_timeout": "0.1s", "api_config_source": {
+                    "api_type": "GRPC", "transport_api_version": "V3",
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}],
+                }}},
+                "header": "authorization",
+            }},
+        }));
+        Proxy::new([listener], [backend(), with(cluster("control", "control"), http2())])
+    };
+    let on_demand = || {
+        let route = json!({"match": {"prefix": "/"}, "route": {"cluster_header": "x-cluster"}});
+        let source = json!({"resource_api_version": "V3", "api_config_source": {
+            "api_type": "DELTA_GRPC", "transport_api_version": "V3",
+            "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}],
+        }});
+        Proxy::new(
+            [Listener::http("http", json!([vhost("all", &["*"], vec![route])])).http_filter(
+                "on_demand",
+                &kind("on_demand.v3.OnDemand"),
+                json!({"odcds": {"source": source, "timeout": "0.3s"}}),
+            )],
+            [with(cluster("control", "control"), http2())],
+        )
+    };
+    let redirected = |replaces: &str, uri: &str, status: u16| {
+        let policy = json!({
+            "@type": "type.googleapis.com/envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy",
+            "uri": uri, "status_code": status,
+        });
+        let matcher = json!({"matcher_list": {"matchers": [{
+            "predicate": {"single_predicate": {
+                "input": {"name": "status", "typed_config": {
+                    "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput"}},
+                "value_match": {"exact": replaces},
+            }},
+            "on_match": {"action": {"name": "action", "typed_config": policy}},
+        }]}});
+        let routes = json!([
+            vhost("other", &["pages.example"], vec![direct("/known", 200, "sorry")]),
+            vhost("all", &["*"], vec![route("/", "backend")]),
+        ]);
+        Proxy::new(
+            [Listener::http("http", routes).http_filter(
+                "custom_response",
+                &kind("custom_response.v3.CustomResponse"),
+                json!({"custom_response_matcher": matcher}),
+            )],
+            [backend()],
+        )
+    };
+    let failing = Server::Nginx("listen 127.0.0.1:{port}; location / { return 503; }");
+    vec![
+        asked(
+            "policy/credential_missing",
+            "the secret that a filter puts into requests isn't there",
+            injector(),
+        )
+        .server("control", Server::Nobody)
+        .gets(401)
+        .logs(Log::Http, &[("code", "401"), ("details", "failed_to_inject_credential")])
+        .names(Cause::FilterRejected, Certain)
+        .because(&["filter=credential_injector"])
+        .side(Side::Mesh),
+        Scenario::new(
+            "policy/on_demand_missing",
+            "a cluster that the control plane is asked for, and nobody answers",
+            on_demand(),
+        )
+        .server("control", Server::Nobody)
+        .curl(&["-H", "x-cluster: late", "http://127.0.0.1:{listener:http}/"])
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("flags", "NC"), ("details", "cluster_not_found")])
+        .names(Cause::ClusterMissing, Certain),
+        Scenario::new(
+            "policy/custom_response_elsewhere",
+            "an error page comes from a route that isn't there",
+            redirected("503", "http://pages.example/unknown", 503),
+        )
+        .server("backend", failing)
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("details", "via_upstream")])
+        .names(Cause::ApplicationError, Certain),
+        Scenario::new(
+            "policy/custom_response",
+            "healthy: a page in the place of a 404, which two lines tell of",
+            redirected("404", "http://pages.example/known", 404),
+        )
+        .server("backend", Server::Nginx("listen 127.0.0.1:{port}; location / { return 404; }"))
+        .curl(ASK)
+        .gets(404)
+        .logs(Log::Http, &[("code", "404")])
+        .times(2),
+    ]
+}
+
 fn loads() -> Vec<Scenario> {
     let kind = |filter: &str| format!("envoy.extensions.filters.http.{filter}");
     let adaptive = || {

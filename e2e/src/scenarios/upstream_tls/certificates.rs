@@ -55,14 +55,15 @@ pub(super) fn table() -> Vec<Scenario> {
         .server("backend", TLS),
         Scenario::new(
             "upstream_tls/untrusted_with_destination_rule",
-            "whether the rule or the certificate is wrong is not known",
+            "whether the rule or the certificate is wrong is not known: the rule says what is trusted",
             http(rule(untrusted.clone(), "originate")),
         )
         .server("backend", TLS)
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names(Cause::UpstreamCertificateRejected, Certain),
+        .names(Cause::UpstreamCertificateRejected, Certain)
+        .blames("DestinationRule/default/originate"),
         Scenario::new(
             "upstream_tls/untrusted_tcp",
             "the same without a TLS inspector: nobody saw what the client spoke",

@@ -55,14 +55,15 @@ fn over_http() -> Vec<Scenario> {
         .server("backend", Server::Made(Habit::GreetFirst(b"220 mail.example ESMTP ready\r\n"))),
         Scenario::new(
             "upstream_tls/auto_mtls_to_plaintext",
-            "the endpoint says that it takes mutual TLS, and does not: no DestinationRule made that up",
+            "the endpoint says that it takes mutual TLS, and does not (PeerAuthentication DISABLE): the rule can turn it off",
             http(rule(istio_mtls_endpoint(tls(json!({}))), "reviews")),
         )
         .server("backend", PLAIN)
         .curl(ASK)
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
-        .names(Cause::UpstreamSpeaksPlaintext, Certain),
+        .names(Cause::UpstreamSpeaksPlaintext, Certain)
+        .blames("DestinationRule/default/reviews"),
         Scenario::new(
             "upstream_tls/tls_to_redis",
             "TLS to a plaintext Redis, which waits for the rest of what is no command",
