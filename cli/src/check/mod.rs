@@ -13,7 +13,7 @@ mod resource;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::collections::HashSet;
 use std::rc::Rc;

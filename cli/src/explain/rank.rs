@@ -10,10 +10,13 @@ use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatu
 use super::judgement::Agreed;
 use super::memory::Columns;
 use super::{Column, gather};
+use crate::check::yaml::{Node, Room, documents};
 
 /// Threads of public issue trackers, and what they ended on: how often a cause is the one.
 static THREADS: LazyLock<Vec<Thread>> = LazyLock::new(|| {
-    include_str!("../../../src/diagnosis/corpus.yaml").lines().filter_map(Thread::new).collect()
+    let corpus = include_str!("../../../src/diagnosis/corpus.yaml");
+    let entries = documents(corpus, &mut Room::default()).nodes;
+    entries.iter().flat_map(Node::items).filter_map(Thread::new).collect()
 });
 
 #[derive(Debug, PartialEq, Eq)]
@@ -27,20 +30,20 @@ struct Thread {
 }
 
 impl Thread {
-    /// Of a line of the corpus, which is a mapping of its own; none where nobody knows how the thread ended.
-    fn new(line: &str) -> Option<Self> {
+    /// Of an entry of the corpus; none where nobody knows how the thread ended.
+    fn new(entry: &Node) -> Option<Self> {
+        let details = entry.text("details").map(Details::new);
         Some(Self {
-            cause: Cause::from_id(value(line, "cause")?)?,
-            layer: match value(line, "layer") {
+            cause: Cause::from_id(entry.text("cause")?)?,
+            layer: match entry.text("layer") {
                 Some("tcp") => Layer::Tcp,
                 Some("listener") => Layer::Listener,
                 _ => Layer::Http,
             },
-            flags: Flags::from_short(value(line, "flags").unwrap_or_default()),
-            detail: value(line, "details").map(|details| Details::new(details).detail()),
-            explained: value(line, "upstream_failure").is_some()
-                || value(line, "details")
-                    .is_some_and(|details| Details::new(details).transport_failure().is_some()),
+            flags: Flags::from_short(entry.text("flags").unwrap_or_default()),
+            detail: details.as_ref().map(Details::detail),
+            explained: entry.text("upstream_failure").is_some()
+                || details.is_some_and(|details| details.transport_failure().is_some()),
         })
     }
 
@@ -62,15 +65,6 @@ impl Thread {
             weight = weight.saturating_add(8);
         }
         weight
-    }
-}
-
-/// The value of a key in `- {key: value, key: "value"}`.
-fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let (_, behind) = line.split_once(&format!(" {key}: "))?;
-    match behind.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').map(|(value, _)| value),
-        None => behind.split([',', '}']).next(),
     }
 }
 
@@ -244,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_corpus_is_read_as_yaml_has_it() {
+    fn each_thread_with_an_end_is_known() {
         let text = include_str!("../../../src/diagnosis/corpus.yaml");
         let all: Vec<serde_json::Value> = serde_norway::from_str(text).unwrap();
         let known = all.iter().filter(|entry| Cause::from_id(entry["cause"].as_str().unwrap()).is_some());
