@@ -14,6 +14,7 @@ use super::merging::{Group, merge};
 use super::outcome::Outcome;
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::text;
+use super::verdict::Verdict;
 use crate::check::{visible, visible_json};
 use crate::explain::connection::Span;
 use crate::explain::{Column, Finding, Hop, Joined, Line, Part, Reader, Reading, Source, connection, join};
@@ -373,17 +374,8 @@ struct Record<'a> {
     /// How sure it is that the lines belong together, where no id says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     joined_by_connection: Option<&'static str>,
-    cause: &'static str,
-    confidence: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    could_be: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    side: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<&'a str>,
-    evidence: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'a str>,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
     proxy: &'a str,
     recovered: bool,
     hops: Vec<Seen<'a>>,
@@ -406,7 +398,6 @@ struct Seen<'a> {
 impl<'a> Record<'a> {
     fn new(told: &'a Told) -> Self {
         let (id, request) = (&told.id, &told.joined);
-        let finding = &request.verdict;
         let root = request.hops.iter().find(|(_, part)| *part == Part::Root);
         Self {
             schema: SCHEMA,
@@ -414,13 +405,7 @@ impl<'a> Record<'a> {
             connection_from: id.strip_prefix("connection from "),
             other_ids: &told.other_ids,
             joined_by_connection: told.sure.map(Confidence::id),
-            cause: finding.cause.id(),
-            confidence: finding.confidence.id(),
-            could_be: finding.alternatives.iter().map(|cause| cause.id()).collect(),
-            side: finding.side().map(|side| side.id()),
-            resource: finding.resource.as_deref(),
-            evidence: &finding.evidence,
-            fix: finding.fix(),
+            verdict: Verdict::new(&request.verdict),
             proxy: root.map_or("", |(hop, _)| &hop.proxy),
             recovered: request.recovered,
             hops: request.hops.iter().map(|(hop, part)| Seen::new(hop, *part)).collect(),

@@ -25,6 +25,7 @@ mod record;
 mod summary;
 mod telling;
 mod text;
+mod verdict;
 
 use std::io;
 use std::process::ExitCode;

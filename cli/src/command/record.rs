@@ -1,9 +1,9 @@
 //! One failure, as `--json` prints it.
 
-use meshwhy::causes::Cause;
 use serde::Serialize;
 
 use super::text;
+use super::verdict::Verdict;
 use crate::explain::{Column, Destination, Finding, Line, Source};
 
 /// The form of the objects; a key may be added to it, and none changes its meaning.
@@ -13,20 +13,8 @@ const SCHEMA: &str = "meshwhy.failure/1";
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
     schema: &'static str,
-    cause: &'static str,
-    confidence: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    side: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    evidence: &'a str,
-    /// The cause's; not where a line can be read in several ways.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'a str>,
-    /// Other causes that fit the line, the most probable first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    could_be: Vec<&'static str>,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     would_tell: &'a [&'static str],
     /// `filter`: meshwhy's filter said so; `line`: concluded from the line; `ambiguous`: the line can be read in several ways.
@@ -81,13 +69,7 @@ impl<'a> Record<'a> {
         let destination = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name));
         Self {
             schema: SCHEMA,
-            cause: finding.cause.id(),
-            confidence: finding.confidence.id(),
-            side: finding.side().map(|side| side.id()),
-            resource: finding.resource.as_deref(),
-            evidence: &finding.evidence,
-            fix: finding.fix(),
-            could_be: finding.alternatives.iter().map(|cause: &Cause| cause.id()).collect(),
+            verdict: Verdict::new(finding),
             would_tell: &finding.would_tell,
             source: match finding.source {
                 Source::Line => "line",

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::rate::{CELLS, Rate, Span};
 use super::text;
+use super::verdict::Verdict;
 use crate::check::visible_json;
 use crate::explain::{Column, Destination, Finding, Line, millis};
 
@@ -76,20 +77,14 @@ struct Group {
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     schema: &'static str,
-    cause: &'static str,
-    confidence: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    could_be: Vec<&'static str>,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
     host: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    resource: &'a str,
     count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'static str>,
     examples: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<Over>,
@@ -249,15 +244,14 @@ impl Summary {
             });
             out.push_str(&visible_json(&serde_json::to_string(&Row {
                 schema: SCHEMA,
-                cause: group.finding.cause.id(),
-                confidence: group.finding.confidence.id(),
-                could_be: group.finding.alternatives.iter().map(|cause| cause.id()).collect(),
+                verdict: Verdict {
+                    resource: Some(&*key.resource).filter(|resource| !resource.is_empty()),
+                    ..Verdict::of_group(&group.finding, group.fix())
+                },
                 host: &key.host,
-                resource: &key.resource,
                 count: group.count,
                 first: group.first.as_deref(),
                 last: group.last.as_deref(),
-                fix: group.fix().or(group.finding.general_fix()),
                 examples: &group.examples,
                 rate,
                 recovered: group.recovered,
