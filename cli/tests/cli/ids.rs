@@ -1,7 +1,5 @@
 //! `meshwhy correlate` where the proxies gave one request different ids.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
 use std::process::{Command, Stdio};
 
 use serde_json::Value;

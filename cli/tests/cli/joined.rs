@@ -1,0 +1,116 @@
+//! `meshwhy correlate`: the logs of several proxies.
+
+use super::*;
+
+#[test]
+fn proxies_that_cannot_be_read_do_not_keep_the_others_from_being_joined() {
+    let output = run(&["correlate", ".", "no-such-file", "gateway.log", "reviews.log"]);
+    let says = err(&output);
+    assert!(says.contains("is a directory") && says.contains("no-such-file"), "{says}");
+    assert!(out(&output).contains("here it began"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn several_proxies_one_verdict() {
+    let output = run(&["correlate", "gateway.log", "reviews.log"]);
+    golden("correlated.txt", &out(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let one = run(&["correlate", "--json", "--id", "8496d84a", "gateway.log", "reviews.log"]);
+    golden("correlated.jsonl", &out(&one));
+    // meshwhy's own lines have no request id: those of the access log stand for them.
+    let both = run(&["correlate", "gateway.log", "combined.log"]);
+    let joined = out(&both);
+    let requests = joined.lines().filter(|line| line.starts_with("request ")).count();
+    assert_eq!(requests, 2 + 10, "{joined}");
+    assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
+}
+
+/// A client's sidecar sends plaintext to a workload that takes mutual TLS alone: neither line names it, both together do.
+#[test]
+fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-ends-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let correlate = |files: &[&str]| {
+        let output = run(&[&["correlate", "--json"], files].concat());
+        let text = out(&output);
+        let objects: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (objects, err(&output))
+    };
+    let client = write(
+        "client.log",
+        r#"[2026-04-28T04:14:36.102Z] "GET /a HTTP/1.1" 503 UC upstream_reset_before_response_started{connection_termination} - "-" 0 95 3 - "-" "curl" "5d1e" "web:8080" "10.244.0.10:8080" outbound|8080||web.shop.svc.cluster.local 10.244.0.9:45690 10.96.0.7:8080 10.244.0.9:41006 - default
+"#,
+    );
+    let listener = |from: &str, time: &str| {
+        format!(
+            r#"[2026-04-28T04:14:{time}Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - 10.244.0.10:8080 {from} - -
+"#
+        )
+    };
+    let server = write("server.log", &listener("10.244.0.9:45690", "36.104"));
+    let (objects, says) = correlate(&[&client, &server]);
+    assert_eq!(objects.len(), 1, "{objects:?} {says}");
+    let first = objects.first().unwrap();
+    assert_eq!(
+        (first["cause"].as_str(), first["confidence"].as_str(), first["request_id"].as_str()),
+        (Some("destination_rule_tls_conflict"), Some("likely"), Some("5d1e"))
+    );
+    assert!(!says.contains("neither a request id"), "{says}");
+    // Another connection's, and the same port a minute later, have nothing to do with it.
+    for other in [listener("10.244.0.9:45691", "36.104"), listener("10.244.0.9:45690", "59.900")] {
+        let other = write("other.log", &other);
+        let (objects, _) = correlate(&[&client, &other]);
+        assert_eq!(
+            objects.first().unwrap()["cause"].as_str(),
+            Some("upstream_closed_connection"),
+            "{objects:?}"
+        );
+    }
+    // Neither end has an id: TCP.
+    let tcp = write(
+        "tcp.log",
+        r#"[2026-04-28T04:14:36.102Z] "- - -" 0 UF,URX - - "delayed_connect_error:_104" 0 0 3 - "-" "-" "-" "-" "10.244.0.10:8080" outbound|8080||web.shop.svc.cluster.local 10.244.0.9:45690 10.96.0.7:8080 10.244.0.9:41006 - -
+"#,
+    );
+    let (objects, _) = correlate(&[&tcp, &server]);
+    assert_eq!(objects.first().unwrap()["connection_from"].as_str(), Some("10.244.0.9:45690"), "{objects:?}");
+    assert_eq!(
+        objects.first().unwrap()["cause"].as_str(),
+        Some("destination_rule_tls_conflict"),
+        "{objects:?}"
+    );
+    // A gateway's connection that a node's ztunnel refused.
+    let ztunnel = write(
+        "ztunnel.log",
+        "2026-04-28T04:14:36.103000Z\terror\taccess\tconnection complete\tsrc.addr=10.244.0.9:45690 dst.addr=10.244.0.10:8080 \
+         dst.service=\"web.shop.svc.cluster.local\" direction=\"inbound\" error=\"connection closed due to policy rejection: allow \
+         policies exist, but none allowed\"\n",
+    );
+    let (objects, _) = correlate(&[&client, &ztunnel]);
+    assert_eq!(
+        objects.first().unwrap()["cause"].as_str(),
+        Some("authorization_policy_denied"),
+        "{objects:?}"
+    );
+    // A waypoint's tunnel: the workload's address is what both know.
+    let waypoint = write(
+        "waypoint.log",
+        r#"[2026-04-28T04:14:36.102Z] "GET /a HTTP/1.1" 503 UC upstream_reset_before_response_started{connection_termination} - "-" 0 95 3 - "-" "curl" "77ab" "web:8080" "envoy://connect_originate/10.244.0.10:8080" inbound-vip|8080|http|web.shop.svc.cluster.local envoy://internal_client_address/ 10.96.0.7:8080 10.244.0.9:41006 - default
+"#,
+    );
+    let hbone = write(
+        "hbone.log",
+        "2026-04-28T04:14:36.103000Z\terror\taccess\tconnection complete\tsrc.addr=10.244.0.7:5000 dst.addr=10.244.0.10:15008 \
+         dst.hbone_addr=10.244.0.10:8080 direction=\"inbound\" error=\"connection failed: Connection refused (os error 111)\"\n",
+    );
+    let (objects, _) = correlate(&[&waypoint, &hbone]);
+    assert_eq!(objects.first().unwrap()["cause"].as_str(), Some("upstream_refused"), "{objects:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
