@@ -119,10 +119,13 @@ impl<'a> Front<'a> {
         if is_method(request.split(' ').next()?) && prefix::is_prefix(before) {
             return Some(Self { before, request });
         }
-        // The quote was lost with what stood in front of it.
-        let (method, path) = before.split_once(' ')?;
-        let is_request = is_method(method) && path.starts_with('/') && path.contains(" HTTP/");
-        is_request.then_some(Self { before: "", request: text })
+        // The quote was lost with what stood in front of it; or all of the request but its protocol.
+        let (words, protocol) = before.rsplit_once(' ').unwrap_or(("", before));
+        protocol.starts_with("HTTP/").then_some(())?;
+        let is_request =
+            words.split_once(' ').is_some_and(|(method, path)| is_method(method) && path.starts_with('/'));
+        let at = if is_request { 0 } else { before.len().saturating_sub(protocol.len()) };
+        (is_request || matches!(words, "" | "$")).then_some(Self { before: "", request: text.get(at..)? })
     }
 }
 
@@ -172,11 +175,12 @@ impl<'a> Ends<'a> {
         set(Column::Code, self.code);
         set(Column::Flags, self.flags);
         let asked = request.get(..self.at).unwrap_or_default();
-        let (method, path) = asked.split_once(' ').unwrap_or((asked, ""));
+        let (method, path) = asked.split_once(' ').unwrap_or(("-", asked));
         let (path, protocol) = match path.rsplit_once(' ') {
             Some((path, protocol)) if protocol.starts_with("HTTP/") || protocol == "-" => {
                 (path, Some(protocol))
             }
+            None if path.starts_with("HTTP/") => ("-", Some(path)),
             _ => (path, None),
         };
         set(Column::Method, method);
@@ -222,6 +226,13 @@ fn behind_flags<'a>(rest: &'a str, set: &mut impl FnMut(Column, &'a str)) {
             set(Column::UpstreamFailure, reason);
             numbers = behind;
         }
+    }
+    // Istio 1.4 to 1.7: Mixer's word and the reason; and Envoy's own reply, where somebody put it here.
+    if let Some(reason) = rest.strip_prefix("\"-\" \"").and_then(|rest| rest.split('"').next()) {
+        set(Column::UpstreamFailure, reason);
+        numbers = rest.split_once(&format!("{reason}\" ")).map_or("", |(_, behind)| behind);
+    } else if let Some((_, reason)) = rest.split_once("transport failure reason: ") {
+        set(Column::UpstreamFailure, reason.split('"').next().unwrap_or(reason).trim_end());
     }
     let mut words = numbers.split(' ');
     let is_number = |word: Option<&str>| {

@@ -56,6 +56,12 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
             return conclude(&said, line);
         }
     }
+    // Only a connection to the upstream that failed has a reason, whatever else the line lacks.
+    if gather::is_streams_connection(shown) && shown.upstream.transport_failure.is_some() {
+        let mut said = shown.clone();
+        said.flags |= Flags::UPSTREAM_CONNECTION_FAILURE;
+        return conclude(&said, line);
+    }
     if gather::is_streams_connection(shown) {
         return gather::failed_all_the_same(shown, line).then(|| by_flags(shown, line));
     }

@@ -81,7 +81,10 @@ impl Reader {
         for (row, record) in rest.take(MOST_ROWS).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
             let inner = text.trim();
-            let is_set_in = text.starts_with([' ', '\t']) && !begins(inner) && !front::begins(inner);
+            // Envoy's own reply goes over two lines.
+            let is_reply = inner.starts_with("reset reason: ");
+            let is_set_in =
+                (text.starts_with([' ', '\t']) && !begins(inner) && !front::begins(inner)) || is_reply;
             match inner {
                 "" => {}
                 _ if !is_set_in => break,

@@ -30,9 +30,11 @@ pub(super) fn in_json(text: &str) -> Option<Connection> {
     let (before, object) = text.split_at_checked(at)?;
     let object: serde_json::Value = serde_json::from_str(object).ok()?;
     let value = |key: &str| object.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-    (value("scope")? == "access").then_some(())?;
-    value("src.addr")?;
-    let mut connection = connection(&value("time")?, value);
+    // Who takes a line apart keeps what he needs of it.
+    let is_access = value("scope").as_deref() == Some("access") && value("src.addr").is_some();
+    let has_ends = ["src.workload", "src.identity", "src.addr"].iter().any(|key| value(key).is_some());
+    (is_access || (has_ends && value("direction").is_some())).then_some(())?;
+    let mut connection = connection(&value("time").unwrap_or_default(), value);
     connection.0.proxy = prefix::proxy(before);
     Some(connection)
 }
@@ -145,12 +147,18 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
         let facts = [
             ("error", Some(error.clone())),
             ("source", get("src.workload")),
+            // Whoever comes without mutual TLS has none.
+            ("identity", get("src.identity").or_else(|| inbound.then(|| "none".to_owned()))),
             ("destination", get("dst.workload")),
         ];
         let facts = facts
             .into_iter()
             .filter_map(|(key, value)| Some(format!("{key}={}", escape(&value?, LONGEST_FACT))));
-        let (cause, confidence, alternatives) = cause(&error, inbound);
+        let (cause, mut confidence, alternatives) = cause(&error, inbound);
+        if inbound && get("src.identity").is_none() {
+            // What the policy asks for may be there, and only the identity lost.
+            confidence = confidence.min(Likely);
+        }
         let mut finding = Finding::of_line((cause, confidence), alternatives.to_vec(), Some(false), None);
         finding.evidence = facts.collect::<Vec<_>>().join("; ");
         let by_policy = matches!(cause, Cause::AuthorizationPolicyDenied | Cause::PlaintextToStrictMtls);
@@ -321,7 +329,7 @@ mod tests {
                 assert_eq!(named(&text), expected, "{text}");
             }
             let json = serde_json::json!({ "level": "error", "time": "2026-03-01T08:00:00Z", "scope": "access",
-                "message": "connection complete", "src.addr": "10.0.0.9:50000", "direction": direction, "error": error });
+                "message": "connection complete", "src.addr": "10.0.0.9:50000", "src.identity": "spiffe://cluster.local/ns/a/sa/b", "direction": direction, "error": error });
             assert_eq!(named(&json.to_string()), expected, "{json}");
         }
     }
@@ -331,6 +339,16 @@ mod tests {
         let fine = line("", "inbound").replace("error\taccess", "info\taccess");
         assert!(matches!(read(&fine), Reading::Fine(Some(_))), "{:?}", read(&fine));
         assert_eq!(read("2026-03-01T08:00:00.1Z\tinfo\tproxy\tlistening src.addr=1"), Reading::ProxyLog);
+    }
+
+    /// A pod whose traffic is no longer captured comes without one.
+    #[test]
+    fn who_comes_without_an_identity_may_have_lost_it() {
+        let denied = "connection closed due to policy rejection: allow policies exist, but none allowed";
+        let text = line(denied, "inbound").replace("src.identity=\"spiffe://cluster.local/ns/a/sa/b\" ", "");
+        let Reading::Failed(_, finding) = read(&text) else { panic!("{text}") };
+        assert_eq!((finding.cause, finding.confidence), (Cause::AuthorizationPolicyDenied, Likely));
+        assert!(finding.evidence.contains("identity=none"), "{}", finding.evidence);
     }
 
     #[test]
