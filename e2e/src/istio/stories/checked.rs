@@ -1,7 +1,7 @@
 //! Mistakes that `meshwhy check` names, made for real: what it says of them is what clients and proxies see.
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
+use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story};
