@@ -1,8 +1,12 @@
 //! Istio's own YAML: samples that work, and the broken ones of its analyzers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
+
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::{check, findings, skip, text};
 
@@ -22,6 +26,9 @@ const READ: [&str; 3] = [
 /// The one that is certain: two rules without conditions, of which the second is never reached.
 const CERTAIN: &str =
     "virtual_service_not_applied samples/bookinfo/networking/fault-injection-details-v1.yaml";
+
+/// What istiod's tests have of the Gateway API, each with the status that istiod gives it.
+const GATEWAY_API: &str = "pilot/pkg/config/kube/gateway/testdata/";
 
 /// Istio's source: `ISTIO_SOURCE`, or what Go's module cache has of the version that the rig runs.
 fn source() -> Option<PathBuf> {
@@ -68,6 +75,8 @@ fn no_false_finding_in_any_file() {
             let name = file.strip_prefix(&source).unwrap().to_string_lossy().into_owned();
             match text(&finding, "confidence") {
                 _ if name.starts_with(BROKEN) => broken += 1,
+                // Has a test of its own.
+                _ if name.starts_with(GATEWAY_API) => {}
                 "certain" => assert_eq!(format!("{} {name}", text(&finding, "cause")), CERTAIN, "{finding}"),
                 "likely" => likely.push(format!("{} {name}", text(&finding, "cause"))),
                 _ => {}
@@ -102,5 +111,71 @@ fn samples_as_one_folder() {
             "{folder}: {}",
             run.stdout
         );
+    }
+}
+
+/// The reasons for which istiod refuses a route of the Gateway API, by the route.
+fn refused(golden: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut refused: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for document in serde_norway::Deserializer::from_str(golden) {
+        let object = Value::deserialize(document).unwrap_or_default();
+        let metadata = &object["metadata"];
+        let id = format!(
+            "{}/{}/{}",
+            object["kind"].as_str().unwrap_or_default(),
+            metadata["namespace"].as_str().unwrap_or_default(),
+            metadata["name"].as_str().unwrap_or_default()
+        );
+        let parents = object["status"]["parents"].as_array().into_iter().flatten();
+        for condition in parents.flat_map(|parent| parent["conditions"].as_array().into_iter().flatten()) {
+            let about = condition["type"].as_str().unwrap_or_default();
+            if condition["status"] == "False" && ["Accepted", "ResolvedRefs"].contains(&about) {
+                let reason = condition["reason"].as_str().unwrap_or_default();
+                refused.entry(id.clone()).or_default().insert(reason.to_owned());
+            }
+        }
+    }
+    refused
+}
+
+/// istiod's own verdict on each route of its tests, beside ours.
+#[test]
+fn what_istiod_says_of_gateway_api_routes() {
+    let Some(source) = source() else {
+        return skip("what_istiod_says_of_gateway_api_routes", "no ISTIO_SOURCE, no Go module");
+    };
+    let mut named: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    let mut files = Vec::new();
+    yaml_files(&source.join(GATEWAY_API), &mut files);
+    for file in files {
+        let Ok(golden) = fs::read_to_string(file.with_extension("status.yaml.golden")) else { continue };
+        let refused = refused(&golden);
+        let found = findings(&[&file.to_string_lossy()]);
+        let routes = found.iter().filter(|finding| text(finding, "resource").contains("Route/"));
+        let found: BTreeSet<&str> = routes
+            .clone()
+            .filter(|finding| text(finding, "confidence") != "possible")
+            .map(|finding| text(finding, "resource"))
+            .collect();
+        for route in &found {
+            assert!(refused.contains_key(*route), "{}: istiod takes {route}", file.display());
+        }
+        for (route, reasons) in &refused {
+            for reason in reasons {
+                let [ours, all] = named.entry(reason.clone()).or_default();
+                *ours += usize::from(found.contains(route.as_str()));
+                *all += 1;
+            }
+        }
+    }
+    // These files hold no Services and few Namespaces: what takes one is not named here.
+    for (reason, least) in [
+        ("NoMatchingParent", 4),
+        ("NoMatchingListenerHostname", 4),
+        ("NotAllowedByListeners", 1),
+        ("RefNotPermitted", 2),
+    ] {
+        let [ours, _] = named.get(reason).copied().unwrap_or_default();
+        assert!(ours >= least, "{reason}: {named:?}");
     }
 }

@@ -12,8 +12,9 @@ use self::complete::Complete;
 use self::lookup::Index;
 use super::host;
 use super::model::{
-    AuthorizationPolicy, DestinationRule, Gateway, Injection, MeshConfig, PeerAuthentication, Service,
-    Sidecar, VirtualService, Workload, namespace_injection,
+    ApiGateway, ApiRoute, AuthorizationPolicy, DestinationRule, GROUP, Gateway, Injection, Labels,
+    MeshConfig, PeerAuthentication, ReferenceGrant, Service, Sidecar, VirtualService, Workload, is_route,
+    labels, namespace_injection,
 };
 use super::resource::Resource;
 
@@ -32,6 +33,14 @@ pub struct Mesh {
     pub services: Vec<Service>,
     /// Pods and what makes them.
     pub workloads: Vec<Workload>,
+    /// The Gateway API's Gateways.
+    pub api_gateways: Vec<ApiGateway>,
+    /// The Gateway API's routes.
+    pub api_routes: Vec<ApiRoute>,
+    /// ReferenceGrants.
+    pub grants: Vec<ReferenceGrant>,
+    /// The labels of the namespaces that were given.
+    pub namespaces: HashMap<String, Labels>,
     /// The mesh's own configuration.
     pub config: MeshConfig,
     /// PeerAuthentications.
@@ -106,14 +115,15 @@ impl Mesh {
             }
             ("", "Service") => self.services.push(Service::kubernetes(resource)),
             ("", "Namespace") => {
+                let own = labels(resource.node.at(&["metadata", "labels"]));
+                self.namespaces.insert(resource.origin.name.clone(), own);
                 self.injection.insert(resource.origin.name.clone(), namespace_injection(&resource.node));
             }
             ("", "Pod") | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
                 self.workloads.extend(Workload::new(resource));
             }
-            ("gateway.networking.k8s.io", _) | ("networking.k8s.io", "Ingress") => {
-                self.add_backends(resource)
-            }
+            (GROUP, kind) => self.add_gateway_api(resource, kind),
+            ("networking.k8s.io", "Ingress") => self.add_backends(resource),
             ("install.istio.io", "IstioOperator") | ("", "ConfigMap") => {
                 if let Some(config) = MeshConfig::new(resource) {
                     self.config = config;
@@ -123,11 +133,22 @@ impl Mesh {
         }
     }
 
+    fn add_gateway_api(&mut self, resource: &Resource, kind: &str) {
+        self.add_backends(resource);
+        match kind {
+            "Gateway" => {
+                let origin = &resource.origin;
+                self.other_gateways.insert(format!("{}/{}", origin.namespace, origin.name));
+                self.api_gateways.push(ApiGateway::new(resource));
+            }
+            "ReferenceGrant" => self.grants.push(ReferenceGrant::new(resource)),
+            kind if is_route(kind) => self.api_routes.push(ApiRoute::new(resource)),
+            _ => {}
+        }
+    }
+
     fn add_backends(&mut self, resource: &Resource) {
         let own = &resource.origin.namespace;
-        if resource.origin.kind == "Gateway" {
-            self.other_gateways.insert(format!("{own}/{}", resource.origin.name));
-        }
         let mut open = vec![resource.spec()];
         while let Some(node) = open.pop() {
             for reference in node.list("backendRefs") {

@@ -3,6 +3,7 @@
 mod authorization_policy;
 mod destination_rule;
 mod gateway;
+mod gateway_api;
 mod mesh_config;
 mod peer_authentication;
 mod service;
@@ -17,6 +18,9 @@ use super::yaml::Node;
 pub use authorization_policy::AuthorizationPolicy;
 pub use destination_rule::{DestinationRule, Subset, Tls, TlsMode};
 pub use gateway::{Gateway, Reads, Server};
+pub use gateway_api::{
+    ApiGateway, ApiRoute, GROUP, Listener, Namespaces, Reference, ReferenceGrant, is_route,
+};
 pub use mesh_config::MeshConfig;
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub use service::{Port, Protocol, Service, ServiceKind, Target};

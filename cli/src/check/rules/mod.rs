@@ -1,9 +1,11 @@
 //! One file for each kind of mistake.
 
+mod ambient;
 mod binding;
 mod certificates;
 mod destinations;
 mod entries;
+mod gateway_api;
 mod gateways;
 mod hosts;
 mod ingress;
@@ -23,10 +25,12 @@ use super::mesh::Mesh;
 /// All mistakes of a mesh.
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let rules = [
+        ambient::findings,
         binding::findings,
         certificates::findings,
         destinations::findings,
         entries::findings,
+        gateway_api::findings,
         gateways::findings,
         hosts::findings,
         ingress::findings,

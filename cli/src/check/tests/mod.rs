@@ -3,6 +3,7 @@
 mod binding;
 mod certificates;
 mod destinations;
+mod gateway_api;
 mod gateways;
 mod ingress;
 mod mutual_tls;
