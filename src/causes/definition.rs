@@ -22,6 +22,7 @@ pub struct Definition {
     ///   either; `port`, `subset`: the cluster's;
     /// - `endpoint`: the address of the endpoint that was chosen;
     /// - `virtual_host`: its name;
+    /// - `principal`: the SPIFFE ID of the client;
     /// - `sni`: the server name that a client asked for in TLS; `destination_port`: the port that
     ///   it asked for, at a sidecar that sends.
     pub named_fixes: &'static [&'static str],

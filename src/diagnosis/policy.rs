@@ -22,8 +22,13 @@ pub(super) fn refuses(detail: Detail) -> bool {
     )
 }
 
+static NO_PROVIDER: Advice = Advice {
+    side: None,
+    fix: "Define the provider that the CUSTOM policy names in the mesh's extensionProviders: until then it denies all.",
+};
+
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[Fact::Details, Fact::Flags, Fact::Code];
+    const FACTS: &[Fact] = &[Fact::Details, Fact::Principal, Fact::Flags, Fact::Code];
     if e.layer == Layer::Listener {
         return None;
     }
@@ -45,7 +50,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
                 // An RBAC filter that an EnvoyFilter brings is an authorization policy, too.
                 _ => Verdict::certain,
             };
-            return Some(how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name));
+            let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name);
+            // istiod's rule for an action CUSTOM whose provider it doesn't know (1.31).
+            let no_provider = e.details.inner().is_some_and(|id| id.contains("bad-CUSTOM-action"));
+            return Some(if no_provider { denied.advising(&NO_PROVIDER) } else { denied });
         }
         Detail::JwtAuthnAccessDenied => return jwt(e, FACTS),
         // Each filter's own details and flags. A Lua or Wasm filter can imitate none of the flags.
@@ -136,7 +144,8 @@ fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
         return Verdict::possible(Cause::FilterConfigMissing, &[Fact::Termination, Fact::Cluster]);
     }
     let how_sure = if unnamed { Verdict::likely } else { Verdict::certain };
-    let denied = how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Cluster])?;
+    let denied =
+        how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Principal, Fact::Cluster])?;
     Some(denied.blaming(&e.termination.inner().and_then(policy)))
 }
 

@@ -100,6 +100,8 @@ pub enum Fact {
     Promised,
     /// Length of the body that was passed on.
     Passed,
+    /// The SPIFFE ID in the client's certificate.
+    Principal,
     /// Who closed the connection, where it was this proxy.
     ClosedBy,
     /// The idle timeout that Istio gives all TCP connections of this proxy.
@@ -157,6 +159,7 @@ impl Fact {
             Self::PoolReady => "pool_ready",
             Self::Promised => "promised",
             Self::Passed => "passed",
+            Self::Principal => "principal",
             Self::ClosedBy => "closed_by",
             Self::IdleTimeout => "idle_timeout",
         }
@@ -210,6 +213,7 @@ impl Fact {
             Self::PoolReady => up.pool_ready.map(|us| format!("{us}us")),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
+            Self::Principal => text(&down.principal),
             Self::ClosedBy => e.cut_off.then(|| "proxy".to_owned()),
             Self::IdleTimeout => text(&e.idle_timeout),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),

@@ -23,7 +23,7 @@ pub use fact::Fact;
 pub use flags::Flags;
 pub use grpc::GrpcStatus;
 pub use mixer::MixerStatus;
-pub use names::{covers, host_of, is_mesh_name};
+pub use names::{covers, host_of, is_mesh_name, spiffe_id};
 pub use redact::{CUT, host_name, name};
 pub use resource::Resource;
 pub use transport::{ConnectError, TransportFailure};
@@ -187,6 +187,8 @@ pub struct Downstream {
     pub sni: Option<String>,
     /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.
     pub tls_version: Option<String>,
+    /// The SPIFFE ID in the client's certificate; asked for only where no ALLOW rule matched.
+    pub principal: Option<String>,
     /// Whether the client had a certificate; read only where its server name is one of the mesh's
     /// own.
     pub mutual: Option<bool>,

@@ -27,6 +27,16 @@ pub fn is_mesh_name(sni: &str) -> bool {
     sni.starts_with("outbound_.")
 }
 
+/// The longest SPIFFE ID that is shown; the standard allows 2048 bytes.
+const LONGEST_SPIFFE_ID: usize = 256;
+
+/// A SPIFFE ID, if it is one: nothing else in a client's certificate is shown.
+pub fn spiffe_id(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix("spiffe://")?;
+    let proper = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/');
+    (uri.len() <= LONGEST_SPIFFE_ID && !rest.is_empty() && rest.bytes().all(proper)).then(|| uri.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

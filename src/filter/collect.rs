@@ -154,6 +154,7 @@ pub(super) fn http(
         Detail::DirectResponse => e.downstream.tunnel = Some(is_connect(host)),
         Detail::RbacAccessDeniedMatchedPolicy if e.details.inner() == Some("none") => {
             e.substitute = Some(is_substitute(host));
+            e.downstream.principal = principal(host);
         }
         _ => {}
     }
@@ -338,6 +339,11 @@ fn is_substitute(host: &impl Host) -> bool {
     text(host, KEY).is_some()
 }
 
+/// Who the client is to the mesh, by the certificate that this proxy has taken.
+fn principal(host: &impl Host) -> Option<String> {
+    evidence::spiffe_id(&text(host, "connection\0uri_san_peer_certificate")?)
+}
+
 fn is_connect(host: &impl Host) -> bool {
     text(host, "request\0method").as_deref() == Some("CONNECT")
 }
@@ -365,6 +371,9 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
         e.downstream.transport_failure = downstream_failure(host);
     }
     e.termination = termination(host);
+    if e.termination.inner() == Some("none") && is_policy_denial(&e.termination) {
+        e.downstream.principal = principal(host);
+    }
     e.upstream.transport_failure = e.details.transport_failure().cloned();
     reach(host, FetchPlan::EVERYTHING, &mut e.upstream);
     e

@@ -49,6 +49,7 @@ fn value(name: &str, verdict: &Verdict, e: &Evidence) -> Option<String> {
         "port" => text(cluster.and_then(ClusterName::port)),
         "subset" => text(cluster.and_then(ClusterName::subset)),
         "endpoint" => text(e.upstream.address.as_deref()),
+        "principal" => text(e.downstream.principal.as_deref()),
         "virtual_host" => text(e.route.virtual_host.as_deref()),
         // The mesh's own names are none that a client asked for.
         "sni" => Fact::Sni.value(e).filter(|sni| !is_mesh_name(sni)).map(|sni| escape(&sni, LONGEST_FACT)),
@@ -144,6 +145,7 @@ mod tests {
         e.upstream.resource = Resource::new("DestinationRule", &"n".repeat(63), &"r".repeat(253));
         e.route.virtual_host = Some(long.clone());
         e.route.resource = Resource::new("VirtualService", &"n".repeat(63), &"r".repeat(253));
+        e.downstream.principal = Some(long.clone());
         (e.downstream.sni, e.downstream.port) = (Some(long), Some(u64::MAX));
         for cause in Cause::ALL {
             let resource = e.upstream.resource.clone();

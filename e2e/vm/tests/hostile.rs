@@ -60,6 +60,7 @@ const PROPERTIES: &[&str] = &[
     "connection.termination_details",
     "connection.tls_version",
     "connection.transport_failure_reason",
+    "connection.uri_san_peer_certificate",
     "destination.port",
     "filter_state.meshwhy.listener.http",
     "filter_state.meshwhy.listener.tls",

@@ -10,7 +10,10 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Add an ALLOW rule for this caller, or narrow the DENY rule that the evidence names.",
     // Only DENY rules are named.
-    named_fixes: &["Narrow the rule of {resource} that denies this request, or change the caller."],
+    named_fixes: &[
+        "Narrow the rule of {resource} that denies this request, or change the caller.",
+        "Add an ALLOW rule for {principal} and this method and path: none matches.",
+    ],
     special_case_of: &[],
     look_alikes: &[Cause::ExtAuthzDenied, Cause::JwtRejected, Cause::MixerPermissionDenied],
     place: Place::Either,

@@ -78,10 +78,11 @@ prop_compose! {
         sni_is_authority in any::<Option<bool>>(),
         certificate_covers_authority in any::<Option<bool>>(),
         listener in optional(&[ListenerKind::Http, ListenerKind::Tls]),
+        principal in words(&["spiffe://cluster.local/ns/a/sa/b"]),
     ) -> Downstream {
         Downstream {
             first_bytes, port, sni, tls_version, mutual, protocol, grpc, tunnel, transport_failure, sni_is_authority,
-            certificate_covers_authority, listener,
+            certificate_covers_authority, listener, principal,
         }
     }
 }

@@ -44,8 +44,8 @@ pub(super) fn only(groups: FetchPlan, mut e: Evidence) -> Evidence {
     let lacks = |group| !groups.contains(group);
     let (up, route) = (&mut e.upstream, &mut e.route);
     if lacks(FetchPlan::CLIENT) {
-        let (grpc, tunnel) = (e.downstream.grpc, e.downstream.tunnel);
-        e.downstream = Downstream { grpc, tunnel, ..Downstream::default() };
+        let Downstream { grpc, tunnel, principal, .. } = std::mem::take(&mut e.downstream);
+        e.downstream = Downstream { grpc, tunnel, principal, ..Downstream::default() };
     }
     if lacks(FetchPlan::VIRTUAL_HOST) {
         route.virtual_host = None;

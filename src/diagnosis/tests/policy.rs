@@ -102,3 +102,15 @@ fn mixers_denial_is_distinguished_from_other_failures() {
     assert_eq!(named_with(503, "UF", refused), Some(("upstream_refused", "likely")));
     assert_eq!(named_with(200, "-", "via_upstream"), None);
 }
+
+#[test]
+fn a_custom_policy_whose_provider_nobody_defined() {
+    let e = stream(
+        403,
+        "-",
+        "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]-deny-due-to-bad-CUSTOM-action]",
+    );
+    let verdict = crate::diagnosis::diagnose(&e).unwrap();
+    assert_eq!(verdict.resource.unwrap().path(), "AuthorizationPolicy/a/b");
+    assert!(verdict.advice.is_some_and(|advice| advice.fix.contains("extensionProviders")));
+}

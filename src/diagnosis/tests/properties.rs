@@ -94,6 +94,7 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::FailedFor => e.past.failed_for = None,
         Fact::EndpointTookMtls => e.past.took_mtls = false,
         Fact::EndpointFailed => e.past.endpoint_failed = None,
+        Fact::Principal => down.principal = None,
         Fact::ClosedBy => e.cut_off = false,
         Fact::IdleTimeout => e.idle_timeout = None,
     }

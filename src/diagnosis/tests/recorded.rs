@@ -96,3 +96,30 @@ fn evidence_is_the_same_when_read_again() {
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record, "{scenario}");
     }
 }
+
+/// The proxy knew a resource and the report names none: each is meant.
+#[test]
+fn a_resource_that_is_known_is_named() {
+    /// By cause, and why it is nobody's fault whose resource is known.
+    const NAMELESS: &[(&str, &str)] = &[
+        ("max_duration_reached", "the connection manager's limit has the same details as the route's"),
+        ("upstream_closed_connection", "the application crashed, as far as anybody knows"),
+        ("upstream_connect_timeout", "nothing answered, whatever the rule says"),
+    ];
+    let is_meant = |cause: &str| NAMELESS.iter().any(|(nameless, _)| *nameless == cause);
+    let mut seen = 0;
+    for (scenario, record) in records() {
+        let e = &record.evidence;
+        let Some(known) = e.upstream.resource.as_ref().or(e.route.resource.as_ref()) else { continue };
+        for report in &record.reports {
+            let cause = report["cause"].as_str().unwrap_or_default();
+            assert!(
+                report.contains_key("resource") || is_meant(cause),
+                "{scenario}: {cause}: {}",
+                known.path()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}

@@ -205,6 +205,10 @@ mod tests {
                 "rbac_access_denied_matched_policy[ns[a]-policy[b.c]-rule[0]]",
             ),
             (
+                "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]-deny-due-to-bad-CUSTOM-action]",
+                "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]-deny-due-to-bad-CUSTOM-action]",
+            ),
+            (
                 "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]]",
                 "rbac_access_denied_matched_policy[istio-ext-authz-p-ns[a]-policy[b]-rule[0]]",
             ),

@@ -138,8 +138,9 @@ fn push_close(reason: &str, kept: &mut String) {
 }
 
 /// `none`, a name as Kubernetes has them, or istiod's `ns[NAMESPACE]-policy[NAME]-rule[N]`, in
-/// front of which CUSTOM policies have their provider's name.
+/// front of which CUSTOM policies have their provider's name. Behind it stands whether nobody defined that one.
 fn is_policy(id: &str) -> bool {
+    let id = id.strip_suffix("-deny-due-to-bad-CUSTOM-action").unwrap_or(id);
     let Some((provider, rest)) = id.split_once("ns[") else { return is_kubernetes_name(id) };
     let parts = || {
         let (namespace, rest) = rest.split_once("]-policy[")?;

@@ -93,6 +93,28 @@ fn rejected() -> Vec<Story> {
             .own(LUA)
             .curl(&["http://orders/"])
             .gets(Status(200)),
+        Story::new("replies/wrong_principal", "An AuthorizationPolicy allows somebody else")
+            .own(ALLOWS_ANOTHER)
+            .run(UNTIL_TRANSLATED)
+            .curl(&["http://orders/"])
+            .gets(Status(403))
+            .says(
+                Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
+                    .inbound()
+                    .because(&["principal=spiffe://cluster.local/ns/default/sa/client"])
+                    .fix("Add an ALLOW rule for spiffe://cluster.local/ns/default/sa/client and this method and path: none matches."),
+            ),
+        Story::new("replies/no_provider", "The action CUSTOM names a provider that nobody defined")
+            .own(NO_PROVIDER)
+            .run(UNTIL_TRANSLATED)
+            .curl(&["http://orders/"])
+            .gets(Status(403))
+            .says(
+                Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
+                    .inbound()
+                    .blames("AuthorizationPolicy/default/asks")
+                    .fix("Define the provider that the CUSTOM policy names in the mesh's extensionProviders: until then it denies all."),
+            ),
         Story::new("replies/upgrade", "A websocket is asked of a service that has none")
             .curl(&[
                 "http://orders/",
@@ -154,6 +176,27 @@ spec:
   - match: [{uri: {exact: /healthz}}]
     directResponse: {status: 200, body: {string: 'fine'}}
   - directResponse: {status: 503, body: {string: 'back at noon'}}
+";
+
+const ALLOWS_ANOTHER: &str = "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: only-frontend, namespace: default}
+spec:
+  selector: {matchLabels: {app: orders}}
+  action: ALLOW
+  rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]
+";
+
+const NO_PROVIDER: &str = "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: asks, namespace: default}
+spec:
+  selector: {matchLabels: {app: orders}}
+  action: CUSTOM
+  provider: {name: nobody-defined-it}
+  rules: [{}]
 ";
 
 const LUA: &str = "
