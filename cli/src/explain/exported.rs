@@ -260,3 +260,34 @@ fn nothing_that_is_restored_makes_a_failure_of_a_value() {
         assert!(matches!(READER.read(line.as_bytes()), Reading::Fine(_) | Reading::Ambiguous), "{line}");
     }
 }
+
+/// What curl shows of Envoy's own replies. An application's line that has one in it is none.
+#[test]
+fn envoys_own_replies() {
+    const UPSTREAM: &str = "upstream connect error or disconnect/reset before headers.";
+    for (reply, cause) in [
+        (
+            format!(
+                "{UPSTREAM} reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused"
+            ),
+            "upstream_refused",
+        ),
+        (
+            format!(
+                "{UPSTREAM} retried and the latest reset reason: remote connection failure, transport failure reason: delayed connect error: 111%"
+            ),
+            "upstream_refused",
+        ),
+        (format!("{UPSTREAM} reset reason: connection termination"), "upstream_closed_connection"),
+        (format!("{UPSTREAM} reset reason: overflow"), "circuit_breaker_overflow"),
+        ("no healthy upstream".to_owned(), "no_endpoints"),
+        ("upstream request timeout".to_owned(), "upstream_timeout"),
+        ("RBAC: access denied".to_owned(), "authorization_policy_denied"),
+    ] {
+        let Reading::Failed(_, finding) = READER.read(reply.as_bytes()) else { panic!("{reply}") };
+        assert_eq!(finding.cause.id(), cause, "{reply}");
+        assert_ne!(finding.confidence.id(), "certain", "{reply}");
+        let logged = format!("ERROR shop: {reply} (attempt 1)");
+        assert_eq!(READER.read(logged.as_bytes()), Reading::Unreadable, "{logged}");
+    }
+}

@@ -87,7 +87,7 @@ pub(super) fn begins(text: &str) -> bool {
 }
 
 /// Of columns that aren't shown nobody knows that they would not say something else.
-fn at_most(most: Confidence, reading: Reading) -> Reading {
+pub(super) fn at_most(most: Confidence, reading: Reading) -> Reading {
     match reading {
         Reading::Failed(line, mut finding) => {
             finding.confidence = finding.confidence.min(most);

@@ -33,6 +33,7 @@ mod prefix;
 mod rank;
 mod reader;
 mod readings;
+mod reply;
 #[cfg(test)]
 mod shapes;
 mod syslog;

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use meshwhy::diagnosis::Confidence;
+
 use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, Own, formats, front, gather, json, own, pasted, prefix, unseen, ztunnel,
+    Column, Finding, Format, Line, Own, formats, front, gather, json, own, pasted, prefix, reply, unseen,
+    ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -89,7 +92,8 @@ impl Reader {
     pub(super) fn read_front(&self, bytes: &[u8], keep: bool) -> Reading {
         let text = text(bytes.trim_ascii_end());
         let restored = || front::read(&pasted::restored(&text)?, &self.known, keep);
-        front::read(&text, &self.known, keep).or_else(restored).unwrap_or(Reading::Unreadable)
+        let reply = || Some(front::at_most(Confidence::Likely, explain(&reply::read(&text)?, keep)));
+        front::read(&text, &self.known, keep).or_else(restored).or_else(reply).unwrap_or(Reading::Unreadable)
     }
 
     fn read_plain(&self, text: &str, keep: bool) -> Reading {
