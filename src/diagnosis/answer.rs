@@ -1,7 +1,7 @@
 //! The upstream's answer: late, broken, cut off, or an error of its own.
 
 use super::{Advice, Verdict};
-use crate::causes::{Cause, Side};
+use crate::causes::Cause;
 use crate::evidence::{Detail, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
 use crate::wire::Protocol;
 
@@ -68,8 +68,21 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
             | Detail::UpstreamPerTryIdleTimeout
     );
     (named || e.flags.contains(Flags::UPSTREAM_REQUEST_TIMEOUT)).then_some(())?;
+    static PER_TRY: Advice = Advice {
+        side: None,
+        fix: "Raise perTryTimeout in the VirtualService's retries, or make the upstream answer sooner.",
+    };
+    static DEADLINE: Advice = Advice {
+        side: None,
+        fix: "Raise the client's gRPC deadline, and the route's timeout if one is set, or make the upstream answer sooner.",
+    };
     // The time-out is the route's, or the client's own (`grpc-timeout`).
-    Some(Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource))
+    let late = Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource);
+    Some(match e.details.detail() {
+        Detail::UpstreamPerTryTimeout | Detail::UpstreamPerTryIdleTimeout => late.advising(&PER_TRY),
+        _ if e.downstream.grpc == Some(true) => late.advising(&DEADLINE),
+        _ => late,
+    })
 }
 
 /// `502 UPE`: what came back is not the HTTP that was expected.
@@ -99,6 +112,13 @@ fn broken(e: &Evidence) -> Option<Verdict> {
     if was_cut_short(e) {
         return Verdict::likely(Cause::UpstreamClosedConnection, CUT_SHORT);
     }
+    if e.past.took_plaintext || e.past.took_mtls {
+        static ANSWERED: Advice = Advice {
+            side: None,
+            fix: "Correct the response: it breaks HTTP. This endpoint answered before, so the port's protocol is right.",
+        };
+        return Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS)?.advising(&ANSWERED));
+    }
     // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2, an HTTP/2
     // server that met HTTP/1 and one that sends garbage look the same, for gRPC, too.
     Verdict::likely(Cause::UpstreamProtocolError, FACTS)
@@ -115,7 +135,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
     static REFUSED: Advice = Advice {
         side: None,
-        fix: "Retry on refused-stream: the server refused the request before it worked on it (GOAWAY, or a limit of its streams).",
+        fix: "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",
     };
     if let Some(verdict) = closed_reused(e) {
         return Some(verdict);
@@ -167,15 +187,11 @@ fn closed_reused(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
-    static WORKED: Advice = Advice {
-        side: Some(Side::Upstream),
-        fix: "Find out why the server closed the connection while it worked on the request: a crash, a restart, a limit of its own.",
-    };
     let lived = e.lived.filter(|_| was_reused(e))?;
     if lived <= AT_ONCE {
         return Verdict::likely(Cause::UpstreamClosedIdleConnection, FACTS);
     }
-    Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS)?.advising(&WORKED))
+    Verdict::likely(Cause::UpstreamClosedConnection, FACTS)
 }
 
 /// Whether HTTP calls it a server's error. Some applications have statuses of their own beyond.

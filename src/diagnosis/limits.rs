@@ -114,11 +114,11 @@ fn cut_off(e: &Evidence) -> Option<Verdict> {
     ];
     static IDLE: Advice = Advice {
         side: None,
-        fix: "Raise connectionPool.tcp.idleTimeout in a DestinationRule (1h unless set), or let the client's pool use or end idle connections sooner.",
+        fix: "Raise tcp.idleTimeout in a DestinationRule (1h unless set), or have the client's pool end idle connections sooner.",
     };
     static CHANGED: Advice = Advice {
         side: None,
-        fix: "See whether its listener was just changed, or an idle timeout is set: %DOWNSTREAM_LOCAL_CLOSE_REASON% in the TCP log says which.",
+        fix: "See whether its listener changed, or an idle timeout is set: %DOWNSTREAM_LOCAL_CLOSE_REASON% in the TCP log says which.",
     };
     if e.lived.is_none_or(|lived| lived >= USUAL_IDLE_TIMEOUT) {
         let verdict = if e.lived.is_some() { Verdict::likely } else { Verdict::possible };

@@ -115,7 +115,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     }
     match failure.tls_reason().unwrap_or_default() {
         // This proxy's own validation; the fix covers an outdated CA, too.
-        "CERTIFICATE_VERIFY_FAILED" => surely(Cause::UpstreamCertificateRejected),
+        "CERTIFICATE_VERIFY_FAILED" | "KEY_USAGE_BIT_INCORRECT" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
             surely(Cause::UpstreamRequiresClientCertificate)
         }

@@ -158,7 +158,7 @@ pub(super) fn http(
         }
         _ => {}
     }
-    if flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR) {
+    if flags.intersects(Flags::UPSTREAM_PROTOCOL_ERROR | Flags::UPSTREAM_REQUEST_TIMEOUT) {
         e.downstream.grpc = Some(is_grpc(host));
     }
     if plan.contains(FetchPlan::VIRTUAL_HOST) {

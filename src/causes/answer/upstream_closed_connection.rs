@@ -6,8 +6,8 @@ pub const DEFINITION: Definition = Definition {
     side: Side::Upstream,
     sender: Sender::NoClient,
     soft: Softness::Never,
-    fix: "Keep the upstream's idle connections open longer than the proxy does, and check \
-        whether it crashed.",
+    fix: "Find out why the upstream closed the connection: a crash, a restart, a limit, an idle \
+        timeout shorter than the proxy's.",
     named_fixes: &[],
     special_case_of: &[],
     look_alikes: &[

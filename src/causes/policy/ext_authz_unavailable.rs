@@ -7,8 +7,8 @@ pub const DEFINITION: Definition = Definition {
     side: Side::Platform,
     sender: Sender::NoClient,
     soft: Softness::Never,
-    fix: "Bring the external authorization service back: it gave no usable answer, and the check \
-        fails closed.",
+    fix: "Bring the external authorization service back, or correct its protocol and answers: the \
+        check fails closed.",
     named_fixes: &[],
     special_case_of: &[],
     look_alikes: &[Cause::ExtAuthzDenied, Cause::MixerUnavailable],

@@ -7,7 +7,7 @@ pub const DEFINITION: Definition = Definition {
     // Any host and any path: `GET /zzz`.
     sender: Sender::Anyone,
     soft: Softness::Never,
-    fix: "Add a ServiceEntry for the host, or set outboundTrafficPolicy to ALLOW_ANY.",
+    fix: "Add a ServiceEntry for the host, its name to the Sidecar's egress, or set outboundTrafficPolicy to ALLOW_ANY.",
     named_fixes: &["Add a ServiceEntry for {sni}, or set outboundTrafficPolicy to ALLOW_ANY."],
     special_case_of: &[],
     look_alikes: &[Cause::TlsOnPlaintextPort, Cause::Http10Client, Cause::NoEndpoints],

@@ -10,8 +10,8 @@ pub const DEFINITION: Definition = Definition {
     fix: "Make sni, subjectAltNames and caCertificates in the DestinationRule fit the \
         certificate, or renew it.",
     named_fixes: &[
-        "Set trafficPolicy.tls.mode of {rule} to ISTIO_MUTUAL if {service} has sidecars; else make its sni, \
-            subjectAltNames and caCertificates fit the certificate.",
+        "If {service} has sidecars, set tls.mode of {rule} to ISTIO_MUTUAL; else make its sni, \
+            subjectAltNames and caCertificates fit.",
         "Make sni, subjectAltNames and caCertificates of {rule} fit the certificate of {host}, \
             or renew it.",
     ],

@@ -10,7 +10,7 @@ pub const DEFINITION: Definition = Definition {
     fix: "Try the upstream with openssl s_client, and correct the version, cipher, SNI or secret \
         that the error names.",
     named_fixes: &[
-        "Set trafficPolicy.tls.mode of {rule} to ISTIO_MUTUAL if {service} has sidecars; else try port {port} \
+        "If {service} has sidecars, set tls.mode of {rule} to ISTIO_MUTUAL; else try port {port} \
             with openssl s_client.",
         "Try port {port} of {host} with openssl s_client, and correct the version, cipher, SNI \
             or secret that the error names.",

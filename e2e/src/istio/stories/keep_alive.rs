@@ -35,7 +35,7 @@ pub fn stories() -> Vec<Story> {
             .run(until_it_fails!("http://shelf:81/"))
             .gets(Status(503))
             .says(Says::new("orders", Cause::UpstreamReset, Certain).inbound().fix(
-                "Retry on refused-stream: the server refused the request before it worked on it (GOAWAY, or a limit of its streams).",
+                "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",
             ))
             .says(Says::new("client", Cause::UpstreamProxyError, Likely)),
         Story::new("keep_alive/in_time", "The same server, asked before it closes")
