@@ -21,6 +21,7 @@ pub struct Definition {
     /// - `service`: the cluster's host within the mesh; `external`: one outside of it; `host`:
     ///   either; `port`, `subset`: the cluster's;
     /// - `endpoint`: the address of the endpoint that was chosen;
+    /// - `backend`: the Service that a BackendTLSPolicy is for;
     /// - `virtual_host`: its name;
     /// - `principal`: the SPIFFE ID of the client;
     /// - `sni`: the server name that a client asked for in TLS; `destination_port`: the port that

@@ -42,6 +42,7 @@ fn value(name: &str, verdict: &Verdict, e: &Evidence) -> Option<String> {
             let either = [verdict.resource.as_ref(), e.upstream.resource.as_ref()];
             spoken(either.into_iter().flatten().find(|r| r.path().starts_with("DestinationRule/"))?)
         }
+        "backend" => spoken(verdict.resource.as_ref().filter(|r| r.path().starts_with("Service/"))?),
         "route" => spoken(e.route.resource.as_ref()?),
         "host" => text(host()),
         "service" => text(host().filter(is_service)),
@@ -157,7 +158,8 @@ mod tests {
                     resource: resource.clone(),
                     advice: None,
                 };
-                let known = filled(template, &verdict, &e).is_some() || template.contains("{external}");
+                let unknown = ["{external}", "{backend}"].iter().any(|name| template.contains(name));
+                let known = filled(template, &verdict, &e).is_some() || unknown;
                 assert!(known && template.contains('{'), "{template}");
             }
             let fix = of(*cause, resource, &e);

@@ -8,8 +8,11 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Set tls mode DISABLE in the DestinationRule, or remove its tls block: the upstream \
         speaks no TLS.",
-    named_fixes: &["Set trafficPolicy.tls.mode of {rule} to DISABLE, or remove its tls block: port {port} \
-            of {host} speaks no TLS."],
+    named_fixes: &[
+        "Remove the BackendTLSPolicy for {backend}, or let its port {port} speak TLS.",
+        "Set trafficPolicy.tls.mode of {rule} to DISABLE, or remove its tls block: port {port} \
+            of {host} speaks no TLS.",
+    ],
     special_case_of: &[
         // The handshake did fail.
         Cause::UpstreamTlsFailed,

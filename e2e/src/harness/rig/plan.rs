@@ -24,6 +24,13 @@ impl Service {
         Self { name, namespace: "default", app: name, ports: ports.to_vec() }
     }
 
+    /// In this namespace.
+    #[must_use]
+    pub fn namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
     /// In front of the pods with this label `app`.
     #[must_use]
     pub fn of(mut self, app: &'static str) -> Self {

@@ -3,6 +3,7 @@
 mod checked;
 mod double_tls;
 mod gateway;
+mod gateway_api;
 mod http10;
 mod ingress;
 mod keep_alive;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Story> {
         rejected::stories(),
         mutual_tls::stories(),
         checked::stories(),
+        gateway_api::stories(),
         ingress::stories(),
         keep_alive::stories(),
         replies::stories(),
@@ -92,7 +94,7 @@ pub fn plan(version: Version) -> Plan {
                 .program(8087, who::STREAMS)
                 .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::sidecar("not-restarted").without_stat_tags(),
-            Pod::sidecar("elsewhere").namespace("shop"),
+            Pod::sidecar("elsewhere").namespace("shop").serving(8080),
             Pod::without_proxy("outside"),
             Pod::sidecar("helloworld-v1").app("helloworld").label("version", "v1").serving(8080),
             Pod::sidecar("helloworld-v2").app("helloworld").label("version", "v2").serving(8080),
@@ -134,6 +136,11 @@ pub fn plan(version: Version) -> Plan {
             Service::new("service1", &[("http", 80, 8080)]),
             Service::new("service2", &[("http", 80, 8080)]),
             Service::new("archive", &[("http", 8000, 8080)]).of("reports"),
+            // What a Gateway of the Gateway API names as its address.
+            Service::new("istio-ingressgateway", &[("http", 80, 80), ("http-same", 8080, 8080), ("https", 443, 443), ("tls", 8443, 8443)])
+                .of("ingress")
+                .namespace("istio-system"),
+            Service::new("elsewhere", &[("http", 80, 8080)]).namespace("shop"),
         ],
         names: vec![
             ("httpbin.org", "httpbin-org"),
