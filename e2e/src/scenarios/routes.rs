@@ -217,13 +217,13 @@ fn gateway_api() -> Vec<Scenario> {
                 .gets(500),
         )
         .blames("HTTPRoute/default/missing"),
+        // An HTTPRoute and a GRPCRoute have the same names.
         without_backend(
             Scenario::new("routes/no_backend_grpc", "the same for gRPC: status 200", proxy(missing()))
                 .server("backend", OK)
                 .client(Client::Http2("http", Ask::Grpc))
                 .says("grpc-status: 2"),
-        )
-        .blames("HTTPRoute/default/missing"),
+        ),
         without_backend(
             asked("routes/no_backend_of_a_named_rule", "a rule with a name of its own: the Gateway is known", {
                 by_istiod("checkout", direct("/", 500, ""))
