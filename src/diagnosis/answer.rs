@@ -74,7 +74,7 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
     };
     static DEADLINE: Advice = Advice {
         side: None,
-        fix: "Raise the client's gRPC deadline, and the route's timeout if one is set, or make the upstream answer sooner.",
+        fix: "Raise the client's gRPC deadline, or the route's timeout, or make the upstream answer sooner.",
     };
     // The time-out is the route's, or the client's own (`grpc-timeout`).
     let late = Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource);
@@ -115,7 +115,7 @@ fn broken(e: &Evidence) -> Option<Verdict> {
     if e.past.took_plaintext || e.past.took_mtls {
         static ANSWERED: Advice = Advice {
             side: None,
-            fix: "Correct the response: it breaks HTTP. This endpoint answered before, so the port's protocol is right.",
+            fix: "Correct the response, which breaks HTTP: the endpoint answered before, so the port is right.",
         };
         return Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS)?.advising(&ANSWERED));
     }

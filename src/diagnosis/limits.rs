@@ -103,15 +103,8 @@ const USUAL_IDLE_TIMEOUT: u64 = 3_600_000;
 /// A TCP session in use that this proxy closed. No attribute gives the reason (1.40), only the access log's
 /// `DOWNSTREAM_LOCAL_CLOSE_REASON`: the idle timeout, a listener or filter chain that was replaced or removed, or another network filter.
 fn cut_off(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[
-        Fact::ClosedBy,
-        Fact::Lived,
-        Fact::IdleTimeout,
-        Fact::FirstBytes,
-        Fact::Cluster,
-        Fact::Endpoint,
-        Fact::FilterChain,
-    ];
+    const FACTS: &[Fact] =
+        &[Fact::ClosedBy, Fact::Lived, Fact::FirstBytes, Fact::Cluster, Fact::Endpoint, Fact::FilterChain];
     static IDLE: Advice = Advice {
         side: None,
         fix: "Raise tcp.idleTimeout in a DestinationRule (1h unless set), or have the client's pool end idle connections sooner.",
@@ -125,7 +118,7 @@ fn cut_off(e: &Evidence) -> Option<Verdict> {
         return Some(verdict(Cause::IdleTimeout, FACTS)?.advising(&IDLE).blaming(&e.upstream.resource));
     }
     // Too young for the usual one: another may be set.
-    if e.upstream.resource.is_some() || e.idle_timeout.is_some() {
+    if e.upstream.resource.is_some() {
         let verdict = Verdict::possible(Cause::IdleTimeout, FACTS)?;
         return Some(verdict.advising(&IDLE).blaming(&e.upstream.resource));
     }

@@ -24,7 +24,7 @@ pub(super) fn refuses(detail: Detail) -> bool {
 
 static NO_PROVIDER: Advice = Advice {
     side: None,
-    fix: "Define the provider that the CUSTOM policy names in the mesh's extensionProviders: until then it denies all.",
+    fix: "Define the CUSTOM policy's provider in the mesh's extensionProviders: until then it denies all.",
 };
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {

@@ -4,6 +4,9 @@ use super::{Verdict, passthrough};
 use crate::causes::Cause;
 use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
+/// Shorter than any connect time-out that people set, in microseconds; Envoy's default is 5 s, istiod's 10 s.
+const SHORTEST_TIMEOUT: u64 = 40_000;
+
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
         return None;
@@ -59,8 +62,15 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
 fn connection(e: &Evidence) -> Option<Verdict> {
     const SOCKET: &[Fact] =
         &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::UpstreamFailure, Fact::Flags, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::UpstreamFailure,
+        Fact::PoolReady,
+        Fact::Flags,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     let reason = e.details.reset_reason();
     let failure = e.upstream.transport_failure.as_ref();
     let failed = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE)
@@ -91,14 +101,17 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         Some(ConnectError::Reset) => Verdict::likely(Cause::UpstreamClosedConnection, SOCKET),
         Some(ConnectError::Other) => None,
         // On TCP a connect time-out leaves neither details nor a reason, and neither does a server that hangs up
-        // on the ClientHello.
+        // on the ClientHello. That takes a round trip or two (Postgres: 3 ms), and no time-out is so short.
         None if failure.is_none() && e.layer == Layer::Tcp => {
+            if e.upstream.pool_ready.is_some_and(|us| us < SHORTEST_TIMEOUT) {
+                return Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS)?.blaming(&e.upstream.resource));
+            }
             Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)
         }
         // A socket that can't connect always has an error (1.40): this one was closed in its TLS
         // handshake.
         None if failure.is_none() && reason == Some("remote_connection_failure") => {
-            Verdict::likely(Cause::UpstreamTlsFailed, FACTS)
+            Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS)?.blaming(&e.upstream.resource))
         }
         None => None,
     }

@@ -104,8 +104,6 @@ pub enum Fact {
     Principal,
     /// Who closed the connection, where it was this proxy.
     ClosedBy,
-    /// The idle timeout that Istio gives all TCP connections of this proxy.
-    IdleTimeout,
 }
 
 impl Fact {
@@ -161,7 +159,6 @@ impl Fact {
             Self::Passed => "passed",
             Self::Principal => "principal",
             Self::ClosedBy => "closed_by",
-            Self::IdleTimeout => "idle_timeout",
         }
     }
 
@@ -215,7 +212,6 @@ impl Fact {
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
             Self::Principal => text(&down.principal),
             Self::ClosedBy => e.cut_off.then(|| "proxy".to_owned()),
-            Self::IdleTimeout => text(&e.idle_timeout),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
             Self::Listener => down.listener.map(|kind| kind.id().to_owned()),
             Self::AnswerVersion => version(up.first_bytes.as_ref()),

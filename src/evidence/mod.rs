@@ -54,9 +54,6 @@ pub struct Evidence {
     pub lived: Option<u64>,
     /// Whether this proxy closed a TCP connection that was in use and that neither side had ended; Envoy flags nothing then.
     pub cut_off: bool,
-    /// The idle timeout that Istio gives all TCP connections of this proxy
-    /// (`ISTIO_META_IDLE_TIMEOUT`); read only where one was cut off.
-    pub idle_timeout: Option<String>,
     /// Envoy's connection termination details.
     pub termination: Details,
     /// The name of the filter chain that took the connection.

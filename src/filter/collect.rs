@@ -170,7 +170,7 @@ pub(super) fn http(
     e.upstream.transport_failure = e.details.transport_failure().cloned();
     reach(host, plan, &mut e.upstream);
     if closed && e.upstream.cluster.is_some() {
-        e.upstream.pool_ready = number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000);
+        e.upstream.pool_ready = pool_ready(host);
     }
     let left = e.left_midway();
     if left || e.details.reset_after_response() {
@@ -314,6 +314,11 @@ fn virtual_host(host: &impl Host) -> Option<String> {
     name(host, "xds\0virtual_host_name")
 }
 
+/// How long it took until there was a connection to the upstream, or none, in microseconds.
+fn pool_ready(host: &impl Host) -> Option<u64> {
+    number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000)
+}
+
 /// How long the stream lived; the attribute is in nanoseconds.
 fn milliseconds(host: &impl Host) -> Option<u64> {
     number(host, "request\0duration").map(|nanoseconds| nanoseconds / 1_000_000)
@@ -376,6 +381,9 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     }
     e.upstream.transport_failure = e.details.transport_failure().cloned();
     reach(host, FetchPlan::EVERYTHING, &mut e.upstream);
+    if flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) && e.upstream.transport_failure.is_none() {
+        e.upstream.pool_ready = pool_ready(host);
+    }
     e
 }
 
@@ -385,11 +393,10 @@ pub(super) fn flags_upstream_resets(host: &impl Host) -> bool {
     version.is_some_and(|minor| minor >= 38)
 }
 
-/// How long a connection on a TCP chain has lived (no attribute says it), and what idle timeout Istio has for this proxy.
+/// How long a connection on a TCP chain has lived: no attribute says it.
 pub(super) fn session(host: &impl Host, e: &mut Evidence) {
     let times = number(host, "request\0time").zip(host.now().ok());
     e.lived = times.map(|(begin, now)| now.saturating_sub(begin) / 1_000_000);
-    e.idle_timeout = name(host, "xds\0node\0metadata\0IDLE_TIMEOUT");
 }
 
 /// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.

@@ -89,7 +89,6 @@ const PROPERTIES: &[&str] = &[
     "xds.filter_chain_name",
     "xds.listener_direction",
     "xds.node.id",
-    "xds.node.metadata.IDLE_TIMEOUT",
     "xds.node.metadata.ISTIO_VERSION",
     "xds.node.user_agent_build_version.version.minor_number",
     "xds.route_metadata.filter_metadata.istio.config",

@@ -239,7 +239,6 @@ fn a_session_that_this_proxy_ended() {
         set(&mut e);
         named(&e)
     };
-    assert_eq!(with(|e| e.idle_timeout = Some("10m".into())), Some(("idle_timeout", "possible")));
     assert_eq!(with(|e| e.downstream.first_bytes = first(Protocol::Http1)), None, "clients expect it");
     let hello = |protocol: &str| {
         let tls = ClientHello { sni: None, alpn: vec![protocol.to_owned()] };

@@ -96,7 +96,6 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::EndpointFailed => e.past.endpoint_failed = None,
         Fact::Principal => down.principal = None,
         Fact::ClosedBy => e.cut_off = false,
-        Fact::IdleTimeout => e.idle_timeout = None,
     }
 }
 

@@ -113,7 +113,7 @@ fn rejected() -> Vec<Story> {
                 Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
                     .inbound()
                     .blames("AuthorizationPolicy/default/asks")
-                    .fix("Define the provider that the CUSTOM policy names in the mesh's extensionProviders: until then it denies all."),
+                    .fix("Define the CUSTOM policy's provider in the mesh's extensionProviders: until then it denies all."),
             ),
         Story::new("replies/upgrade", "A websocket is asked of a service that has none")
             .curl(&[

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{only_version, tls};
 use crate::harness::client::{Client, Places, Seen};
-use crate::harness::envoy::parts::with;
+use crate::harness::envoy::parts::{istio_config, with};
 use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
@@ -74,6 +74,17 @@ fn broken_off() -> Vec<Scenario> {
         .gets(503)
         .logs(Log::Http, &[("flags", "UF")])
         .names(Cause::UpstreamTlsFailed, Likely),
+        Scenario::new(
+            "upstream_tls/tls_to_postgres",
+            "TLS to a server that hangs up on the ClientHello, as Postgres does, on a TCP chain",
+            tcp(with(tls(json!({})), istio_config("destination-rule", "default", "db"))),
+        )
+        .server("backend", Server::Made(Habit::CloseAfterRequest))
+        .client(Client::Custom(wait_for_the_end))
+        .logs(Log::Tcp, &[("flags", "UF,URX")])
+        .names(Cause::UpstreamTlsFailed, Likely)
+        .because(&["pool_ready="])
+        .blames("DestinationRule/default/db"),
         Scenario::new(
             "upstream_tls/tls_to_silence",
             "TLS to a server that waits looks like a connect time-out",
