@@ -86,7 +86,7 @@ pub struct ApiRoute {
     pub parents: Vec<Reference>,
     /// Its hosts, and where they stand; any, if there are none.
     pub hostnames: Vec<(String, usize)>,
-    /// Where its rules send.
+    /// Where its rules send requests.
     pub backends: Vec<Reference>,
 }
 
@@ -199,6 +199,8 @@ impl ApiRoute {
         let namespace = resource.origin.namespace.as_str();
         let hostnames = spec.list("hostnames").iter();
         let backends = spec.list("rules").iter().flat_map(|rule| rule.list("backendRefs"));
+        // To `weight: 0` no request goes.
+        let backends = backends.filter(|node| node.text("weight") != Some("0"));
         Self {
             origin: Rc::clone(&resource.origin),
             parents: spec

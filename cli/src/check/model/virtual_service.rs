@@ -246,8 +246,11 @@ impl Destination {
     }
 }
 
+/// Of several, those with `weight: 0` get no request.
 fn destinations(node: &Node, namespace: &str) -> Vec<Destination> {
-    let written = node.list("route").iter().filter_map(|node| node.get("destination"));
+    let routes = node.list("route");
+    let weighs = |node: &&Node| routes.len() == 1 || node.text("weight") != Some("0");
+    let written = routes.iter().filter(weighs).filter_map(|node| node.get("destination"));
     written.filter_map(|node| Destination::new(node, namespace)).collect()
 }
 

@@ -128,6 +128,11 @@ fn backends() {
     let in_all = found_in_all(&all(&[&to("name: app, port: 80"), &gateway(&format!("{{{OPEN}}}"))]));
     assert_eq!(in_all, [lost("certain")]);
     assert!(of(&[&to("name: app, kind: Other, group: example.com"), &service("shop")]).is_empty());
+    assert!(
+        of(&[&to("name: app, port: 8080, weight: 0"), &service("web")]).is_empty(),
+        "no request goes there"
+    );
+    assert_eq!(of(&[&to("name: app, port: 8080, weight: 1"), &service("web")]), [lost("certain")]);
     // Of another namespace, with its leave.
     let other = to("name: app, namespace: shop, port: 80");
     let grant = |from: &str, to: &str| {

@@ -49,6 +49,24 @@ fn ports() {
     assert_eq!(found(&all(&[&to("host: x.com, port: {number: 81}"), &entry])), [PERHAPS]);
 }
 
+/// Of several destinations, one with `weight: 0` gets no request: it may be there for a release to come.
+#[test]
+fn destinations_without_weight() {
+    let pair = |weight: &str| {
+        let spec = format!(
+            "hosts: [reviews]\nhttp:\n- route:\n  - {{destination: {{host: reviews, port: {{number: 80}}}}}}\n  \
+             - {{destination: {{host: reviews, port: {{number: 81}}}}{weight}}}"
+        );
+        found(&all(&[&resource("VirtualService", "default", "vs", &spec), &service("default")]))
+    };
+    assert!(pair(", weight: 0").is_empty());
+    assert_eq!(pair(", weight: 1"), [MISSING]);
+    assert_eq!(pair(""), [MISSING]);
+    let alone = to("host: reviews, port: {number: 81}").replace("}}]", "}, weight: 0}]");
+    assert!(alone.contains("}, weight: 0}]"), "{alone}");
+    assert_eq!(found(&all(&[&alone, &service("default")])), [MISSING]);
+}
+
 #[test]
 fn hosts() {
     // A short name means the VirtualService's namespace; a name with a dot is taken as it is.
