@@ -83,7 +83,8 @@ fn at_a_gateway<'mesh>(
 fn takes_all(rules: &VirtualService, gateway: &str) -> bool {
     let unconditional = |one: &Match| !one.conditional && one.port.is_none();
     rules.http.iter().any(|route| {
-        applies(&route.matches, gateway, None)
+        route.delegate.is_none()
+            && applies(&route.matches, gateway, None)
             && (route.matches.is_empty() || route.matches.iter().any(unconditional))
     })
 }

@@ -19,6 +19,10 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
 
 /// Rules whose every match names a gateway that the VirtualService isn't bound to, or a port that none of its Gateways has.
 fn never_applied(mesh: &Mesh, rules: &VirtualService) -> Option<Finding> {
+    // A delegate has no hosts, and its matches are for the gateways of those that name it.
+    if rules.hosts.is_empty() {
+        return None;
+    }
     let mut dead =
         rules.http.iter().filter_map(|route| Some((route, dead_end(mesh, rules, route)?))).peekable();
     let (_, (first, why)) = dead.peek()?;
@@ -68,7 +72,8 @@ fn dead(mesh: &Mesh, rules: &VirtualService, one: &Match) -> Option<String> {
 fn shadowed(rules: &VirtualService) -> Option<Finding> {
     let takes_all = |route: &HttpRoute| {
         let everywhere = |one: &Match| !one.conditional && one.gateways.is_empty() && one.port.is_none();
-        route.matches.is_empty() || route.matches.iter().any(everywhere)
+        // What no rule of a delegate matches goes on to the next rule.
+        route.delegate.is_none() && (route.matches.is_empty() || route.matches.iter().any(everywhere))
     };
     let place = rules.http.iter().position(takes_all)?;
     let (catching, next) = (rules.http.get(place)?, rules.http.get(place + 1)?);

@@ -31,6 +31,11 @@ fn at_a_gateway() {
     let expected = ["virtual_service_not_applied possible VirtualService/b/two"];
     assert_eq!(found(&all(&[&catching, &narrow("two")])), expected);
     assert_eq!(found(&all(&[&narrow("two"), &catching])), expected);
+    // A delegate takes what its own rules match, and no more.
+    let delegating = catching
+        .replace("{route: [{destination: {host: web.a.svc.cluster.local}}]}", "{delegate: {name: d}}");
+    assert!(delegating.contains("delegate"));
+    assert!(found(&all(&[&delegating, &narrow("two")])).is_empty());
     // Gateways merge what has conditions.
     assert!(found(&all(&[&narrow("two"), &narrow("three")])).is_empty());
     assert!(found(&all(&[&catching, &narrow("two").replace("x/gw", "x/other")])).is_empty());

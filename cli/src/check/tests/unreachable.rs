@@ -27,6 +27,8 @@ fn matches_for_gateways_that_are_not_its_own() {
     // One of its matches is enough.
     let either = format!("{{match: [{{gateways: [bad]}}, {{gateways: [good]}}], {ROUTE}}}");
     assert!(found(&rules("good", &either)).is_empty());
+    // A delegate's matches are for the gateways of those that name it.
+    assert!(found(&rules("", &other).replace("hosts: [a.com]", "hosts: []")).is_empty());
     let in_mesh = format!("{{match: [{{gateways: [mesh]}}], {ROUTE}}}");
     assert_eq!(found(&rules("good", &in_mesh)), all_dead);
     assert!(found(&rules("good, mesh", &in_mesh)).is_empty());
@@ -62,6 +64,9 @@ fn behind_a_rule_that_takes_everything() {
     ] {
         assert!(first(&rule(narrower)).is_empty(), "{narrower}");
     }
+    // What no rule of the delegate matches goes on to the next.
+    assert!(first("{delegate: {name: other}}").is_empty());
+    assert!(first("{match: [{uri: {prefix: /}}], delegate: {name: other}}").is_empty());
     let last = format!("{}, {{{ROUTE}}}", rule("uri: {prefix: /v2}"));
     assert!(found(&rules("mesh", &last)).is_empty());
 }
