@@ -109,10 +109,18 @@ impl Mesh {
                 mode => return Some(Enforced { mode, policy, settled: true }),
             }
         }
-        let mut general = self
-            .general_policies(backend.namespace)
-            .chain(self.general_policies(&self.config.root_namespace));
-        let policy = general.find(|policy| policy.mode != MtlsMode::Unset)?;
+        let in_namespace = |namespace| -> Vec<_> {
+            self.general_policies(namespace).filter(|policy| policy.mode != MtlsMode::Unset).collect()
+        };
+        let mut general = in_namespace(backend.namespace);
+        if general.is_empty() {
+            general = in_namespace(&self.config.root_namespace);
+        }
+        let policy = *general.first()?;
+        // Of several the oldest holds, which YAML doesn't tell.
+        if general.iter().any(|other| other.mode != policy.mode) {
+            return None;
+        }
         Some(Enforced { mode: policy.mode, policy, settled: self.complete.peer_authentications })
     }
 }

@@ -77,7 +77,8 @@ fn conflict<'mesh>(
 
 /// How sure it is that the pods' sidecar applies the policy; `None` if there is no sidecar.
 fn certainty(mesh: &Mesh, backend: &Backend<'_>, policy: &Enforced<'_>) -> Option<Confidence> {
-    if backend.workload.is_some_and(|workload| workload.ports_excluded) {
+    // A gateway's ports are those of its Gateways, whose own `tls` decides.
+    if backend.workload.is_some_and(|workload| workload.ports_excluded || workload.is_gateway) {
         return None;
     }
     match mesh.injection(backend) {

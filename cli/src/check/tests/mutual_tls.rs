@@ -256,3 +256,31 @@ fn what_the_client_gets() {
         assert!(named.len() == 1 && named[0].1.contains(says), "{ports}: {named:?}");
     }
 }
+
+/// A gateway's listeners are those of its Gateways: no PeerAuthentication holds there.
+#[test]
+fn pods_of_a_gateway() {
+    let selected = policy("default", &format!("{SELECTED}\n{STRICT}"));
+    let injected = pods(", sidecar.istio.io/inject: 'true'");
+    assert_eq!(web(&[&selected, &injected], DISABLE), [CERTAIN]);
+    let proxies = injected.replace("{name: web, ports", "{name: istio-proxy, ports");
+    assert!(web(&[&selected, &proxies], DISABLE).is_empty());
+}
+
+/// Istio takes the oldest of several policies for a namespace, and YAML has no ages.
+#[test]
+fn several_policies_for_a_namespace() {
+    let named =
+        |name: &str, mode: &str| policy("default", mode).replace("name: policy", &format!("name: {name}"));
+    let (strict, permissive) = (named("one", STRICT), named("two", "mtls: {mode: PERMISSIVE}"));
+    assert_eq!(web(&[&strict], DISABLE), [CONFLICT]);
+    assert!(web(&[&strict, &permissive], DISABLE).is_empty());
+    assert!(web(&[&permissive, &strict], DISABLE).is_empty());
+    assert_eq!(web(&[&strict, &named("two", STRICT)], DISABLE), [CONFLICT]);
+    // What says nothing of its own leaves it to the others.
+    assert_eq!(web(&[&named("zero", "mtls: {mode: UNSET}"), &strict], DISABLE), [CONFLICT]);
+    // The mesh's stands behind them.
+    let whole = |mode: &str| policy("istio-system", mode).replace("name: policy", "name: whole");
+    assert_eq!(web(&[&strict, &whole("mtls: {mode: PERMISSIVE}")], DISABLE), [CONFLICT]);
+    assert!(web(&[&permissive, &whole(STRICT)], DISABLE).is_empty());
+}
