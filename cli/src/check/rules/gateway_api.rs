@@ -10,6 +10,9 @@ use crate::check::host::{overlap, service};
 use crate::check::mesh::Mesh;
 use crate::check::model::{ApiGateway, ApiRoute, Listener, Namespaces, Reference, selects};
 
+/// What Kubernetes itself labels each namespace with.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut by_name: HashMap<&str, Vec<&ApiGateway>> = HashMap::new();
     for gateway in &mesh.api_gateways {
@@ -72,7 +75,17 @@ fn unattached(mesh: &Mesh, route: &ApiRoute, parent: &Reference, named: &[&ApiGa
         "No listener of {} takes the route: {why}. It has no effect, and {consequence}.",
         gateway.origin.id()
     );
-    Some(Finding::new(cause, Certain, origin, line, what, fix.to_owned()).with(&gateway.origin))
+    // A label that only the cluster has is easily forgotten in YAML.
+    let unlabelled = gateway.listeners.iter().any(|one| lacks_label(mesh, one, route));
+    let confidence = if unlabelled && !mesh.has_everything() { Likely } else { Certain };
+    Some(Finding::new(cause, confidence, origin, line, what, fix.to_owned()).with(&gateway.origin))
+}
+
+/// Whether a route's namespace doesn't have a label, of any value, that a listener asks for.
+fn lacks_label(mesh: &Mesh, listener: &Listener, route: &ApiRoute) -> bool {
+    let Namespaces::Labelled(selector) = &listener.allowed else { return false };
+    let own = mesh.namespaces.get(&route.origin.namespace);
+    own.is_some_and(|own| selector.keys().any(|key| key != NAME_LABEL && !own.contains_key(key)))
 }
 
 /// What clients meet, by what the listeners that are meant do with TLS and HTTP.
@@ -144,12 +157,11 @@ fn allows(mesh: &Mesh, listener: &Listener, gateway: &ApiGateway, route: &ApiRou
     match &listener.allowed {
         Namespaces::All | Namespaces::Unknown => true,
         Namespaces::Same => gateway.origin.namespace == route.origin.namespace,
-        Namespaces::Labelled(selector) => {
-            let own = mesh.namespaces.get(&route.origin.namespace);
-            // What Kubernetes itself labels each namespace with.
-            let by_name = || selector.get("kubernetes.io/metadata.name") == Some(&route.origin.namespace);
-            own.is_none_or(|own| selects(selector, own) || (selector.len() == 1 && by_name()))
-        }
+        Namespaces::Labelled(selector) => mesh.namespaces.get(&route.origin.namespace).is_none_or(|own| {
+            let mut own = own.clone();
+            own.insert(NAME_LABEL.to_owned(), route.origin.namespace.clone());
+            selects(selector, &own)
+        }),
     }
 }
 

@@ -62,6 +62,16 @@ fn namespaces_that_may_attach() {
     assert!(found(&all(&[&labelled, &r, &namespace("web", "team: a")])).is_empty());
     let by_name = labelled.replace("team: a", "kubernetes.io/metadata.name: web");
     assert!(found(&all(&[&by_name, &r, &namespace("web", "team: b")])).is_empty());
+    // Kubernetes labels every namespace with its name, whatever its YAML says.
+    let both = labelled.replace("team: a", "team: a, kubernetes.io/metadata.name: web");
+    assert!(found(&all(&[&both, &r, &namespace("web", "team: a")])).is_empty());
+    assert_eq!(found(&all(&[&both, &r, &namespace("web", "team: b")])), [UNATTACHED]);
+    let other = both.replace("metadata.name: web", "metadata.name: shop");
+    assert_eq!(found(&all(&[&other, &r, &namespace("web", "team: a")])), [UNATTACHED]);
+    // A label may have been given by `kubectl label`.
+    let bare = all(&[&labelled, &r, &namespace("web", "app: web")]);
+    assert_eq!(found(&bare), ["route_host_unknown likely HTTPRoute/web/r"]);
+    assert_eq!(found_in_all(&bare), [UNATTACHED]);
     let expression =
         labelled.replace("matchLabels: {team: a}", "matchExpressions: [{key: team, operator: Exists}]");
     assert!(found(&all(&[&expression, &r, &namespace("web", "")])).is_empty());
