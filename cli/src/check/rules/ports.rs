@@ -130,8 +130,10 @@ fn http_as_tcp(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
         let unnamed = any(Protocol::Automatic);
         let (service, port) =
             ports.iter().find(|(_, port)| !unnamed || port.protocol == Protocol::Automatic)?;
+        // A host may have more than one ServiceEntry.
+        let only = mesh.has_all_services() || services.iter().any(|one| one.kind == ServiceKind::Kubernetes);
         let (confidence, why) = match unnamed {
-            false if rules.in_mesh_only() => (Certain, "is declared as TCP"),
+            false if rules.in_mesh_only() && only => (Certain, "is declared as TCP"),
             false => (Likely, "is declared as TCP"),
             true => (Possible, "is declared as nothing, so each connection's first bytes decide"),
         };

@@ -182,6 +182,11 @@ fn http_rules_for_a_tcp_port() {
         let named = found(&all(&[&service(port), &rules]));
         assert_eq!(named, ["http_treated_as_tcp certain Service/default/web"], "{port}");
     }
+    // Another ServiceEntry for the host may have a port for HTTP.
+    let of_entry =
+        all(&[&entry("{number: 80, name: tcp, protocol: TCP}"), &routes("httpbin.org", "host: httpbin.org")]);
+    assert_eq!(found(&of_entry), ["http_treated_as_tcp likely ServiceEntry/default/httpbin"]);
+    assert_eq!(found_in_all(&of_entry), ["http_treated_as_tcp certain ServiceEntry/default/httpbin"]);
     for port in ["{port: 80}", "{port: 80, name: web}", "{port: 80, name: web-http}"] {
         let named = found(&all(&[&service(port), &rules]));
         assert_eq!(named, ["http_treated_as_tcp possible Service/default/web"], "{port}");
