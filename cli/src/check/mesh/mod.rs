@@ -17,6 +17,7 @@ use super::model::{
     labels, namespace_injection,
 };
 use super::resource::Resource;
+use super::yaml::Node;
 
 pub use self::pods::{Backend, Enforced};
 
@@ -50,6 +51,10 @@ pub struct Mesh {
     /// The namespaces that have a Secret of a name.
     pub secrets: HashMap<String, Vec<String>>,
     sidecars: Vec<Sidecar>,
+    /// Namespaces with resources of which a controller may make pods.
+    controlled: HashSet<String>,
+    /// Namespaces whose pods themselves were given.
+    with_pods: HashSet<String>,
     injection: HashMap<String, Injection>,
     /// Namespaces with Sidecars that say themselves where pods listen.
     own_listeners: HashSet<String>,
@@ -109,18 +114,19 @@ impl Mesh {
             ("security.istio.io", "AuthorizationPolicy") => {
                 self.authorization_policies.push(AuthorizationPolicy::new(resource));
             }
-            ("", "Secret") => {
-                let origin = &resource.origin;
-                self.secrets.entry(origin.name.clone()).or_default().push(origin.namespace.clone());
+            ("", "Secret") | ("bitnami.com", "SealedSecret") => self.add_secret(resource, None),
+            ("cert-manager.io", "Certificate") => {
+                self.add_secret(resource, resource.spec().text("secretName"))
+            }
+            ("external-secrets.io", "ExternalSecret") => {
+                let target = resource.spec().at(&["target", "name"]).and_then(Node::as_text);
+                self.add_secret(resource, target);
             }
             ("", "Service") => self.services.push(Service::kubernetes(resource)),
             ("", "Namespace") => {
                 let own = labels(resource.node.at(&["metadata", "labels"]));
                 self.namespaces.insert(resource.origin.name.clone(), own);
                 self.injection.insert(resource.origin.name.clone(), namespace_injection(&resource.node));
-            }
-            ("", "Pod") | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
-                self.workloads.extend(Workload::new(resource));
             }
             (GROUP, kind) => self.add_gateway_api(resource, kind),
             ("networking.k8s.io", "Ingress") => self.add_backends(resource),
@@ -131,6 +137,41 @@ impl Mesh {
             }
             _ => {}
         }
+        self.add_pods(resource);
+    }
+
+    /// A Secret, or what its controller makes one of, perhaps by another name.
+    fn add_secret(&mut self, resource: &Resource, name: Option<&str>) {
+        let origin = &resource.origin;
+        let name = name.unwrap_or(&origin.name).to_owned();
+        self.secrets.entry(name).or_default().push(origin.namespace.clone());
+    }
+
+    /// The pods that a resource is or makes, as far as it says.
+    fn add_pods(&mut self, resource: &Resource) {
+        let origin = &resource.origin;
+        let built_in = [".k8s.io", ".istio.io"].iter().any(|domain| resource.group.ends_with(domain));
+        let custom = resource.group == "install.istio.io" || (resource.group.contains('.') && !built_in);
+        match Workload::new(resource) {
+            Some(workload) => self.workloads.push(workload),
+            None if custom || resource.group == GROUP && origin.kind == "Gateway" => {
+                self.controlled.insert(origin.namespace.clone());
+            }
+            None => {}
+        }
+        if origin.kind == "Pod" && resource.group.is_empty() {
+            self.with_pods.insert(origin.namespace.clone());
+        }
+    }
+
+    /// Whether a namespace has no other pods than those that are known: what a controller makes of custom resources, none tells.
+    pub fn has_all_pods(&self, namespace: &str) -> bool {
+        self.has_everything() && (self.with_pods.contains(namespace) || !self.controlled.contains(namespace))
+    }
+
+    /// The same of all namespaces.
+    pub fn has_all_pods_anywhere(&self) -> bool {
+        self.has_everything() && self.controlled.is_subset(&self.with_pods)
     }
 
     fn add_gateway_api(&mut self, resource: &Resource, kind: &str) {

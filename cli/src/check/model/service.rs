@@ -115,7 +115,8 @@ impl Service {
                 &resource.origin.namespace,
             )],
             ports: spec.list("ports").iter().filter_map(port).collect(),
-            selector: labels(spec.get("selector")),
+            // A name elsewhere has no pods, whatever it selects.
+            selector: labels(spec.get("selector").filter(|_| spec.text("type") != Some("ExternalName"))),
             load_balanced: matches!(spec.text("type"), Some("LoadBalancer" | "NodePort")),
             has_address: spec.text("clusterIP") != Some("None"),
             export_to: ExportTo::default(),

@@ -37,13 +37,33 @@ pub enum Injection {
 }
 
 impl Workload {
+    /// A virtual machine's, which Services select as they select pods. Whether it runs a sidecar nobody says.
+    fn outside(resource: &Resource) -> Self {
+        let spec = resource.spec();
+        let written = spec.at(&["metadata", "labels"]).or_else(|| spec.get("labels"));
+        Self {
+            origin: Rc::clone(&resource.origin),
+            labels: labels(written),
+            ports: Vec::new(),
+            injection: Injection::No,
+            is_gateway: false,
+            on_node: true,
+            ports_excluded: true,
+        }
+    }
+
     /// Reads a pod, or the template of one.
     pub fn new(resource: &Resource) -> Option<Self> {
-        let template = match resource.origin.kind.as_str() {
-            "Pod" => &resource.node,
+        let template = match (resource.group.as_str(), resource.origin.kind.as_str()) {
+            ("", "Pod") => &resource.node,
+            ("networking.istio.io", "WorkloadEntry" | "WorkloadGroup") => {
+                return Some(Self::outside(resource));
+            }
+            ("batch", "CronJob") => resource.node.at(&["spec", "jobTemplate", "spec", "template"])?,
+            // Deployments, and what others make of them: Argo's Rollout, OpenShift's DeploymentConfig, ...
             _ => resource.node.at(&["spec", "template"])?,
         };
-        let spec = template.get("spec")?;
+        let spec = template.get("spec").filter(|spec| !spec.list("containers").is_empty())?;
         let labels = labels(template.at(&["metadata", "labels"]));
         let annotations = super::labels(template.at(&["metadata", "annotations"]));
         let containers = || spec.list("containers").iter().chain(spec.list("initContainers"));

@@ -43,7 +43,7 @@ fn selector(mesh: &Mesh, gateway: &Gateway) -> Option<Finding> {
         |workload: &&Workload| workload.is_gateway && is_nearly(&gateway.selector, &workload.labels);
     let namesake = mesh.workloads.iter().find(named_alike);
     let confidence = match namesake {
-        _ if mesh.has_everything() && !mesh.workloads.is_empty() => Certain,
+        _ if mesh.has_all_pods_anywhere() && !mesh.workloads.is_empty() => Certain,
         Some(_) => Likely,
         None => return None,
     };

@@ -33,7 +33,9 @@ fn neighbours<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterato
 fn selector(mesh: &Mesh, service: &Service) -> Option<Finding> {
     let namesake = neighbours(mesh, service).find(|workload| workload.origin.name == service.origin.name);
     let confidence = match namesake {
-        _ if mesh.has_everything() && neighbours(mesh, service).next().is_some() => Certain,
+        _ if mesh.has_all_pods(&service.origin.namespace) && neighbours(mesh, service).next().is_some() => {
+            Certain
+        }
         Some(_) => Possible,
         None => return None,
     };

@@ -33,6 +33,13 @@ fn selectors() {
     assert!(found(&gw).is_empty() && found_in_all(&gw).is_empty());
     let certain = ["route_host_unknown certain Gateway/default/gw"];
     assert_eq!(found_in_all(&all(&[&gw, &pods("edge", "app: web", "app")])), certain);
+    // What the operator or istiod itself deploys is in no YAML.
+    for maker in [
+        "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nmetadata: {name: x, namespace: istio-system}\nspec: {}",
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: x, namespace: edge}\nspec: {listeners: []}",
+    ] {
+        assert!(found_in_all(&all(&[&gw, &pods("edge", "app: web", "app"), maker])).is_empty(), "{maker}");
+    }
     let passthrough = gateway("default", "gw", &https("PASSTHROUGH", "a.com"));
     let text = all(&[&passthrough, &pods("edge", "istio: ingress", "istio-proxy")]);
     assert_eq!(found(&text), ["no_filter_chain_for_sni likely Gateway/default/gw"]);
@@ -73,6 +80,28 @@ fn certificates() {
     // Where the pods run, or the Secret is, isn't known.
     assert!(found(&all(&[&gw, &secret("web")])).is_empty());
     assert!(found(&all(&[&gw, &ours])).is_empty());
+    assert_eq!(
+        found_in_all(&all(&[&gw, &secret("web"), &ours])),
+        ["no_filter_chain_for_sni certain Gateway/web/gw"]
+    );
+    // What its controller makes a Secret of.
+    let made = |version: &str, kind: &str, name: &str, spec: &str| {
+        format!(
+            "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}, namespace: edge}}\nspec: {{{spec}}}"
+        )
+    };
+    for made in [
+        made("cert-manager.io/v1", "Certificate", "a-com", "secretName: cert"),
+        made("bitnami.com/v1alpha1", "SealedSecret", "cert", "encryptedData: {}"),
+        made("external-secrets.io/v1", "ExternalSecret", "a-com", "target: {name: cert}"),
+        made("external-secrets.io/v1", "ExternalSecret", "cert", "data: []"),
+    ] {
+        assert!(found_in_all(&all(&[&gw, &secret("web"), &made, &ours])).is_empty(), "{made}");
+        let elsewhere = made.replace("namespace: edge", "namespace: web");
+        assert_eq!(found(&all(&[&gw, &elsewhere, &ours])), expected, "{elsewhere}");
+    }
+    let other = made("cert-manager.io/v1", "Certificate", "cert", "secretName: other");
+    assert_eq!(found(&all(&[&gw, &secret("web"), &other, &ours])), expected);
     let passthrough = gateway("web", "gw", &https("PASSTHROUGH", "a.com"));
     assert!(found(&all(&[&passthrough, &secret("web"), &ours])).is_empty());
 }

@@ -46,5 +46,55 @@ fn subsets() {
     );
     assert_eq!(of(&[&service(), &rule, &pods("v1")]), ["no_endpoints possible DestinationRule/default/web"]);
     assert!(of(&[&service(), &rule, &uses, &pods("v2")]).is_empty());
+    let machine =
+        resource("WorkloadEntry", "default", "vm", "address: 10.1.1.1\nlabels: {app: web, version: v2}");
+    assert!(of(&[&service(), &rule, &uses, &pods("v1"), &machine]).is_empty());
     assert!(of(&[&service(), &rule, &uses]).is_empty());
+}
+
+/// Services select whatever has the labels: virtual machines, and pods of controllers that Kubernetes doesn't come with.
+#[test]
+fn what_is_no_deployment() {
+    let other = deployment("web", "app: website");
+    let selected = |document: &str| found_in_all(&all(&[&service(), &other, document])).is_empty();
+    let labels = "metadata: {labels: {app: web}}";
+    let template = format!("template: {{{labels}, spec: {{containers: [{{name: app}}]}}}}");
+    let of = |version: &str, kind: &str, spec: &str| {
+        format!(
+            "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x, namespace: default}}\nspec: {{{spec}}}"
+        )
+    };
+    assert!(selected(&of("argoproj.io/v1alpha1", "Rollout", &template)));
+    assert!(selected(&of("apps.openshift.io/v1", "DeploymentConfig", &template)));
+    assert!(selected(&of("batch/v1", "Job", &template)));
+    assert!(selected(&of("batch/v1", "CronJob", &format!("jobTemplate: {{spec: {{{template}}}}}"))));
+    assert!(selected(&of(
+        "networking.istio.io/v1",
+        "WorkloadEntry",
+        "address: 10.1.1.1, labels: {app: web}"
+    )));
+    assert!(selected(&of("networking.istio.io/v1", "WorkloadGroup", labels)));
+    for apart in [
+        of("argoproj.io/v1alpha1", "Rollout", &template.replace("app: web", "app: shop")),
+        of("networking.istio.io/v1", "WorkloadEntry", "address: 10.1.1.1, labels: {app: shop}"),
+    ] {
+        assert!(!selected(&apart), "{apart}");
+    }
+    // What a controller makes of this is not known, unless the pods are here.
+    let database = of("postgresql.cnpg.io/v1", "Cluster", "instances: 3");
+    let stray = deployment("stray", "app: stray");
+    assert!(found_in_all(&all(&[&service(), &stray, &database])).is_empty());
+    let certain = ["no_endpoints certain Service/default/web"];
+    assert_eq!(found_in_all(&all(&[&service(), &stray])), certain);
+    assert_eq!(
+        found_in_all(&all(&[&service(), &stray, &database.replace("namespace: default", "namespace: db")])),
+        certain
+    );
+    let pod = resource("Pod", "default", "stray", "containers: [{name: app}]");
+    assert_eq!(found_in_all(&all(&[&service(), &pod, &database])), certain);
+    let telemetry = of("telemetry.istio.io/v1", "Telemetry", "tracing: []");
+    assert_eq!(found_in_all(&all(&[&service(), &stray, &telemetry])), certain);
+    // A name elsewhere selects nothing.
+    let name = service().replace("selector", "type: ExternalName\n  externalName: a.com\n  selector");
+    assert!(found_in_all(&all(&[&name, &stray])).is_empty());
 }
