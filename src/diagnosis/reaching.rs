@@ -49,10 +49,12 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     match e.upstream.endpoints {
         Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
-        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS),
+        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS)?.blaming(&e.upstream.resource).into(),
         // One that has failed may be ejected, or removed since. In Istio nothing else makes
         // endpoints unhealthy; another worker may have seen the failures.
-        None if e.past.endpoint_failed == Some(true) => Verdict::possible(Cause::NoHealthyEndpoints, FACTS),
+        None if e.past.endpoint_failed == Some(true) => {
+            Verdict::possible(Cause::NoHealthyEndpoints, FACTS)?.blaming(&e.upstream.resource).into()
+        }
         None if istios && e.past.endpoint_failed.is_some() => Verdict::likely(Cause::NoEndpoints, FACTS),
         None => Verdict::possible(Cause::NoEndpoints, FACTS),
     }

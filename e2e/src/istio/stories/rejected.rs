@@ -154,7 +154,9 @@ fn external_authorization() -> Vec<Story> {
             .says(Says::new("client", Cause::ApplicationError, Likely))
             .says(Says::new("reports", Cause::ApplicationError, Certain).inbound())
             .says(
-                Says::new("client", Cause::NoHealthyEndpoints, Possible).because(&["endpoint_failed=true"]),
+                Says::new("client", Cause::NoHealthyEndpoints, Possible)
+                    .blames("DestinationRule/default/impatient")
+                    .because(&["endpoint_failed=true"]),
             ),
         page("rejected/uaex", "An external authorizer says no")
             .own(CUSTOM_AUTHORIZATION)
