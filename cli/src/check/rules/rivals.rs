@@ -81,11 +81,12 @@ fn at_a_gateway<'mesh>(
 }
 
 fn takes_all(rules: &VirtualService, gateway: &str) -> bool {
-    let unconditional = |one: &Match| !one.conditional && one.port.is_none();
+    let unconditional = |one: &Match| {
+        let here = one.gateways.is_empty() || one.gateways.iter().any(|name| name == gateway);
+        here && !one.conditional && one.port.is_none()
+    };
     rules.http.iter().any(|route| {
-        route.delegate.is_none()
-            && applies(&route.matches, gateway, None)
-            && (route.matches.is_empty() || route.matches.iter().any(unconditional))
+        route.delegate.is_none() && (route.matches.is_empty() || route.matches.iter().any(unconditional))
     })
 }
 

@@ -41,3 +41,35 @@ fn at_a_gateway() {
     assert!(found(&all(&[&catching, &narrow("two").replace("x/gw", "x/other")])).is_empty());
     assert!(found(&all(&[&catching, &narrow("two").replacen("web.a", "shop.a", 1)])).is_empty());
 }
+
+#[test]
+fn who_sees_which() {
+    let pair = |one: &str, two: &str| found(&all(&[one, two])).len();
+    let here = |name: &str, spec: &str| rules("a", name, spec);
+    // In one namespace, all clients there see both.
+    assert_eq!(pair(&here("one", "exportTo: ['.']"), &here("two", "exportTo: ['.']")), 1);
+    assert_eq!(pair(&here("one", ""), &rules("b", "two", "exportTo: [c]")), 0);
+    assert_eq!(pair(&here("one", "exportTo: [c]"), &rules("b", "two", "")), 0);
+    // One has no rule for sidecars.
+    let outside =
+        here("one", "gateways: [mesh, x/gw]").replace("{route", "{match: [{gateways: [x/gw]}], route");
+    assert_eq!(pair(&outside, &here("two", "")), 0);
+    assert_eq!(pair(&here("two", ""), &outside), 0);
+}
+
+#[test]
+fn what_takes_everything_at_a_gateway() {
+    let bound = "gateways: [x/gw]";
+    let narrow = rules("b", "two", bound).replace("{route", "{match: [{uri: {prefix: /v2}}], route");
+    let with = |conditions: &str| {
+        let other =
+            rules("a", "one", bound).replace("{route", &format!("{{match: [{{{conditions}}}], route"));
+        found(&all(&[&other, &narrow])).len()
+    };
+    assert_eq!((with("uri: {prefix: /}"), with("gateways: [x/gw]")), (1, 1));
+    assert_eq!((with("port: 80"), with("uri: {prefix: /v1}")), (0, 0));
+    // What a match for sidecars takes, the gateway doesn't meet.
+    let both = rules("a", "one", "gateways: [x/gw, mesh]")
+        .replace("{route", "{match: [{gateways: [mesh]}, {gateways: [x/gw], uri: {prefix: /v1}}], route");
+    assert!(found(&all(&[&both, &narrow])).is_empty());
+}
