@@ -150,3 +150,33 @@ fn the_gateway_of_another_api_is_another_kind() {
     let api = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec: {listeners: []}";
     assert!(found(&all(&[api, &virtual_service("vs", "a.com", "gw", TLS)])).is_empty());
 }
+
+/// What each kind of server makes of each kind of routes, alone and together.
+#[test]
+fn kinds_of_routes_at_kinds_of_servers() {
+    const TCP: &str = "tcp:\n- route: [{destination: {host: a}}]";
+    let (terminated, passed) = (https("SIMPLE", "'*'"), https("PASSTHROUGH", "'*'"));
+    let raw = terminated.replace("protocol: HTTPS", "protocol: TLS");
+    let plain_tcp = PLAIN.replace("HTTP", "TCP");
+    let both = |one: &str, two: &str| format!("{one}\n{two}");
+    for (server, routes) in [
+        (terminated.as_str(), both(TLS, HTTP)),
+        (PLAIN, TLS.to_owned()),
+        (&passed, both(TLS, HTTP)),
+        (&passed, both(TLS, TCP)),
+        (&raw, both(TLS, TCP)),
+        (&raw, both(HTTP, TCP)),
+        (&plain_tcp, TLS.to_owned()),
+        (&plain_tcp, HTTP.to_owned()),
+    ] {
+        assert_eq!(bound(server, &routes), Vec::<String>::new(), "{server} {routes}");
+    }
+    let refused = ["no_filter_chain_for_sni certain VirtualService/default/vs"];
+    for (server, routes) in [(&passed, TCP), (&raw, TLS), (&raw, HTTP)] {
+        assert_eq!(bound(server, routes), refused, "{server} {routes}");
+    }
+    // Rules for HTTP that send nowhere are a redirect, say; one that delegates sends somewhere.
+    let redirect = "http:\n- redirect: {authority: b.com}";
+    assert!(bound(&passed, redirect).is_empty());
+    assert!(bound(&passed, "http:\n- delegate: {name: d}").contains(&refused[0].to_owned()));
+}

@@ -86,3 +86,22 @@ fn copies() {
     let of_all = found_in_all(&all(&[&rule, &several]));
     assert!(of_all.contains(&"cluster_missing likely VirtualService/default/vs".to_owned()), "{of_all:?}");
 }
+
+/// Where no server of the gateway looks at the rule, its number is none.
+#[test]
+fn no_port_where_no_server_applies_the_rule() {
+    let several = service("{port: 8080, name: http}, {port: 9090, name: metrics}");
+    let with = |server: &str, rules: &str| {
+        let found = found(&all(&[rules, &several, &gateway("default", "gw", server)]));
+        found.iter().filter(|line| line.starts_with("cluster_missing")).count()
+    };
+    let rules = to("");
+    let http = "- {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}";
+    assert_eq!(with(http, &rules), 1);
+    assert_eq!(with(&http.replace("hosts", "tls: {httpsRedirect: true}, hosts"), &rules), 0);
+    assert_eq!(with(&http.replace("'*'", "b.com"), &rules), 0);
+    assert_eq!(with(&http.replace("80", "8080"), &rules), 0, "a port of the service");
+    assert_eq!(with(&http.replace("HTTP", "TCP"), &rules), 0);
+    let on = |port: u16| rules.replace("{route", &format!("{{match: [{{port: {port}}}], route"));
+    assert_eq!((with(http, &on(80)), with(http, &on(81))), (1, 0));
+}

@@ -123,3 +123,40 @@ fn rivals() {
     let (one, two) = (https("SIMPLE", "x/a.com"), https("SIMPLE", "y/a.com").replace("cert", "other"));
     assert!(pair(&one, &two).is_empty());
 }
+
+#[test]
+fn rivals_that_may_have_different_pods() {
+    let tls = https("SIMPLE", "a.com");
+    let narrower = |servers: &str| {
+        gateway("b", "two", servers).replace("{istio: ingressgateway}", "{istio: ingressgateway, zone: a}")
+    };
+    let possible = ["route_host_unknown possible Gateway/b/two"];
+    assert_eq!(
+        found(&all(&[&gateway("a", "one", &tls), &narrower(&tls.replace("cert", "other"))])),
+        possible
+    );
+    let plain = PLAIN.replace("80", "443").replace("'*'", "a.com");
+    let mixed = found(&all(&[&gateway("a", "one", &plain), &narrower(&tls)]));
+    assert!(mixed.contains(&possible[0].to_owned()), "{mixed:?}");
+    let (one, two) =
+        (https("SIMPLE", "a.com, b.com"), https("SIMPLE", "c.com, b.com").replace("cert", "other"));
+    let named =
+        super::checked(&all(&[&gateway("a", "one", &one), &gateway("b", "two", &two)]), false).findings;
+    assert!(named[0].what.contains("the same host (b.com)"), "{named:?}");
+}
+
+#[test]
+fn services_of_other_pods() {
+    let gw = gateway("default", "gw", &PLAIN.replace("80", "81"));
+    let ours = pods("istio-system", "istio: ingressgateway", "istio-proxy");
+    let port = "{port: 80, targetPort: 8080}";
+    let possible = ["route_host_unknown possible Gateway/default/gw"];
+    assert_eq!(found(&all(&[&gw, &service(port), &ours])), possible);
+    for apart in [
+        service(port).replace("namespace: istio-system", "namespace: other"),
+        service(port).replace("istio: ingressgateway", "istio: ingressgateway, zone: a"),
+        service(port).replace("selector: {istio: ingressgateway}", "selector: {}"),
+    ] {
+        assert!(found(&all(&[&gw, &apart, &ours])).iter().all(|line| !line.starts_with("route")), "{apart}");
+    }
+}

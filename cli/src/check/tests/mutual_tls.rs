@@ -284,3 +284,78 @@ fn several_policies_for_a_namespace() {
     assert_eq!(web(&[&strict, &whole("mtls: {mode: PERMISSIVE}")], DISABLE), [CONFLICT]);
     assert!(web(&[&permissive, &whole(STRICT)], DISABLE).is_empty());
 }
+
+#[test]
+fn what_makes_a_conflict_less_than_certain() {
+    let selected = policy("default", &format!("{SELECTED}\n{STRICT}"));
+    let injected = pods(", sidecar.istio.io/inject: 'true'");
+    // Another rule for the host, which Istio merges; clients with some labels only; a policy that another may override.
+    let second = rule("loadBalancer: {simple: RANDOM}").replace("name: rule", "name: second");
+    assert_eq!(web(&[&selected, &injected, &second], DISABLE), [CONFLICT]);
+    let some =
+        rule(DISABLE).replace("host: web", "host: web\n  workloadSelector: {matchLabels: {app: client}}");
+    let service = service("{port: 80, name: http, targetPort: 8080}");
+    assert_eq!(found(&all(&[&service, &some, &selected, &injected])), [CONFLICT]);
+    assert_eq!(web(&[&policy("default", STRICT), &injected], DISABLE), [CONFLICT]);
+    // Ports that go past the sidecar.
+    let past = injected.replace(
+        "metadata: {labels",
+        "metadata: {annotations: {traffic.sidecar.istio.io/excludeInboundPorts: '8080'}, labels",
+    );
+    assert!(past.contains("exclude"));
+    assert!(web(&[&selected, &past], DISABLE).is_empty());
+    // A server that isn't HTTP may speak the mesh's TLS itself.
+    let open = policy("default", &format!("{SELECTED}\nmtls: {{mode: DISABLE}}"));
+    let to = |port: &str| {
+        found(&all(&[&self::service(port), &rule("tls: {mode: ISTIO_MUTUAL}"), &open, &injected]))
+    };
+    assert_eq!(
+        to("{port: 80, name: http}"),
+        ["upstream_speaks_plaintext certain DestinationRule/default/rule"]
+    );
+    assert_eq!(
+        to("{port: 80, name: tcp}"),
+        ["upstream_speaks_plaintext likely DestinationRule/default/rule"]
+    );
+}
+
+#[test]
+fn pods_that_are_not_alike() {
+    let labelled = |name: &str, version: &str| {
+        pods(", sidecar.istio.io/inject: 'true'")
+            .replace("name: web, namespace", &format!("name: {name}, namespace"))
+            .replace("version: v1", &format!("version: {version}"))
+    };
+    let of = |version: &str, mode: &str| {
+        policy(
+            "default",
+            &format!("selector: {{matchLabels: {{version: {version}}}}}\nmtls: {{mode: {mode}}}"),
+        )
+        .replace("name: policy", &format!("name: {version}"))
+    };
+    let (one, two) = (labelled("one", "v1"), labelled("two", "v2"));
+    assert_eq!(web(&[&one, &two, &of("v1", "STRICT"), &of("v2", "STRICT")], DISABLE), [CERTAIN]);
+    assert!(web(&[&one, &two, &of("v1", "STRICT"), &of("v2", "PERMISSIVE")], DISABLE).is_empty());
+    // Pods of that name elsewhere are others, and two policies for the same pods settle nothing.
+    let elsewhere = two.replace("namespace: default", "namespace: other");
+    assert_eq!(web(&[&one, &elsewhere, &of("v1", "STRICT")], DISABLE), [CERTAIN]);
+    let selected = policy("default", &format!("{SELECTED}\nmtls: {{mode: PERMISSIVE}}"));
+    assert!(web(&[&one, &of("v1", "STRICT"), &selected], DISABLE).is_empty());
+}
+
+#[test]
+fn what_to_change() {
+    let said = |documents: &[&str], policy: &str| {
+        let service = service("{port: 80, name: http, targetPort: 8080}");
+        let text =
+            all(&[&[service.as_str(), &rule(policy), &self::policy("default", STRICT)], documents].concat());
+        let found = checked(&text, false).findings;
+        assert_eq!(found.len(), 1, "{found:?}");
+        format!("{} {}", found[0].what, found[0].fix)
+    };
+    assert!(said(&[], DISABLE).contains("says `mode: DISABLE`"));
+    assert!(said(&[], "tls: {sni: web}").contains("without `mode`"));
+    assert!(said(&[], DISABLE).contains("Remove the `tls` block"));
+    let off = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'enableAutoMtls: false'}";
+    assert!(!said(&[off], DISABLE).contains("Remove the `tls` block"));
+}

@@ -128,3 +128,67 @@ fn tcp_entries_without_addresses() {
             .is_empty()
     );
 }
+
+#[test]
+fn tcp_ports_of_several_entries() {
+    let entry = |name: &str, host: &str, more: &str, protocol: &str| {
+        let spec = format!(
+            "hosts: [{host}]\nresolution: DNS\n{more}\nports: [{{number: 5432, name: db, protocol: {protocol}}}]"
+        );
+        resource("ServiceEntry", "default", name, &spec)
+    };
+    let one = entry("one", "a.com", "", "TCP");
+    let pair = |other: &str| found(&all(&[&one, other])).len();
+    assert_eq!(pair(&entry("two", "b.com", "", "TCP")), 2);
+    assert_eq!(pair(&entry("two", "b.com", "addresses: [10.1.1.1]", "TCP")), 0);
+    assert_eq!(pair(&entry("two", "b.com", "", "HTTP")), 1);
+    assert_eq!(pair(&entry("two", "a.com", "", "TCP")), 0, "the same host");
+    let hidden =
+        entry("two", "b.com", "exportTo: ['.']", "HTTP").replace("namespace: default", "namespace: other");
+    assert_eq!(pair(&hidden), 0, "nobody here sees it");
+    assert_eq!(pair(&service("{port: 5432, name: tcp}")), 0, "a Service has an address");
+    assert_eq!(pair(&service("{port: 80, name: http}, {port: 5432, name: tcp}")), 0);
+}
+
+#[test]
+fn another_policy_that_allows() {
+    let tcp = service("{port: 5432, name: tcp-db}");
+    let by_path = authorization("{rules: [{to: [{operation: {paths: [/a]}}]}]}");
+    let other =
+        authorization("{rules: [{from: [{source: {principals: [a]}}]}]}").replace("name: p", "name: other");
+    assert_eq!(
+        found(&all(&[&by_path, &other, &tcp])),
+        ["authorization_policy_denied possible AuthorizationPolicy/default/p"]
+    );
+    let likely = ["authorization_policy_denied likely AuthorizationPolicy/default/p"];
+    // One that denies, or in another namespace, allows nothing; and no ALLOW helps against a DENY.
+    let denies = other.replace("spec: {", "spec: {action: DENY, ");
+    assert_eq!(found(&all(&[&by_path, &denies, &tcp])), likely);
+    assert_eq!(found(&all(&[&by_path, &other.replace("namespace: default", "namespace: b"), &tcp])), likely);
+    let deny = by_path.replace("spec: {", "spec: {action: DENY, ");
+    assert_eq!(found(&all(&[&deny, &other, &tcp])), likely);
+}
+
+#[test]
+fn port_level_mutual_tls_by_the_containers_name() {
+    let selected = |port: u16| {
+        let spec = format!(
+            "selector: {{matchLabels: {{app: web}}}}\nmtls: {{mode: STRICT}}\nportLevelMtls: {{{port}: {{mode: DISABLE}}}}"
+        );
+        resource("PeerAuthentication", "default", "p", &spec)
+    };
+    let ports = "ports: [{name: other, containerPort: 9090}, {name: web, containerPort: 8080}]";
+    let spec = format!(
+        "template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: app, {ports}}}]}}}}"
+    );
+    let pods = resource("Deployment", "default", "web", &spec);
+    let named = service("{port: 80, targetPort: web, name: http}");
+    let wrong = super::checked(&all(&[&selected(80), &named, &pods]), false).findings;
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].what.contains("listen on 8080"), "{wrong:?}");
+    assert!(found(&all(&[&selected(8080), &named, &pods])).is_empty());
+    // Both numbers are listed.
+    let both = selected(80).replace("{80: {mode: DISABLE}}", "{80: {mode: DISABLE}, 8080: {mode: DISABLE}}");
+    assert!(found(&all(&[&both, &named, &pods])).is_empty());
+    assert!(found(&all(&[&selected(81), &named, &pods])).is_empty(), "no port of the Service's");
+}

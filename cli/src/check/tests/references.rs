@@ -135,3 +135,19 @@ fn what_the_client_gets() {
         assert!(found[0].what.ends_with(says), "{found:?}");
     }
 }
+
+#[test]
+fn what_clients_of_a_missing_gateway_meet() {
+    let gw = gateway("istio-system", "gw", &https("SIMPLE", "'*'"));
+    let with = |rules: &str| {
+        let spec = format!("hosts: [a.com]\ngateways: [gw]\n{rules}");
+        found(&all(&[&resource("VirtualService", "default", "vs", &spec), &gw]))
+    };
+    const TO: &str = "route: [{destination: {host: a.b.com}}]";
+    let tls = format!("tls: [{{match: [{{sniHosts: [a.com]}}], {TO}}}]");
+    let http = format!("http: [{{{TO}}}]");
+    assert_eq!(with(&tls), ["no_filter_chain_for_sni likely VirtualService/default/vs"]);
+    assert_eq!(with(&http), ["route_host_unknown likely VirtualService/default/vs"]);
+    assert_eq!(with(&format!("{tls}\n{http}")), ["route_host_unknown likely VirtualService/default/vs"]);
+    assert_eq!(with(&format!("tcp: [{{{TO}}}]")), ["route_host_unknown likely VirtualService/default/vs"]);
+}

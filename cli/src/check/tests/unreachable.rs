@@ -84,3 +84,29 @@ fn delegates() {
     let missing = found_in_all(&root("name: child"));
     assert!(missing.contains(&"route_no_match certain VirtualService/default/vs".to_owned()), "{missing:?}");
 }
+
+#[test]
+fn rules_of_other_protocols_are_left() {
+    let dead = rules("good", &format!("{{match: [{{gateways: [bad]}}], {ROUTE}}}"));
+    let likely = ["virtual_service_not_applied likely VirtualService/default/vs"];
+    for more in [
+        "tls: [{match: [{sniHosts: [a.com]}], route: [{destination: {host: web}}]}]",
+        "tcp: [{route: [{destination: {host: web}}]}]",
+    ] {
+        assert_eq!(found(&format!("{dead}  {more}\n")), likely, "{more}");
+    }
+}
+
+#[test]
+fn ports_of_the_gateway_that_is_named() {
+    let on = |matched: &str| rules("gw, other", &format!("{{match: [{{{matched}}}], {ROUTE}}}"));
+    let (http, https) =
+        (gateway("default", "gw", PLAIN), gateway("default", "other", &PLAIN.replace("80", "8080")));
+    let of = |matched: &str| found(&all(&[&on(matched), &http, &https]));
+    assert!(of("port: 8080").is_empty() && of("port: 80").is_empty());
+    assert!(of("port: 8080, gateways: [other]").is_empty());
+    assert_eq!(of("port: 8080, gateways: [gw]"), ["route_host_unknown certain VirtualService/default/vs"]);
+    // A Gateway without servers says nothing of ports.
+    let empty = gateway("default", "gw", "[]").replace("servers:\n  []", "servers: []");
+    assert!(found(&all(&[&rules("gw", &format!("{{match: [{{port: 81}}], {ROUTE}}}")), &empty])).is_empty());
+}

@@ -93,3 +93,39 @@ fn a_subset_in_a_namespace_where_nobody_looks() {
     let theirs = uses.replace("namespace: prod", "namespace: config");
     assert!(found(&all(&[&service("prod", "web"), &theirs, &rule("config")])).is_empty());
 }
+
+#[test]
+fn pods_of_a_gateway_in_several_namespaces() {
+    let gw = gateway("edge", "gw", SERVER);
+    let pods = |namespace: &str| {
+        let spec = "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}";
+        resource("Deployment", namespace, "ingress", spec)
+    };
+    let bound = rules("default", "hosts: [a.com]\ngateways: [edge/gw]\nexportTo: ['.']");
+    assert_eq!(found(&all(&[&gw, &pods("edge"), &pods("dmz"), &bound])).len(), 1);
+    for (one, two) in [("edge", "default"), ("default", "edge")] {
+        assert!(found(&all(&[&gw, &pods(one), &pods(two), &bound])).is_empty(), "{one} {two}");
+    }
+}
+
+#[test]
+fn a_subset_that_the_gateways_pods_find() {
+    let rule = resource(
+        "DestinationRule",
+        "edge",
+        "web",
+        "host: web.prod.svc.cluster.local\nsubsets: [{name: v1, labels: {version: v1}}]",
+    );
+    let uses = rules("prod", "hosts: [a.com]\ngateways: [edge/gw]")
+        .replace("cluster.local}", "cluster.local, subset: v1}");
+    let gw = gateway("edge", "gw", SERVER);
+    let with =
+        |more: &[&str]| found(&all(&[&[service("prod", "web").as_str(), &uses, &rule, &gw], more].concat()));
+    assert_eq!(with(&[]), ["cluster_missing possible VirtualService/prod/vs"]);
+    let pods = |namespace: &str| {
+        let spec = "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}";
+        resource("Deployment", namespace, "ingress", spec)
+    };
+    assert!(with(&[&pods("edge")]).is_empty());
+    assert_eq!(with(&[&pods("dmz")]), ["cluster_missing possible VirtualService/prod/vs"]);
+}
