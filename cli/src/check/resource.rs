@@ -88,7 +88,10 @@ impl Resource {
     }
 
     fn same(&self, other: &Self) -> bool {
-        ["spec", "data"].iter().all(|key| match (self.node.get(key), other.node.get(key)) {
+        // All that a Namespace says are its labels.
+        let labels: &[&str] =
+            if self.origin.kind == "Namespace" { &["metadata", "labels"] } else { &["spec"] };
+        [labels, &["spec"], &["data"]].iter().all(|path| match (self.node.at(path), other.node.at(path)) {
             (Some(one), Some(two)) => one.same(two),
             (None, None) => true,
             _ => false,

@@ -69,7 +69,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   meshwhy check manifests/
   kustomize build overlays/prod | meshwhy check -
-  kubectl get gw,vs,dr,se,svc,pa,sidecar,deploy,ns -A -o yaml | meshwhy check -
+  kubectl get gw,vs,dr,se,svc,pa,ap,sidecar,deploy,sts,ds,po,ns -A -o yaml | meshwhy check -
   meshwhy check --fail-on likely --json manifests/ | jq -r .cause
 
 Exit status:

@@ -224,3 +224,33 @@ fn a_namespace_can_be_given() {
     let elsewhere = check(&["--namespace", "edge", "-"], text).stdout;
     assert!(elsewhere.contains("(likely)") && !elsewhere.contains("assumed"), "{elsewhere}");
 }
+
+#[test]
+fn what_could_not_be_read_is_in_every_format() {
+    let broken = "a: [1\n";
+    let run = |format: &str| check(&["--format", format, "-"], broken);
+    assert!(run("github").stdout.starts_with("::error file=-,line=1::no YAML: "), "{}", run("github").stdout);
+    let junit = run("junit").stdout;
+    assert!(junit.contains("tests=\"1\" skipped=\"0\" errors=\"1\" failures=\"0\""), "{junit}");
+    assert!(run("sarif").stdout.contains("\"executionSuccessful\":false"), "{}", run("sarif").stdout);
+}
+
+/// As where a program before the pipe failed.
+#[test]
+fn nothing_on_standard_input_is_no_success() {
+    for nothing in ["", "\n \n"] {
+        let run = check(&["-"], nothing);
+        assert!(run.code == 2 && run.stderr.contains("nothing on standard input"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_baseline_knows_a_file_by_either_spelling() {
+    let folder = temporary("spelling");
+    let baseline = folder.join("baseline.json");
+    let run =
+        |path: &str, more: &[&str]| check(&[&["--baseline", name(&baseline), path], more].concat(), "").code;
+    assert_eq!(run(CERTAIN, &["--update-baseline"]), 0);
+    assert_eq!((run(CERTAIN, &[]), run(&format!("./{CERTAIN}"), &[])), (0, 0));
+    fs::remove_dir_all(folder).unwrap();
+}

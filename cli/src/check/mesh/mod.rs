@@ -125,7 +125,10 @@ impl Mesh {
             ("", "Service") => self.services.push(Service::kubernetes(resource)),
             ("", "Namespace") => {
                 let own = labels(resource.node.at(&["metadata", "labels"]));
-                self.namespaces.insert(resource.origin.name.clone(), own);
+                // Of one that is defined more than once nothing is known.
+                if !resource.origin.redefined {
+                    self.namespaces.insert(resource.origin.name.clone(), own);
+                }
                 self.injection.insert(resource.origin.name.clone(), namespace_injection(&resource.node));
             }
             (GROUP, kind) => self.add_gateway_api(resource, kind),

@@ -26,8 +26,8 @@ pub struct AuthorizationPolicy {
 pub struct Rule {
     /// The first field that only HTTP has, and its line.
     pub http_field: Option<(String, usize)>,
-    /// Whether it names ports.
-    pub has_ports: bool,
+    /// The pods' ports that it is for; all, if there are none.
+    pub ports: Vec<u16>,
 }
 
 /// The fields that Istio reads from HTTP requests.
@@ -69,7 +69,10 @@ impl Rule {
         let of_http = of_http.map(|entry| (entry.key.clone(), entry.line));
         Self {
             http_field: of_http.chain(of_request.map(|(key, line)| (key.to_owned(), line))).next(),
-            has_ports: operations().any(|operation| operation.get("ports").is_some()),
+            ports: operations()
+                .flat_map(|operation| operation.list("ports"))
+                .filter_map(|port| port.as_text()?.parse().ok())
+                .collect(),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::yaml::Node;
 
-pub use authorization_policy::AuthorizationPolicy;
+pub use authorization_policy::{AuthorizationPolicy, Rule};
 pub use destination_rule::{DestinationRule, Subset, Tls, TlsMode};
 pub use gateway::{Gateway, Reads, Server};
 pub use gateway_api::{

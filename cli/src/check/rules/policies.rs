@@ -6,8 +6,8 @@ use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
 use crate::check::model::{
-    AuthorizationPolicy, Labels, MtlsMode, PeerAuthentication, Port, Protocol, Service, ServiceKind, Target,
-    selects,
+    AuthorizationPolicy, Labels, MtlsMode, PeerAuthentication, Port, Protocol, Rule, Service, ServiceKind,
+    Target, selects,
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -85,24 +85,27 @@ fn number(mesh: &Mesh, service: &Service, port: &Port) -> Option<u16> {
 
 /// What only HTTP has, asked of connections that aren't HTTP: an ALLOW rule never fits, and a DENY rule always does.
 fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
-    if policy.has_targets || policy.rules.iter().any(|rule| rule.has_ports) {
-        return None;
-    }
-    let (field, line) = policy.rules.iter().find_map(|rule| rule.http_field.as_ref())?;
-    let refuses = match policy.action.as_str() {
-        "ALLOW" => policy.rules.iter().all(|rule| rule.http_field.is_some()),
-        "DENY" => true,
-        _ => false,
-    };
-    if !refuses {
+    if policy.has_targets || !matches!(policy.action.as_str(), "ALLOW" | "DENY") {
         return None;
     }
     let namespace = policy.origin.namespace.as_str();
     // Another policy for the same pods may allow what this one doesn't.
     let others = mesh.allowing_policies(namespace) > usize::from(policy.action == "ALLOW");
-    let (service, port) = services(mesh, namespace, policy.selector.as_ref()).find_map(|service| {
-        Some((service, service.ports.iter().find(|port| port.protocol == Protocol::Tcp)?))
-    })?;
+    let (service, port, (field, line)) =
+        services(mesh, namespace, policy.selector.as_ref()).find_map(|service| {
+            let tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+            let refused = |port: &Port| {
+                let number = number(mesh, service, port);
+                let about = |rule: &&Rule| {
+                    rule.ports.is_empty() || number.is_some_and(|own| rule.ports.contains(&own))
+                };
+                let mut rules = policy.rules.iter().filter(about);
+                let field = rules.clone().find_map(|rule| rule.http_field.as_ref())?;
+                let refuses = policy.action == "DENY" || rules.all(|rule| rule.http_field.is_some());
+                refuses.then_some(field)
+            };
+            tcp.filter_map(|port| Some((service, port, refused(port)?))).next()
+        })?;
     let consequence = match policy.action.as_str() {
         "DENY" => "there Istio leaves the field out, and the rule denies every connection",
         _ => "there no rule fits, and every connection is denied",

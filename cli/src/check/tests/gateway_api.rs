@@ -60,6 +60,9 @@ fn namespaces_that_may_attach() {
     assert!(found(&all(&[&labelled, &r])).is_empty(), "the namespace was not given");
     assert_eq!(found(&all(&[&labelled, &r, &namespace("web", "team: b")])), [UNATTACHED]);
     assert!(found(&all(&[&labelled, &r, &namespace("web", "team: a")])).is_empty());
+    // Defined twice, differently: nothing is known of it.
+    let twice = all(&[&labelled, &r, &namespace("web", "team: a"), &namespace("web", "team: b")]);
+    assert!(found(&twice).is_empty());
     let by_name = labelled.replace("team: a", "kubernetes.io/metadata.name: web");
     assert!(found(&all(&[&by_name, &r, &namespace("web", "team: b")])).is_empty());
     // Kubernetes labels every namespace with its name, whatever its YAML says.

@@ -55,9 +55,17 @@ fn http_fields_for_tcp() {
         found(&all(&[&authorization("{rules: [{when: [{key: 'request.headers[x]', values: [a]}]}]}"), &tcp])),
         expected
     );
+    // The port named, which is the pods'.
+    let for_port =
+        |port: u16| format!("{{rules: [{{to: [{{operation: {{methods: [GET], ports: ['{port}']}}}}]}}]}}");
+    assert_eq!(found(&all(&[&authorization(&for_port(5432)), &tcp])), expected);
+    let mapped = service("{port: 5432, targetPort: 15432, name: tcp-db}");
+    assert_eq!(found(&all(&[&authorization(&for_port(15432)), &mapped])), expected);
+    assert!(found(&all(&[&authorization(&for_port(5432)), &mapped])).is_empty());
     // Only HTTP; ports named; another rule for the rest; what TCP has, too; other pods.
     assert!(found(&all(&[&authorization(by_path), &service("{port: 80, name: http}")])).is_empty());
     for allowed in [
+        "{rules: [{to: [{operation: {paths: [/a], ports: ['80']}}]}, {to: [{operation: {ports: ['5432']}}]}]}",
         "{rules: [{to: [{operation: {paths: [/a], ports: ['80']}}]}]}",
         "{rules: [{to: [{operation: {paths: [/a]}}]}, {from: [{source: {namespaces: [b]}}]}]}",
         "{rules: [{from: [{source: {principals: [a]}}]}]}",

@@ -71,5 +71,6 @@ impl Baseline {
 }
 
 fn key(finding: &Finding) -> [String; 3] {
-    [finding.origin.file.clone(), finding.origin.id(), finding.cause.id().to_owned()]
+    let file = finding.origin.file.strip_prefix("./").unwrap_or(&finding.origin.file);
+    [file.to_owned(), finding.origin.id(), finding.cause.id().to_owned()]
 }

@@ -10,6 +10,16 @@ use crate::command::text::counted;
 
 /// Prints one annotation for each finding.
 pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for one in &report.checked.unreadable {
+        let message = format!("no YAML: {}", one.error.message);
+        writeln!(
+            out,
+            "::error file={},line={}::{}",
+            property(plain(&one.file)),
+            one.error.line,
+            data(&message)
+        )?;
+    }
     for finding in &report.checked.findings {
         let level = match finding.confidence {
             _ if report.fail_on.includes(finding.confidence) => "error",
@@ -21,7 +31,7 @@ pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(
             out,
             "::{level} file={},line={},title={}::{}",
-            property(&finding.origin.file),
+            property(plain(&finding.origin.file)),
             finding.line,
             property(&title),
             data(&message)
@@ -29,6 +39,11 @@ pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     let resources = counted(report.checked.resources as u64, "resource");
     writeln!(out, "{resources} checked, {}", counted(report.checked.findings.len() as u64, "finding"))
+}
+
+/// A path as GitHub compares it.
+fn plain(file: &str) -> &str {
+    file.strip_prefix("./").unwrap_or(file)
 }
 
 /// The runner takes a line's end for the command's.

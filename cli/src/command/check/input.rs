@@ -62,7 +62,11 @@ impl Input {
         let mut input = Self { excluded, ..Self::default() };
         for path in paths {
             if path == Path::new(STDIN) {
-                let result = input.text(io::stdin().lock());
+                let result = input.text(io::stdin().lock()).and_then(|text| {
+                    // What was to write it may have failed.
+                    let empty = || io::Error::new(io::ErrorKind::UnexpectedEof, "nothing on standard input");
+                    if text.trim().is_empty() { Err(empty()) } else { Ok(text) }
+                });
                 input.add(STDIN.to_owned(), result);
             } else if path.is_dir() {
                 let before = input.sources.len();

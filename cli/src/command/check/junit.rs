@@ -11,7 +11,12 @@ use crate::command::text::counted;
 /// Prints it.
 pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut suite = TestSuite::new("meshwhy check");
-    if report.checked.findings.is_empty() {
+    for one in &report.checked.unreadable {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(format!("line {}: no YAML: {}", one.error.line, visible(&one.error.message)));
+        suite.add_test_case(TestCase::new(visible(&one.file), status));
+    }
+    if report.checked.findings.is_empty() && report.checked.unreadable.is_empty() {
         let name = format!("{} checked", counted(report.checked.resources as u64, "resource"));
         suite.add_test_case(TestCase::new(name, TestCaseStatus::success()));
     }

@@ -90,7 +90,7 @@ fn result(finding: &Finding) -> Value {
     json!({
         "ruleId": finding.cause.id(),
         "level": level,
-        "message": { "text": format!("{} {} Fix: {}", finding.origin.id(), finding.what, finding.fix) },
+        "message": { "text": format!("{}: {} Fix: {}", finding.origin.id(), finding.what, finding.fix) },
         "locations": [place(&finding.origin.file, finding.line)],
         "relatedLocations": finding.related.iter().map(|origin| related(origin)).collect::<Vec<_>>(),
         // Lines move: the same mistake of the same resource stays the same alert.
