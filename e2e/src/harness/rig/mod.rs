@@ -178,7 +178,10 @@ fn create_objects(
             .iter()
             .map(|(name, port, target)| json!({ "name": name, "port": port, "targetPort": target }))
             .collect();
-        let metadata = json!({ "name": service.name, "namespace": service.namespace });
+        let export = if service.private { "." } else { "*" };
+        let annotations = json!({ "networking.istio.io/exportTo": export });
+        let metadata =
+            json!({ "name": service.name, "namespace": service.namespace, "annotations": annotations });
         objects.push(json!({
             "apiVersion": "v1", "kind": "Service", "metadata": metadata,
             "spec": { "clusterIP": ip, "selector": { "app": service.app }, "ports": ports },

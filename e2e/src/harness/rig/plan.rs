@@ -16,18 +16,27 @@ pub struct Service {
     pub app: &'static str,
     /// Ports.
     pub ports: Vec<(&'static str, u16, u16)>,
+    /// Whether only the proxies of its own namespace know it.
+    pub private: bool,
 }
 
 impl Service {
     /// A service in front of the pods with the label `app` of the same name.
     pub fn new(name: &'static str, ports: &[(&'static str, u16, u16)]) -> Self {
-        Self { name, namespace: "default", app: name, ports: ports.to_vec() }
+        Self { name, namespace: "default", app: name, ports: ports.to_vec(), private: false }
     }
 
     /// In this namespace.
     #[must_use]
     pub fn namespace(mut self, namespace: &'static str) -> Self {
         self.namespace = namespace;
+        self
+    }
+
+    /// Known to the proxies of its own namespace alone.
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        self.private = true;
         self
     }
 

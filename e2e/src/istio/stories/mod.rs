@@ -139,7 +139,9 @@ pub fn plan(version: Version) -> Plan {
             // What a Gateway of the Gateway API names as its address.
             Service::new("istio-ingressgateway", &[("http", 80, 80), ("http-same", 8080, 8080), ("https", 443, 443), ("tls", 8443, 8443)])
                 .of("ingress")
-                .namespace("istio-system"),
+                .namespace("istio-system")
+                // A sidecar that isn't redirected to has one listener for a port of all services.
+                .private(),
             Service::new("elsewhere", &[("http", 80, 8080)]).namespace("shop"),
         ],
         names: vec![
