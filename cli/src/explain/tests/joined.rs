@@ -123,3 +123,107 @@ proptest! {
         }
     }
 }
+
+/// What two proxies log of one request, by the addresses of the connection between them.
+#[test]
+fn one_connection_carries_a_request() {
+    let line = |time: u8, request: &str, up: (&str, &str), down: (&str, &str)| {
+        let text = format!(
+            r#"[2026-11-20T10:00:{time:02}.000Z] "{request} HTTP/1.1" 503 UF - - "-" 0 0 100 - "-" "-" "id" "reviews:9080" "{}" c {} {} {} - -"#,
+            up.0, up.1, down.0, down.1
+        );
+        failed(&text).0
+    };
+    let outer = |up| line(1, "GET /a", up, ("10.0.0.1:80", "9.9.9.9:1"));
+    let inner = |time, request: &str, down| line(time, request, ("127.0.0.1:9080", "127.0.0.6:1"), down);
+    let carried = |outer: &Line<'_>, inner: &Line<'_>| connection::carried(outer, inner, connection::SKEW);
+    const UP: (&str, &str) = ("10.0.0.7:9080", "10.0.0.1:4000");
+    const DOWN: (&str, &str) = ("10.0.0.7:9080", "10.0.0.1:4000");
+    assert!(carried(&outer(UP), &inner(1, "GET /a", DOWN)));
+    assert!(carried(&outer(UP), &inner(2, "GET /a", DOWN)), "the clocks of two nodes");
+    // What one of the two doesn't say, speaks against nothing.
+    assert!(carried(&outer(("-", UP.1)), &inner(1, "GET /a", DOWN)));
+    assert!(carried(&outer(UP), &inner(1, "GET /a", ("-", DOWN.1))));
+    assert!(
+        carried(&outer(("envoy://inner/10.0.0.7:9080", UP.1)), &inner(1, "GET /a", DOWN)),
+        "a waypoint's"
+    );
+    for (up, time, request, down) in [
+        (UP, 1, "GET /a", (DOWN.0, "10.0.0.1:4001")),
+        (UP, 1, "GET /a", ("10.0.0.8:9080", DOWN.1)),
+        (UP, 1, "POST /a", DOWN),
+        (UP, 1, "GET /b", DOWN),
+        (UP, 9, "GET /a", DOWN),
+        ((UP.0, "-"), 1, "GET /a", DOWN),
+        (UP, 1, "GET /a", (DOWN.0, "-")),
+        // Addresses without a port of the connection's own.
+        ((UP.0, "10.0.0.1:0"), 1, "GET /a", (DOWN.0, "10.0.0.1:0")),
+        ((UP.0, ":4000"), 1, "GET /a", (DOWN.0, ":4000")),
+        ((UP.0, "10.0.0.1:x"), 1, "GET /a", (DOWN.0, "10.0.0.1:x")),
+        ((UP.0, "10.0.0.1"), 1, "GET /a", (DOWN.0, "10.0.0.1")),
+    ] {
+        assert!(!carried(&outer(up), &inner(time, request, down)), "{up:?} {time} {request} {down:?}");
+    }
+    // Both ends of it ended together.
+    let at = |time| inner(time, "GET /a", DOWN);
+    assert!(connection::are_close(&at(1), &at(6)) && connection::are_close(&at(6), &at(1)));
+    assert!(!connection::are_close(&at(1), &at(7)));
+}
+
+/// "The upstream's own error" is believed unless the next proxy itself saw a success.
+#[test]
+fn whose_success_is_doubted() {
+    let own_error = "500 - via_upstream";
+    let confidence = |hops: Vec<Hop>| join(hops).unwrap().verdict.confidence;
+    let likely = confidence(vec![gateway(own_error)]);
+    assert_ne!(likely, Confidence::Possible);
+    assert_eq!(confidence(vec![gateway(own_error), sidecar("200 - via_upstream")]), Confidence::Possible);
+    // A failure of another kind stays what it is; and what is behind another hop says nothing of this one.
+    let late = confidence(vec![gateway("504 UT response_timeout"), sidecar("200 - via_upstream")]);
+    assert_eq!(late, confidence(vec![gateway("504 UT response_timeout")]));
+    assert_eq!(confidence(vec![gateway("200 - via_upstream"), sidecar(own_error)]), likely);
+}
+
+/// After a retry the first hop names the last endpoint only: the others are found by what was asked for.
+#[test]
+fn the_endpoint_of_an_earlier_attempt() {
+    let refused =
+        "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
+    let other = |authority: &str, cluster: &str, proxy: &str| {
+        let line =
+            at(1, refused, cluster, ("127.0.0.1:9080", "127.0.0.6:1"), ("10.0.0.8:9080", "10.0.0.1:4001"));
+        hop(proxy, &line.replace("reviews:9080\"", &format!("{authority}\"")))
+    };
+    let behind = |hop| {
+        let joined = join(vec![gateway("503 - via_upstream"), hop]).unwrap();
+        joined.hops.iter().any(|(hop, part)| hop.proxy == "gateway" && *part == Part::Consequence)
+    };
+    assert!(behind(other("reviews:9080", "inbound|9080||", "reviews-2")));
+    assert!(!behind(other("ratings:9080", "inbound|9080||", "reviews-2")));
+    assert!(!behind(other("reviews:9080", "outbound|9080||reviews", "reviews-2")));
+    assert!(!behind(other("reviews:9080", "inbound-vip|9080||", "reviews-2")));
+}
+
+/// Neither end alone knows: one sent plaintext, and the other has a filter chain for TLS only.
+#[test]
+fn plaintext_for_which_the_peer_has_no_filter_chain() {
+    let ended = "503 UC upstream_reset_before_response_started{connection_termination}";
+    let peer = |what: &str| sidecar(what);
+    let cause = |asked: &str, peer: Hop| join(vec![gateway(asked), peer]).unwrap().verdict.cause;
+    const NO_CHAIN: &str = "0 NR filter_chain_not_found";
+    assert_eq!(cause(ended, peer(NO_CHAIN)), Cause::DestinationRuleTlsConflict);
+    // With a server name it was TLS; another end of the peer's is another matter, and so is a connection that never was.
+    let named = at(
+        1,
+        NO_CHAIN,
+        "inbound|9080||",
+        ("127.0.0.1:9080", "127.0.0.6:1"),
+        ("10.0.0.7:9080", "10.0.0.1:4000"),
+    );
+    let named = named.strip_suffix("- -").unwrap().to_owned() + "a.com -";
+    assert_ne!(cause(ended, hop("reviews", &named)), Cause::DestinationRuleTlsConflict);
+    let refused =
+        "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
+    assert_ne!(cause(refused, peer(NO_CHAIN)), Cause::DestinationRuleTlsConflict);
+    assert_ne!(cause(ended, peer("0 UF -")), Cause::DestinationRuleTlsConflict);
+}
