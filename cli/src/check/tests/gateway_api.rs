@@ -242,3 +242,41 @@ fn http_without_a_waypoint() {
     );
     assert!(found(&all(&[&rules, &service, &enrolled])).is_empty());
 }
+
+#[test]
+fn routes_for_tcp_and_tls() {
+    let on = |listener: &str, kind: &str| {
+        let gw = gateway(&format!(
+            "{{name: l, port: 443, allowedRoutes: {{namespaces: {{from: All}}}}, {listener}}}"
+        ));
+        found(&all(&[&gw, &route(kind, HERE, "rules: []")])).len()
+    };
+    const TERMINATED: &str = "protocol: TLS, tls: {mode: Terminate, certificateRefs: [{name: c}]}";
+    assert_eq!((on(TERMINATED, "TCPRoute"), on(TERMINATED, "HTTPRoute")), (0, 1));
+    assert_eq!(
+        (on("protocol: TLS, tls: {mode: Passthrough}", "TCPRoute"), on("protocol: TLS", "TCPRoute")),
+        (1, 1)
+    );
+    assert_eq!((on("protocol: TCP", "TLSRoute"), on("protocol: UDP", "TCPRoute")), (1, 1));
+    assert_eq!(
+        on("protocol: TLS, tls: {certificateRefs: [{name: c}]}", "TCPRoute"),
+        0,
+        "Terminate is the default"
+    );
+}
+
+#[test]
+fn what_is_no_gateway_and_no_service() {
+    let gw = gateway(&format!("{{{OPEN}}}"));
+    for parent in [
+        "group: example.com, name: gw, namespace: edge, port: 81",
+        "kind: ListenerSet, name: gw, namespace: edge, port: 81",
+    ] {
+        assert!(found(&all(&[&gw, &route("HTTPRoute", parent, "rules: []")])).is_empty(), "{parent}");
+    }
+    let service = object("Service", "web", "app", "{selector: {app: app}, ports: [{port: 80, name: http}]}");
+    for backend in ["group: example.com, name: app, port: 81", "kind: Other, name: app, port: 81"] {
+        let r = route("HTTPRoute", HERE, &format!("rules: [{{backendRefs: [{{{backend}}}]}}]"));
+        assert!(found(&all(&[&r, &service])).is_empty(), "{backend}");
+    }
+}

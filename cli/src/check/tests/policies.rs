@@ -200,3 +200,11 @@ fn port_level_mutual_tls_by_the_containers_name() {
     assert!(found(&all(&[&both, &named, &pods])).is_empty());
     assert!(found(&all(&[&selected(81), &named, &pods])).is_empty(), "no port of the Service's");
 }
+
+#[test]
+fn fields_of_policies_for_targets() {
+    let tcp = service("{port: 5432, name: tcp-db}");
+    let of_target =
+        authorization("{targetRef: {kind: Service, name: web}, rules: [{to: [{operation: {paths: [/a]}}]}]}");
+    assert!(found(&all(&[&of_target, &tcp])).is_empty());
+}

@@ -218,3 +218,27 @@ fn http_rules_for_an_http_port() {
             .all(|line| !line.starts_with("http_"))
     );
 }
+
+/// A rule that sends to the port of an entry with a pattern, by one of its names.
+#[test]
+fn rules_that_send_to_a_pattern() {
+    let entry = resource(
+        "ServiceEntry",
+        "default",
+        "wild",
+        "hosts: ['*.example.com']\nports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: https, protocol: HTTPS}]",
+    );
+    let rule = originates(SIMPLE).replace("httpbin.org", "'*.example.com'");
+    let double = ["double_tls likely DestinationRule/default/originate"];
+    let with = |rules: &str| found(&all(&[&entry, &rule, rules]));
+    assert_eq!(found(&all(&[&entry, &rule])), double);
+    assert!(with(&routes("a.example.com", "host: a.example.com, port: {number: 443}")).is_empty());
+    assert_eq!(with(&routes("a.example.com", "host: a.example.com, port: {number: 80}")), double);
+    assert_eq!(with(&routes("a.example.org", "host: a.example.org, port: {number: 443}")), double);
+    // Without a number it is the client's port, of which 443 may be one.
+    assert!(with(&routes("a.example.com", "host: a.example.com")).is_empty());
+    let other = entry.replace("number: 443", "number: 8443");
+    assert_eq!(found(&all(&[&other, &rule, &routes("a.example.com", "host: a.example.com")])), double);
+    let only = other.replace("{number: 80, name: http, protocol: HTTP}, ", "");
+    assert!(found(&all(&[&only, &rule, &routes("a.example.com", "host: a.example.com")])).is_empty());
+}

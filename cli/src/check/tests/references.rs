@@ -151,3 +151,32 @@ fn what_clients_of_a_missing_gateway_meet() {
     assert_eq!(with(&format!("{tls}\n{http}")), ["route_host_unknown likely VirtualService/default/vs"]);
     assert_eq!(with(&format!("tcp: [{{{TO}}}]")), ["route_host_unknown likely VirtualService/default/vs"]);
 }
+
+/// What tells that a cluster printed all of a kind: a list with the API server's own Service.
+#[test]
+fn when_nothing_else_exists() {
+    let route = to("host: reviews, subset: v2");
+    let documents = [route.as_str(), &service("default"), &rule("reviews", "v1")];
+    assert_eq!(found(&dump(&documents)), [MISSING]);
+    let text = dump(&documents);
+    let own = "{uid: x, name: kubernetes, namespace: default, uid: x}";
+    assert!(text.contains(own), "{text}");
+    for other in [
+        "{name: kubernetes, namespace: default}",
+        "{uid: x, name: kubernetes, namespace: other}",
+        "{uid: x, name: other, namespace: default}",
+    ] {
+        assert_eq!(found(&text.replace(own, other)), [PERHAPS], "{other}");
+    }
+    // Kinds that were not asked for, or are in another file.
+    assert_eq!(found(&all(&[&dump(&[&service("default")]), &route, &rule("reviews", "v1")])), [PERHAPS]);
+    let without = dump(&[&to("host: ratings"), &service("default")]);
+    assert!(found(&without).is_empty(), "ServiceEntries were not asked for");
+    let entry = resource(
+        "ServiceEntry",
+        "default",
+        "x",
+        "hosts: [x.com]\nports: [{number: 80, name: http, protocol: HTTP}]",
+    );
+    assert_eq!(found(&dump(&[&to("host: ratings"), &service("default"), &entry])), [PERHAPS]);
+}
