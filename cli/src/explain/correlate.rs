@@ -3,7 +3,7 @@
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
-use super::{Column, Finding, Line, connection};
+use super::{Column, Finding, Line, connection, gather};
 
 /// What one proxy logged of the request.
 #[derive(Debug, Clone)]
@@ -72,11 +72,17 @@ pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
         verdict.confidence = Confidence::Possible;
     }
     let first = (0..hops.len()).find(|at| depth(*at) == 0);
-    let recovered = first.is_some_and(|at| failed(at).is_none());
+    let recovered = first.and_then(|at| hops.get(at)).is_some_and(got_a_good_answer);
     let mut hops: Vec<(Hop, Part, usize)> =
         hops.into_iter().zip(parts).zip(depths).map(|((hop, part), depth)| (hop, part, depth)).collect();
     hops.sort_by_key(|(_, _, depth)| *depth);
     Some(Joined { hops: hops.into_iter().map(|(hop, part, _)| (hop, part)).collect(), verdict, recovered })
+}
+
+/// Whether what was sent to the client is a good answer: the failure of another proxy, passed on, is none of this one's own.
+fn got_a_good_answer(hop: &Hop) -> bool {
+    let is_good = hop.line.code().is_some_and(|code| code < 400);
+    is_good && hop.finding.is_none() && !gather::evidence(&hop.line).flags.any_failure()
 }
 
 /// Whether the failure at `at` is what another's looks like from there.

@@ -86,6 +86,17 @@ fn a_proxys_own_refusal_is_its_own() {
     assert_eq!(joined.verdict.cause, Cause::AuthorizationPolicyDenied);
     assert!(joined.recovered);
     assert!(join(vec![gateway("200 - via_upstream"), sidecar("200 - via_upstream")]).is_none());
+    // Passed on to the client, it is no failure of the gateway's, and no good answer either.
+    for refused in [
+        "403 - rbac_access_denied_matched_policy[none]",
+        "401 - jwt_authn_access_denied{Jwt_is_missing}",
+        "429 RL local_rate_limited",
+    ] {
+        let passed_on = refused.split(' ').next().unwrap().to_owned() + " - via_upstream";
+        let joined = join(vec![gateway(&passed_on), sidecar(refused)]).unwrap();
+        assert_eq!(parts(&joined), [("gateway", Part::Fine), ("reviews", Part::Root)], "{refused}");
+        assert!(!joined.recovered, "{refused}");
+    }
     // Contradictory lines: neither is believed much.
     let joined = join(vec![gateway("500 - via_upstream"), sidecar("200 - via_upstream")]).unwrap();
     assert_eq!(joined.verdict.confidence, Confidence::Possible);
