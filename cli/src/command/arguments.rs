@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use meshwhy::causes::Cause;
@@ -146,8 +147,8 @@ pub struct Correlate {
     /// Access logs of the proxies
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Only this request
-    #[arg(long, value_name = "REQUEST-ID")]
+    /// Only this request; the beginning of its id is enough
+    #[arg(long, value_name = "REQUEST-ID", value_parser = NonEmptyStringValueParser::new())]
     pub id: Option<String>,
     /// The logs' format, as for `explain`
     #[arg(long, value_name = "FORMAT", value_parser = crate::explain::Format::parse)]

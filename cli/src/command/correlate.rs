@@ -34,11 +34,8 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     ensure!(!inputs.contains(&Input::Stdin), "standard input can't be read twice: name files");
     let reader = Reader::new(options.format.clone());
     let mut wanted = Wanted::default();
-    match &options.id {
-        Some(id) => {
-            wanted.ids.insert(id.clone());
-        }
-        None => drop(each_line(&inputs, &reader, false, |_, reading| wanted.see(reading))),
+    if options.id.is_none() {
+        drop(each_line(&inputs, &reader, false, |_, reading| wanted.see(reading)));
     }
     let mut requests: BTreeMap<String, Group> = BTreeMap::new();
     let mut ends: Vec<Hop> = Vec::new();
@@ -49,8 +46,10 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
         };
-        let is_wanted =
-            |id: &str| wanted.ids.contains(id) || (options.id.is_none() && wanted.wants_other(&line));
+        let is_wanted = |id: &str| match &options.id {
+            Some(beginning) => id.starts_with(beginning),
+            None => wanted.ids.contains(id) || wanted.wants_other(&line),
+        };
         let id = line.get(Column::RequestId).filter(|id| is_wanted(id)).map(str::to_owned);
         let is_end = id.is_none() && finding.is_some() && wanted.wants_end(&line);
         if id.is_none() && !is_end {
@@ -76,6 +75,11 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         }
     });
     let mut counts = wanted.counts;
+    let is_known = options.id.is_none() || !requests.is_empty();
+    // A whole id is nothing but itself.
+    if let Some((id, group)) = options.id.as_ref().and_then(|id| requests.remove_entry(id)) {
+        requests = BTreeMap::from([(id, group)]);
+    }
     let connections = join_ends(&mut requests, ends, &mut counts);
     let joined: Vec<Told> = merge(requests)
         .into_iter()
@@ -83,6 +87,11 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         .chain(connections)
         .collect();
     broken.iter().for_each(|error| complain!("meshwhy: {error}"));
+    if let Some(id) = options.id.as_ref().filter(|_| !is_known) {
+        complain!("meshwhy: no line of these logs has a request id that is or begins with {id}");
+        counts.report();
+        return Ok(Outcome::Unreadable);
+    }
     print(&joined, options.json)?;
     complain!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
     counts.report();

@@ -26,6 +26,20 @@ fn several_proxies_one_verdict() {
     assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
 }
 
+#[test]
+fn a_request_is_named_by_the_beginning_of_its_id() {
+    let correlate = |id: &str| run(&["correlate", "--json", "--id", id, "gateway.log", "reviews.log"]);
+    let (whole, part) = (correlate("8496d84a"), correlate("8496"));
+    assert!(!out(&whole).is_empty());
+    assert_eq!((out(&part), part.status.code()), (out(&whole), Some(1)));
+    // One that is in no log isn't one of which nothing failed.
+    let none = correlate("nope");
+    assert!(err(&none).contains("no line of these logs has a request id"), "{}", err(&none));
+    assert!(!err(&none).contains("0 requests"), "{}", err(&none));
+    assert_eq!((out(&none).as_str(), none.status.code()), ("", Some(2)));
+    assert_eq!(correlate("").status.code(), Some(2));
+}
+
 /// A client's sidecar sends plaintext to a workload that takes mutual TLS alone: neither line names it, both together do.
 #[test]
 fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
