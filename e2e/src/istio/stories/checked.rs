@@ -4,13 +4,18 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Nothing, Status};
-use super::super::story::{Says, Story};
+use super::super::story::{Says, Story, Yaml};
 
 /// One of the files that `meshwhy check` is tested with.
 macro_rules! file {
     ($name:literal) => {
-        include_str!(concat!("../../../../cli/tests/check/rig/", $name, ".yaml"))
+        mistake(include_str!(concat!("../../../../cli/tests/check/rig/", $name, ".yaml")))
     };
+}
+
+/// What a file has beyond what the rig has already.
+fn mistake(file: &'static str) -> &'static str {
+    file.split_once("---\n# The mistake.\n").map_or(file, |(_, mistake)| mistake)
 }
 
 /// All of them.
@@ -132,10 +137,18 @@ fn in_the_mesh() -> Vec<Story> {
         .curl(&["http://orders.default.svc.cluster.local/"])
         .gets(NoAnswer)
         .says(Says::new("orders", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
-        story("checked/own_tls", "TLS of one's own into the mesh", file!("tls-of-ones-own-into-the-mesh"))
-            .curl(&["http://orders/"])
-            .gets(Status(503))
-            .says(Says::new("client", Cause::UpstreamTlsFailed, Likely))
-            .says(Says::new("orders", Cause::TlsOnPlaintextPort, Likely).inbound().only_counted()),
+        Story::new(
+            "checked/own_tls",
+            "TLS of one's own into the mesh, to an endpoint that took mutual TLS before",
+        )
+        .curl(&["http://orders/"])
+        .then(Yaml::Own(file!("tls-of-ones-own-into-the-mesh")))
+        .curl(&["http://orders/"])
+        .gets(Status(503))
+        .says(
+            Says::new("client", Cause::DestinationRuleTlsConflict, Likely)
+                .blames("DestinationRule/default/default"),
+        )
+        .says(Says::new("orders", Cause::TlsOnPlaintextPort, Likely).inbound().only_counted()),
     ]
 }
