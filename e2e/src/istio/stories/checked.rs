@@ -24,14 +24,14 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn at_the_gateway() -> Vec<Story> {
-    let story = |name, about, yaml| {
-        Story::new(name, about).own(yaml).from("outside").curl(&["http://httpbin.example.com/"])
-    };
+    // Each asks for a path of its own: what failed in one story and works in the next looks like configuration on its way.
+    let story = |name, about, yaml, url| Story::new(name, about).own(yaml).from("outside").curl(&[url]);
     vec![
         story(
             "checked/match_gateway",
             "A match for a gateway that is not listed",
             file!("match-for-a-gateway-that-is-not-listed"),
+            "http://httpbin.example.com/match-gateway",
         )
         .gets(Status(404))
         .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
@@ -39,30 +39,47 @@ fn at_the_gateway() -> Vec<Story> {
             "checked/match_port",
             "A match for a port that no server has",
             file!("match-for-a-port-that-no-server-has"),
+            "http://httpbin.example.com/match-port",
         )
         .gets(Status(404))
         .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
-        story("checked/public_host", "A public host without gateways", file!("public-host-without-gateways"))
-            .gets(Status(404))
-            .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
+        story(
+            "checked/public_host",
+            "A public host without gateways",
+            file!("public-host-without-gateways"),
+            "http://httpbin.example.com/public-host",
+        )
+        .gets(Status(404))
+        .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
         story(
             "checked/export_to",
             "A VirtualService that the gateway doesn't see",
             file!("export-to-leaves-the-gateway-out"),
+            "http://httpbin.example.com/export-to",
         )
         .gets(Status(404))
         .says(Says::new("ingress", Cause::RouteHostUnknown, Likely).gateway()),
-        story("checked/delegate", "A delegate in another namespace", file!("missing-delegate"))
-            .curl(&["http://httpbin.example.com/teapot"])
-            .gets(Status(404))
-            .says(Says::new("ingress", Cause::RouteNoMatch, Certain).gateway()),
-        story("checked/no_port", "A destination without a port", file!("destination-without-a-port"))
-            .gets(Status(503))
-            .says(
-                Says::new("ingress", Cause::ClusterMissing, Certain)
-                    .gateway()
-                    .blames("VirtualService/default/httpbin"),
-            ),
+        story(
+            "checked/delegate",
+            "A delegate in another namespace",
+            file!("missing-delegate"),
+            "http://httpbin.example.com/delegated",
+        )
+        .curl(&["http://httpbin.example.com/teapot"])
+        .gets(Status(404))
+        .says(Says::new("ingress", Cause::RouteNoMatch, Certain).gateway()),
+        story(
+            "checked/no_port",
+            "A destination without a port",
+            file!("destination-without-a-port"),
+            "http://httpbin.example.com/no-port",
+        )
+        .gets(Status(503))
+        .says(
+            Says::new("ingress", Cause::ClusterMissing, Certain)
+                .gateway()
+                .blames("VirtualService/default/httpbin"),
+        ),
         Story::new("checked/tcp_routes", "tcp routes for TLS that passes")
             .own(file!("tcp-routes-behind-passthrough"))
             .from("outside")
@@ -108,7 +125,7 @@ fn in_the_mesh() -> Vec<Story> {
             "A DestinationRule where nobody looks",
             file!("destination-rule-where-nobody-looks"),
         )
-        .curl(&["http://orders/"])
+        .curl(&["http://orders/rule-elsewhere"])
         .gets(Status(503))
         .says(Says::new("client", Cause::ClusterMissing, Certain).blames("VirtualService/default/orders")),
         story("checked/https_port", "Plain HTTP to an HTTPS port", file!("plain-http-to-an-https-port"))
@@ -141,9 +158,9 @@ fn in_the_mesh() -> Vec<Story> {
             "checked/own_tls",
             "TLS of one's own into the mesh, to an endpoint that took mutual TLS before",
         )
-        .curl(&["http://orders/"])
+        .curl(&["http://orders/own-tls"])
         .then(Yaml::Own(file!("tls-of-ones-own-into-the-mesh")))
-        .curl(&["http://orders/"])
+        .curl(&["http://orders/own-tls"])
         .gets(Status(503))
         .says(
             Says::new("client", Cause::DestinationRuleTlsConflict, Likely)

@@ -25,18 +25,18 @@ fn ingress(cause: Cause, confidence: meshwhy::diagnosis::Confidence) -> Says {
 fn http() -> Vec<Story> {
     vec![
         at("gateway_api/backend", "An HTTPRoute to a Service", ROUTE)
-            .curl(&["http://httpbin.example.com/"])
+            .curl(&["http://httpbin.example.com/backend"])
             .gets(Answer("helloworld")),
         at("gateway_api/backend_missing", "An HTTPRoute's backend doesn't exist", NO_SERVICE)
-            .curl(&["http://httpbin.example.com/"])
+            .curl(&["http://httpbin.example.com/backend_missing"])
             .gets(Status(500))
             .says(ingress(Cause::ClusterMissing, Certain).blames("HTTPRoute/default/httpbin")),
         at("gateway_api/backend_port", "An HTTPRoute's backend doesn't have the port", NO_PORT)
-            .curl(&["http://httpbin.example.com/"])
+            .curl(&["http://httpbin.example.com/backend_port"])
             .gets(Status(500))
             .says(ingress(Cause::ClusterMissing, Certain).blames("HTTPRoute/default/httpbin")),
         at("gateway_api/no_grant", "A backend in another namespace, without a ReferenceGrant", ELSEWHERE)
-            .curl(&["http://httpbin.example.com/"])
+            .curl(&["http://httpbin.example.com/no_grant"])
             .gets(Status(500))
             .says(ingress(Cause::ClusterMissing, Certain).blames("HTTPRoute/default/httpbin")),
         at("gateway_api/grant", "The same with a ReferenceGrant", ELSEWHERE)
@@ -45,11 +45,11 @@ fn http() -> Vec<Story> {
             .gets(Status(200)),
         at("gateway_api/hostname", "A hostname that the listener doesn't have", OTHER_HOST)
             .own(ROUTE)
-            .curl(&["-H", "Host: httpbin.example.org", "http://httpbin.example.com/"])
+            .curl(&["-H", "Host: httpbin.example.org", "http://httpbin.example.com/hostname"])
             .gets(Status(404))
             .says(ingress(Cause::RouteHostUnknown, Likely)),
         at("gateway_api/not_allowed", "A listener that takes no routes from this namespace", NOT_ALLOWED)
-            .curl(&["http://httpbin.example.com:8080/"])
+            .curl(&["http://httpbin.example.com:8080/not_allowed"])
             .gets(Status(404))
             .says(ingress(Cause::GatewayWithoutHttpRoutes, Likely)),
         at("gateway_api/no_match", "A path that no rule matches", NARROW)
@@ -57,7 +57,7 @@ fn http() -> Vec<Story> {
             .gets(Status(404))
             .says(ingress(Cause::RouteNoMatch, Certain)),
         at("gateway_api/backend_tls", "A BackendTLSPolicy for a Service that speaks plaintext", BACKEND_TLS)
-            .curl(&["http://httpbin.example.com/"])
+            .curl(&["http://httpbin.example.com/backend_tls"])
             .gets(Status(503))
             .says(ingress(Cause::UpstreamSpeaksPlaintext, Certain).blames("Service/default/service1").fix(
                 "Remove the BackendTLSPolicy for Service default/service1, or let its port 80 speak TLS.",
@@ -69,15 +69,15 @@ fn tls() -> Vec<Story> {
     let at = |name, about, yaml| Story::new(name, about).own(yaml).from("outside").run(UNTIL_TRANSLATED);
     vec![
         at("gateway_api/tls_route", "A TLSRoute where TLS is terminated for HTTP", TLS_ROUTE_BEHIND_HTTPS)
-            .curl(&["https://httpbin.example.com/"])
+            .curl(&["https://httpbin.example.com/tls_route"])
             .gets(Status(404))
             .says(ingress(Cause::GatewayWithoutHttpRoutes, Certain)),
         at("gateway_api/http_route", "An HTTPRoute where TLS passes through", HTTP_ROUTE_BEHIND_PASSTHROUGH)
-            .curl(&["https://httpbin.example.com:8443/"])
+            .curl(&["https://httpbin.example.com:8443/http_route"])
             .gets(Nothing(7))
             .broken(),
         at("gateway_api/no_certificate", "A certificate that doesn't exist", NO_CERTIFICATE)
-            .curl(&["https://httpbin.example.com/"])
+            .curl(&["https://httpbin.example.com/no_certificate"])
             .gets(Nothing(7))
             .broken(),
         at(
@@ -85,11 +85,11 @@ fn tls() -> Vec<Story> {
             "Two listeners with one certificate, and one connection",
             ONE_CERTIFICATE,
         )
-        .curl(&["-H", "Host: pay.shop.test", "https://cart.shop.test/"])
+        .curl(&["-H", "Host: pay.shop.test", "https://cart.shop.test/one_certificate"])
         .gets(Status(404))
         .says(ingress(Cause::ConnectionReusedAcrossGateways, Likely)),
         at("gateway_api/two_connections", "The same, and a connection for each host", ONE_CERTIFICATE)
-            .curl(&["https://pay.shop.test/"])
+            .curl(&["https://pay.shop.test/two_connections"])
             .gets(Status(200)),
     ]
 }

@@ -22,7 +22,7 @@ fn routes() -> Vec<Story> {
             "An HTTPRoute's backend doesn't exist",
             HTTP_ROUTE_TO_NOBODY,
         )
-        .curl(&["http://orders/"])
+        .curl(&["http://orders/http-route"])
         .gets(Status(500))
         .says(Says::new("client", Cause::ClusterMissing, Certain).blames("HTTPRoute/default/orders")),
         by(
@@ -30,7 +30,7 @@ fn routes() -> Vec<Story> {
             "All backends of an HTTPRoute have weight 0",
             HTTP_ROUTE_OF_NO_WEIGHT,
         )
-        .curl(&["http://orders/"])
+        .curl(&["http://orders/no-weight"])
         .gets(Status(500))
         .says(Says::new("client", Cause::RouteWithoutBackend, Likely).blames("HTTPRoute/default/orders")),
         by("replies/http_route", "An HTTPRoute with a backend", HTTP_ROUTE)
@@ -81,7 +81,7 @@ fn rejected() -> Vec<Story> {
         Story::new("replies/lua", "A Lua filter of an EnvoyFilter rejects the request")
             .own(LUA)
             .run(UNTIL_TRANSLATED)
-            .curl(&["http://orders/", "-H", "x-blocked: yes"])
+            .curl(&["http://orders/lua", "-H", "x-blocked: yes"])
             .gets(Status(403))
             .says(
                 Says::new("orders", Cause::FilterRejected, Certain)
