@@ -100,6 +100,14 @@ pub(super) fn asks_by_service_name(line: &Line<'_>) -> bool {
     !host.is_empty() && host != "localhost" && !host.contains(['.', ':', '['])
 }
 
+/// Whether the codec read no whole request at a port where clients speak TLS. A log without the method doesn't say so.
+pub(super) fn read_nothing_at_tls_port(line: &Line<'_>) -> bool {
+    const TLS_PORTS: &[&str] = &["443", "6443", "8443", "9443"];
+    let port = line.get(Column::LocalAddress).and_then(|address| address.rsplit_once(':'));
+    let at_tls_port = port.is_some_and(|(_, port)| TLS_PORTS.contains(&port));
+    at_tls_port && line.code() == Some(400) && line.shows(Column::Method) && !has_request(line)
+}
+
 /// Whether this is a connection manager's connection, in a listener's log: its streams have lines of their own.
 pub(super) fn is_streams_connection(e: &Evidence) -> bool {
     const BY_TCP_PROXY: Flags = Flags::NO_HEALTHY_UPSTREAM

@@ -87,7 +87,9 @@ pub(super) fn settle(causes: Vec<Cause>, least: Confidence, shown: &Evidence, li
     }
     let covers_all =
         |general: &Cause| fit.iter().all(|cause| cause == general || general.is_broader_than(*cause));
-    let general = fit.iter().copied().find(covers_all);
+    // What comes to a port of TLS is TLS, however little of it this proxy took for a request.
+    let by_port = line.nothing_at_tls_port && fit.contains(&Cause::TlsOnPlaintextPort);
+    let general = fit.iter().copied().find(covers_all).filter(|_| !by_port);
     sort(&mut fit, shown, line);
     let Some(cause) = general.or_else(|| fit.first().copied()) else {
         return Agreed {
@@ -121,6 +123,9 @@ fn sort(causes: &mut [Cause], shown: &Evidence, line: Columns) {
 
 /// What a line's own columns put first.
 fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
+    if line.nothing_at_tls_port {
+        return &[Cause::TlsOnPlaintextPort];
+    }
     // A client names its host in TLS and in the request: over HTTP/2 they differ where it uses a connection again.
     let multiplexed = matches!(e.downstream.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));
     if multiplexed && e.downstream.sni_is_authority == Some(false) {

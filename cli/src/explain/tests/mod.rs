@@ -74,6 +74,23 @@ fn older_formats_say_less() {
     assert!(matches!(read(fine), Reading::Fine(_)));
 }
 
+/// README's own line: nobody reads of it that its client should correct a request.
+#[test]
+fn no_request_at_a_port_of_tls_is_most_probably_tls() {
+    let line = |local: &str, request: &str| {
+        let line = format!(
+            r#"[2026-11-30T08:14:22.309Z] "{request} HTTP/1.1" 400 DPE http1.codec_error - "-" 0 11 0 - "-" "-" "-" "-" "-" - - {local} 127.0.0.1:50626 - -"#
+        );
+        named(&line)
+    };
+    for local in ["127.0.0.1:443", "10.0.0.1:6443", "[fd00::1]:8443", "10.0.0.1:9443"] {
+        assert_eq!(line(local, "- -"), ("tls_on_plaintext_port", "possible"), "{local}");
+    }
+    for (local, request) in [("127.0.0.1:80", "- -"), ("127.0.0.1:443", "GET /"), ("127.0.0.1:1443", "- -")] {
+        assert_eq!(line(local, request), ("invalid_http_request", "possible"), "{local} {request}");
+    }
+}
+
 #[test]
 fn what_the_log_cannot_show_lowers_the_confidence() {
     for (what, cause, confidence) in [
