@@ -138,6 +138,10 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
             Some(_) => &[Cause::NoFilterChainForSni],
         };
     }
+    // Envoy's own timer, be it that TLS was what took so long.
+    if e.details.reset_reason() == Some("connection_timeout") {
+        return &[Cause::UpstreamConnectTimeout];
+    }
     if gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
         return by_duration(line);
     }

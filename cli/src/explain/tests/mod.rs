@@ -91,6 +91,20 @@ fn no_request_at_a_port_of_tls_is_most_probably_tls() {
     }
 }
 
+/// The fix of another cause turned mutual TLS off.
+#[test]
+fn a_connect_timeout_is_one_without_a_duration_too() {
+    for duration in ["", r#","duration":9"#, r#","duration":10000"#] {
+        let (_, finding) = failed(&format!(
+            r#"{{"response_code":503,"response_flags":"UF","response_code_details":"upstream_reset_before_response_started{{connection_timeout}}","method":"GET","path":"/","upstream_cluster":"outbound|80||a.b.svc.cluster.local","upstream_host":"10.0.0.1:80"{duration}}}"#
+        ));
+        assert_eq!(finding.cause, Cause::UpstreamConnectTimeout, "{duration}");
+        assert_eq!(finding.general_fix(), Some(Cause::UpstreamConnectTimeout.fix()), "{duration}");
+        assert!(finding.fix().unwrap().contains("whether 10.0.0.1:80 is alive"), "{:?}", finding.fix());
+        assert_ne!(finding.confidence, Confidence::Certain, "{duration}");
+    }
+}
+
 #[test]
 fn what_the_log_cannot_show_lowers_the_confidence() {
     for (what, cause, confidence) in [
