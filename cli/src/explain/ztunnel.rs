@@ -141,7 +141,9 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
     set(Column::RemoteAddress, get("src.addr"));
     set(Column::UpstreamHost, get("dst.hbone_addr").or_else(|| get("dst.addr")));
     set(Column::LocalAddress, get("dst.addr"));
-    set(Column::Authority, get("dst.service").or_else(|| get("dst.workload")));
+    // Of what ztunnel knows neither by name, where it was sent is all that there is.
+    let name = get("dst.service").or_else(|| get("dst.workload"));
+    set(Column::Authority, name.or_else(|| get("dst.addr")));
     let inbound = get("direction").as_deref() == Some("inbound");
     let finding = get("error").or_else(|| get("err")).map(|error| {
         let facts = [
@@ -349,6 +351,13 @@ mod tests {
         let Reading::Failed(_, finding) = read(&text) else { panic!("{text}") };
         assert_eq!((finding.cause, finding.confidence), (Cause::AuthorizationPolicyDenied, Likely));
         assert!(finding.evidence.contains("identity=none"), "{}", finding.evidence);
+    }
+
+    #[test]
+    fn a_destination_without_a_name_is_its_address() {
+        let text = "2024-02-01T10:00:00.123456Z\terror\taccess\tconnection complete\tsrc.addr=10.0.0.9:50000 dst.addr=10.96.0.9:80 direction=\"outbound\" error=\"no healthy upstream: 10.96.0.9:80\"";
+        let Reading::Failed(line, _) = read(text) else { panic!("{text}") };
+        assert_eq!(line.get(Column::Authority), Some("10.96.0.9:80"));
     }
 
     #[test]
