@@ -119,6 +119,7 @@ fn an_object_over_several_lines_and_arrays_of_them() {
         (pretty(&entries), vec![(2, refused), (4 + long, refused)]),
         (entries.to_string(), vec![(1, refused), (1, refused)]),
         (format!("[\n{},\n{}\n]", object(), object()), vec![(2, refused), (3, refused)]),
+        (format!("[{},\n{},\n{}]\n", object(), object(), object()), vec![(1, refused), (2, refused), (3, refused)]),
         // Elasticsearch, CloudWatch and its Insights, Loki.
         (json!({ "took": 1, "hits": { "total": 1, "hits": [{ "_source": { "message": TEXT } }] } }).to_string(), vec![(1, refused)]),
         (pretty(&json!({ "events": [{ "timestamp": 1, "message": TEXT }], "nextToken": "x" })), vec![(1, refused)]),

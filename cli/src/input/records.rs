@@ -33,16 +33,22 @@ pub fn records(bytes: &[u8], first: u64) -> impl Iterator<Item = Record<'_>> + C
             let trimmed = line.trim_ascii();
             match trimmed {
                 b"[" | b"]" | b"]," | b"," => {}
-                // An element of an array.
-                [b'{', inner @ .., b'}', b','] if !inner.is_empty() => {
-                    let end = trimmed.len().saturating_sub(1);
-                    let bytes = Cow::Borrowed(trimmed.get(..end).unwrap_or(trimmed));
+                _ => {
+                    let bytes = Cow::Borrowed(element(trimmed).unwrap_or(line));
                     return Some(Record { bytes, number });
                 }
-                _ => return Some(Record { bytes: Cow::Borrowed(line), number }),
             }
         }
     })
+}
+
+/// The one element of an array on this line, which may be its first or last.
+fn element(line: &[u8]) -> Option<&[u8]> {
+    let inner = match line {
+        [b'[', inner @ .., b','] | [inner @ .., b',' | b']'] => inner.trim_ascii(),
+        _ => return None,
+    };
+    matches!(inner, [b'{', _, .., b'}']).then_some(inner)
 }
 
 /// Where an object begins that these whole lines don't end.
