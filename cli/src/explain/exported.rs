@@ -283,6 +283,12 @@ fn envoys_own_replies() {
         ("no healthy upstream".to_owned(), "no_endpoints"),
         ("upstream request timeout".to_owned(), "upstream_timeout"),
         ("RBAC: access denied".to_owned(), "authorization_policy_denied"),
+        ("Jwt is missing".to_owned(), "jwt_rejected"),
+        ("Jwt is expired".to_owned(), "jwt_rejected"),
+        ("Jwt verification fails".to_owned(), "jwt_rejected"),
+        ("Audiences in Jwt are not allowed%".to_owned(), "jwt_rejected"),
+        ("stream timeout".to_owned(), "idle_timeout"),
+        ("local_rate_limited".to_owned(), "rate_limited"),
     ] {
         let Reading::Failed(_, finding) = READER.read(reply.as_bytes()) else { panic!("{reply}") };
         assert_eq!(finding.cause.id(), cause, "{reply}");

@@ -13,6 +13,12 @@ const WHOLE: &[(&str, &str)] = &[
     ("upstream request timeout", "response_timeout"),
     ("RBAC: access denied", "rbac_access_denied_matched_policy"),
     ("fault filter abort", "fault_filter_abort"),
+    ("Jwt is missing", "jwt_authn_access_denied{Jwt_is_missing}"),
+    ("Jwt is expired", "jwt_authn_access_denied{Jwt_is_expired}"),
+    ("Jwt verification fails", "jwt_authn_access_denied{Jwt_verification_fails}"),
+    ("Audiences in Jwt are not allowed", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
+    ("stream timeout", "stream_idle_timeout"),
+    ("local_rate_limited", "local_rate_limited"),
 ];
 
 /// What a line that is such a reply says, and nothing else: the request isn't there.
