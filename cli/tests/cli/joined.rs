@@ -26,6 +26,19 @@ fn several_proxies_one_verdict() {
     assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
 }
 
+/// What the page on the tool shows is what the tool prints of these logs.
+#[test]
+fn the_page_shows_the_fixes_that_are_printed() {
+    let printed = include_str!("../logs/istio.txt").to_owned() + include_str!("../logs/correlated.txt");
+    let fixes = |text: &'static str| text.lines().map(str::trim).filter(|line| line.starts_with("fix  "));
+    let others: Vec<&str> = fixes(include_str!("../../../docs/cli.md"))
+        .filter(|fix| !printed.lines().any(|line| line.trim() == *fix))
+        .collect();
+    // Of the two ends of a connection, which no log here shows.
+    let ends = meshwhy::causes::Cause::DestinationRuleTlsConflict.fix();
+    assert_eq!(others, [format!("fix       {ends}")]);
+}
+
 #[test]
 fn a_request_is_named_by_the_beginning_of_its_id() {
     let correlate = |id: &str| run(&["correlate", "--json", "--id", id, "gateway.log", "reviews.log"]);
