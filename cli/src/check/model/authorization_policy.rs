@@ -28,6 +28,10 @@ pub struct Rule {
     pub http_field: Option<(String, usize)>,
     /// The pods' ports that it is for; all, if there are none.
     pub ports: Vec<u16>,
+    /// The principals that it is for, and their lines.
+    pub principals: Vec<(String, usize)>,
+    /// Where it begins.
+    pub line: usize,
 }
 
 /// The fields that Istio reads from HTTP requests.
@@ -60,9 +64,9 @@ impl AuthorizationPolicy {
 
 impl Rule {
     fn new(node: &Node) -> Self {
-        let sources = node.list("from").iter().filter_map(|from| from.get("source"));
+        let sources = || node.list("from").iter().filter_map(|from| from.get("source"));
         let operations = || node.list("to").iter().filter_map(|to| to.get("operation"));
-        let fields = sources.chain(operations()).flat_map(Node::entries);
+        let fields = sources().chain(operations()).flat_map(Node::entries);
         let of_http = fields.filter(|entry| HTTP_FIELDS.contains(&entry.key.as_str()));
         let conditions = node.list("when").iter().filter_map(|when| Some((when.text("key")?, when.line)));
         let of_request = conditions.filter(|(key, _)| key.starts_with("request."));
@@ -73,6 +77,11 @@ impl Rule {
                 .flat_map(|operation| operation.list("ports"))
                 .filter_map(|port| port.as_text()?.parse().ok())
                 .collect(),
+            principals: sources()
+                .flat_map(|source| source.list("principals"))
+                .filter_map(|name| Some((name.as_text()?.to_owned(), name.line)))
+                .collect(),
+            line: node.line,
         }
     }
 }

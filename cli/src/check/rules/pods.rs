@@ -5,14 +5,17 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
-use crate::check::model::{Labels, Service, ServiceKind, Workload, selects};
+use crate::check::model::{Labels, Port, Service, ServiceKind, Target, Workload, selects};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let in_kubernetes = mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes);
     let mut findings = Vec::new();
     for service in in_kubernetes.filter(|service| !service.selector.is_empty()) {
         match pods(mesh, service).next() {
-            Some(_) => findings.extend(subsets(mesh, service)),
+            Some(_) => {
+                findings.extend(subsets(mesh, service));
+                findings.extend(named_port(mesh, service));
+            }
             None => findings.extend(selector(mesh, service)),
         }
     }
@@ -76,6 +79,24 @@ fn subsets(mesh: &Mesh, service: &Service) -> Vec<Finding> {
         pods(mesh, service).fold(found.with(&service.origin), |found, workload| found.with(&workload.origin))
     };
     empty.map(finding).collect()
+}
+
+/// A `targetPort` by a name that no container of the pods has.
+fn named_port(mesh: &Mesh, service: &Service) -> Option<Finding> {
+    let unknown = |port: &&Port| match &port.target {
+        Target::Name(name) => pods(mesh, service).all(|pod| pod.ports.iter().all(|(own, _)| own != name)),
+        Target::Number(_) => false,
+    };
+    let port = service.ports.iter().find(unknown)?;
+    let Target::Name(name) = &port.target else { return None };
+    let what = format!(
+        "Port {} has the `targetPort` {name}, and no container of the Service's pods has a port of that name: it has no endpoints, and \
+         requests get 503 (UH).",
+        port.number,
+    );
+    let fix = format!("Name the container's port {name}, or write its number as `targetPort`.");
+    let finding = Finding::new(Cause::NoEndpoints, Likely, &service.origin, port.line, what, fix);
+    Some(pods(mesh, service).take(4).fold(finding, |finding, pod| finding.with(&pod.origin)))
 }
 
 fn written(labels: &Labels) -> String {

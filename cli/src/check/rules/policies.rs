@@ -12,7 +12,10 @@ use crate::check::model::{
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let ports = mesh.peer_authentications.iter().filter_map(|policy| port_level(mesh, policy));
-    ports.chain(mesh.authorization_policies.iter().filter_map(|policy| on_tcp(mesh, policy))).collect()
+    let policies = mesh.authorization_policies.iter().flat_map(|policy| {
+        [on_tcp(mesh, policy), by_service_port(mesh, policy), with_scheme(policy)].into_iter().flatten()
+    });
+    ports.chain(policies).collect()
 }
 
 /// The services of a namespace whose pods a policy is for.
@@ -121,4 +124,54 @@ fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
     let confidence = if others && policy.action == "ALLOW" { Possible } else { Likely };
     let cause = Cause::AuthorizationPolicyDenied;
     Some(Finding::new(cause, confidence, &policy.origin, *line, what, fix.to_owned()).with(&service.origin))
+}
+
+/// A port of the Service in a rule that means the pods'.
+fn by_service_port(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
+    if policy.has_targets || policy.action != "ALLOW" {
+        return None;
+    }
+    let namespace = policy.origin.namespace.as_str();
+    let of_pods = || services(mesh, namespace, policy.selector.as_ref());
+    // Where one can't be told, it may be any.
+    let is_open = |wanted: u16| {
+        of_pods().any(|service| {
+            service.ports.iter().any(|port| number(mesh, service, port).is_none_or(|own| own == wanted))
+        })
+    };
+    let (rule, service, port) = policy.rules.iter().find_map(|rule| {
+        let named = |port: &&Port| rule.ports.contains(&port.number);
+        let hit = of_pods().find_map(|service| Some((service, service.ports.iter().find(named)?)));
+        let (service, port) = hit.filter(|_| !rule.ports.iter().any(|wanted| is_open(*wanted)))?;
+        Some((rule, service, port))
+    })?;
+    let target = number(mesh, service, port)?;
+    let what = format!(
+        "`ports` means ports of the pods: {} is the port of {}, whose pods listen on {target}. The rule allows nothing.",
+        port.number,
+        service.origin.id(),
+    );
+    let fix = format!("Write {target} instead of {}.", port.number);
+    let confidence = if policy.rules.len() == 1 { Likely } else { Possible };
+    let cause = Cause::AuthorizationPolicyDenied;
+    Some(Finding::new(cause, confidence, &policy.origin, rule.line, what, fix).with(&service.origin))
+}
+
+/// Principals with the scheme of their SPIFFE IDs, which Istio adds itself.
+fn with_scheme(policy: &AuthorizationPolicy) -> Option<Finding> {
+    let has_scheme = |principal: &str| principal.starts_with("spiffe://");
+    let none_fits = |rule: &&Rule| {
+        !rule.principals.is_empty() && rule.principals.iter().all(|(principal, _)| has_scheme(principal))
+    };
+    if policy.action != "ALLOW" {
+        return None;
+    }
+    let (principal, line) = policy.rules.iter().find(none_fits)?.principals.first()?;
+    let what = format!(
+        "The principal {principal} has the scheme `spiffe://`, which Istio adds itself: no client has that name."
+    );
+    let fix = format!("Write {}.", principal.trim_start_matches("spiffe://"));
+    let confidence = if policy.rules.iter().all(|rule| none_fits(&rule)) { Likely } else { Possible };
+    let cause = Cause::AuthorizationPolicyDenied;
+    Some(Finding::new(cause, confidence, &policy.origin, *line, what, fix))
 }

@@ -98,3 +98,17 @@ fn what_is_no_deployment() {
     let name = service().replace("selector", "type: ExternalName\n  externalName: a.com\n  selector");
     assert!(found_in_all(&all(&[&name, &stray])).is_empty());
 }
+
+#[test]
+fn target_ports_by_name() {
+    let service = |target: &str| {
+        service()
+            .replace("{port: 80, name: http}", &format!("{{port: 80, targetPort: {target}, name: http}}"))
+    };
+    let pods = deployment("web", "app: web")
+        .replace("{name: app}", "{name: app, ports: [{name: web, containerPort: 8080}]}");
+    assert_eq!(found(&all(&[&service("http"), &pods])), ["no_endpoints likely Service/default/web"]);
+    assert!(found(&all(&[&service("web"), &pods])).is_empty());
+    assert!(found(&all(&[&service("8081"), &pods])).is_empty());
+    assert!(found(&service("http")).is_empty());
+}

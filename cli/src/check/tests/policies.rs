@@ -61,7 +61,9 @@ fn http_fields_for_tcp() {
     assert_eq!(found(&all(&[&authorization(&for_port(5432)), &tcp])), expected);
     let mapped = service("{port: 5432, targetPort: 15432, name: tcp-db}");
     assert_eq!(found(&all(&[&authorization(&for_port(15432)), &mapped])), expected);
-    assert!(found(&all(&[&authorization(&for_port(5432)), &mapped])).is_empty());
+    // The Service's is another mistake: the rule is for no port of the pods.
+    let checked = super::checked(&all(&[&authorization(&for_port(5432)), &mapped]), false);
+    assert!(checked.findings.iter().all(|one| one.what.starts_with("`ports` means")), "{checked:?}");
     // Only HTTP; ports named; another rule for the rest; what TCP has, too; other pods.
     assert!(found(&all(&[&authorization(by_path), &service("{port: 80, name: http}")])).is_empty());
     for allowed in [
@@ -207,4 +209,45 @@ fn fields_of_policies_for_targets() {
     let of_target =
         authorization("{targetRef: {kind: Service, name: web}, rules: [{to: [{operation: {paths: [/a]}}]}]}");
     assert!(found(&all(&[&of_target, &tcp])).is_empty());
+}
+
+#[test]
+fn ports_of_the_service_in_an_allow_rule() {
+    let allow =
+        |ports: &str| authorization(&format!("{{rules: [{{to: [{{operation: {{ports: [{ports}]}}}}]}}]}}"));
+    let mapped = service("{port: 80, targetPort: 8080, name: http}");
+    let expected = ["authorization_policy_denied likely AuthorizationPolicy/default/p"];
+    assert_eq!(found(&all(&[&allow("'80'"), &mapped])), expected);
+    assert!(found(&all(&[&allow("'8080'"), &mapped])).is_empty());
+    assert!(found(&all(&[&allow("'80', '8080'"), &mapped])).is_empty());
+    assert!(found(&all(&[&allow("'80'"), &service("{port: 80, name: http}")])).is_empty());
+    assert!(found(&all(&[&allow("'80'"), &service("{port: 80, targetPort: web, name: http}")])).is_empty());
+    assert!(
+        found(&all(&[
+            &allow("'80'"),
+            &service("{port: 80, targetPort: 8080, name: http}, {port: 81, targetPort: 80, name: http-b}")
+        ]))
+        .is_empty()
+    );
+    let deny = allow("'80'").replace("{rules", "{action: DENY, rules");
+    assert!(found(&all(&[&deny, &mapped])).is_empty());
+    let two = authorization(
+        "{rules: [{to: [{operation: {ports: ['80']}}]}, {from: [{source: {namespaces: [a]}}]}]}",
+    );
+    assert_eq!(
+        found(&all(&[&two, &mapped])),
+        ["authorization_policy_denied possible AuthorizationPolicy/default/p"]
+    );
+}
+
+#[test]
+fn principals_with_a_scheme() {
+    let allow = |principals: &str| {
+        authorization(&format!("{{rules: [{{from: [{{source: {{principals: [{principals}]}}}}]}}]}}"))
+    };
+    let expected = ["authorization_policy_denied likely AuthorizationPolicy/default/p"];
+    assert_eq!(found(&allow("'spiffe://cluster.local/ns/a/sa/b'")), expected);
+    assert!(found(&allow("cluster.local/ns/a/sa/b")).is_empty());
+    assert!(found(&allow("'spiffe://cluster.local/ns/a/sa/b', cluster.local/ns/a/sa/b")).is_empty());
+    assert!(found(&allow("'spiffe://x'").replace("{rules", "{action: DENY, rules")).is_empty());
 }
