@@ -14,6 +14,10 @@ pub struct DestinationRule {
     pub origin: Rc<Origin>,
     /// The host's full name, or a pattern.
     pub host: String,
+    /// As it is written.
+    pub written: String,
+    /// Its line.
+    pub line: usize,
     /// For every subset that doesn't say otherwise.
     pub policy: Policy,
     /// The subsets.
@@ -83,6 +87,8 @@ impl DestinationRule {
         Self {
             origin: Rc::clone(&resource.origin),
             host: qualify(spec.text("host").unwrap_or_default(), &resource.origin.namespace),
+            written: spec.text("host").unwrap_or_default().to_owned(),
+            line: spec.entry("host").map_or(resource.origin.line, |entry| entry.line),
             policy: Policy::new(spec.get("trafficPolicy")),
             subsets: spec.list("subsets").iter().filter_map(subset).collect(),
             export_to: ExportTo::new(spec),

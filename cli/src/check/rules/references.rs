@@ -8,7 +8,7 @@ use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 use crate::check::finding::Finding;
 use crate::check::host::{is_of_another_domain, service, service_parts};
 use crate::check::mesh::{Mesh, NamedGateway};
-use crate::check::model::{Destination, MESH, ServiceKind, VirtualService};
+use crate::check::model::{Destination, DestinationRule, MESH, ServiceKind, VirtualService};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -27,7 +27,40 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
             }
         }
     }
+    findings.extend(mesh.destination_rules.iter().filter_map(|rule| host_of_rule(mesh, rule)));
     findings
+}
+
+/// A DestinationRule for `name.namespace`, or for a short name of another namespace: neither is the service that it is meant for.
+fn host_of_rule(mesh: &Mesh, rule: &DestinationRule) -> Option<Finding> {
+    if rule.host.starts_with('*')
+        || mesh.services_named(&rule.host).next().is_some()
+        || is_of_another_domain(&rule.host)
+    {
+        return None;
+    }
+    let (name, namespace) = match service_parts(&rule.host) {
+        // Written in full, it may be a service that was not given.
+        Some(_) if rule.written.contains('.') => return None,
+        Some((name, _)) => (name, None),
+        None => rule.host.split_once('.').map(|(name, namespace)| (name, Some(namespace)))?,
+    };
+    let meant = mesh.services_called(name).find(|one| {
+        one.kind == ServiceKind::Kubernetes
+            && namespace.is_none_or(|namespace| one.origin.namespace == namespace)
+    })?;
+    let used = rule.subsets.iter().any(|subset| mesh.is_sent_to(meant.name(), &subset.name));
+    let what = format!(
+        "The host {} means {}, which no Service and no ServiceEntry has; there is {}: the rule has no effect{}.",
+        rule.written,
+        rule.host,
+        meant.name(),
+        if used { ", and requests for its subsets get 503 (NC)" } else { "" },
+    );
+    let fix = format!("Write {} as `host`.", meant.name());
+    let confidence = if namespace.is_some() { Likely } else { Possible };
+    let cause = if used { Cause::ClusterMissing } else { Cause::VirtualServiceNotApplied };
+    Some(Finding::new(cause, confidence, &rule.origin, rule.line, what, fix).with(&meant.origin))
 }
 
 /// Gateways that are named and don't exist, or exist in another namespace.

@@ -180,3 +180,26 @@ fn when_nothing_else_exists() {
     );
     assert_eq!(found(&dump(&[&to("host: ratings"), &service("default"), &entry])), [PERHAPS]);
 }
+
+#[test]
+fn hosts_of_destination_rules() {
+    let at = |host: &str| found(&all(&[&rule(host, "v1"), &service("prod")]));
+    let without_effect = "virtual_service_not_applied";
+    assert_eq!(at("reviews.prod"), [format!("{without_effect} likely DestinationRule/default/rule")]);
+    // Its own namespace may have one that was not given.
+    assert_eq!(at("reviews"), [format!("{without_effect} possible DestinationRule/default/rule")]);
+    for host in [
+        "reviews.prod.svc.cluster.local",
+        "reviews.prod.svc",
+        "'*.prod.svc.cluster.local'",
+        "reviews.other",
+        "ratings",
+        "x.com",
+    ] {
+        assert!(at(host).is_empty(), "{host}");
+    }
+    assert!(found(&all(&[&rule("reviews", "v1"), &service("default"), &service("prod")])).is_empty());
+    let uses = to("host: reviews.prod.svc.cluster.local, subset: v1");
+    let used = found(&all(&[&rule("reviews.prod", "v1"), &service("prod"), &uses]));
+    assert_eq!(used, ["cluster_missing likely DestinationRule/default/rule"]);
+}
