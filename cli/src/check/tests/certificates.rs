@@ -69,3 +69,19 @@ fn pods_that_only_may_be_the_same() {
     let text = text.replacen("{istio: ingressgateway}", "{istio: ingressgateway, zone: a}", 1);
     assert_eq!(found(&text), ["connection_reused_across_gateways possible Gateway/default/two"]);
 }
+
+#[test]
+fn servers_that_no_connection_is_shared_by() {
+    let (a, b) = (https("SIMPLE", "a.test.com"), https("SIMPLE", "b.test.com"));
+    let elsewhere = b.replace("}, hosts", "}, bind: 127.0.0.1, hosts");
+    assert!(found(&pair(&a, &elsewhere)).is_empty());
+    // Of many, some are named.
+    let many: Vec<String> = (0..9).map(|n| https("SIMPLE", &format!("h{n}.test.com"))).collect();
+    let text = gateway("default", "gw", &many.join("\n"));
+    let checked = super::checked(&text, false);
+    let what = &checked.findings[0].what;
+    assert!(
+        what.starts_with("9 servers") && what.contains("h5.test.com; ...") && !what.contains("h6"),
+        "{what}"
+    );
+}

@@ -280,3 +280,65 @@ fn what_is_no_gateway_and_no_service() {
         assert!(found(&all(&[&r, &service])).is_empty(), "{backend}");
     }
 }
+
+#[test]
+fn what_is_no_mistake_of_gateways() {
+    let shared = |mode: &str, protocol: &str| {
+        let listener = |name: &str| {
+            format!(
+                "{{name: {name}, port: 443, protocol: {protocol}, hostname: {name}.x.com, tls: {{mode: {mode}, certificateRefs: [{{name: c}}]}}}}"
+            )
+        };
+        found(&gateway(&format!("{}, {}", listener("a"), listener("b"))))
+    };
+    assert_eq!(shared("Terminate", "HTTPS"), ["connection_reused_across_gateways likely Gateway/edge/gw"]);
+    // No HTTP, and nothing terminated.
+    assert!(shared("Terminate", "TLS").is_empty());
+    assert!(shared("Passthrough", "HTTPS").is_empty());
+    // It stands for a gateway of another network.
+    let remote =
+        gateway(&format!("{{{OPEN}}}")).replace("gatewayClassName: istio", "gatewayClassName: istio-remote");
+    assert!(
+        found(&all(&[&remote, &route("HTTPRoute", &format!("{HERE}, port: 81"), "rules: []")])).is_empty()
+    );
+    // A Gateway whose listeners others add.
+    let empty = gateway("");
+    assert!(found(&all(&[&empty, &route("HTTPRoute", HERE, "rules: []")])).is_empty());
+}
+
+#[test]
+fn what_is_no_mistake_in_the_ambient_mesh() {
+    let ambient = namespace("web", "istio.io/dataplane-mode: ambient");
+    let policy = |spec: &str| object("AuthorizationPolicy", "web", "p", spec);
+    for silent in [
+        "{targetRefs: [{kind: Service, name: a}], rules: [{to: [{operation: {paths: [/a]}}]}]}",
+        "{action: AUDIT, rules: [{to: [{operation: {paths: [/a]}}]}]}",
+        "{rules: [{to: [{operation: {paths: [/a]}}]}, {from: [{source: {namespaces: [b]}}]}]}",
+    ] {
+        assert!(found(&all(&[&policy(silent), &ambient])).is_empty(), "{silent}");
+    }
+    let denied = ["authorization_policy_denied likely AuthorizationPolicy/web/p"];
+    let deny = policy(
+        "{action: DENY, rules: [{to: [{operation: {paths: [/a]}}]}, {from: [{source: {namespaces: [b]}}]}]}",
+    );
+    assert_eq!(found(&all(&[&deny, &ambient])), denied);
+    // A waypoint of another namespace is none of this one.
+    let elsewhere = object(
+        "Gateway",
+        "other",
+        "waypoint",
+        "{gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}",
+    );
+    assert_eq!(found(&all(&[&deny, &ambient, &elsewhere])), denied);
+    let no_waypoint = namespace("web", "istio.io/dataplane-mode: ambient, istio.io/use-waypoint: none");
+    assert_eq!(found(&all(&[&deny, &no_waypoint])), denied);
+    // Rules that a gateway applies, too, have an effect there.
+    let service = object("Service", "web", "app", "{selector: {app: app}, ports: [{port: 80, name: http}]}");
+    let rules = object(
+        "VirtualService",
+        "web",
+        "vs",
+        "{hosts: [app], gateways: [mesh, edge/gw], http: [{route: [{destination: {host: app}}]}]}",
+    );
+    assert!(found(&all(&[&rules, &service, &ambient])).is_empty());
+}

@@ -160,3 +160,13 @@ fn services_of_other_pods() {
         assert!(found(&all(&[&gw, &apart, &ours])).iter().all(|line| !line.starts_with("route")), "{apart}");
     }
 }
+
+#[test]
+fn certificates_that_are_not_read_from_secrets_of_the_namespace() {
+    let elsewhere = gateway("web", "gw", &https("SIMPLE", "a.com"))
+        .replace("credentialName: cert", "credentialName: 'kubernetes-gateway://web/cert'");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: 'kubernetes-gateway://web/cert', namespace: web}\ntype: kubernetes.io/tls";
+    assert!(
+        found(&all(&[&elsewhere, secret, &pods("edge", "istio: ingressgateway", "istio-proxy")])).is_empty()
+    );
+}

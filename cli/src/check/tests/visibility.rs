@@ -129,3 +129,23 @@ fn a_subset_that_the_gateways_pods_find() {
     assert!(with(&[&pods("edge")]).is_empty());
     assert_eq!(with(&[&pods("dmz")]), ["cluster_missing possible VirtualService/prod/vs"]);
 }
+
+#[test]
+fn who_sees_what() {
+    let gw = gateway("edge", "gw", SERVER);
+    let pods = resource(
+        "Deployment",
+        "edge",
+        "ingress",
+        "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}",
+    );
+    let bound = |export: &str| {
+        rules("default", &format!("hosts: [a.com]\ngateways: [edge/gw]\nexportTo: [{export}]"))
+    };
+    for (export, hidden) in [("'~'", true), ("other", true), ("edge", false), ("'*', '.'", false)] {
+        assert_eq!(!found(&all(&[&gw, &pods, &bound(export)])).is_empty(), hidden, "{export}");
+    }
+    // Exported to its own namespace, where the gateway runs.
+    let own = bound("'.'").replace("namespace: default", "namespace: edge");
+    assert!(found(&all(&[&gw, &pods, &own])).is_empty());
+}
