@@ -232,7 +232,16 @@ fn what_could_not_be_read_is_in_every_format() {
     assert!(run("github").stdout.starts_with("::error file=-,line=1::no YAML: "), "{}", run("github").stdout);
     let junit = run("junit").stdout;
     assert!(junit.contains("tests=\"1\" skipped=\"0\" errors=\"1\" failures=\"0\""), "{junit}");
-    assert!(run("sarif").stdout.contains("\"executionSuccessful\":false"), "{}", run("sarif").stdout);
+    let invocation = &json(&run("sarif"))["runs"][0]["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    assert_eq!(text(&invocation["toolExecutionNotifications"][0], "level"), "error");
+    // What was not checked, too.
+    let template = json(&check(&["--format", "sarif", "templates/helm.yaml"], ""));
+    let notifications = &template["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert!(
+        text(&notifications[0]["message"], "text").ends_with("has placeholders: not checked"),
+        "{notifications}"
+    );
 }
 
 /// As where a program before the pipe failed.

@@ -39,17 +39,21 @@ pub(super) fn log(report: &Report) -> Value {
     results.extend(checked.allowed.iter().map(|(finding, reason)| {
         with(result(finding), "suppressions", json!([{ "kind": "inSource", "justification": reason }]))
     }));
-    let notifications: Vec<Value> = checked
-        .unreadable
-        .iter()
-        .map(|one| {
-            json!({
-                "level": "error",
-                "message": { "text": format!("no YAML: {}", one.error.message) },
-                "locations": [place(&one.file, one.error.line)],
-            })
-        })
-        .collect();
+    let notification = |level: &str, text: String, file: &str, line: usize| json!({ "level": level, "message": { "text": text }, "locations": [place(file, line)] });
+    let unreadable = checked.unreadable.iter().map(|one| {
+        notification("error", format!("no YAML: {}", one.error.message), &one.file, one.error.line)
+    });
+    let templates = checked.templates.iter().map(|origin| {
+        let text = format!("{} has placeholders: not checked", origin.id());
+        notification("warning", text, &origin.file, origin.line)
+    });
+    let redefined = checked.redefined.iter().map(|origin| {
+        let text = format!("{} is defined more than once; this definition was checked", origin.id());
+        notification("warning", text, &origin.file, origin.line)
+    });
+    let notes =
+        checked.notes.iter().map(|note| notification("note", note.message.clone(), &note.file, note.line));
+    let notifications: Vec<Value> = unreadable.chain(templates).chain(redefined).chain(notes).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
