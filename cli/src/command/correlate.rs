@@ -81,19 +81,19 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         requests = BTreeMap::from([(id, group)]);
     }
     let connections = join_ends(&mut requests, ends, &mut counts);
-    let joined: Vec<Told> = merge(requests)
+    let joined: Vec<Shown> = merge(requests)
         .into_iter()
-        .filter_map(|(id, group)| Told::request(id, group))
+        .filter_map(|(id, group)| Shown::request(id, group))
         .chain(connections)
         .collect();
-    broken.iter().for_each(|error| complain!("meshwhy: {error}"));
+    broken.iter().for_each(|error| warn!("meshwhy: {error}"));
     if let Some(id) = options.id.as_ref().filter(|_| !is_known) {
-        complain!("meshwhy: no line of these logs has a request id that is or begins with {id}");
+        warn!("meshwhy: no line of these logs has a request id that is or begins with {id}");
         counts.report();
         return Ok(Outcome::Unreadable);
     }
     print(&joined, options.json)?;
-    complain!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
+    warn!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
     counts.report();
     Ok(match (broken.is_empty(), joined.is_empty() && counts.without_id == 0) {
         (false, _) => Outcome::Unreadable,
@@ -166,14 +166,14 @@ impl Wanted {
 }
 
 /// What is shown of a request or a connection.
-struct Told {
+struct Shown {
     id: String,
     joined: Joined,
     other_ids: Vec<String>,
     sure: Option<Confidence>,
 }
 
-impl Told {
+impl Shown {
     fn request(id: String, group: Group) -> Option<Self> {
         let joined = join(group.hops)?;
         Some(Self { id: format!("request {id}"), joined, other_ids: group.other_ids, sure: group.sure })
@@ -181,7 +181,7 @@ impl Told {
 }
 
 /// Puts lines without an id to the request whose connection they are of, and joins the two ends of other connections.
-fn join_ends(requests: &mut BTreeMap<String, Group>, ends: Vec<Hop>, counts: &mut Counts) -> Vec<Told> {
+fn join_ends(requests: &mut BTreeMap<String, Group>, ends: Vec<Hop>, counts: &mut Counts) -> Vec<Shown> {
     let mut others: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
     let mut by_socket: HashMap<String, String> = HashMap::new();
     let mut by_place: HashMap<String, String> = HashMap::new();
@@ -224,7 +224,7 @@ fn join_ends(requests: &mut BTreeMap<String, Group>, ends: Vec<Hop>, counts: &mu
             counts.without_id = counts.without_id.saturating_sub(hops.len() as u64);
             let id = format!("connection from {socket}");
             let sure = Some(Confidence::Likely);
-            joined.extend(join(hops).map(|joined| Told { id, joined, other_ids: Vec::new(), sure }));
+            joined.extend(join(hops).map(|joined| Shown { id, joined, other_ids: Vec::new(), sure }));
         }
     }
     joined
@@ -244,21 +244,21 @@ impl Counts {
         let Self { left_out, lines_left_out, without_id, unreadable } = self;
         if *left_out > 0 {
             let failures = text::counted(*left_out, "more failure");
-            complain!("meshwhy: {failures} than {MOST_REQUESTS} requests: left out");
+            warn!("meshwhy: {failures} than {MOST_REQUESTS} requests: left out");
         }
         if *lines_left_out > 0 {
             let lines = text::counted(*lines_left_out, "line");
-            complain!("meshwhy: {lines} of these requests left out: there are too many");
+            warn!("meshwhy: {lines} of these requests left out: there are too many");
         }
         if *without_id > 0 {
-            complain!(
+            warn!(
                 "meshwhy: {} without a request id beyond doubt or another end; `meshwhy explain` names the cause",
                 text::counted(*without_id, "failure")
             );
         }
         if *unreadable > 0 {
             let lines = text::counted(*unreadable, "line");
-            complain!("meshwhy: {lines} could not be read; `meshwhy explain` shows the first of them");
+            warn!("meshwhy: {lines} could not be read; `meshwhy explain` shows the first of them");
         }
     }
 }
@@ -306,11 +306,14 @@ fn file_stem(input: &Input) -> String {
     }
 }
 
-fn print(joined: &[Told], json: bool) -> anyhow::Result<()> {
+fn print(joined: &[Shown], json: bool) -> anyhow::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout());
-    for told in joined {
-        let text =
-            if json { visible_json(&serde_json::to_string(&Record::new(told))?) + "\n" } else { story(told) };
+    for shown in joined {
+        let text = if json {
+            visible_json(&serde_json::to_string(&Record::new(shown))?) + "\n"
+        } else {
+            story(shown)
+        };
         out.write_all(text.as_bytes())?;
     }
     out.flush()?;
@@ -320,18 +323,18 @@ fn print(joined: &[Told], json: bool) -> anyhow::Result<()> {
 /// The longest ids that are shown.
 const LONGEST_ID: usize = 100;
 
-fn story(told: &Told) -> String {
-    let request = &told.joined;
+fn story(shown: &Shown) -> String {
+    let request = &shown.joined;
     let mut out = String::new();
     let mut put = |text: std::fmt::Arguments<'_>| {
         // Writing to a String can't fail.
         let _ = out.write_fmt(text);
     };
     let answered = if request.recovered { "; the first to ask got a good answer all the same" } else { "" };
-    let id = meshwhy::report::clean(&told.id, LONGEST_ID);
+    let id = meshwhy::report::clean(&shown.id, LONGEST_ID);
     put(format_args!("{BOLD}{id}{BOLD:#}{answered}\n"));
-    if let (Some(sure), [_, ..]) = (told.sure, told.other_ids.as_slice()) {
-        let ids = meshwhy::report::clean(&told.other_ids.join(" and "), LONGEST_ID);
+    if let (Some(sure), [_, ..]) = (shown.sure, shown.other_ids.as_slice()) {
+        let ids = meshwhy::report::clean(&shown.other_ids.join(" and "), LONGEST_ID);
         let sure = sure.id();
         put(format_args!("  {DIM}joined{DIM:#}    with {ids} by the connection between them ({sure})\n"));
     }
@@ -405,15 +408,15 @@ struct Seen<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(told: &'a Told) -> Self {
-        let (id, request) = (&told.id, &told.joined);
+    fn new(shown: &'a Shown) -> Self {
+        let (id, request) = (&shown.id, &shown.joined);
         let root = request.hops.iter().find(|(_, part)| *part == Part::Root);
         Self {
             schema: SCHEMA,
             request_id: id.strip_prefix("request "),
             connection_from: id.strip_prefix("connection from "),
-            other_ids: &told.other_ids,
-            joined_by_connection: told.sure.map(Confidence::id),
+            other_ids: &shown.other_ids,
+            joined_by_connection: shown.sure.map(Confidence::id),
             verdict: Verdict::new(&request.verdict),
             proxy: root.map_or("", |(hop, _)| &hop.proxy),
             recovered: request.recovered,

@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::part::Part;
 use super::pipeline::{self, Control};
 use super::progress::Progress;
-use super::telling::Style;
+use super::reporter::Style;
 use crate::explain::Reader;
 use crate::input::Input;
 
@@ -28,7 +28,7 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
         stop_on_interrupt(&control)?;
     }
     if inputs == [Input::Stdin] && std::io::stdin().is_terminal() {
-        complain!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
+        warn!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
     }
     let shows_progress = style != Style::Text || !std::io::stdout().is_terminal();
     let progress = Progress::new(&inputs, &control.taken, shows_progress && !options.follow);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::outcome::Outcome;
 use super::part::{Held, Part};
-use super::telling::{Style, Telling};
+use super::reporter::{Reporter, Style};
 use crate::explain::{Failure, Pairs};
 
 /// How often those who wait are looked at.
@@ -21,7 +21,7 @@ pub struct Joining {
     follow: bool,
     pairs: Vec<Pairs<Number>>,
     input: usize,
-    total: Telling,
+    total: Reporter,
     out: anstream::AutoStream<std::io::Stdout>,
     looked: Instant,
 }
@@ -35,7 +35,7 @@ impl Joining {
             pairs: names.iter().map(|_| Pairs::default()).collect(),
             names,
             input: 0,
-            total: Telling::default(),
+            total: Reporter::default(),
             out: anstream::AutoStream::auto(std::io::stdout()),
             looked: Instant::now(),
         }
@@ -52,9 +52,9 @@ impl Joining {
             self.end(self.input);
         }
         self.input = part.input;
-        self.total.out.push_str(&part.told.out);
-        self.total.summary.merge(part.told.summary);
-        self.total.counts.add(part.told.counts);
+        self.total.out.push_str(&part.reporter.out);
+        self.total.summary.merge(part.reporter.summary);
+        self.total.counts.add(part.reporter.counts);
         self.with(part.input, |pairs, tell| {
             for held in part.held {
                 match held {
@@ -106,7 +106,7 @@ impl Joining {
         let Some(pairs) = self.pairs.get_mut(input) else { return };
         let (style, file) = (self.style, self.names.get(input).map_or("", String::as_str));
         let total = &mut self.total;
-        act(pairs, &mut |Failure { line, finding, place }| total.tell(style, &line, &finding, file, place));
+        act(pairs, &mut |Failure { line, finding, place }| total.report(style, &line, &finding, file, place));
     }
 
     fn write(&mut self) -> anyhow::Result<()> {

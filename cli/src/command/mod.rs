@@ -1,7 +1,7 @@
 //! What a user runs: the commands, and how they print.
 
 /// Says it on standard error, in one line whatever names it holds; where nobody can hear it, that is no reason to stop.
-macro_rules! complain {
+macro_rules! warn {
     ($($words:tt)*) => {{
         use std::io::Write as _;
         let _ = writeln!(anstream::stderr(), "{}", crate::check::visible(&format!($($words)*)));
@@ -22,8 +22,8 @@ mod pipeline;
 mod progress;
 mod rate;
 mod record;
+mod reporter;
 mod summary;
-mod telling;
 mod text;
 mod verdict;
 
@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
         // Whoever reads has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain!("meshwhy: {error:#}");
+            warn!("meshwhy: {error:#}");
             Outcome::Unreadable.into()
         }
     }
@@ -57,7 +57,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let has_controls = |argument: std::ffi::OsString| argument.to_string_lossy().contains(char::is_control);
     if error.use_stderr() && std::env::args_os().any(has_controls) {
         let message = error.render().to_string();
-        complain!("{}", message.lines().next().unwrap_or_default());
+        warn!("{}", message.lines().next().unwrap_or_default());
     } else {
         let _ = error.print();
     }

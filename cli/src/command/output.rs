@@ -18,7 +18,7 @@ pub const DIM: Style = Style::new().dimmed();
 pub const FIX: Style = AnsiColor::Green.on_default();
 
 /// Appends the story of one failure.
-pub fn tell(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
+pub fn describe(out: &mut String, line: &Line<'_>, finding: &Finding, place: &str) {
     let time = text::column(line, Column::Time).map(|time| time + "  ").unwrap_or_default();
     let at = line.proxy.as_ref().map(|proxy| format!("  at {proxy}")).unwrap_or_default();
     push(out, format_args!("{BOLD}{time}{}{BOLD:#}{DIM}{at}  {place}{DIM:#}\n", text::request(line)));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::pipeline::Piece;
-use super::telling::{Style, Telling};
+use super::reporter::{Reporter, Style};
 use super::text;
 use crate::explain::{Finding, Line, Own, Read, Reader, Reading};
 use crate::input::chunks::{self, Chunk};
@@ -17,7 +17,7 @@ pub struct Part {
     /// Which input it is of.
     pub input: usize,
     /// What was told of it at once.
-    pub told: Telling,
+    pub reporter: Reporter,
     /// What may stand in it twice.
     pub held: Vec<Held>,
 }
@@ -36,7 +36,7 @@ impl Part {
     pub fn of(piece: Piece, reader: &Reader, names: &[String], style: Style) -> Self {
         let mut part = Self::default();
         match piece {
-            Piece::Broken(error) => part.told.counts.broken.push(error),
+            Piece::Broken(error) => part.reporter.counts.broken.push(error),
             Piece::Lines(chunk) => part.read(reader, names, style, &chunk),
         }
         part
@@ -47,44 +47,45 @@ impl Part {
         let file = names.get(chunk.input).map_or("", String::as_str);
         let mut last = VecDeque::with_capacity(LAST);
         reader.walk_chunk(chunk, false, |Read { number, bytes, reading, mended }| {
-            self.told.counts.mended += u64::from(mended);
+            self.reporter.counts.mended += u64::from(mended);
             match reading {
                 Reading::Blank => {}
                 Reading::Fine(_) => {
-                    self.told.counts.requests += 1;
+                    self.reporter.counts.requests += 1;
                     if style == Style::Summary {
-                        self.told.summary.fine(bytes);
+                        self.reporter.summary.fine(bytes);
                     }
                 }
                 Reading::Ambiguous => {
-                    self.told.counts.requests += 1;
-                    self.told.counts.ambiguous += 1;
+                    self.reporter.counts.requests += 1;
+                    self.reporter.counts.ambiguous += 1;
                 }
-                Reading::ProxyLog => self.told.counts.proxy_log += 1,
+                Reading::ProxyLog => self.reporter.counts.proxy_log += 1,
                 Reading::Unreadable => {
-                    self.told.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));
+                    self.reporter.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));
                 }
                 Reading::Own(own) => {
-                    self.told.counts.left_out = self.told.counts.left_out.saturating_add(own.suppressed);
+                    self.reporter.counts.left_out =
+                        self.reporter.counts.left_out.saturating_add(own.suppressed);
                     self.held.push(Held::Own(own, number));
                 }
                 Reading::Failed(line, finding) if chunk.has_own => {
                     self.held.push(Held::Line(line, finding, Some(number)));
                 }
                 Reading::Failed(line, finding) => {
-                    self.told.tell(style, &line, &finding, file, number);
+                    self.reporter.report(style, &line, &finding, file, number);
                     if last.len() == LAST {
                         last.pop_front();
                     }
                     last.push_back(Held::Line(line, finding, None));
                 }
             }
-            style != Style::Quiet || (self.told.counts.failures == 0 && self.held.is_empty())
+            style != Style::Quiet || (self.reporter.counts.failures == 0 && self.held.is_empty())
         });
         self.held.extend(last);
         for number in &chunk.too_long {
             let longest = chunks::SIZE >> 20;
-            self.told.counts.unreadable(|| format!("{file}:{number}: longer than {longest} MiB"));
+            self.reporter.counts.unreadable(|| format!("{file}:{number}: longer than {longest} MiB"));
         }
     }
 }

@@ -166,24 +166,24 @@ struct Followed {
     path: PathBuf,
     open: Option<(File, Metadata)>,
     chunks: Chunks,
-    complained: bool,
+    reported: bool,
 }
 
 impl Followed {
     fn new(number: usize, path: PathBuf) -> Self {
-        Self { path, open: None, chunks: Chunks::new(number), complained: false }
+        Self { path, open: None, chunks: Chunks::new(number), reported: false }
     }
 
     fn read_on(&mut self, send: &mut impl FnMut(Piece) -> bool) -> bool {
         let result = self.try_read_on(send);
         match result {
             Ok(going) => {
-                self.complained = false;
+                self.reported = false;
                 going
             }
             // It may come back; once is enough to say that it isn't there.
-            Err(error) if !self.complained => {
-                self.complained = true;
+            Err(error) if !self.reported => {
+                self.reported = true;
                 send(Piece::Broken(format!("{}: {error}", self.path.display())))
             }
             Err(_) => true,

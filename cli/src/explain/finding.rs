@@ -55,7 +55,7 @@ pub struct Destination {
 
 impl Finding {
     /// What the filter said.
-    pub(super) fn told(
+    pub(super) fn by_filter(
         cause: Cause,
         confidence: Confidence,
         side: Option<Side>,

@@ -13,7 +13,7 @@ const LONGEST_KEPT: usize = 1_024;
 const LONGEST_NAME: usize = 253;
 
 /// The columns that say that it failed, and why.
-const TELLING: &[Column] = &[
+const DECISIVE: &[Column] = &[
     Column::Code,
     Column::Flags,
     Column::FlagsLong,
@@ -96,13 +96,13 @@ impl<'a> Line<'a> {
     }
 
     /// Whether a column says that it failed, or why.
-    pub(super) fn is_telling(column: Column) -> bool {
-        TELLING.contains(&column)
+    pub(super) fn is_decisive(column: Column) -> bool {
+        DECISIVE.contains(&column)
     }
 
     /// Whether another line comes to the same.
     pub(super) fn says_the_same(&self, other: Option<&Self>) -> bool {
-        other.is_some_and(|other| TELLING.iter().all(|column| self.get(*column) == other.get(*column)))
+        other.is_some_and(|other| DECISIVE.iter().all(|column| self.get(*column) == other.get(*column)))
     }
 
     /// Whether this line is surely about nothing that failed, by the three columns that say it first.

@@ -27,7 +27,13 @@ pub(super) fn in_line(line: &Line<'_>) -> Option<Finding> {
     if let Some(cause) = line.get(Column::Cause).and_then(Cause::from_id) {
         let confidence = confidence(line.get(Column::Confidence));
         let side = line.get(Column::Side).and_then(Side::from_id);
-        return Some(Finding::told(cause, confidence, side, text(Column::Resource), text(Column::Evidence)));
+        return Some(Finding::by_filter(
+            cause,
+            confidence,
+            side,
+            text(Column::Resource),
+            text(Column::Evidence),
+        ));
     }
     of_object(&serde_json::from_str(line.get(Column::Meshwhy)?).ok()?)
 }
@@ -123,7 +129,7 @@ fn of_object(object: &Value) -> Option<Finding> {
     let cause = Cause::from_id(&text("cause")?)?;
     let side = text("side").as_deref().and_then(Side::from_id);
     let confidence = confidence(text("confidence").as_deref());
-    Some(Finding::told(cause, confidence, side, text("resource"), text("evidence")))
+    Some(Finding::by_filter(cause, confidence, side, text("resource"), text("evidence")))
 }
 
 fn confidence(id: Option<&str>) -> Confidence {

@@ -73,12 +73,12 @@ impl<P> Pairs<P> {
         tell: &mut dyn FnMut(Failure<P>),
     ) {
         let Some(end) = pair::end(&line) else {
-            return tell_line((line, finding), place, tell);
+            return emit_line((line, finding), place, tell);
         };
         self.forget(end, tell);
         let fits = |own: &Own| pair::fit(own, &line, &finding);
         match self.owns.take(end, pair::close_to(end), fits) {
-            Some(own) => tell_both(own, (line, finding), place, tell),
+            Some(own) => emit_both(own, (line, finding), place, tell),
             None => {
                 self.lines.keep(end, (line, finding), place);
                 self.let_lines_go(|lines| lines.oldest_beyond(MOST), tell);
@@ -88,13 +88,13 @@ impl<P> Pairs<P> {
 
     /// A failure in the proxy's own log.
     pub fn own(&mut self, own: Own, place: P, tell: &mut dyn FnMut(Failure<P>)) {
-        let Some(said) = pair::said(&own) else { return tell_own(own, Some(place), tell) };
+        let Some(said) = pair::said(&own) else { return emit_own(own, Some(place), tell) };
         self.forget(said, tell);
         let fits = |(line, finding): &Logged| pair::fit(&own, line, finding);
         match self.lines.take(said, pair::close_to(said), fits) {
             Some(line) => {
                 let own = Held { what: own, place: Some(place), age: 0 };
-                tell_both(own, line.what, line.place, tell);
+                emit_both(own, line.what, line.place, tell);
             }
             None => {
                 self.owns.keep(said, own, Some(place));
@@ -108,16 +108,16 @@ impl<P> Pairs<P> {
         for key in self.lines.tired(PATIENCE_LINE) {
             let Some(mut line) = self.lines.by_time.remove(&key) else { continue };
             match self.far_own(key.0, &line.what) {
-                Some(own) => tell_both(own, line.what, line.place, tell),
+                Some(own) => emit_both(own, line.what, line.place, tell),
                 None => {
-                    tell_line(line.what.clone(), line.place.take(), tell);
+                    emit_line(line.what.clone(), line.place.take(), tell);
                     self.lines.by_time.insert(key, line);
                 }
             }
         }
         for key in self.owns.tired(PATIENCE_OWN) {
             if let Some(own) = self.owns.by_time.get_mut(&key) {
-                tell_own(own.what.clone(), own.place.take(), tell);
+                emit_own(own.what.clone(), own.place.take(), tell);
             }
         }
     }
@@ -141,8 +141,8 @@ impl<P> Pairs<P> {
     ) {
         while let Some((end, line)) = next(&mut self.lines) {
             match self.far_own(end, &line.what) {
-                Some(own) => tell_both(own, line.what, line.place, tell),
-                None => tell_line(line.what, line.place, tell),
+                Some(own) => emit_both(own, line.what, line.place, tell),
+                None => emit_line(line.what, line.place, tell),
             }
         }
     }
@@ -158,13 +158,13 @@ impl<P> Pairs<P> {
         tell: &mut dyn FnMut(Failure<P>),
     ) {
         while let Some((_, Held { what, place, .. })) = next(&mut self.owns) {
-            tell_own(what, place, tell);
+            emit_own(what, place, tell);
         }
     }
 }
 
 /// Both are of one failure: it is told once, with the filter's verdict and the request's facts, unless one of them was told already.
-fn tell_both<P>(
+fn emit_both<P>(
     own: Held<Own, P>,
     (line, finding): Logged,
     place: Option<P>,
@@ -173,18 +173,18 @@ fn tell_both<P>(
     if own.place.is_some() {
         let resource = own.what.finding.resource.or(finding.resource);
         let finding = Box::new(Finding { resource, ..own.what.finding });
-        tell_line((line, finding), place, tell);
+        emit_line((line, finding), place, tell);
     }
 }
 
-fn tell_line<P>((line, finding): Logged, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
+fn emit_line<P>((line, finding): Logged, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
     if let Some(place) = place {
         tell(Failure { line, finding, place });
     }
 }
 
-fn tell_own<P>(own: Own, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
-    tell_line((Box::new(own.line), Box::new(own.finding)), place, tell);
+fn emit_own<P>(own: Own, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
+    emit_line((Box::new(own.line), Box::new(own.finding)), place, tell);
 }
 
 impl<T, P> Default for Kept<T, P> {

@@ -70,7 +70,7 @@ impl TextFormat {
         }
         // No value has a quote then, and where one ends is beyond doubt.
         let plain = self.quoted && quotes == self.quotes;
-        let telling = self.values.iter().rposition(|piece| piece.column.is_some_and(Line::is_telling));
+        let telling = self.values.iter().rposition(|piece| piece.column.is_some_and(Line::is_decisive));
         let decided = telling.map_or(0, |at| at.saturating_add(1));
         let mut search =
             Search { format: self, tries: 0, lines: Vec::new(), dead: HashSet::default(), plain, decided };

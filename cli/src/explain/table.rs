@@ -161,9 +161,9 @@ impl Reader {
                 line.set(column, value);
             }
         }
-        const TELLING: &[Column] =
+        const DECISIVE: &[Column] =
             &[Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
-        if !TELLING.iter().any(|column| line.get(*column).is_some()) {
+        if !DECISIVE.iter().any(|column| line.get(*column).is_some()) {
             return Reading::Unreadable;
         }
         line.set_proxy(pod.filter(|pod| !pod.is_empty()).map(Cow::into_owned), "");

@@ -109,7 +109,8 @@ fn weigh(question: &Question) -> Option<Judgement> {
     let verdict = diagnose(&first)?;
     let unseen = unseen(&first, line);
     let (agreed, verdict) = agree(verdict, worlds(&first, &unseen).iter().map(diagnose), shown, line);
-    let would_tell = if agreed.alternatives.is_empty() { Vec::new() } else { telling(&first, &unseen, line) };
+    let would_tell =
+        if agreed.alternatives.is_empty() { Vec::new() } else { decisive(&first, &unseen, line) };
     Some(Judgement { verdict, agreed, would_tell })
 }
 
@@ -151,7 +152,7 @@ fn ceiling(line: Columns) -> Confidence {
 }
 
 /// The columns that alone make the rules name another cause, and that the line doesn't have.
-fn telling(first: &Evidence, unseen: &[Unseen], line: Columns) -> Vec<&'static str> {
+fn decisive(first: &Evidence, unseen: &[Unseen], line: Columns) -> Vec<&'static str> {
     let cause = diagnose(first).map(|verdict| verdict.cause);
     let differs = |change: &Change| {
         let mut world = first.clone();

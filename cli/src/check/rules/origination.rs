@@ -11,7 +11,7 @@ use crate::check::model::{DestinationRule, Injection, Port, Protocol, Service, S
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for service in mesh.services.iter().filter(|service| is_told(mesh, service)) {
+    for service in mesh.services.iter().filter(|service| is_worth_reporting(mesh, service)) {
         let tls_ports = service.ports.iter().filter(|port| port.protocol == Protocol::Tls);
         for port in tls_ports.filter(|port| !mesh.is_routed_to(service, port.number)) {
             findings.extend(doubled(mesh, service, port));
@@ -31,7 +31,7 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
 /// Decrypted at a gateway and encrypted anew is fine, and takes a rule that sends there, perhaps in
 /// what was not given: to Kubernetes' services that is common. Never certain: a client that sends
 /// plain text to the address of a service all the same gets what it wants.
-fn is_told(mesh: &Mesh, service: &Service) -> bool {
+fn is_worth_reporting(mesh: &Mesh, service: &Service) -> bool {
     service.kind == ServiceKind::Entry || mesh.has_all_virtual_services()
 }
 

@@ -40,10 +40,10 @@ pub(super) fn print(report: &Report, format: Format) -> io::Result<()> {
 pub(super) fn notes(checked: &Checked, input: &Input) {
     for unreadable in &checked.unreadable {
         let error = &unreadable.error;
-        complain!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
+        warn!("{}:{}: no YAML: {}", unreadable.file, error.line, error.message);
     }
     for origin in &checked.templates {
-        complain!(
+        warn!(
             "{}:{}: {} has placeholders: not checked (render the template first)",
             origin.file,
             origin.line,
@@ -52,16 +52,16 @@ pub(super) fn notes(checked: &Checked, input: &Input) {
     }
     for origin in &checked.redefined {
         let place = format!("{}:{}", origin.file, origin.line);
-        complain!("{place}: {} is defined more than once; this definition was checked", origin.id());
+        warn!("{place}: {} is defined more than once; this definition was checked", origin.id());
     }
     for note in &checked.notes {
-        complain!("{}:{}: {}", note.file, note.line, note.message);
+        warn!("{}:{}: {}", note.file, note.line, note.message);
     }
     for (path, why) in &input.passed_over {
-        complain!("{path}: {why}");
+        warn!("{path}: {why}");
     }
     for file in input.named.iter().filter(|file| !checked.files.contains(*file)) {
-        complain!("{file}: no Kubernetes resource in it");
+        warn!("{file}: no Kubernetes resource in it");
     }
 }
 

@@ -139,7 +139,7 @@ impl Input {
                 self.sources.push(Source { name, text });
             }
             Err(error) => {
-                complain!("{name}: {error}");
+                warn!("{name}: {error}");
                 self.failed = true;
             }
         }

@@ -1,4 +1,4 @@
-//! What is told of the failures, in the style that was asked for, and what was counted.
+//! Reports failures in the style that was asked for, and counts them.
 
 use super::outcome::Outcome;
 use super::output;
@@ -11,7 +11,7 @@ use crate::explain::{Finding, Line, Source};
 /// Unreadable lines that are named, of one run.
 const NAMED: usize = 3;
 
-/// How each failure is told.
+/// How each failure is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// In words.
@@ -24,9 +24,9 @@ pub enum Style {
     Quiet,
 }
 
-/// What was told so far.
+/// What was reported so far.
 #[derive(Debug, Default)]
-pub struct Telling {
+pub struct Reporter {
     /// In words or objects.
     pub out: String,
     /// In groups.
@@ -56,15 +56,15 @@ pub struct Counts {
     named: Vec<String>,
 }
 
-impl Telling {
+impl Reporter {
     /// Tells and counts a failure.
-    pub fn tell(&mut self, style: Style, line: &Line<'_>, finding: &Finding, file: &str, number: u64) {
+    pub fn report(&mut self, style: Style, line: &Line<'_>, finding: &Finding, file: &str, number: u64) {
         self.counts.requests += 1;
         self.counts.failures += 1;
         self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
         let place = || visible(&format!("{file}:{number}"));
         match style {
-            Style::Text => output::tell(&mut self.out, line, finding, &place()),
+            Style::Text => output::describe(&mut self.out, line, finding, &place()),
             Style::Summary => self.summary.add(line, finding, &place()),
             Style::Json => {
                 // Serializing strings and numbers can't fail.
@@ -99,40 +99,40 @@ impl Counts {
         let room = NAMED.saturating_sub(self.named.len());
         self.named.extend(other.named.into_iter().take(room));
         // At once: with `--follow` there is no end to wait for.
-        other.broken.iter().for_each(|error| complain!("meshwhy: {error}"));
+        other.broken.iter().for_each(|error| warn!("meshwhy: {error}"));
         self.broken.extend(other.broken);
     }
 
     /// What was read, and what could not be.
     pub fn report(&self) {
-        complain!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
+        warn!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
         if self.left_out > 0 {
-            complain!(
+            warn!(
                 "meshwhy: the filter left {} more out of the proxy's log (log_per_minute); they count where the access log has them",
                 self.left_out
             );
         }
         if self.ambiguous > 0 {
-            complain!(
+            warn!(
                 "meshwhy: {} with several readings: a header has quotes, which Envoy's text formats don't escape; no cause is named there \
                 (log in JSON)",
                 counted(self.ambiguous, "line")
             );
         }
         if self.mended > 0 {
-            complain!(
+            warn!(
                 "meshwhy: put together again what a terminal had wrapped: {}",
                 counted(self.mended, "line")
             );
         }
         if self.proxy_log > 0 {
-            complain!("meshwhy: {} of the proxy's log passed over", counted(self.proxy_log, "other line"));
+            warn!("meshwhy: {} of the proxy's log passed over", counted(self.proxy_log, "other line"));
         }
         if self.unreadable > 0 {
-            complain!("meshwhy: {} could not be read (--format?):", counted(self.unreadable, "line"));
-            self.named.iter().for_each(|line| complain!("  {line}"));
+            warn!("meshwhy: {} could not be read (--format?):", counted(self.unreadable, "line"));
+            self.named.iter().for_each(|line| warn!("  {line}"));
             if self.unreadable > self.named.len() as u64 {
-                complain!("  ...");
+                warn!("  ...");
             }
         }
     }
