@@ -47,6 +47,11 @@ impl Finding {
         self
     }
 
+    /// With others that have a part in it.
+    pub fn with_all<'origin>(self, origins: impl IntoIterator<Item = &'origin Rc<Origin>>) -> Self {
+        origins.into_iter().fold(self, Self::with)
+    }
+
     /// Where several definitions of one resource were given, nothing rests on firm ground; nor where what is meant lies in a namespace
     /// only as long as nobody says otherwise.
     pub fn weighed(mut self) -> Self {

@@ -25,6 +25,11 @@ pub fn json(finding: &Finding) -> Value {
     })
 }
 
+/// A file's path as others write it: without the `./` before it.
+pub fn plain_path(file: &str) -> &str {
+    file.strip_prefix("./").unwrap_or(file)
+}
+
 /// Text from outside for a terminal: nothing in it moves the cursor, ends the line or turns its direction.
 pub fn visible(text: &str) -> String {
     text.chars().map(|one| if is_visible(one) { one } else { '?' }).collect()

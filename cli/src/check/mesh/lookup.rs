@@ -53,7 +53,7 @@ impl Mesh {
             *index.merged.entry((rule.origin.namespace.clone(), rule.host.clone())).or_default() += 1;
         }
         for (place, gateway) in self.gateways.iter().enumerate() {
-            index.gateways.add(format!("{}/{}", gateway.origin.namespace, gateway.origin.name), place);
+            index.gateways.add(gateway.name(), place);
             index.gateways_by_name.add(gateway.origin.name.clone(), place);
             for (_, host) in gateway.servers.iter().flat_map(|server| &server.hosts) {
                 index.served.add(host, place);
@@ -94,12 +94,11 @@ impl Mesh {
         for (place, sidecar) in self.sidecars.iter().enumerate() {
             index.sidecars.add(sidecar.namespace.clone(), place);
         }
+        self.index_services(&mut index);
         self.index = index;
-        self.index_services();
     }
 
-    fn index_services(&mut self) {
-        let mut index = std::mem::take(&mut self.index);
+    fn index_services(&self, index: &mut Index) {
         for (place, service) in self.services.iter().enumerate() {
             for host in &service.hosts {
                 index.services.add(host, place);
@@ -112,7 +111,6 @@ impl Mesh {
             let labels = first.map_or(&service.selector, |pod| &pod.labels);
             index.services_by_pod.entry(service.origin.namespace.clone()).or_default().add(labels, place);
         }
-        self.index = index;
     }
 
     /// The Gateway that a VirtualService names as `namespace/name`.
@@ -204,6 +202,12 @@ impl Mesh {
         self.index.workloads_by_namespace.of(namespace).iter().filter_map(|place| self.workloads.get(*place))
     }
 
+    /// The pods behind a service, as far as they were given.
+    pub fn pods_behind<'mesh>(&'mesh self, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
+        let selected = self.workloads_with(&service.selector).into_iter();
+        selected.filter(|workload| workload.origin.namespace == service.origin.namespace)
+    }
+
     /// The pods with the labels of a selector, in any namespace.
     pub fn workloads_with(&self, selector: &Labels) -> Vec<&Workload> {
         selected(&self.workloads, &self.index.workloads, selector, |workload| &workload.labels)
@@ -214,7 +218,7 @@ impl Mesh {
         &'mesh self,
         gateway: &Gateway,
     ) -> impl Iterator<Item = &'mesh VirtualService> + use<'mesh> {
-        let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
+        let name = gateway.name();
         let places = self.index.virtual_services_by_gateway.of(&name);
         places.iter().filter_map(|place| self.virtual_services.get(*place))
     }

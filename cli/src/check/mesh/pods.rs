@@ -2,7 +2,7 @@
 
 use super::Mesh;
 use crate::check::model::{
-    Injection, Labels, MtlsMode, PeerAuthentication, Port, Service, ServiceKind, Target, Workload, selects,
+    Injection, Labels, MtlsMode, PeerAuthentication, Port, Service, ServiceKind, Workload, selects,
 };
 
 /// A policy that holds for a workload.
@@ -38,10 +38,9 @@ impl Mesh {
         if service.selector.is_empty() || service.kind == ServiceKind::Entry {
             return Vec::new();
         }
-        let selected = self.workloads_with(&service.selector).into_iter().filter(|workload| {
-            workload.origin.namespace == namespace
-                && subset.is_none_or(|subset| selects(subset, &workload.labels))
-        });
+        let selected = self
+            .pods_behind(service)
+            .filter(|workload| subset.is_none_or(|subset| selects(subset, &workload.labels)));
         let backend = |workload: &'mesh Workload| Backend {
             namespace,
             labels: &workload.labels,
@@ -73,12 +72,7 @@ impl Mesh {
 
     /// The policy for a service's port in its pods; `None` where several could be meant.
     pub fn enforced(&self, backend: &Backend<'_>, port: &Port) -> Option<Enforced<'_>> {
-        let number = match &port.target {
-            Target::Number(number) => Some(*number),
-            Target::Name(name) => backend.workload.and_then(|workload| {
-                workload.ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number)
-            }),
-        };
+        let number = port.number_in(backend.workload);
         let of = |namespace: &str| {
             let places = self.index.policies.of(namespace).iter();
             places.filter_map(|place| self.peer_authentications.get(*place))

@@ -60,6 +60,19 @@ impl AuthorizationPolicy {
             rules: under(&["rules"]).map_or(&[][..], Node::items).iter().map(Rule::new).collect(),
         }
     }
+
+    /// The field of HTTP for which connections without HTTP are refused, by the rules that are about them, and its line: an ALLOW rule
+    /// with one never fits, and of a DENY rule Istio leaves it out.
+    pub fn refuses_tcp(&self, about: impl Fn(&Rule) -> bool) -> Option<&(String, usize)> {
+        let mut rules = self.rules.iter().filter(|rule| about(rule));
+        let field = rules.clone().find_map(|rule| rule.http_field.as_ref())?;
+        let refuses = match self.action.as_str() {
+            "ALLOW" => rules.all(|rule| rule.http_field.is_some()),
+            "DENY" => true,
+            _ => false,
+        };
+        refuses.then_some(field)
+    }
 }
 
 impl Rule {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Labels, labels};
+use super::{Labels, labels, selects};
 use crate::check::host::overlap;
 use crate::check::resource::{Origin, Resource};
 use crate::check::yaml::Node;
@@ -71,6 +71,16 @@ impl Gateway {
                 .filter_map(|node| Server::new(node, &resource.origin.namespace))
                 .collect(),
         }
+    }
+
+    /// `namespace/name`, as VirtualServices name it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.origin.namespace, self.origin.name)
+    }
+
+    /// Whether the same pod can have the labels of both selectors.
+    pub fn may_share_pods(&self, other: &Self) -> bool {
+        selects(&self.selector, &other.selector) || selects(&other.selector, &self.selector)
     }
 }
 

@@ -23,7 +23,7 @@ pub use gateway_api::{
 };
 pub use mesh_config::MeshConfig;
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
-pub use service::{Port, Protocol, Service, ServiceKind, Target};
+pub use service::{Port, Protocol, Service, ServiceKind, Target, port_list};
 pub use sidecar::Sidecar;
 pub use virtual_service::{Destination, Host, HttpRoute, MESH, Match, VirtualService, applies};
 pub use workload::{Injection, Workload, namespace_injection};
@@ -63,6 +63,11 @@ impl ExportTo {
     pub fn is_everybody(&self) -> bool {
         self.0.is_empty() || self.0.iter().any(|to| to == "*")
     }
+}
+
+/// Labels as a list to read.
+pub fn label_list<'labels>(labels: impl IntoIterator<Item = (&'labels String, &'labels String)>) -> String {
+    labels.into_iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether labels have all that a selector asks for.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ExportTo, Labels, labels, texts};
+use super::{ExportTo, Labels, Workload, labels, texts};
 use crate::check::host;
 use crate::check::resource::{Origin, Resource};
 use crate::check::yaml::Node;
@@ -54,6 +54,24 @@ pub struct Port {
     pub line: usize,
     /// The same port on the cluster's nodes.
     pub node_port: Option<u16>,
+}
+
+/// The numbers of ports as a list to read.
+pub fn port_list<'port>(ports: impl IntoIterator<Item = &'port Port>) -> String {
+    ports.into_iter().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+impl Port {
+    /// The number on which pods listen for it; of a port by name, that of the first pod which has one of that name.
+    pub fn number_in<'pod>(&self, pods: impl IntoIterator<Item = &'pod Workload>) -> Option<u16> {
+        match &self.target {
+            Target::Number(number) => Some(*number),
+            Target::Name(name) => {
+                let mut ports = pods.into_iter().flat_map(|pod| &pod.ports);
+                ports.find(|(own, _)| own == name).map(|(_, number)| *number)
+            }
+        }
+    }
 }
 
 /// Where a service listens.

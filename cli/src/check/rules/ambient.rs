@@ -27,14 +27,9 @@ fn is_without_waypoint(mesh: &Mesh, namespace: &str) -> bool {
 /// Fields of HTTP in a policy that ztunnel enforces.
 fn unread_policy(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
     let namespace = &policy.origin.namespace;
-    let denies = match policy.action.as_str() {
-        "ALLOW" => policy.rules.iter().all(|rule| rule.http_field.is_some()),
-        "DENY" => true,
-        _ => false,
-    };
-    let (field, line) = policy.rules.iter().find_map(|rule| rule.http_field.as_ref())?;
+    let (field, line) = policy.refuses_tcp(|_| true)?;
     // With `targetRefs` a waypoint would enforce it: without one nobody does.
-    if !denies || policy.has_targets || !is_without_waypoint(mesh, namespace) {
+    if policy.has_targets || !is_without_waypoint(mesh, namespace) {
         return None;
     }
     let what = format!(

@@ -15,12 +15,7 @@ use crate::check::model::{Gateway, Host, HttpRoute, Reads, Server, VirtualServic
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
     for gateway in &mesh.gateways {
-        let door = Door {
-            mesh,
-            gateway,
-            name: format!("{}/{}", gateway.origin.namespace, gateway.origin.name),
-            served: RefCell::default(),
-        };
+        let door = Door { mesh, gateway, name: gateway.name(), served: RefCell::default() };
         findings.extend(mesh.bound_to(gateway).flat_map(|service| door.mismatches(service)));
     }
     findings

@@ -8,7 +8,7 @@ use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use crate::check::finding::Finding;
 use crate::check::host::covers;
 use crate::check::mesh::Mesh;
-use crate::check::model::{Gateway, HttpRoute, Reads, Server, applies, selects};
+use crate::check::model::{Gateway, HttpRoute, Reads, Server, applies};
 
 /// So many servers' hosts make the point.
 const MAX_SHOWN: usize = 6;
@@ -43,7 +43,7 @@ fn shared(certificate: &str, doors: &[&Door<'_>]) -> Option<Finding> {
     let apart = |one: &Door<'_>, two: &Door<'_>| {
         !std::ptr::eq(one.server, two.server)
             && one.server.bind == two.server.bind
-            && may_be_one_pod(one.gateway, two.gateway)
+            && one.gateway.may_share_pods(two.gateway)
             && (goes_astray(one, two) || goes_astray(two, one))
     };
     let involved: Vec<_> = doors.iter().filter(|one| doors.iter().any(|two| apart(one, two))).collect();
@@ -64,12 +64,7 @@ fn shared(certificate: &str, doors: &[&Door<'_>]) -> Option<Finding> {
     let cause = Cause::ConnectionReusedAcrossGateways;
     let finding =
         Finding::new(cause, confidence, &last.gateway.origin, last.server.line, what, fix.to_owned());
-    Some(involved.iter().take(MAX_SHOWN).fold(finding, |finding, door| finding.with(&door.gateway.origin)))
-}
-
-/// Selectors that the same pod can have.
-fn may_be_one_pod(one: &Gateway, two: &Gateway) -> bool {
-    selects(&one.selector, &two.selector) || selects(&two.selector, &one.selector)
+    Some(finding.with_all(involved.iter().take(MAX_SHOWN).map(|door| &door.gateway.origin)))
 }
 
 /// Whether a host of `other` has no route on a connection that was opened to `own`.
@@ -83,7 +78,7 @@ fn goes_astray(own: &Door<'_>, other: &Door<'_>) -> bool {
 }
 
 fn routed<'mesh>(mesh: &'mesh Mesh, gateway: &Gateway, server: &Server) -> Vec<&'mesh str> {
-    let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
+    let name = gateway.name();
     let here = |route: &HttpRoute| applies(&route.matches, &name, Some(server.port));
     let bound = mesh.bound_to(gateway).filter(|service| service.http.iter().any(here));
     let hosts = bound.flat_map(|service| service.hosts.iter().map(|host| (&service.origin.namespace, host)));

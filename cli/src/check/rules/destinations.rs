@@ -9,7 +9,7 @@ use super::hosts::serves;
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
 use crate::check::model::{
-    Destination, HttpRoute, Port, Protocol, Reads, Service, ServiceKind, VirtualService, applies,
+    Destination, HttpRoute, Port, Protocol, Reads, Service, ServiceKind, VirtualService, applies, port_list,
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -90,7 +90,7 @@ fn without_port(
         return None;
     }
     let server = mesh.gateways_of(rules).find_map(|gateway| {
-        let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
+        let name = gateway.name();
         gateway.servers.iter().find(|server| {
             server.reads == Reads::Http
                 && !server.redirects
@@ -99,7 +99,7 @@ fn without_port(
                 && !service.ports.iter().any(|port| port.number == server.port)
         })
     })?;
-    let have = service.ports.iter().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+    let have = port_list(&service.ports);
     let what = format!(
         "The destination {} has several ports ({have}) and the rule names none: the gateway sends to the number of its own port, \
          {}, which the service doesn't have. Requests get 503 (NC).",

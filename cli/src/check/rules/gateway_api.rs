@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
+use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 
 use crate::check::finding::Finding;
 use crate::check::host::{overlap, service};
 use crate::check::mesh::Mesh;
-use crate::check::model::{ApiGateway, ApiRoute, Listener, Namespaces, Reference, selects};
+use crate::check::model::{ApiGateway, ApiRoute, Listener, Namespaces, Reference, port_list, selects};
 
 /// What Kubernetes itself labels each namespace with.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -58,7 +58,7 @@ fn unattached(mesh: &Mesh, route: &ApiRoute, parent: &Reference, named: &[&ApiGa
         );
         let fix = "Give the parentRef the `namespace` of its Gateway.";
         let finding = Finding::new(absent(route), confidence, origin, parent.line, what, fix.to_owned());
-        return Some(namesake.into_iter().fold(finding, |finding, gateway| finding.with(&gateway.origin)));
+        return Some(finding.with_all(namesake.map(|gateway| &gateway.origin)));
     };
     if gateway.listeners.is_empty() || gateway.is_remote {
         return None;
@@ -194,13 +194,13 @@ fn backend_missing(mesh: &Mesh, route: &ApiRoute, backend: &Reference) -> Option
             what,
             fix.to_owned(),
         );
-        return Some(namesake.into_iter().fold(finding, |finding, one| finding.with(&one.origin)));
+        return Some(finding.with_all(namesake.map(|one| &one.origin)));
     };
     let ports = || known.iter().flat_map(|one| &one.ports);
     if ports().next().is_none() || ports().any(|own| own.number == port) {
         return None;
     }
-    let have = ports().map(|own| own.number.to_string()).collect::<Vec<_>>().join(", ");
+    let have = port_list(ports());
     let what = format!(
         "The Service {}/{} has no port {port} (ports: {have}): {lost}.",
         backend.namespace, backend.name
@@ -208,7 +208,7 @@ fn backend_missing(mesh: &Mesh, route: &ApiRoute, backend: &Reference) -> Option
     let fix = "Use the number of a port of the Service, not of the container.";
     let finding =
         Finding::new(Cause::ClusterMissing, Certain, &route.origin, backend.line, what, fix.to_owned());
-    Some(known.iter().fold(finding, |finding, one| finding.with(&one.origin)))
+    Some(finding.with_all(known.iter().map(|one| &one.origin)))
 }
 
 /// A Service of another namespace, which no ReferenceGrant there lets the route refer to.
@@ -216,26 +216,33 @@ fn not_granted(mesh: &Mesh, route: &ApiRoute, backend: &Reference) -> Option<Fin
     let own = &route.origin.namespace;
     // For clients of the mesh (GAMMA) istiod asks for none (1.31).
     let at_gateway = route.parents.iter().any(Reference::is_gateway);
-    let granted = mesh.grants.iter().any(|grant| grant.allows(&route.origin.kind, own, backend));
-    if backend.namespace == *own || !at_gateway || granted {
-        return None;
-    }
+    let confidence = ungranted(mesh, &route.origin.kind, own, backend).filter(|_| at_gateway)?;
     let what = format!(
         "The backend {} is in namespace {}, and no ReferenceGrant there allows a {} of {own} to refer to it: requests of the rule \
          get 500.",
         backend.name, backend.namespace, route.origin.kind,
     );
     let fix = grant(&route.origin.kind, own, "Service", &backend.namespace);
-    let confidence = if mesh.has_everything() { Certain } else { granted_here(mesh, &backend.namespace) };
     Some(Finding::new(Cause::ClusterMissing, confidence, &route.origin, backend.line, what, fix))
 }
 
-/// How sure it is that a namespace's ReferenceGrants were given: where some of its resources were.
-fn granted_here(mesh: &Mesh, namespace: &str) -> meshwhy::diagnosis::Confidence {
-    let known = mesh.services_in(namespace, None).next().is_some()
-        || mesh.grants.iter().any(|grant| grant.namespace == namespace)
-        || mesh.secrets.values().flatten().any(|own| own == namespace);
-    if known { Likely } else { Possible }
+/// How sure it is that no ReferenceGrant allows a resource of a kind and namespace to refer to one of another namespace: all were given
+/// where some resources of that namespace were. `None` where one does, or none is asked for.
+fn ungranted(mesh: &Mesh, kind: &str, own: &str, target: &Reference) -> Option<Confidence> {
+    let namespace = &target.namespace;
+    if namespace == own || mesh.grants.iter().any(|grant| grant.allows(kind, own, target)) {
+        return None;
+    }
+    let known = || {
+        mesh.services_in(namespace, None).next().is_some()
+            || mesh.grants.iter().any(|grant| grant.namespace == *namespace)
+            || mesh.secrets.values().flatten().any(|own| own == namespace)
+    };
+    Some(match mesh.has_everything() {
+        true => Certain,
+        false if known() => Likely,
+        false => Possible,
+    })
 }
 
 fn grant(kind: &str, from: &str, to: &str, namespace: &str) -> String {
@@ -246,24 +253,21 @@ fn grant(kind: &str, from: &str, to: &str, namespace: &str) -> String {
 fn certificates_elsewhere(mesh: &Mesh, gateway: &ApiGateway) -> Vec<Finding> {
     let own = &gateway.origin.namespace;
     let missing = |listener: &Listener, secret: &Reference| {
-        let granted = mesh.grants.iter().any(|grant| grant.allows("Gateway", own, secret));
-        (secret.namespace != *own && !granted).then(|| {
-            let what = format!(
-                "The certificate {} of listener {} is in namespace {}, and no ReferenceGrant there allows a Gateway of {own} to \
-                 refer to it: the listener isn't programmed, and connections to port {} are refused or closed without an answer.",
-                secret.name, listener.name, secret.namespace, listener.port,
-            );
-            let fix = grant("Gateway", own, "Secret", &secret.namespace);
-            let confidence = if mesh.has_everything() { Certain } else { granted_here(mesh, &secret.namespace) };
-            Finding::new(Cause::NoFilterChainForSni, confidence, &gateway.origin, secret.line, what, fix)
-        })
+        let confidence = ungranted(mesh, "Gateway", own, secret)?;
+        let what = format!(
+            "The certificate {} of listener {} is in namespace {}, and no ReferenceGrant there allows a Gateway of {own} to \
+             refer to it: the listener isn't programmed, and connections to port {} are refused or closed without an answer.",
+            secret.name, listener.name, secret.namespace, listener.port,
+        );
+        let fix = grant("Gateway", own, "Secret", &secret.namespace);
+        let cause = Cause::NoFilterChainForSni;
+        Some(Finding::new(cause, confidence, &gateway.origin, secret.line, what, fix))
     };
-    let listeners = gateway.listeners.iter();
-    listeners
-        .flat_map(|listener| {
-            listener.certificates.iter().filter_map(|secret| missing(listener, secret)).collect::<Vec<_>>()
-        })
-        .collect()
+    let named = gateway
+        .listeners
+        .iter()
+        .flat_map(|listener| listener.certificates.iter().map(move |secret| (listener, secret)));
+    named.filter_map(|(listener, secret)| missing(listener, secret)).collect()
 }
 
 /// One certificate for several hosts' listeners on a port: browsers reuse a connection across them.

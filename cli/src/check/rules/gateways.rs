@@ -1,15 +1,14 @@
 //! Gateways that no proxy takes as they are meant: no pod, no way in, no certificate, or a rival.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use crate::check::finding::Finding;
-use crate::check::host::overlap;
 use crate::check::mesh::Mesh;
 use crate::check::model::{
-    Gateway, Labels, Port, Reads, Server, Service, ServiceKind, Target, Workload, selects,
+    Gateway, Labels, Port, Reads, Server, Service, ServiceKind, Workload, label_list, port_list, selects,
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -19,8 +18,9 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
             findings.push(finding);
             continue;
         }
+        let services = leading_to(mesh, gateway);
         for server in &gateway.servers {
-            findings.extend(port(mesh, gateway, server));
+            findings.extend(port(mesh, gateway, &services, server));
             findings.extend(secret(mesh, gateway, server));
         }
     }
@@ -49,18 +49,17 @@ fn selector(mesh: &Mesh, gateway: &Gateway) -> Option<Finding> {
     };
     let there = namesake.map(|workload| {
         let own = gateway.selector.keys().filter_map(|key| Some((key, workload.labels.get(key)?)));
-        let own = own.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ");
-        format!("; the pods of {} have {own}", workload.origin.id())
+        format!("; the pods of {} have {}", workload.origin.id(), label_list(own))
     });
     let what = format!(
         "No pod has the labels of the selector ({}){}: no proxy takes this Gateway, and its hosts are served nowhere.",
-        written(&gateway.selector),
+        label_list(&gateway.selector),
         there.unwrap_or_default(),
     );
     let fix = "Give the Gateway the labels of the gateway's pods as `selector`.";
     let finding =
         Finding::new(absent(first), confidence, &gateway.origin, gateway.origin.line, what, fix.to_owned());
-    Some(namesake.into_iter().fold(finding, |finding, workload| finding.with(&workload.origin)))
+    Some(finding.with_all(namesake.map(|workload| &workload.origin)))
 }
 
 /// Whether the labels have the selector's keys, and values that one writes for the other: `ingress` for `ingressgateway`.
@@ -70,13 +69,8 @@ fn is_nearly(selector: &Labels, labels: &Labels) -> bool {
     })
 }
 
-fn written(labels: &Labels) -> String {
-    labels.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
-}
-
 /// A port that no Service of the gateway's pods has.
-fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
-    let services = leading_to(mesh, gateway);
+fn port(mesh: &Mesh, gateway: &Gateway, services: &[&Service], server: &Server) -> Option<Finding> {
     if services.is_empty() || mesh.pods_of(gateway).any(|workload| workload.on_node) {
         return None;
     }
@@ -84,14 +78,7 @@ fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
     // istiod takes the number of the Service's port, or that of the pods.
     let is_open = |port: &Port| {
         port.number == server.port
-            || match &port.target {
-                Target::Number(number) => *number == server.port,
-                Target::Name(name) => mesh
-                    .pods_of(gateway)
-                    .flat_map(|workload| &workload.ports)
-                    .find(|(own, _)| own == name)
-                    .is_none_or(|(_, number)| *number == server.port),
-            }
+            || port.number_in(mesh.pods_of(gateway)).is_none_or(|number| number == server.port)
     };
     if ports().next().is_none() || ports().any(is_open) {
         return None;
@@ -102,7 +89,7 @@ fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
         None if mesh.has_all_services() => Likely,
         None => Possible,
     };
-    let have = ports().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+    let have = port_list(ports());
     let is = on_nodes.map(|port| format!("; {} is the node port of {}", server.port, port.number));
     let what = format!(
         "The Gateway opens port {}, which no Service of its pods has (ports: {have}){}: clients don't get there, and on the \
@@ -115,17 +102,21 @@ fn port(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
         None => format!("Add port {} to the Service, or use a port that it has.", server.port),
     };
     let finding = Finding::new(absent(server), confidence, &gateway.origin, server.port_line, what, fix);
-    Some(services.iter().fold(finding, |finding, service| finding.with(&service.origin)))
+    Some(finding.with_all(services.iter().map(|service| &service.origin)))
+}
+
+/// The namespaces of a Gateway's pods.
+fn homes<'mesh>(mesh: &'mesh Mesh, gateway: &'mesh Gateway) -> Vec<&'mesh str> {
+    let homes: BTreeSet<_> = mesh.pods_of(gateway).map(|pod| pod.origin.namespace.as_str()).collect();
+    homes.into_iter().collect()
 }
 
 /// The Services that lead to the pods of a Gateway.
-fn leading_to<'mesh>(mesh: &'mesh Mesh, gateway: &Gateway) -> Vec<&'mesh Service> {
+fn leading_to<'mesh>(mesh: &'mesh Mesh, gateway: &'mesh Gateway) -> Vec<&'mesh Service> {
     if gateway.selector.is_empty() {
         return Vec::new();
     }
-    let mut namespaces: Vec<&str> = mesh.pods_of(gateway).map(|pod| pod.origin.namespace.as_str()).collect();
-    namespaces.sort_unstable();
-    namespaces.dedup();
+    let namespaces = homes(mesh, gateway);
     let takes = |service: &&Service| service.kind == ServiceKind::Kubernetes && !service.selector.is_empty();
     if namespaces.is_empty() {
         // What a Service selects, its pods have.
@@ -145,10 +136,7 @@ fn leading_to<'mesh>(mesh: &'mesh Mesh, gateway: &Gateway) -> Vec<&'mesh Service
 /// A certificate whose Secret is in another namespace than the gateway's pods, where they can't read it.
 fn secret(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
     let (name, line) = server.credential.as_ref().filter(|_| server.terminates)?;
-    let mut homes: Vec<&str> =
-        mesh.pods_of(gateway).map(|workload| workload.origin.namespace.as_str()).collect();
-    homes.sort_unstable();
-    homes.dedup();
+    let homes = homes(mesh, gateway);
     let given = || mesh.secrets.get(name).into_iter().flatten().map(String::as_str);
     let [home] = homes.as_slice() else { return None };
     if name.contains("://") || given().any(|namespace| namespace == *home) {
@@ -163,7 +151,7 @@ fn secret(mesh: &Mesh, gateway: &Gateway, server: &Server) -> Option<Finding> {
     let fix = format!("Create the Secret {name} in namespace {home}.");
     let confidence = if mesh.has_everything() { Certain } else { Likely };
     let finding = Finding::new(Cause::NoFilterChainForSni, confidence, &gateway.origin, *line, what, fix);
-    Some(mesh.pods_of(gateway).fold(finding, |finding, workload| finding.with(&workload.origin)))
+    Some(finding.with_all(mesh.pods_of(gateway).map(|workload| &workload.origin)))
 }
 
 /// Servers of the same pods and port of which istiod takes only the one of the older Gateway.
@@ -207,7 +195,7 @@ impl<'mesh> Doors<'mesh> {
     /// One that keeps a new server out, or is kept out by it.
     fn rival(&self, (gateway, server): Door<'mesh>) -> Option<Door<'mesh>> {
         let plain = is_plain(server);
-        let together = |(other, _): &Door<'mesh>| may_be_one_pod(gateway, other);
+        let together = |(other, _): &Door<'mesh>| gateway.may_share_pods(other);
         let same_host = server.hosts.iter().filter(|_| !plain).filter_map(|host| self.tls.get(host));
         let same_host = same_host.flatten().copied().find(together);
         let mut others = self.first.iter().filter(|((_, other), _)| *other != plain).map(|(_, door)| *door);
@@ -216,14 +204,11 @@ impl<'mesh> Doors<'mesh> {
 }
 
 fn rivalry(gateway: &Gateway, server: &Server, other: &Gateway, rival: &Server) -> Finding {
-    let same = gateway.selector == other.selector;
-    let (why, confidence): (_, Confidence) = if is_plain(server) == is_plain(rival) {
-        (
-            format!("has TLS for the same host ({})", shared(rival, server)),
-            if same { Likely } else { Possible },
-        )
+    let confidence = if gateway.selector == other.selector { Likely } else { Possible };
+    let why = if is_plain(server) == is_plain(rival) {
+        format!("has TLS for the same host ({})", shared(rival, server))
     } else {
-        ("speaks another protocol there".to_owned(), if same { Likely } else { Possible })
+        "speaks another protocol there".to_owned()
     };
     let what = format!(
         "{} {why} on port {} of the same pods: of the two servers Istio takes only the one of the older Gateway, and what is bound \
@@ -236,19 +221,12 @@ fn rivalry(gateway: &Gateway, server: &Server, other: &Gateway, rival: &Server) 
         .with(&other.origin)
 }
 
-/// Selectors that the same pod can have.
-fn may_be_one_pod(one: &Gateway, two: &Gateway) -> bool {
-    selects(&one.selector, &two.selector) || selects(&two.selector, &one.selector)
-}
-
 fn is_plain(server: &Server) -> bool {
     server.reads == Reads::Http && !server.terminates
 }
 
 /// The hosts that both have, written alike and for the same namespaces.
 fn shared(one: &Server, two: &Server) -> String {
-    let both = one.hosts.iter().filter(|(namespace, host)| {
-        two.hosts.iter().any(|(other, own)| other == namespace && own == host && overlap(own, host))
-    });
+    let both = one.hosts.iter().filter(|host| two.hosts.contains(host));
     both.map(|(_, host)| host.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -47,7 +47,7 @@ fn hosts_outside(mesh: &Mesh, service: &VirtualService) -> Vec<Finding> {
         let fix = "Make `hosts` of the Gateway's server and of the VirtualService overlap; `namespace/host` in a Gateway \
                    takes only VirtualServices of that namespace.";
         let finding = Finding::new(cause, confidence, &service.origin, host.line, what, fix.to_owned());
-        known.iter().fold(finding, |finding, gateway| finding.with(&gateway.origin))
+        finding.with_all(known.iter().map(|gateway| &gateway.origin))
     };
     lost.iter().map(report).collect()
 }

@@ -7,7 +7,7 @@ use crate::check::finding::Finding;
 use crate::check::mesh::{Backend, Enforced, Mesh};
 use crate::check::model::{
     DestinationRule, Injection, MtlsMode, PeerAuthentication, Port, Protocol, Service, ServiceKind, Subset,
-    Tls, TlsMode,
+    Tls, TlsMode, port_list,
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -174,7 +174,7 @@ impl Conflict<'_> {
     }
 
     fn place(&self) -> String {
-        let numbers = self.ports.iter().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+        let numbers = port_list(self.ports.iter().copied());
         format!("{} port{} {numbers}", self.service.name(), if self.ports.len() == 1 { "" } else { "s" })
     }
 

@@ -5,13 +5,15 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
-use crate::check::model::{Labels, Port, Service, ServiceKind, Target, Workload, selects};
+use crate::check::model::{
+    DestinationRule, Port, Service, ServiceKind, Subset, Target, Workload, label_list, selects,
+};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let in_kubernetes = mesh.services.iter().filter(|service| service.kind == ServiceKind::Kubernetes);
     let mut findings = Vec::new();
     for service in in_kubernetes.filter(|service| !service.selector.is_empty()) {
-        match pods(mesh, service).next() {
+        match mesh.pods_behind(service).next() {
             Some(_) => {
                 findings.extend(subsets(mesh, service));
                 findings.extend(named_port(mesh, service));
@@ -20,12 +22,6 @@ pub fn findings(mesh: &Mesh) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// The pods behind a service, as far as they were given.
-fn pods<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
-    let selected = mesh.workloads_with(&service.selector).into_iter();
-    selected.filter(|workload| workload.origin.namespace == service.origin.namespace)
 }
 
 fn neighbours<'mesh>(mesh: &'mesh Mesh, service: &'mesh Service) -> impl Iterator<Item = &'mesh Workload> {
@@ -43,16 +39,16 @@ fn selector(mesh: &Mesh, service: &Service) -> Option<Finding> {
         None => return None,
     };
     let there = namesake
-        .map(|workload| format!("; those of {} have {}", workload.origin.id(), written(&workload.labels)));
+        .map(|workload| format!("; those of {} have {}", workload.origin.id(), label_list(&workload.labels)));
     let what = format!(
         "No pod has the labels that the Service selects ({}){}: it has no endpoints, and requests get 503 (UH).",
-        written(&service.selector),
+        label_list(&service.selector),
         there.unwrap_or_default(),
     );
     let fix = "Make the Service's selector and the labels of the pods agree.";
     let line = service.origin.line;
     let finding = Finding::new(Cause::NoEndpoints, confidence, &service.origin, line, what, fix.to_owned());
-    Some(namesake.into_iter().fold(finding, |finding, workload| finding.with(&workload.origin)))
+    Some(finding.with_all(namesake.map(|workload| &workload.origin)))
 }
 
 /// Subsets whose labels none of the service's pods has.
@@ -61,22 +57,22 @@ fn subsets(mesh: &Mesh, service: &Service) -> Vec<Finding> {
     let empty =
         rules.flat_map(|rule| rule.subsets.iter().map(move |subset| (rule, subset))).filter(|(_, subset)| {
             !subset.labels.is_empty()
-                && !pods(mesh, service).any(|workload| selects(&subset.labels, &workload.labels))
+                && !mesh.pods_behind(service).any(|workload| selects(&subset.labels, &workload.labels))
         });
     let is_used = |name: &str| mesh.is_sent_to(service.name(), name);
-    let finding = |(rule, subset): (&crate::check::model::DestinationRule, &crate::check::model::Subset)| {
+    let finding = |(rule, subset): (&DestinationRule, &Subset)| {
         // One that is deployed later, or scaled to none, is common where nothing is sent to it yet.
         let confidence = if is_used(&subset.name) { Likely } else { Possible };
         let what = format!(
             "No pod of {} has the labels of the subset {} ({}): it has no endpoints, and requests sent to it get 503 (UH).",
             service.name(),
             subset.name,
-            written(&subset.labels),
+            label_list(&subset.labels),
         );
         let fix = "Correct the subset's `labels`, or label the pods.";
         let found =
             Finding::new(Cause::NoEndpoints, confidence, &rule.origin, subset.line, what, fix.to_owned());
-        pods(mesh, service).fold(found.with(&service.origin), |found, workload| found.with(&workload.origin))
+        found.with(&service.origin).with_all(mesh.pods_behind(service).map(|workload| &workload.origin))
     };
     empty.map(finding).collect()
 }
@@ -84,7 +80,9 @@ fn subsets(mesh: &Mesh, service: &Service) -> Vec<Finding> {
 /// A `targetPort` by a name that no container of the pods has.
 fn named_port(mesh: &Mesh, service: &Service) -> Option<Finding> {
     let unknown = |port: &&Port| match &port.target {
-        Target::Name(name) => pods(mesh, service).all(|pod| pod.ports.iter().all(|(own, _)| own != name)),
+        Target::Name(name) => {
+            mesh.pods_behind(service).all(|pod| pod.ports.iter().all(|(own, _)| own != name))
+        }
         Target::Number(_) => false,
     };
     let port = service.ports.iter().find(unknown)?;
@@ -96,9 +94,5 @@ fn named_port(mesh: &Mesh, service: &Service) -> Option<Finding> {
     );
     let fix = format!("Name the container's port {name}, or write its number as `targetPort`.");
     let finding = Finding::new(Cause::NoEndpoints, Likely, &service.origin, port.line, what, fix);
-    Some(pods(mesh, service).take(4).fold(finding, |finding, pod| finding.with(&pod.origin)))
-}
-
-fn written(labels: &Labels) -> String {
-    labels.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
+    Some(finding.with_all(mesh.pods_behind(service).take(4).map(|pod| &pod.origin)))
 }

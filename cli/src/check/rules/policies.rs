@@ -7,7 +7,7 @@ use crate::check::finding::Finding;
 use crate::check::mesh::Mesh;
 use crate::check::model::{
     AuthorizationPolicy, Labels, MtlsMode, PeerAuthentication, Port, Protocol, Rule, Service, ServiceKind,
-    Target, selects,
+    selects,
 };
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
@@ -78,17 +78,12 @@ fn plaintext(policy: &PeerAuthentication, what: String, fix: String) -> Finding 
 
 /// The number on which the pods of a service listen for a port of it.
 fn number(mesh: &Mesh, service: &Service, port: &Port) -> Option<u16> {
-    match &port.target {
-        Target::Number(number) => Some(*number),
-        Target::Name(name) => mesh.backends(service, None).iter().find_map(|backend| {
-            backend.workload?.ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number)
-        }),
-    }
+    port.number_in(mesh.pods_behind(service))
 }
 
 /// What only HTTP has, asked of connections that aren't HTTP: an ALLOW rule never fits, and a DENY rule always does.
 fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
-    if policy.has_targets || !matches!(policy.action.as_str(), "ALLOW" | "DENY") {
+    if policy.has_targets {
         return None;
     }
     let namespace = policy.origin.namespace.as_str();
@@ -99,13 +94,10 @@ fn on_tcp(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding> {
             let tcp = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
             let refused = |port: &Port| {
                 let number = number(mesh, service, port);
-                let about = |rule: &&Rule| {
+                let about = |rule: &Rule| {
                     rule.ports.is_empty() || number.is_some_and(|own| rule.ports.contains(&own))
                 };
-                let mut rules = policy.rules.iter().filter(about);
-                let field = rules.clone().find_map(|rule| rule.http_field.as_ref())?;
-                let refuses = policy.action == "DENY" || rules.all(|rule| rule.http_field.is_some());
-                refuses.then_some(field)
+                policy.refuses_tcp(about)
             };
             tcp.filter_map(|port| Some((service, port, refused(port)?))).next()
         })?;

@@ -8,7 +8,7 @@ use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 use crate::check::finding::Finding;
 use crate::check::host::{is_of_another_domain, service, service_parts};
 use crate::check::mesh::{Mesh, NamedGateway};
-use crate::check::model::{Destination, DestinationRule, MESH, ServiceKind, VirtualService};
+use crate::check::model::{Destination, DestinationRule, MESH, ServiceKind, VirtualService, port_list};
 
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -82,7 +82,7 @@ fn gateways(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
             Cause::RouteHostUnknown
         };
         let finding = Finding::new(cause, confidence, &rules.origin, reference.line, what, fix.to_owned());
-        findings.push(namesake.into_iter().fold(finding, |finding, gateway| finding.with(&gateway.origin)));
+        findings.push(finding.with_all(namesake.map(|gateway| &gateway.origin)));
     }
     findings
 }
@@ -121,7 +121,7 @@ fn host(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
     let fix = "Write the service's full name, `name.namespace.svc.cluster.local`; a short name means the VirtualService's own \
                namespace.";
     let finding = missing(confidence, rules, destination, what, fix);
-    Some(namesake.into_iter().fold(finding, |finding, service| finding.with(&service.origin)))
+    Some(finding.with_all(namesake.map(|service| &service.origin)))
 }
 
 /// A port that the service doesn't have.
@@ -135,7 +135,7 @@ fn port(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
     // A host may have more than one ServiceEntry.
     let only =
         mesh.has_all_services() || services.iter().any(|service| service.kind == ServiceKind::Kubernetes);
-    let have = ports().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ");
+    let have = port_list(ports());
     let what = format!(
         "{} has no port {number} (ports: {have}): {}.",
         destination.host,
@@ -143,7 +143,7 @@ fn port(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Optio
     );
     let fix = "Use the number of a port of the Service (not of the container), or add the port.";
     let finding = missing(if only { Certain } else { Likely }, rules, destination, what, fix);
-    Some(services.iter().fold(finding, |finding, service| finding.with(&service.origin)))
+    Some(finding.with_all(services.iter().map(|service| &service.origin)))
 }
 
 /// A subset that no DestinationRule of the host defines.
@@ -166,7 +166,7 @@ fn subset(mesh: &Mesh, rules: &VirtualService, destination: &Destination) -> Opt
     );
     let fix = format!("Add the subset {subset} to the DestinationRule of the host, or correct the name.");
     let finding = missing(confidence, rules, destination, what, &fix);
-    Some(own.into_iter().fold(finding, |finding, rule| finding.with(&rule.origin)))
+    Some(finding.with_all(own.map(|rule| &rule.origin)))
 }
 
 /// A destination of copies: where it doesn't exist, requests succeed and no copy arrives.

@@ -124,7 +124,7 @@ fn delegates(mesh: &Mesh, rules: &VirtualService) -> Vec<Finding> {
             what,
             fix.to_owned(),
         );
-        Some(namesake.into_iter().fold(finding, |finding, other| finding.with(&other.origin)))
+        Some(finding.with_all(namesake.map(|other| &other.origin)))
     };
     let somewhere = |route: &&HttpRoute| {
         rules.gateways.iter().any(|reference| applies(&route.matches, &reference.name, None))

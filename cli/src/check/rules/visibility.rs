@@ -46,7 +46,7 @@ fn without_gateway(mesh: &Mesh, rules: &VirtualService) -> Option<Finding> {
         gateway.origin.id(),
         host.written,
     );
-    let name = format!("{}/{}", gateway.origin.namespace, gateway.origin.name);
+    let name = gateway.name();
     let fix = format!(
         "Add `gateways: [{name}]` to the VirtualService (and `mesh`, if it is meant for sidecars, too)."
     );

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::check::Finding;
+use crate::check::{Finding, plain_path};
 
 /// The format's version.
 const VERSION: u32 = 1;
@@ -71,6 +71,5 @@ impl Baseline {
 }
 
 fn key(finding: &Finding) -> [String; 3] {
-    let file = finding.origin.file.strip_prefix("./").unwrap_or(&finding.origin.file);
-    [file.to_owned(), finding.origin.id(), finding.cause.id().to_owned()]
+    [plain_path(&finding.origin.file).to_owned(), finding.origin.id(), finding.cause.id().to_owned()]
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use meshwhy::diagnosis::Confidence;
 
 use super::Report;
-use crate::check::visible;
+use crate::check::{plain_path, visible};
 use crate::command::text::counted;
 
 /// Prints one annotation for each finding.
@@ -15,7 +15,7 @@ pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(
             out,
             "::error file={},line={}::{}",
-            property(plain(&one.file)),
+            property(plain_path(&one.file)),
             one.error.line,
             data(&message)
         )?;
@@ -31,7 +31,7 @@ pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(
             out,
             "::{level} file={},line={},title={}::{}",
-            property(plain(&finding.origin.file)),
+            property(plain_path(&finding.origin.file)),
             finding.line,
             property(&title),
             data(&message)
@@ -39,11 +39,6 @@ pub(super) fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     let resources = counted(report.checked.resources as u64, "resource");
     writeln!(out, "{resources} checked, {}", counted(report.checked.findings.len() as u64, "finding"))
-}
-
-/// A path as GitHub compares it.
-fn plain(file: &str) -> &str {
-    file.strip_prefix("./").unwrap_or(file)
 }
 
 /// The runner takes a line's end for the command's.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Report;
 use super::formats::with;
-use crate::check::{Finding, Origin};
+use crate::check::{Finding, Origin, plain_path};
 
 /// What has a meaning in a URI, or can't be in its path.
 const RESERVED: &AsciiSet = &CONTROLS
@@ -104,7 +104,7 @@ fn result(finding: &Finding) -> Value {
 }
 
 fn place(file: &str, line: usize) -> Value {
-    let file = file.strip_prefix("./").unwrap_or(file).replace('\\', "/");
+    let file = plain_path(file).replace('\\', "/");
     let uri = utf8_percent_encode(&file, RESERVED).to_string();
     json!({ "physicalLocation": { "artifactLocation": { "uri": uri }, "region": { "startLine": line.max(1) } } })
 }
