@@ -94,57 +94,70 @@ fn tls() -> Vec<Story> {
     ]
 }
 
-const GATEWAY: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: front, namespace: istio-system}
-spec:
-  gatewayClassName: istio
-  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]
-  listeners:
-  - {name: http, port: 80, protocol: HTTP, hostname: '*.example.com', allowedRoutes: {namespaces: {from: All}}}
-  - {name: same, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}
-";
+/// A Gateway of this name with these listeners, at the pod that was deployed by hand.
+macro_rules! gateway {
+    ($name:literal, $($listener:expr),+) => {
+        concat!(
+            "\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: ", $name, ", namespace: istio-system}\n",
+            "spec:\n  gatewayClassName: istio\n",
+            "  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]\n  listeners:\n",
+            $($listener),+
+        )
+    };
+}
 
-const ROUTE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+/// A listener that any namespace may use, with this `tls`.
+macro_rules! listener {
+    ($name:literal, $port:literal, $protocol:literal, $hostname:literal, $tls:literal) => {
+        concat!(
+            "  - name: ",
+            $name,
+            "\n    port: ",
+            $port,
+            "\n    protocol: ",
+            $protocol,
+            "\n    hostname: ",
+            $hostname,
+            "\n    tls: {",
+            $tls,
+            "}\n    allowedRoutes: {namespaces: {from: All}}\n"
+        )
+    };
+}
 
-const NO_SERVICE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: absent, port: 80}]}]
-";
+/// A route at a Gateway's listener, with this `hostname` and these `rules`.
+macro_rules! at_gateway {
+    ($kind:literal, $name:literal, $gateway:literal, $section:literal, $hostname:literal, $rules:literal) => {
+        route!(
+            $kind,
+            $name,
+            concat!("name: ", $gateway, ", namespace: istio-system, sectionName: ", $section),
+            concat!("  hostnames: [", $hostname, "]\n"),
+            $rules
+        )
+    };
+}
 
-const NO_PORT: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 8888}]}]
-";
+/// The route of most stories.
+macro_rules! httpbin {
+    ($rules:literal) => {
+        at_gateway!("HTTPRoute", "httpbin", "front", "http", "httpbin.example.com", $rules)
+    };
+}
 
-const ELSEWHERE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: elsewhere, namespace: shop, port: 80}]}]
-";
+const GATEWAY: &str = gateway!(
+    "front",
+    "  - {name: http, port: 80, protocol: HTTP, hostname: '*.example.com', allowedRoutes: {namespaces: {from: All}}}\n",
+    "  - {name: same, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}\n"
+);
+
+const ROUTE: &str = httpbin!("[{backendRefs: [{name: helloworld, port: 80}]}]");
+const NO_SERVICE: &str = httpbin!("[{backendRefs: [{name: absent, port: 80}]}]");
+const NO_PORT: &str = httpbin!("[{backendRefs: [{name: helloworld, port: 8888}]}]");
+const ELSEWHERE: &str = httpbin!("[{backendRefs: [{name: elsewhere, namespace: shop, port: 80}]}]");
+const NARROW: &str = httpbin!(
+    "[{matches: [{path: {type: PathPrefix, value: /get}}], backendRefs: [{name: helloworld, port: 80}]}]"
+);
 
 const GRANT: &str = "
 apiVersion: gateway.networking.k8s.io/v1beta1
@@ -155,159 +168,127 @@ spec:
   to: [{group: '', kind: Service}]
 ";
 
-const OTHER_HOST: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: other-host, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.org]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+const OTHER_HOST: &str = at_gateway!(
+    "HTTPRoute",
+    "other-host",
+    "front",
+    "http",
+    "httpbin.example.org",
+    "[{backendRefs: [{name: helloworld, port: 80}]}]"
+);
 
-const NOT_ALLOWED: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: not-allowed, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: same}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+const NOT_ALLOWED: &str = at_gateway!(
+    "HTTPRoute",
+    "not-allowed",
+    "front",
+    "same",
+    "httpbin.example.com",
+    "[{backendRefs: [{name: helloworld, port: 80}]}]"
+);
 
-const NARROW: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{matches: [{path: {type: PathPrefix, value: /get}}], backendRefs: [{name: helloworld, port: 80}]}]
-";
-
-const BACKEND_TLS: &str = "
+const BACKEND_TLS: &str = concat!(
+    "
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata: {name: service1-tls, namespace: default}
 spec:
   targetRefs: [{group: '', kind: Service, name: service1}]
   validation: {hostname: service1.test.com, wellKnownCACertificates: System}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: front, namespace: istio-system, sectionName: http}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: service1, port: 80}]}]
-";
+---",
+    httpbin!("[{backendRefs: [{name: service1, port: 80}]}]")
+);
 
-const TLS_ROUTE_BEHIND_HTTPS: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: secure, namespace: istio-system}
-spec:
-  gatewayClassName: istio
-  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]
-  listeners:
-  - name: https
-    port: 443
-    protocol: HTTPS
-    hostname: httpbin.example.com
-    tls: {mode: Terminate, certificateRefs: [{name: sds-credential}]}
-    allowedRoutes: {namespaces: {from: All}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: TLSRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: secure, namespace: istio-system, sectionName: https}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+const TLS_ROUTE_BEHIND_HTTPS: &str = concat!(
+    gateway!(
+        "secure",
+        listener!(
+            "https",
+            "443",
+            "HTTPS",
+            "httpbin.example.com",
+            "mode: Terminate, certificateRefs: [{name: sds-credential}]"
+        )
+    ),
+    "---",
+    at_gateway!(
+        "TLSRoute",
+        "httpbin",
+        "secure",
+        "https",
+        "httpbin.example.com",
+        "[{backendRefs: [{name: helloworld, port: 80}]}]"
+    )
+);
 
-const HTTP_ROUTE_BEHIND_PASSTHROUGH: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: passing, namespace: istio-system}
-spec:
-  gatewayClassName: istio
-  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]
-  listeners:
-  - name: tls
-    port: 8443
-    protocol: TLS
-    hostname: httpbin.example.com
-    tls: {mode: Passthrough}
-    allowedRoutes: {namespaces: {from: All}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: passing, namespace: istio-system, sectionName: tls}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+const HTTP_ROUTE_BEHIND_PASSTHROUGH: &str = concat!(
+    gateway!("passing", listener!("tls", "8443", "TLS", "httpbin.example.com", "mode: Passthrough")),
+    "---",
+    at_gateway!(
+        "HTTPRoute",
+        "httpbin",
+        "passing",
+        "tls",
+        "httpbin.example.com",
+        "[{backendRefs: [{name: helloworld, port: 80}]}]"
+    )
+);
 
-const NO_CERTIFICATE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: secure, namespace: istio-system}
-spec:
-  gatewayClassName: istio
-  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]
-  listeners:
-  - name: https
-    port: 443
-    protocol: HTTPS
-    hostname: httpbin.example.com
-    tls: {mode: Terminate, certificateRefs: [{name: absent}]}
-    allowedRoutes: {namespaces: {from: All}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: httpbin, namespace: default}
-spec:
-  parentRefs: [{name: secure, namespace: istio-system, sectionName: https}]
-  hostnames: [httpbin.example.com]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+const NO_CERTIFICATE: &str = concat!(
+    gateway!(
+        "secure",
+        listener!(
+            "https",
+            "443",
+            "HTTPS",
+            "httpbin.example.com",
+            "mode: Terminate, certificateRefs: [{name: absent}]"
+        )
+    ),
+    "---",
+    at_gateway!(
+        "HTTPRoute",
+        "httpbin",
+        "secure",
+        "https",
+        "httpbin.example.com",
+        "[{backendRefs: [{name: helloworld, port: 80}]}]"
+    )
+);
 
-const ONE_CERTIFICATE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: shop, namespace: istio-system}
-spec:
-  gatewayClassName: istio
-  addresses: [{type: Hostname, value: istio-ingressgateway.istio-system.svc.cluster.local}]
-  listeners:
-  - name: cart
-    port: 443
-    protocol: HTTPS
-    hostname: cart.shop.test
-    tls: {mode: Terminate, certificateRefs: [{name: shop-tls}]}
-    allowedRoutes: {namespaces: {from: All}}
-  - name: pay
-    port: 443
-    protocol: HTTPS
-    hostname: pay.shop.test
-    tls: {mode: Terminate, certificateRefs: [{name: shop-tls}]}
-    allowedRoutes: {namespaces: {from: All}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: cart, namespace: default}
-spec:
-  parentRefs: [{name: shop, namespace: istio-system, sectionName: cart}]
-  hostnames: [cart.shop.test]
-  rules: [{backendRefs: [{name: service1, port: 80}]}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: pay, namespace: default}
-spec:
-  parentRefs: [{name: shop, namespace: istio-system, sectionName: pay}]
-  hostnames: [pay.shop.test]
-  rules: [{backendRefs: [{name: service2, port: 80}]}]
-";
+const ONE_CERTIFICATE: &str = concat!(
+    gateway!(
+        "shop",
+        listener!(
+            "cart",
+            "443",
+            "HTTPS",
+            "cart.shop.test",
+            "mode: Terminate, certificateRefs: [{name: shop-tls}]"
+        ),
+        listener!(
+            "pay",
+            "443",
+            "HTTPS",
+            "pay.shop.test",
+            "mode: Terminate, certificateRefs: [{name: shop-tls}]"
+        )
+    ),
+    "---",
+    at_gateway!(
+        "HTTPRoute",
+        "cart",
+        "shop",
+        "cart",
+        "cart.shop.test",
+        "[{backendRefs: [{name: service1, port: 80}]}]"
+    ),
+    "---",
+    at_gateway!(
+        "HTTPRoute",
+        "pay",
+        "shop",
+        "pay",
+        "pay.shop.test",
+        "[{backendRefs: [{name: service2, port: 80}]}]"
+    )
+);

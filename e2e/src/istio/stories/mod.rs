@@ -1,5 +1,24 @@
 //! The stories: every section of Istio's page, and some of our own.
 
+/// A route of the Gateway API in namespace `default`: its kind and name, its parent, the line with its hostnames, and its rules.
+macro_rules! route {
+    ($kind:literal, $name:literal, $parent:expr, $hostnames:expr, $rules:literal) => {
+        concat!(
+            "\napiVersion: gateway.networking.k8s.io/v1\nkind: ",
+            $kind,
+            "\nmetadata: {name: ",
+            $name,
+            ", namespace: default}\nspec:\n  parentRefs: [{",
+            $parent,
+            "}]\n",
+            $hostnames,
+            "  rules: ",
+            $rules,
+            "\n"
+        )
+    };
+}
+
 mod checked;
 mod double_tls;
 mod gateway;

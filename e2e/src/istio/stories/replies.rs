@@ -130,41 +130,18 @@ fn rejected() -> Vec<Story> {
     ]
 }
 
-const HTTP_ROUTE: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: orders, namespace: default}
-spec:
-  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
-  rules: [{backendRefs: [{name: helloworld, port: 80}]}]
-";
+/// A route for clients of the mesh that ask for `orders`.
+macro_rules! orders {
+    ($kind:literal, $rules:literal) => {
+        route!($kind, "orders", "group: '', kind: Service, name: orders, port: 80", "", $rules)
+    };
+}
 
-const HTTP_ROUTE_TO_NOBODY: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: orders, namespace: default}
-spec:
-  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
-  rules: [{backendRefs: [{name: gone, port: 80}]}]
-";
-
-const HTTP_ROUTE_OF_NO_WEIGHT: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: orders, namespace: default}
-spec:
-  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
-  rules: [{backendRefs: [{name: helloworld, port: 80, weight: 0}]}]
-";
-
-const GRPC_ROUTE_TO_NOBODY: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: GRPCRoute
-metadata: {name: orders, namespace: default}
-spec:
-  parentRefs: [{group: '', kind: Service, name: orders, port: 80}]
-  rules: [{backendRefs: [{name: gone, port: 80}]}]
-";
+const HTTP_ROUTE: &str = orders!("HTTPRoute", "[{backendRefs: [{name: helloworld, port: 80}]}]");
+const HTTP_ROUTE_TO_NOBODY: &str = orders!("HTTPRoute", "[{backendRefs: [{name: gone, port: 80}]}]");
+const HTTP_ROUTE_OF_NO_WEIGHT: &str =
+    orders!("HTTPRoute", "[{backendRefs: [{name: helloworld, port: 80, weight: 0}]}]");
+const GRPC_ROUTE_TO_NOBODY: &str = orders!("GRPCRoute", "[{backendRefs: [{name: gone, port: 80}]}]");
 
 const UNDER_MAINTENANCE: &str = "
 apiVersion: networking.istio.io/v1
