@@ -2,10 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use crate::harness::client::{Client, Places, Seen};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_by, all_to, http2, route, with};
 use crate::harness::peers::{Habit, Http2, Server};
+use crate::scenarios::changes;
 use crate::scenarios::common::{ASK, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
@@ -265,34 +265,23 @@ fn closed_by_the_proxy() -> Vec<Scenario> {
 }
 
 /// Asks, has the listeners changed, and waits for the connection's end.
-fn under_change(places: &Places, change: impl Fn(&mut Vec<Value>)) -> Result<Seen> {
+fn under_change(places: &Places, change: fn(&mut Vec<Value>)) -> Result<Seen> {
     let mut stream = TcpStream::connect(("127.0.0.1", places.listener("http")?))?;
     stream.set_read_timeout(Some(Duration::from_secs(8)))?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
     std::thread::sleep(Duration::from_millis(200));
-    let path = PathBuf::from(places.fill("{lds}"));
-    let mut file: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-    file["version_info"] = json!("changed");
-    change(file["resources"].as_array_mut().context("no listeners")?);
-    let new = path.with_extension("new");
-    std::fs::write(&new, file.to_string())?;
-    std::fs::rename(new, path)?;
+    changes::change(places, change)?;
     let end = stream.read(&mut [0; 16]);
     let text = if end.is_ok_and(|size| size == 0) { "closed" } else { "open" };
     Ok(Seen { status: None, exit: 0, text: text.to_owned() })
 }
 
 fn replace_chain(places: &Places) -> Result<Seen> {
-    under_change(places, |listeners| {
-        let filters = listeners[0]["filter_chains"][0]["filters"].as_array_mut();
-        if let Some(last) = filters.and_then(|filters| filters.last_mut()) {
-            last["typed_config"]["stat_prefix"] = json!("other");
-        }
-    })
+    under_change(places, |listeners| changes::replace_chain(listeners))
 }
 
 fn remove_listener(places: &Places) -> Result<Seen> {
-    under_change(places, |listeners| drop(listeners.remove(0)))
+    under_change(places, changes::remove_listener)
 }
 
 fn ignore_pings(places: &Places) -> Result<Seen> {

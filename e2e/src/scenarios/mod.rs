@@ -2,6 +2,7 @@
 
 mod answer;
 mod attacks;
+mod changes;
 mod client_bytes;
 mod common;
 pub mod demo;

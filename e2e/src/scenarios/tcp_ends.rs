@@ -2,11 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use crate::harness::client::{Client, Places, Seen, status_in};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{istio_config, originate_tls, trusting, with};
 use crate::harness::peers::{Habit, Server};
+use crate::scenarios::changes;
 use crate::scenarios::common::{PLAIN, backend, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
@@ -232,28 +232,17 @@ fn half_close(places: &Places) -> Result<Seen> {
 }
 
 fn replaced(places: &Places) -> Result<Seen> {
-    under_change(places, |listeners| {
-        let filters = listeners[0]["filter_chains"][0]["filters"].as_array_mut();
-        if let Some(last) = filters.and_then(|filters| filters.last_mut()) {
-            last["typed_config"]["stat_prefix"] = json!("other");
-        }
-    })
+    under_change(places, |listeners| changes::replace_chain(listeners))
 }
 
 fn removed(places: &Places) -> Result<Seen> {
-    under_change(places, |listeners| drop(listeners.remove(0)))
+    under_change(places, changes::remove_listener)
 }
 
 /// Has the listeners changed under a session, and waits for its end.
-fn under_change(places: &Places, change: impl Fn(&mut Vec<Value>)) -> Result<Seen> {
+fn under_change(places: &Places, change: fn(&mut Vec<Value>)) -> Result<Seen> {
     let stream = session(places)?;
     sleep(Duration::from_millis(200));
-    let path = PathBuf::from(places.fill("{lds}"));
-    let mut file: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-    file["version_info"] = json!("changed");
-    change(file["resources"].as_array_mut().context("no listeners")?);
-    let new = path.with_extension("new");
-    std::fs::write(&new, file.to_string())?;
-    std::fs::rename(new, path)?;
+    changes::change(places, change)?;
     Ok(end(stream))
 }
