@@ -167,7 +167,7 @@ impl Mesh {
         }
     }
 
-    /// Whether a namespace has no other pods than those that are known: what a controller makes of custom resources, none tells.
+    /// Whether a namespace has no other pods than those that are known: what a controller makes of custom resources is not known.
     pub fn has_all_pods(&self, namespace: &str) -> bool {
         self.has_everything() && (self.with_pods.contains(namespace) || !self.controlled.contains(namespace))
     }

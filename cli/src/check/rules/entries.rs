@@ -49,7 +49,7 @@ fn swallowed(on_port: &[&Service], entry: &Service, port: &Port) -> Option<Findi
         other.name(),
     );
     let fix = "Give the ServiceEntry `addresses`, or turn on DNS proxying with automatic addresses; for TLS declare the port as TLS, \
-               which is told apart by SNI.";
+               where the SNI decides.";
     let finding =
         Finding::new(Cause::HttpTreatedAsTcp, Possible, &entry.origin, port.line, what, fix.to_owned());
     Some(finding.with(&other.origin))

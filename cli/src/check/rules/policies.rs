@@ -125,7 +125,7 @@ fn by_service_port(mesh: &Mesh, policy: &AuthorizationPolicy) -> Option<Finding>
     }
     let namespace = policy.origin.namespace.as_str();
     let of_pods = || services(mesh, namespace, policy.selector.as_ref());
-    // Where one can't be told, it may be any.
+    // Where one isn't known, it may be any.
     let is_open = |wanted: u16| {
         of_pods().any(|service| {
             service.ports.iter().any(|port| number(mesh, service, port).is_none_or(|own| own == wanted))

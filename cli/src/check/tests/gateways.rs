@@ -54,7 +54,7 @@ fn ports() {
     assert_eq!(at("81", node), ["route_host_unknown possible Gateway/default/gw"]);
     // The Service's port, and that of the pods, as a number or by name.
     assert!(at("80", node).is_empty() && at("8080", node).is_empty());
-    assert!(at("81", "{port: 80, targetPort: web}").is_empty(), "nothing tells what web is");
+    assert!(at("81", "{port: 80, targetPort: web}").is_empty(), "the number of web is not known");
     let named = service("{port: 80, targetPort: web}");
     let ours = pods("istio-system", "istio: ingressgateway", "istio-proxy");
     assert!(found(&all(&[&gw("8080"), &named, &ours])).is_empty());

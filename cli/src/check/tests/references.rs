@@ -152,7 +152,7 @@ fn what_clients_of_a_missing_gateway_meet() {
     assert_eq!(with(&format!("tcp: [{{{TO}}}]")), ["route_host_unknown likely VirtualService/default/vs"]);
 }
 
-/// What tells that a cluster printed all of a kind: a list with the API server's own Service.
+/// The sign of a cluster that printed all of a kind: a list with the API server's own Service.
 #[test]
 fn when_nothing_else_exists() {
     let route = to("host: reviews, subset: v2");

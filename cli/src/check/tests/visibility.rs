@@ -63,7 +63,7 @@ fn export_to_leaves_the_gateway_out() {
     for export in ["exportTo: ['*']", "exportTo: ['.', edge]", ""] {
         assert!(found(&all(&[&gw, &pods, &bound(export)])).is_empty(), "{export}");
     }
-    assert!(found(&all(&[&gw, &bound("exportTo: ['.']")])).is_empty(), "nothing tells where the pods run");
+    assert!(found(&all(&[&gw, &bound("exportTo: ['.']")])).is_empty(), "where the pods run is not known");
 }
 
 #[test]
