@@ -13,20 +13,20 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     }
     if e.details.detail() == Detail::WebsocketHandshakeUnsuccessful {
         // The upstream took no websocket: the same would happen without this proxy.
-        return Verdict::likely(
+        return Some(Verdict::likely(
             Cause::ApplicationError,
             &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
-        );
+        ));
     }
     if e.details.detail() == Detail::InternalRedirect
         && e.code.is_some_and(is_server_error)
         && !e.flags.any_failure()
     {
         // A custom response takes the error's place: the stream of its page has a line of its own (1.40).
-        return Verdict::likely(
+        return Some(Verdict::likely(
             Cause::ApplicationError,
             &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
-        );
+        ));
     }
     timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
 }
@@ -44,9 +44,9 @@ fn tcp_reset(e: &Evidence) -> Option<Verdict> {
     if matches!(first, Some(Protocol::ProxyV1 | Protocol::ProxyV2)) && e.upstream.first_bytes.is_none() {
         // Servers that don't expect it end such connections.
         const FACTS: &[Fact] = &[Fact::FirstBytes, Fact::Flags, Fact::Cluster, Fact::Endpoint];
-        return Verdict::possible(Cause::ProxyProtocolUnexpected, FACTS);
+        return Some(Verdict::possible(Cause::ProxyProtocolUnexpected, FACTS));
     }
-    Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint])
+    Some(Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint]))
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {
@@ -77,7 +77,7 @@ fn timeout(e: &Evidence) -> Option<Verdict> {
         fix: "Raise the client's gRPC deadline, or the route's timeout, or make the upstream answer sooner.",
     };
     // The time-out is the route's, or the client's own (`grpc-timeout`).
-    let late = Verdict::certain(Cause::UpstreamTimeout, FACTS)?.blaming(&e.route.resource);
+    let late = Verdict::certain(Cause::UpstreamTimeout, FACTS).blaming(&e.route.resource);
     Some(match e.details.detail() {
         Detail::UpstreamPerTryTimeout | Detail::UpstreamPerTryIdleTimeout => late.advising(&PER_TRY),
         _ if e.downstream.grpc == Some(true) => late.advising(&DEADLINE),
@@ -110,18 +110,18 @@ fn broken(e: &Evidence) -> Option<Verdict> {
     // A body with a length has no form that could be broken: it ended too early. (In HTTP/2 the server may have
     // ended it properly, and promised too much.)
     if was_cut_short(e) {
-        return Verdict::likely(Cause::UpstreamClosedConnection, CUT_SHORT);
+        return Some(Verdict::likely(Cause::UpstreamClosedConnection, CUT_SHORT));
     }
     if e.past.took_plaintext || e.past.took_mtls {
         static ANSWERED: Advice = Advice {
             side: None,
             fix: "Correct the response, which breaks HTTP: the endpoint answered before, so the port is right.",
         };
-        return Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS)?.advising(&ANSWERED));
+        return Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS).advising(&ANSWERED));
     }
     // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2, an HTTP/2
     // server that met HTTP/1 and one that sends garbage look the same, for gRPC, too.
-    Verdict::likely(Cause::UpstreamProtocolError, FACTS)
+    Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS))
 }
 
 fn was_cut_short(e: &Evidence) -> bool {
@@ -141,20 +141,22 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         return Some(verdict);
     }
     match e.details.reset_reason() {
-        Some("connection_termination") => return Verdict::likely(Cause::UpstreamClosedConnection, FACTS),
+        Some("connection_termination") => {
+            return Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS));
+        }
         // The peer's RST_STREAM. On HTTP/1 nothing resets a stream.
-        Some("remote_reset") => return Verdict::certain(Cause::UpstreamReset, FACTS),
+        Some("remote_reset") => return Some(Verdict::certain(Cause::UpstreamReset, FACTS)),
         // GOAWAY leaves streams out like that, too (nginx, 1.40): whether it was about to close can't be told.
         Some("remote_refused_stream_reset") => {
-            return Some(Verdict::certain(Cause::UpstreamReset, FACTS)?.advising(&REFUSED));
+            return Some(Verdict::certain(Cause::UpstreamReset, FACTS).advising(&REFUSED));
         }
         _ => {}
     }
     if e.flags.contains(Flags::UPSTREAM_REMOTE_RESET) {
-        return Verdict::likely(Cause::UpstreamReset, FACTS);
+        return Some(Verdict::likely(Cause::UpstreamReset, FACTS));
     }
     if e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION) {
-        return Verdict::likely(Cause::UpstreamClosedConnection, FACTS);
+        return Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS));
     }
     None
 }
@@ -189,9 +191,9 @@ fn closed_reused(e: &Evidence) -> Option<Verdict> {
     ];
     let lived = e.lived.filter(|_| was_reused(e))?;
     if lived <= AT_ONCE {
-        return Verdict::likely(Cause::UpstreamClosedIdleConnection, FACTS);
+        return Some(Verdict::likely(Cause::UpstreamClosedIdleConnection, FACTS));
     }
-    Verdict::likely(Cause::UpstreamClosedConnection, FACTS)
+    Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS))
 }
 
 /// Whether HTTP calls it a server's error. Some applications have statuses of their own beyond.
@@ -220,21 +222,21 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
     if code == 505 {
-        return Verdict::likely(Cause::Http10Upstream, FACTS);
+        return Some(Verdict::likely(Cause::Http10Upstream, FACTS));
     }
     // A proxy behind this one made the answer: its own log knows why, and the application may never have been asked.
     // Look-alike: an application that passes on the page of a proxy that it called. Its sidecar puts its own name there; a
     // server that gives another name is no Envoy.
     if e.answer.page == Some(Page::ProxyReply) {
-        return match e.answer.by_proxy {
+        return Some(match e.answer.by_proxy {
             Some(true) => Verdict::likely(Cause::UpstreamProxyError, FACTS),
             Some(false) if !e.answer.anonymous => Verdict::likely(Cause::ApplicationError, FACTS),
             _ => Verdict::possible(Cause::UpstreamProxyError, FACTS),
-        };
+        });
     }
-    match e.answer.by_proxy {
+    Some(match e.answer.by_proxy {
         // Whatever other server names itself there is the upstream, be it a proxy of another kind.
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),
         Some(true) | None => Verdict::likely(Cause::ApplicationError, FACTS),
-    }
+    })
 }

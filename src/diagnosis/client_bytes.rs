@@ -16,55 +16,56 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             const FACTS: &[Fact] = &[Fact::Details, Fact::RequestVersion];
             let version = e.downstream.first_bytes.as_ref().and_then(FirstBytes::http_version);
             // Envoy gives these details for all versions but 1.1, HTTP/9.9 as well (1.40).
-            match version {
+            Some(match version {
                 Some(version) if version > (1, 1) => Verdict::certain(Cause::InvalidHttpRequest, FACTS),
                 Some(version) if version < (1, 1) => Verdict::certain(Cause::Http10Client, FACTS),
                 // The line was not seen: a later one of this connection, or no connection role is
                 // installed.
                 _ => Verdict::likely(Cause::Http10Client, &[Fact::Details]),
-            }
+            })
         }
         Detail::Http1HttpsUrlOnPlaintextConnection => {
             // Only the codec gives these details.
-            Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes])
+            Some(Verdict::certain(Cause::HttpsUrlOnPlaintextPort, &[Fact::Details, Fact::FirstBytes]))
         }
-        Detail::Http1CodecError => Some(codec_error(e)?),
+        Detail::Http1CodecError => Some(codec_error(e)),
         detail if let Some(advice) = too_large(detail) => {
             const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Flags, Fact::Protocol, Fact::Route];
-            Some(Verdict::certain(Cause::RequestTooLarge, FACTS)?.advising(advice))
+            Some(Verdict::certain(Cause::RequestTooLarge, FACTS).advising(advice))
         }
         // Given by the connection manager alone.
         Detail::UpgradeFailed => {
-            Verdict::certain(Cause::UpgradeRefused, &[Fact::Details, Fact::Code, Fact::Protocol])
+            Some(Verdict::certain(Cause::UpgradeRefused, &[Fact::Details, Fact::Code, Fact::Protocol]))
         }
         // Bytes that the HTTP/1 parser waits out: without a line feed it never answers, the client gives up.
         Detail::DownstreamRemoteDisconnect | Detail::DownstreamLocalDisconnect if e.code.is_none() => {
             not_http(e)
         }
-        detail if is_protocol_error(detail) => {
-            Verdict::certain(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Protocol, Fact::FirstBytes])
-        }
+        detail if is_protocol_error(detail) => Some(Verdict::certain(
+            Cause::InvalidHttpRequest,
+            &[Fact::Details, Fact::Protocol, Fact::FirstBytes],
+        )),
         // What a filter did to the request is flagged so, too (1.40).
         detail if filters::replies(detail).is_some() => None,
         _ if e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
             const FACTS: &[Fact] = &[Fact::Flags, Fact::Details];
             // Without details it may be a codec's error, and with it TLS.
             let how_sure = if e.details.is_empty() { Verdict::possible } else { Verdict::likely };
-            not_http(e).or_else(|| how_sure(Cause::InvalidHttpRequest, FACTS))
+            Some(not_http(e).unwrap_or_else(|| how_sure(Cause::InvalidHttpRequest, FACTS)))
         }
         _ => None,
     }
 }
 
 /// `400 DPE http1.codec_error`: TLS, SSH, Redis, a PROXY header, garbage: all alike but for the first bytes.
-fn codec_error(e: &Evidence) -> Option<Verdict> {
+fn codec_error(e: &Evidence) -> Verdict {
     const BYTES: &[Fact] = &[Fact::Details, Fact::FirstBytes, Fact::RequestVersion, Fact::Sni];
     // A TLS inspector in front read a server name, and this chain doesn't terminate TLS.
     if e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
         return tls(e, BYTES);
     }
     if let Some(verdict) = not_http(e) {
-        return Some(verdict);
+        return verdict;
     }
     match &e.downstream.first_bytes {
         // The connection began as HTTP: what broke the codec is the request's own form.
@@ -85,14 +86,16 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
     match first.protocol {
         // The bytes are read after TLS termination: TLS inside it was wrapped twice by the client, unless the outer one
         // is the mesh's own.
-        Protocol::TlsClientHello if wrapped => Verdict::certain(Cause::DoubleTls, BYTES),
-        Protocol::TlsClientHello => tls(e, BYTES),
-        _ if is_old_or_partial_tls(first) && wrapped => Verdict::likely(Cause::DoubleTls, BYTES),
-        _ if is_old_or_partial_tls(first) => Verdict::likely(Cause::TlsOnPlaintextPort, BYTES),
-        Protocol::ProxyV1 | Protocol::ProxyV2 => Verdict::certain(Cause::ProxyProtocolUnexpected, BYTES),
-        Protocol::Binary => Verdict::likely(Cause::NotHttpOnHttpPort, BYTES),
+        Protocol::TlsClientHello if wrapped => Some(Verdict::certain(Cause::DoubleTls, BYTES)),
+        Protocol::TlsClientHello => Some(tls(e, BYTES)),
+        _ if is_old_or_partial_tls(first) && wrapped => Some(Verdict::likely(Cause::DoubleTls, BYTES)),
+        _ if is_old_or_partial_tls(first) => Some(Verdict::likely(Cause::TlsOnPlaintextPort, BYTES)),
+        Protocol::ProxyV1 | Protocol::ProxyV2 => {
+            Some(Verdict::certain(Cause::ProxyProtocolUnexpected, BYTES))
+        }
+        Protocol::Binary => Some(Verdict::likely(Cause::NotHttpOnHttpPort, BYTES)),
         _ if first.protocol.is_recognised() && !first.protocol.is_http() => {
-            Verdict::certain(Cause::NotHttpOnHttpPort, BYTES)
+            Some(Verdict::certain(Cause::NotHttpOnHttpPort, BYTES))
         }
         _ => None,
     }
@@ -130,7 +133,7 @@ fn too_large(detail: Detail) -> Option<&'static Advice> {
 
 /// TLS where plaintext is expected. A server name of Istio's mutual TLS means that no client chose
 /// HTTPS: a DestinationRule enables what this workload's PeerAuthentication disables.
-fn tls(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+fn tls(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     let hello = e.downstream.first_bytes.as_ref().and_then(|first| first.tls.as_ref());
     let sni = hello.and_then(|hello| hello.sni.as_deref()).or(e.downstream.sni.as_deref());
     let is_meshs = sni.is_some_and(is_mesh_name);

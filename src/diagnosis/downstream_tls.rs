@@ -11,15 +11,15 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     if e.details.detail() == Detail::FilterChainNotFound {
-        return no_chain(e);
+        return Some(no_chain(e));
     }
     // A note is no failure: it is there on plaintext that works, too.
     let failure = e.downstream.transport_failure.as_ref().filter(|reason| !reason.is_inspectors_note())?;
-    handshake(failure, e.downstream.tls_version.is_some())
+    Some(handshake(failure, e.downstream.tls_version.is_some()))
 }
 
 /// The handshake on a chain that terminates TLS.
-fn handshake(failure: &TransportFailure, agreed: bool) -> Option<Verdict> {
+fn handshake(failure: &TransportFailure, agreed: bool) -> Verdict {
     if failure.is_no_secret() {
         return Verdict::certain(Cause::ProxyCertificateMissing, FAILURE);
     }
@@ -40,7 +40,7 @@ fn handshake(failure: &TransportFailure, agreed: bool) -> Option<Verdict> {
 }
 
 /// No filter chain takes this connection: its server name, or the lack of TLS, says why.
-fn no_chain(e: &Evidence) -> Option<Verdict> {
+fn no_chain(e: &Evidence) -> Verdict {
     // The TLS inspector's note says that the bytes were no ClientHello. Without a note it was TLS, or there is no
     // inspector and the chains differ in something else.
     let noted = e.downstream.transport_failure.as_ref().filter(|reason| reason.is_inspectors_note());

@@ -16,7 +16,7 @@ pub(super) fn named(e: &Evidence) -> Option<Verdict> {
         return Some(mixers);
     }
     // A Wasm plugin and an external processor choose their details: even then it is a filter's reply.
-    Some(Verdict::certain(Cause::FilterRejected, FACTS)?.advising(advice))
+    Some(Verdict::certain(Cause::FilterRejected, FACTS).advising(advice))
 }
 
 /// The advice, where these details are a filter's that has no cause of its own.
@@ -36,13 +36,13 @@ pub(super) fn rest(e: &Evidence) -> Option<Verdict> {
     }
     let detail = e.details.detail();
     if let Some(advice) = replies(detail) {
-        return Some(Verdict::certain(Cause::FilterRejected, FACTS)?.advising(advice));
+        return Some(Verdict::certain(Cause::FilterRejected, FACTS).advising(advice));
     }
     let replied = e.code.is_some_and(|code| code >= 400) || e.answer.grpc_status.is_some();
     match detail {
         _ if !replied || e.flags.any_failure() => None,
-        Detail::None => Verdict::likely(Cause::FilterRejected, FACTS),
-        Detail::Other => Verdict::possible(Cause::FilterRejected, FACTS),
+        Detail::None => Some(Verdict::likely(Cause::FilterRejected, FACTS)),
+        Detail::Other => Some(Verdict::possible(Cause::FilterRejected, FACTS)),
         _ => None,
     }
 }

@@ -19,10 +19,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         return None;
     }
     if e.is_cut_off() && !e.flags.any_failure() {
-        return cut_off(e);
+        return Some(cut_off(e));
     }
     if e.closed_by_this_proxy() {
-        return closed_here(e, FACTS);
+        return Some(closed_here(e, FACTS));
     }
     let by_details = match e.details.detail() {
         Detail::StreamIdleTimeout | Detail::RequestHeaderTimeout | Detail::DownstreamHeaderTimeout => {
@@ -48,7 +48,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         // Clients stop reading when they have enough. Without a promised length nothing shows that
         // they hadn't.
         let how_sure = if e.answer.promised.is_some() { Verdict::likely } else { Verdict::possible };
-        return how_sure(cause, FACTS);
+        return Some(how_sure(cause, FACTS));
     }
     // On a TCP chain the flag shows how it ended, not why; and a client without a complete request
     // may have sent another protocol.
@@ -59,18 +59,18 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let left = cause == Cause::ClientDisconnected;
     let sure = e.layer == Layer::Http && !brief && (!left || request_seen);
     let unseen = left && !brief && e.code.is_none() && e.downstream.first_bytes.is_none();
-    match (sure, unseen) {
+    Some(match (sure, unseen) {
         // Details and flags that only the connection manager, the router and the overload manager
         // give. A half-closed connection counts as disconnected, too (1.40, HTTP/1).
         (true, _) => Verdict::certain(cause, FACTS),
         (false, false) => Verdict::likely(cause, FACTS),
         // Bytes of another protocol end like that, too.
         (false, true) => Verdict::possible(cause, FACTS),
-    }
+    })
 }
 
 /// `downstream_local_disconnect(REASON)`: this proxy ended the connection, and says why. The flag is the client's, DC.
-fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     static DEAF: Advice = Advice {
         side: Some(Side::Downstream),
         fix: "Find out why the client answered no HTTP/2 PING, or raise the keepalive timeout.",
@@ -82,7 +82,7 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
         "filter_chain_is_being_removed" | "purging_socket_that_have_not_progressed_to_connections" => {
             Verdict::certain(Cause::ProxyClosedConnection, facts)
         }
-        "http2_ping_timeout" => Some(Verdict::likely(Cause::ProxyClosedConnection, facts)?.advising(&DEAF)),
+        "http2_ping_timeout" => Verdict::likely(Cause::ProxyClosedConnection, facts).advising(&DEAF),
         _ => {
             const OTHERS: &[(&str, Cause)] = &[
                 ("codec_error", Cause::InvalidHttpRequest),
@@ -102,7 +102,7 @@ const USUAL_IDLE_TIMEOUT: u64 = 3_600_000;
 
 /// A TCP session in use that this proxy closed. No attribute gives the reason (1.40), only the access log's
 /// `DOWNSTREAM_LOCAL_CLOSE_REASON`: the idle timeout, a listener or filter chain that was replaced or removed, or another network filter.
-fn cut_off(e: &Evidence) -> Option<Verdict> {
+fn cut_off(e: &Evidence) -> Verdict {
     const FACTS: &[Fact] =
         &[Fact::ClosedBy, Fact::Lived, Fact::FirstBytes, Fact::Cluster, Fact::Endpoint, Fact::FilterChain];
     static IDLE: Advice = Advice {
@@ -115,14 +115,13 @@ fn cut_off(e: &Evidence) -> Option<Verdict> {
     };
     if e.lived.is_none_or(|lived| lived >= USUAL_IDLE_TIMEOUT) {
         let verdict = if e.lived.is_some() { Verdict::likely } else { Verdict::possible };
-        return Some(verdict(Cause::IdleTimeout, FACTS)?.advising(&IDLE).blaming(&e.upstream.resource));
+        return verdict(Cause::IdleTimeout, FACTS).advising(&IDLE).blaming(&e.upstream.resource);
     }
     // Too young for the usual one: another may be set.
     if e.upstream.resource.is_some() {
-        let verdict = Verdict::possible(Cause::IdleTimeout, FACTS)?;
-        return Some(verdict.advising(&IDLE).blaming(&e.upstream.resource));
+        return Verdict::possible(Cause::IdleTimeout, FACTS).advising(&IDLE).blaming(&e.upstream.resource);
     }
-    Some(Verdict::likely(Cause::ProxyClosedConnection, FACTS)?.advising(&CHANGED))
+    Verdict::likely(Cause::ProxyClosedConnection, FACTS).advising(&CHANGED)
 }
 
 fn by_flag(flags: Flags) -> Option<Cause> {

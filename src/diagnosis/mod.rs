@@ -75,19 +75,19 @@ pub struct Advice {
 }
 
 impl Verdict {
-    fn new(confidence: Confidence, cause: Cause, facts: &'static [Fact]) -> Option<Self> {
-        Some(Self { cause, confidence, facts, resource: None, advice: None })
+    fn new(confidence: Confidence, cause: Cause, facts: &'static [Fact]) -> Self {
+        Self { cause, confidence, facts, resource: None, advice: None }
     }
 
-    fn certain(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+    fn certain(cause: Cause, facts: &'static [Fact]) -> Self {
         Self::new(Confidence::Certain, cause, facts)
     }
 
-    fn likely(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+    fn likely(cause: Cause, facts: &'static [Fact]) -> Self {
         Self::new(Confidence::Likely, cause, facts)
     }
 
-    fn possible(cause: Cause, facts: &'static [Fact]) -> Option<Self> {
+    fn possible(cause: Cause, facts: &'static [Fact]) -> Self {
         Self::new(Confidence::Possible, cause, facts)
     }
 
@@ -204,9 +204,9 @@ fn unclassified(e: &Evidence) -> Option<Verdict> {
     match e.layer {
         Layer::Listener => None,
         // A lead: where to look it up.
-        Layer::Http | Layer::Tcp => Verdict::possible(
+        Layer::Http | Layer::Tcp => Some(Verdict::possible(
             Cause::Unclassified,
             &[Fact::Details, Fact::Flags, Fact::Code, Fact::UpstreamFailure, Fact::Termination],
-        ),
+        )),
     }
 }

@@ -27,16 +27,16 @@ pub(super) fn by_bytes(e: &Evidence) -> Option<Verdict> {
         let server = e.upstream.first_bytes.as_ref().map(|first| first.protocol);
         let other =
             server.is_some_and(is_another_protocol) && e.downstream.listener != Some(ListenerKind::Tls);
-        return other.then(|| Verdict::possible(Cause::NotHttpOnHttpPort, FACTS)).flatten();
+        return other.then(|| Verdict::possible(Cause::NotHttpOnHttpPort, FACTS));
     };
     match first.protocol {
         Protocol::TlsClientHello | Protocol::SslV2 => {
-            is_http_listener(e).then(|| Verdict::likely(Cause::TlsOnPlaintextPort, FACTS)).flatten()
+            is_http_listener(e).then(|| Verdict::likely(Cause::TlsOnPlaintextPort, FACTS))
         }
         // HTTP/1.1 and HTTP/2 would have matched an HTTP listener's chain.
-        Protocol::Http1 if e.client_speaks_http10() => Verdict::likely(Cause::Http10Client, FACTS),
+        Protocol::Http1 if e.client_speaks_http10() => Some(Verdict::likely(Cause::Http10Client, FACTS)),
         other if is_another_protocol(other) && e.downstream.listener != Some(ListenerKind::Tls) => {
-            Verdict::likely(Cause::NotHttpOnHttpPort, FACTS)
+            Some(Verdict::likely(Cause::NotHttpOnHttpPort, FACTS))
         }
         _ => None,
     }
@@ -50,9 +50,9 @@ pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
     e.fell_through().then_some(())?;
     let marked = e.downstream.listener == Some(ListenerKind::Http);
     if e.downstream.sni.is_some() && marked {
-        return Verdict::likely(Cause::TlsOnPlaintextPort, FACTS);
+        return Some(Verdict::likely(Cause::TlsOnPlaintextPort, FACTS));
     }
-    match e.downstream.transport_failure.as_ref().map(|note| note.tls_reason()) {
+    Some(match e.downstream.transport_failure.as_ref().map(|note| note.tls_reason()) {
         // Plaintext HTTP, and neither HTTP/1.1 nor HTTP/2. Where the chains are for TLS, any plaintext HTTP looks so.
         Some(Some("HTTP_REQUEST")) if marked => Verdict::likely(Cause::Http10Client, FACTS),
         Some(Some("HTTP_REQUEST")) if e.downstream.listener.is_none() => {
@@ -61,7 +61,7 @@ pub(super) fn blocked(e: &Evidence) -> Option<Verdict> {
         Some(Some("WRONG_VERSION_NUMBER")) if marked => Verdict::likely(Cause::NotHttpOnHttpPort, FACTS),
         // A host that isn't declared, or bytes that don't fit the declaration: both end here, and look alike.
         _ => Verdict::possible(Cause::EgressBlocked, FACTS),
-    }
+    })
 }
 
 /// The same where no upstream was reached. A ServiceEntry's own addresses are in no network but the
@@ -88,13 +88,13 @@ pub(super) fn unreached(e: &Evidence) -> Option<Verdict> {
     // The chains may be for other server names.
     let for_http = e.downstream.listener != Some(ListenerKind::Tls);
     let note = e.downstream.transport_failure.as_ref().and_then(|note| note.tls_reason());
-    match (e.downstream.sni.is_some(), note) {
+    Some(match (e.downstream.sni.is_some(), note) {
         (true, _) if for_http => Verdict::possible(Cause::TlsOnPlaintextPort, FACTS),
         (false, Some("HTTP_REQUEST")) if for_http => Verdict::possible(Cause::Http10Client, FACTS),
         (false, Some(_)) if for_http => Verdict::possible(Cause::NotHttpOnHttpPort, FACTS),
         _ if error.is_some() => Verdict::likely(cause, FACTS),
         _ => Verdict::possible(cause, FACTS),
-    }
+    })
 }
 
 /// Whether the listener's chains are for HTTP alone: it was marked so, or the ClientHello has a server name that the

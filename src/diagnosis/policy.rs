@@ -38,7 +38,10 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let cause = match e.details.detail() {
         Detail::RbacAccessDeniedMatchedPolicy => {
             if e.substitute == Some(true) {
-                return Verdict::certain(Cause::FilterConfigMissing, &[Fact::Substitute, Fact::Details]);
+                return Some(Verdict::certain(
+                    Cause::FilterConfigMissing,
+                    &[Fact::Substitute, Fact::Details],
+                ));
             }
             let name = e.details.inner().and_then(policy);
             let how_sure = match e.details.inner() {
@@ -50,12 +53,12 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
                 // An RBAC filter that an EnvoyFilter brings is an authorization policy, too.
                 _ => Verdict::certain,
             };
-            let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS)?.blaming(&name);
+            let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS).blaming(&name);
             // istiod's rule for an action CUSTOM whose provider it doesn't know (1.31).
             let no_provider = e.details.inner().is_some_and(|id| id.contains("bad-CUSTOM-action"));
             return Some(if no_provider { denied.advising(&NO_PROVIDER) } else { denied });
         }
-        Detail::JwtAuthnAccessDenied => return jwt(e, FACTS),
+        Detail::JwtAuthnAccessDenied => return Some(jwt(e, FACTS)),
         // Each filter's own details and flags. A Lua or Wasm filter can imitate none of the flags.
         Detail::ExtAuthzDenied => Cause::ExtAuthzDenied,
         Detail::ExtAuthzError | Detail::ExtAuthzInvalid => Cause::ExtAuthzUnavailable,
@@ -66,7 +69,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         Detail::FaultFilterAbort => {
             // The fault is the route's own, or comes from a header that the filter is configured to
             // read.
-            return Some(Verdict::certain(Cause::FaultInjected, FACTS)?.blaming(&e.route.resource));
+            return Some(Verdict::certain(Cause::FaultInjected, FACTS).blaming(&e.route.resource));
         }
         // Mixer's reply, or, without its flag, a request that it let pass (fail open) and that failed for another reason.
         by if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE)
@@ -81,11 +84,11 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         _ if e.flags.contains(Flags::FAULT_INJECTED) => Cause::FaultInjected,
         _ => return None,
     };
-    Verdict::certain(cause, FACTS)
+    Some(Verdict::certain(cause, FACTS))
 }
 
 /// A token that was rejected, or keys that could not be fetched.
-fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
+fn jwt(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     static NO_KEYS: Advice = Advice {
         side: Some(Side::Platform),
         fix: "Make the jwksUri of the RequestAuthentication reachable and its answer valid.",
@@ -101,19 +104,19 @@ fn jwt(e: &Evidence, facts: &'static [Fact]) -> Option<Verdict> {
         // Look-alikes of each other, and of `Jwt_verification_fails`: a forged token, keys that have changed, and istiod, which
         // gives proxies a key of its own making where it can't fetch them (1.31).
         Some(rest) if rest.contains("key_to_match") => {
-            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(other_keys))
+            Verdict::likely(Cause::JwtRejected, facts).advising(other_keys)
         }
         // The keys' own faults, whatever the token: `Jwks_remote_fetch_is_failed`, `Jwks_is_an_invalid_JSON`, ...
-        Some(_) => Some(Verdict::certain(Cause::JwtRejected, facts)?.advising(&NO_KEYS)),
+        Some(_) => Verdict::certain(Cause::JwtRejected, facts).advising(&NO_KEYS),
         None if reason.contains("verification_fails") => {
-            Some(Verdict::likely(Cause::JwtRejected, facts)?.advising(other_keys))
+            Verdict::likely(Cause::JwtRejected, facts).advising(other_keys)
         }
         None => Verdict::certain(Cause::JwtRejected, facts),
     }
 }
 
 /// Mixer's status (Istio 1.7 and older). No current proxy sets it.
-fn mixer(e: &Evidence, how_sure: fn(Cause, &'static [Fact]) -> Option<Verdict>) -> Option<Verdict> {
+fn mixer(e: &Evidence, how_sure: fn(Cause, &'static [Fact]) -> Verdict) -> Option<Verdict> {
     let cause = match e.mixer? {
         MixerStatus::Unavailable => Cause::MixerUnavailable,
         MixerStatus::Unauthenticated => Cause::MixerUnauthenticated,
@@ -121,7 +124,7 @@ fn mixer(e: &Evidence, how_sure: fn(Cause, &'static [Fact]) -> Option<Verdict>) 
         MixerStatus::ResourceExhausted => Cause::MixerResourceExhausted,
         MixerStatus::Internal => Cause::MixerInternal,
     };
-    how_sure(cause, &[Fact::Mixer, Fact::Details, Fact::Flags, Fact::Code])
+    Some(how_sure(cause, &[Fact::Mixer, Fact::Details, Fact::Flags, Fact::Code]))
 }
 
 /// A reply that this proxy made, for a reason that no rule knows.
@@ -141,11 +144,11 @@ fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     // 1.31). Only the direction differs: no AuthorizationPolicy is for outbound traffic.
     let unnamed = e.termination.inner() == Some("none");
     if unnamed && e.direction == Direction::Outbound {
-        return Verdict::possible(Cause::FilterConfigMissing, &[Fact::Termination, Fact::Cluster]);
+        return Some(Verdict::possible(Cause::FilterConfigMissing, &[Fact::Termination, Fact::Cluster]));
     }
     let how_sure = if unnamed { Verdict::likely } else { Verdict::certain };
     let denied =
-        how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Principal, Fact::Cluster])?;
+        how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Principal, Fact::Cluster]);
     Some(denied.blaming(&e.termination.inner().and_then(policy)))
 }
 

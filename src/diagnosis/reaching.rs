@@ -18,7 +18,7 @@ fn dns(e: &Evidence) -> Option<Verdict> {
     let named = e.details.detail() == Detail::DnsResolutionFailure;
     (named || e.flags.contains(Flags::DNS_RESOLUTION_FAILED)).then_some(())?;
     // Only a dynamic forward proxy resolves while a request waits; names of clusters show as no endpoints.
-    Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster])
+    Some(Verdict::certain(Cause::UpstreamDnsFailure, &[Fact::Details, Fact::Flags, Fact::Cluster]))
 }
 
 fn overflow(e: &Evidence) -> Option<Verdict> {
@@ -36,7 +36,7 @@ fn overflow(e: &Evidence) -> Option<Verdict> {
     // TCP has none.
     let may_be_retry = e.layer == Layer::Http && (e.details.via_upstream() || e.details.is_empty());
     let verdict = if may_be_retry { Verdict::likely } else { Verdict::certain };
-    Some(verdict(Cause::CircuitBreakerOverflow, FACTS)?.blaming(&e.upstream.resource))
+    Some(verdict(Cause::CircuitBreakerOverflow, FACTS).blaming(&e.upstream.resource))
 }
 
 /// `503 UH`. A name that doesn't resolve (STRICT_DNS) has no endpoints either, and a load
@@ -48,15 +48,17 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     (named || e.flags.contains(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     match e.upstream.endpoints {
-        Some(0) => Verdict::likely(Cause::NoEndpoints, FACTS),
-        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS)?.blaming(&e.upstream.resource).into(),
+        Some(0) => Some(Verdict::likely(Cause::NoEndpoints, FACTS)),
+        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS).blaming(&e.upstream.resource).into(),
         // One that has failed may be ejected, or removed since. In Istio nothing else makes
         // endpoints unhealthy; another worker may have seen the failures.
         None if e.past.endpoint_failed == Some(true) => {
-            Verdict::possible(Cause::NoHealthyEndpoints, FACTS)?.blaming(&e.upstream.resource).into()
+            Verdict::possible(Cause::NoHealthyEndpoints, FACTS).blaming(&e.upstream.resource).into()
         }
-        None if istios && e.past.endpoint_failed.is_some() => Verdict::likely(Cause::NoEndpoints, FACTS),
-        None => Verdict::possible(Cause::NoEndpoints, FACTS),
+        None if istios && e.past.endpoint_failed.is_some() => {
+            Some(Verdict::likely(Cause::NoEndpoints, FACTS))
+        }
+        None => Some(Verdict::possible(Cause::NoEndpoints, FACTS)),
     }
 }
 
@@ -81,10 +83,10 @@ fn connection(e: &Evidence) -> Option<Verdict> {
             Some("remote_connection_failure" | "local_connection_failure" | "connection_failure")
         );
     if failure.is_some_and(TransportFailure::is_no_socket) {
-        return Verdict::likely(Cause::FileDescriptorsExhausted, FACTS);
+        return Some(Verdict::likely(Cause::FileDescriptorsExhausted, FACTS));
     }
     if reason == Some("connection_timeout") {
-        return Verdict::likely(Cause::UpstreamConnectTimeout, FACTS);
+        return Some(Verdict::likely(Cause::UpstreamConnectTimeout, FACTS));
     }
     failed.then_some(())?;
     if let Some(verdict) = passthrough::unreached(e) {
@@ -93,27 +95,27 @@ fn connection(e: &Evidence) -> Option<Verdict> {
     match failure.and_then(TransportFailure::connect_error) {
         // Look-alike: kube-proxy refuses for a Service's address that has no endpoint. istiod's clusters have pods' addresses.
         Some(ConnectError::Refused) if e.upstream.cluster.as_ref().is_none_or(|c| c.is_passthrough()) => {
-            Verdict::likely(Cause::UpstreamRefused, SOCKET)
+            Some(Verdict::likely(Cause::UpstreamRefused, SOCKET))
         }
         // The kernel's own error: no filter and no client can word it.
-        Some(ConnectError::Refused) => Verdict::certain(Cause::UpstreamRefused, SOCKET),
-        Some(ConnectError::Unreachable) => Verdict::certain(Cause::UpstreamUnreachable, SOCKET),
-        Some(ConnectError::TimedOut) => Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET),
+        Some(ConnectError::Refused) => Some(Verdict::certain(Cause::UpstreamRefused, SOCKET)),
+        Some(ConnectError::Unreachable) => Some(Verdict::certain(Cause::UpstreamUnreachable, SOCKET)),
+        Some(ConnectError::TimedOut) => Some(Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET)),
         // Closed while connecting, often in the middle of a TLS handshake.
-        Some(ConnectError::Reset) => Verdict::likely(Cause::UpstreamClosedConnection, SOCKET),
+        Some(ConnectError::Reset) => Some(Verdict::likely(Cause::UpstreamClosedConnection, SOCKET)),
         Some(ConnectError::Other) => None,
         // On TCP a connect time-out leaves neither details nor a reason, and neither does a server that hangs up
         // on the ClientHello. That takes a round trip or two (Postgres: 3 ms), and no time-out is so short.
         None if failure.is_none() && e.layer == Layer::Tcp => {
             if e.upstream.pool_ready.is_some_and(|us| us < SHORTEST_TIMEOUT) {
-                return Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS)?.blaming(&e.upstream.resource));
+                return Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource));
             }
-            Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)
+            Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS))
         }
         // A socket that can't connect always has an error (1.40): this one was closed in its TLS
         // handshake.
         None if failure.is_none() && reason == Some("remote_connection_failure") => {
-            Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS)?.blaming(&e.upstream.resource))
+            Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
         }
         None => None,
     }

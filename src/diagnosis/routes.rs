@@ -18,24 +18,24 @@ fn http(e: &Evidence) -> Option<Verdict> {
         // Never provoked on 1.40: neither RDS nor scoped routes that never arrive, nor a scope without a match, give
         // these details; all of them end as `route_not_found`.
         Detail::RouteConfigurationNotFound => {
-            Verdict::certain(Cause::RouteTableMissing, &[Fact::Details, Fact::Flags])
+            Some(Verdict::certain(Cause::RouteTableMissing, &[Fact::Details, Fact::Flags]))
         }
         // The cluster's name can't be read (1.40): the route and its VirtualService can. Only the router gives these details, and
         // for a cluster that a client's header chose, too (`cluster_header`, which Istio doesn't use).
         Detail::ClusterNotFound => {
             let facts = &[Fact::Details, Fact::VirtualHost, Fact::Route];
-            Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
+            Some(Verdict::certain(Cause::ClusterMissing, facts).blaming(&e.route.resource))
         }
         Detail::DirectResponse if is_block_all(e) => connect(e).or_else(|| {
             const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::Route];
             let how_sure = if e.route.virtual_host.is_some() { Verdict::certain } else { Verdict::likely };
-            how_sure(Cause::EgressBlocked, FACTS)
+            Some(how_sure(Cause::EgressBlocked, FACTS))
         }),
-        Detail::DirectResponse if is_error_reply(e) => configured(e),
+        Detail::DirectResponse if is_error_reply(e) => Some(configured(e)),
         // Istio's gateways answer 500 for Gateway API backends that don't exist, still as NC.
         _ if e.flags.contains(Flags::NO_CLUSTER_FOUND) => {
             let facts = &[Fact::Flags, Fact::Details, Fact::VirtualHost, Fact::Route];
-            Verdict::certain(Cause::ClusterMissing, facts).map(|v| v.blaming(&e.route.resource))
+            Some(Verdict::certain(Cause::ClusterMissing, facts).blaming(&e.route.resource))
         }
         _ => None,
     }
@@ -53,19 +53,19 @@ fn route_not_found(e: &Evidence) -> Option<Verdict> {
         Fact::TlsVersion,
     ];
     if let Some(reused) = reused_connection(e) {
-        return Verdict::new(reused, Cause::ConnectionReusedAcrossGateways, REUSED);
+        return Some(Verdict::new(reused, Cause::ConnectionReusedAcrossGateways, REUSED));
     }
     if let Some(verdict) = connect(e) {
         return Some(verdict);
     }
-    match e.route.virtual_host.as_deref() {
+    Some(match e.route.virtual_host.as_deref() {
         // istiod's virtual host for a gateway port without any usable HTTP route.
         Some(name) if name.starts_with("blackhole:") => without_http_routes(e),
         // The virtual host is there and none of its routes fits; CONNECT is handled above.
         Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
         // A route table that never came over RDS looks the same, so this is never certain.
         None => Verdict::likely(Cause::RouteHostUnknown, HOST),
-    }
+    })
 }
 
 /// CONNECT, as to a forward proxy, where no route takes it. Look-alike: a port that is one, for other hosts; istiod's own
@@ -75,12 +75,12 @@ fn connect(e: &Evidence) -> Option<Verdict> {
     (e.downstream.tunnel == Some(true)).then_some(())?;
     let istiods = matches!(e.route.virtual_host.as_deref(), Some("block_all" | "allow_any"));
     let how_sure = if istiods { Verdict::certain } else { Verdict::likely };
-    how_sure(Cause::ConnectToNonProxyPort, FACTS)
+    Some(how_sure(Cause::ConnectToNonProxyPort, FACTS))
 }
 
 /// `blackhole:PORT`. Where TLS isn't terminated, `tls` routes are out of the question; a delegate that doesn't exist, and
 /// hosts that no VirtualService shares with the Gateway, look the same.
-fn without_http_routes(e: &Evidence) -> Option<Verdict> {
+fn without_http_routes(e: &Evidence) -> Verdict {
     const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni];
     static PLAINTEXT: Advice = Advice {
         side: Some(Side::Mesh),
@@ -89,7 +89,7 @@ fn without_http_routes(e: &Evidence) -> Option<Verdict> {
     if e.downstream.tls_version.is_some() {
         return Verdict::certain(Cause::GatewayWithoutHttpRoutes, FACTS);
     }
-    Some(Verdict::likely(Cause::GatewayWithoutHttpRoutes, FACTS)?.advising(&PLAINTEXT))
+    Verdict::likely(Cause::GatewayWithoutHttpRoutes, FACTS).advising(&PLAINTEXT)
 }
 
 /// TLS was agreed for one host, the request asks for another that this proxy's certificate covers too:
@@ -130,12 +130,12 @@ pub(super) fn is_error_reply(e: &Evidence) -> bool {
 
 /// A direct response, which only a route gives (or a plugin that uses Envoy's details: configured
 /// as well).
-fn configured(e: &Evidence) -> Option<Verdict> {
+fn configured(e: &Evidence) -> Verdict {
     const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Route, Fact::VirtualHost];
     // Rules of the Gateway API know no direct response (Envoy Gateway has a filter of its own for that).
     let is_500 = e.code == Some(500) || e.answer.grpc_status == Some(GrpcStatus::UNKNOWN);
     if e.route.gateway_api && is_500 {
-        return Some(Verdict::likely(Cause::RouteWithoutBackend, FACTS)?.blaming(&e.route.resource));
+        return Verdict::likely(Cause::RouteWithoutBackend, FACTS).blaming(&e.route.resource);
     }
     let how_sure = match (&e.route.virtual_host, e.code) {
         (Some(_), _) => Verdict::certain,
@@ -143,13 +143,16 @@ fn configured(e: &Evidence) -> Option<Verdict> {
         (None, Some(502)) => Verdict::possible,
         (None, _) => Verdict::likely,
     };
-    Some(how_sure(Cause::ConfiguredErrorReply, FACTS)?.blaming(&e.route.resource))
+    how_sure(Cause::ConfiguredErrorReply, FACTS).blaming(&e.route.resource)
 }
 
 fn tcp(e: &Evidence) -> Option<Verdict> {
     // At a sidecar's inbound listener that cluster takes what came to the proxy's own port, 15006, as port scans do.
     if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) && e.direction == Direction::Inbound {
-        return Verdict::possible(Cause::Unclassified, &[Fact::Cluster, Fact::FilterChain, Fact::Flags]);
+        return Some(Verdict::possible(
+            Cause::Unclassified,
+            &[Fact::Cluster, Fact::FilterChain, Fact::Flags],
+        ));
     }
     if e.upstream.cluster.as_ref().is_some_and(|c| c.is_black_hole()) {
         if let Some(verdict) = super::passthrough::blocked(e) {
@@ -158,10 +161,13 @@ fn tcp(e: &Evidence) -> Option<Verdict> {
         let facts = &[Fact::Cluster, Fact::FilterChain, Fact::Flags, Fact::Sni, Fact::DownstreamFailure];
         // Without the chain's name it may have been that default chain.
         let verdict = if e.filter_chain.is_some() { Verdict::certain } else { Verdict::possible };
-        return verdict(Cause::EgressBlocked, facts);
+        return Some(verdict(Cause::EgressBlocked, facts));
     }
     if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
-        return Verdict::certain(Cause::ClusterMissing, &[Fact::Flags, Fact::FilterChain, Fact::Termination]);
+        return Some(Verdict::certain(
+            Cause::ClusterMissing,
+            &[Fact::Flags, Fact::FilterChain, Fact::Termination],
+        ));
     }
     None
 }

@@ -56,16 +56,16 @@ fn double_tls(e: &Evidence) -> Option<Verdict> {
     looks_like_double_tls(e).then_some(())?;
     // A tunnel looks the same to whoever saw neither side's bytes, even one that works.
     if e.downstream.first_bytes.is_none() && !e.flags.any_failure() {
-        return Verdict::possible(Cause::DoubleTls, FACTS);
+        return Some(Verdict::possible(Cause::DoubleTls, FACTS));
     }
     let saw_both = e.downstream.first_bytes.is_some() && e.upstream.takes_istio_mtls == Some(false);
-    match &e.upstream.first_bytes {
+    Some(match &e.upstream.first_bytes {
         // Inside the second TLS the server answered the first one's ClientHello with something that is no TLS.
         Some(answer) if answer.protocol != Protocol::Binary && saw_both => {
             Verdict::certain(Cause::DoubleTls, FACTS)
         }
         _ => Verdict::likely(Cause::DoubleTls, FACTS),
-    }
+    })
 }
 
 /// The handshake failed, and BoringSSL says why.
@@ -95,25 +95,25 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
             Fact::Endpoint,
             Fact::Attempts,
         ];
-        return Verdict::likely(Cause::DestinationRuleTlsConflict, CONFLICT);
+        return Some(Verdict::likely(Cause::DestinationRuleTlsConflict, CONFLICT));
     }
     if failure.is_socket_error() {
         // Reset by the upstream: a handshake that failed only where no connection came to be, and even then the network
         // may have done it.
         let unconnected = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
-        return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS)).flatten();
+        return unconnected.then(|| Verdict::likely(Cause::UpstreamTlsFailed, FACTS));
     }
     if failure.is_no_secret() {
         // Envoy's own error, before it sends a byte.
-        return Verdict::certain(Cause::ProxyCertificateMissing, FACTS);
+        return Some(Verdict::certain(Cause::ProxyCertificateMissing, FACTS));
     }
     if is_plaintext_answer(failure) {
         // Look-alike of the lengths: TLS that was corrupted on its way.
         let spoilt = failure.tls_reason().is_some_and(|word| word.contains("PACKET_LENGTH"));
         let how_sure = if spoilt { Verdict::likely } else { Verdict::certain };
-        return how_sure(Cause::UpstreamSpeaksPlaintext, FACTS);
+        return Some(how_sure(Cause::UpstreamSpeaksPlaintext, FACTS));
     }
-    match failure.tls_reason().unwrap_or_default() {
+    Some(match failure.tls_reason().unwrap_or_default() {
         // This proxy's own validation; the fix covers an outdated CA, too.
         "CERTIFICATE_VERIFY_FAILED" | "KEY_USAGE_BIT_INCORRECT" => surely(Cause::UpstreamCertificateRejected),
         "TLSV1_ALERT_CERTIFICATE_REQUIRED" | "TLSV13_ALERT_CERTIFICATE_REQUIRED" => {
@@ -141,7 +141,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         | "SSLV3_ALERT_CERTIFICATE_REVOKED"
         | "TLSV1_ALERT_ACCESS_DENIED" => Verdict::likely(Cause::UpstreamRejectedClientCertificate, FACTS),
         _ => surely(Cause::UpstreamTlsFailed),
-    }
+    })
 }
 
 /// The upstream's own error page names the mistake.
@@ -152,13 +152,13 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
     let how_sure = if e.answer.repeats { Verdict::possible } else { Verdict::likely };
     match e.answer.page? {
         Page::PlaintextToTlsPort if e.upstream.tls_version.is_none() => {
-            how_sure(Cause::UpstreamExpectsTls, FACTS)
+            Some(how_sure(Cause::UpstreamExpectsTls, FACTS))
         }
         // The page came over TLS: something behind the upstream made it, so the application sent
         // it.
         Page::PlaintextToTlsPort | Page::ProxyReply => None,
-        Page::ClientCertificateRequired => how_sure(Cause::UpstreamRequiresClientCertificate, FACTS),
-        Page::ClientCertificateRefused => how_sure(Cause::UpstreamRejectedClientCertificate, FACTS),
+        Page::ClientCertificateRequired => Some(how_sure(Cause::UpstreamRequiresClientCertificate, FACTS)),
+        Page::ClientCertificateRefused => Some(how_sure(Cause::UpstreamRejectedClientCertificate, FACTS)),
     }
 }
 
@@ -182,7 +182,7 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
         // How far the exchange had got is unknown.
         let reset = e.flags.contains(Flags::UPSTREAM_REMOTE_RESET) && e.upstream.first_bytes.is_none();
         let conflict = reset && meant_for_mtls;
-        return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS)).flatten();
+        return conflict.then(|| Verdict::possible(Cause::DestinationRuleTlsConflict, FACTS));
     }
     // A connection that was used before had taken plaintext.
     if super::answer::was_reused(e) {
@@ -191,5 +191,5 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
     let closed =
         e.details.closed_before_response() && e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION);
     let how_sure = if e.past.took_plaintext { Verdict::possible } else { Verdict::likely };
-    (closed && meant_for_mtls).then(|| how_sure(Cause::DestinationRuleTlsConflict, FACTS)).flatten()
+    (closed && meant_for_mtls).then(|| how_sure(Cause::DestinationRuleTlsConflict, FACTS))
 }
