@@ -47,19 +47,16 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
     let named = e.details.detail() == Detail::NoHealthyUpstream;
     (named || e.flags.contains(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
-    match e.upstream.endpoints {
-        Some(0) => Some(Verdict::likely(Cause::NoEndpoints, FACTS)),
-        Some(_) => Verdict::likely(Cause::NoHealthyEndpoints, FACTS).blaming(&e.upstream.resource).into(),
-        // One that has failed may be ejected, or removed since. In Istio nothing else makes
-        // endpoints unhealthy; another worker may have seen the failures.
-        None if e.past.endpoint_failed == Some(true) => {
-            Verdict::possible(Cause::NoHealthyEndpoints, FACTS).blaming(&e.upstream.resource).into()
-        }
-        None if istios && e.past.endpoint_failed.is_some() => {
-            Some(Verdict::likely(Cause::NoEndpoints, FACTS))
-        }
-        None => Some(Verdict::possible(Cause::NoEndpoints, FACTS)),
+    let counted = e.upstream.endpoints.is_some();
+    // One that has failed may be ejected, or removed since. In Istio nothing else makes
+    // endpoints unhealthy; another worker may have seen the failures.
+    if e.upstream.endpoints.map_or(e.past.endpoint_failed == Some(true), |count| count > 0) {
+        let how_sure = if counted { Verdict::likely } else { Verdict::possible };
+        return Some(how_sure(Cause::NoHealthyEndpoints, FACTS).blaming(&e.upstream.resource));
     }
+    let none_failed = istios && e.past.endpoint_failed.is_some();
+    let how_sure = if counted || none_failed { Verdict::likely } else { Verdict::possible };
+    Some(how_sure(Cause::NoEndpoints, FACTS))
 }
 
 /// `503 UF`, and the socket's error.
@@ -104,19 +101,22 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         // Closed while connecting, often in the middle of a TLS handshake.
         Some(ConnectError::Reset) => Some(Verdict::likely(Cause::UpstreamClosedConnection, SOCKET)),
         Some(ConnectError::Other) => None,
-        // On TCP a connect time-out leaves neither details nor a reason, and neither does a server that hangs up
-        // on the ClientHello. That takes a round trip or two (Postgres: 3 ms), and no time-out is so short.
-        None if failure.is_none() && e.layer == Layer::Tcp => {
-            if e.upstream.pool_ready.is_some_and(|us| us < SHORTEST_TIMEOUT) {
-                return Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource));
-            }
-            Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS))
-        }
-        // A socket that can't connect always has an error (1.40): this one was closed in its TLS
-        // handshake.
-        None if failure.is_none() && reason == Some("remote_connection_failure") => {
+        None if failure.is_some() => None,
+        None if is_closed_in_handshake(e) => {
             Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
         }
+        None if e.layer == Layer::Tcp => Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)),
         None => None,
+    }
+}
+
+/// A connection that failed, and without an error of its socket.
+fn is_closed_in_handshake(e: &Evidence) -> bool {
+    match e.layer {
+        // A connect time-out leaves neither details nor a reason, and neither does a server that hangs up on the
+        // ClientHello. That takes a round trip or two (Postgres: 3 ms), and no time-out is so short.
+        Layer::Tcp => e.upstream.pool_ready.is_some_and(|us| us < SHORTEST_TIMEOUT),
+        // A socket that can't connect always has an error (1.40).
+        Layer::Http | Layer::Listener => e.details.reset_reason() == Some("remote_connection_failure"),
     }
 }
