@@ -18,6 +18,8 @@ RELEASE ?=
 SOURCE_URL ?=
 # KEEP=1 leaves the demo running.
 KEEP ?=
+# Set, `make demo` prints a JSON object for each scenario.
+JSON ?=
 # How many callbacks `make fuzz` makes, and the seed that shows a failure again.
 FUZZ_CALLS ?= 1000000
 FUZZ_SEED ?=
@@ -31,7 +33,7 @@ SOAK_MINUTES ?= 30
 SOAK_RATE ?= 500
 
 # Recipes get these through the environment, as text: nothing in a value is expanded by make or read by a shell.
-SETTINGS := MODULE_URL NAMESPACE DOCS_URL ENVOY_VERSIONS RELEASE SOURCE_URL KEEP FUZZ_CALLS FUZZ_SEED FUZZ_SECONDS \
+SETTINGS := MODULE_URL NAMESPACE DOCS_URL ENVOY_VERSIONS RELEASE SOURCE_URL KEEP JSON FUZZ_CALLS FUZZ_SEED FUZZ_SECONDS \
   CHAOS_CONNECTIONS CHAOS_SEED SOAK_REQUESTS SOAK_MINUTES SOAK_RATE
 $(foreach name,$(SETTINGS),$(eval export SET_$(name) := $$(value $(name))))
 unexport $(SETTINGS)
@@ -43,9 +45,9 @@ say = @printf '\n==> %s\n'
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running)
+demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running, JSON=1 is for machines)
 	$(say) "Demo: a real Envoy with meshwhy (the first run downloads it)"
-	@cargo run -q -p e2e --bin demo -- $${SET_KEEP:+--keep}
+	@cargo run -q -p e2e --bin demo -- $${SET_KEEP:+--keep} $${SET_JSON:+--json}
 
 demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl pointed at it
 	$(say) "Demo: a real Istio (the first run builds it from its Go modules, about 12 minutes)"

@@ -7,31 +7,48 @@ use anyhow::Result;
 use e2e::scenarios::demo::{self, Played};
 
 fn main() -> Result<ExitCode> {
-    let keep = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--keep") => true,
-        Some(other) => anyhow::bail!("unknown argument {other}: expected --keep"),
-    };
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (mut keep, mut json) = (false, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--keep" => keep = true,
+            "--json" => json = true,
+            other => anyhow::bail!("unknown argument {other}: expected --keep or --json"),
+        }
+    }
+    let colours = !json && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let style = demo::Style { colours };
     let scenarios = demo::page_in_order();
     let mut played: Vec<Played> = Vec::new();
     for (number, scenario) in scenarios.iter().enumerate() {
-        println!(
-            "{}",
-            style.bold(&format!(
-                "[{}/{}] {}",
-                number + 1,
-                scenarios.len(),
-                scenario.page.unwrap_or_default()
-            ))
-        );
+        let title = format!("[{}/{}] {}", number + 1, scenarios.len(), scenario.about);
+        let section = scenario.page.unwrap_or_default();
+        let new_section = played.last().is_none_or(|last| last.section != section);
+        if json {
+            eprintln!("{title}");
+        } else {
+            if new_section {
+                println!("{}\n", style.bold(&format!("== {section}")));
+            }
+            println!("{}", style.bold(&title));
+        }
         let result = demo::play(scenario)?;
-        println!("{}", result.story(style));
+        if json {
+            println!("{}", result.json());
+        } else {
+            println!("{}", demo::story(&result, style));
+        }
         played.push(result);
     }
-    println!("{}", demo::table(&played, style));
     let wrong = played.iter().filter(|p| !p.as_expected).count();
+    if !json {
+        println!("{}", demo::table(&played, width(), style));
+        println!("{}", style.bold("Go on with"));
+        println!("  make demo KEEP=1   # leaves an Envoy running, for requests of your own");
+        println!("  make demo-istio    # a real Istio, with kubectl, to break and to mend");
+        println!(
+            "  make cli && dist/meshwhy explain access.log   # the causes in the access log of your mesh"
+        );
+    }
     if keep {
         demo::keep(style)?;
     }
@@ -40,4 +57,9 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Columns of the terminal; 80 where there is none.
+fn width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col.into())
 }

@@ -266,7 +266,7 @@ fn gateway() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "routes/gateway_terminates_without_http_routes",
-            "the gateway terminates TLS, the VirtualService has only `tls` routes",
+            "TLS terminated, only `tls` routes",
             terminating(json!([{"name": "blackhole:443", "domains": ["*"]}])),
         )
         .page(termination)
@@ -297,7 +297,7 @@ fn gateway() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
         Scenario::new(
             "routes/gateway_passes_through_without_tls_routes",
-            "the gateway passes TLS through, this host has only `http` routes",
+            "TLS passed through, `http` routes",
             Proxy::new([passed("other.example.com")], [backend()]),
         )
         .page(passthrough)
@@ -319,17 +319,13 @@ fn gateway() -> Vec<Scenario> {
         .curl(HTTPS)
         .gets(200)
         .logs(Log::Tcp, &[("flags", "-")]),
-        Scenario::new(
-            "routes/connection_reused",
-            "two gateways with one certificate, one HTTP/2 connection for both hosts",
-            gateways(false),
-        )
-        .page(reuse)
-        .curl(BROWSER)
-        .gets(404)
-        .logs(Log::Http, NOT_FOUND)
-        .names(Cause::ConnectionReusedAcrossGateways, Likely)
-        .because(&["protocol=HTTP/2", "sni=service1.test.com", "certificate_covers_authority=true"]),
+        Scenario::new("routes/connection_reused", "two gateways, one certificate", gateways(false))
+            .page(reuse)
+            .curl(BROWSER)
+            .gets(404)
+            .logs(Log::Http, NOT_FOUND)
+            .names(Cause::ConnectionReusedAcrossGateways, Likely)
+            .because(&["protocol=HTTP/2", "sni=service1.test.com", "certificate_covers_authority=true"]),
         Scenario::new(
             "routes/one_gateway_for_both",
             "fixed: one gateway with the wildcard host",

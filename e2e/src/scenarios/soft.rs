@@ -42,7 +42,7 @@ fn http10() -> Vec<Scenario> {
     vec![
         answered(
             "soft/http10_answer",
-            "a body that ends with the connection, unannounced",
+            "HTTP/1.1, and a body without an end",
             b"HTTP/1.0 200 OK\r\nServer: old\r\n\r\nok",
         )
         .gets(200)

@@ -29,7 +29,7 @@ fn http10() -> Vec<Scenario> {
         too_old(
             Scenario::new(
                 "client_bytes/nginx_with_http10",
-                "nginx proxies with its default, HTTP/1.0",
+                "nginx proxies with HTTP/1.0",
                 plain(),
             )
             .page(page)

@@ -13,7 +13,7 @@ pub(super) fn table() -> Vec<Scenario> {
     let page = "Sending HTTPS to an HTTP port";
 
     vec![
-        Scenario::new("client_bytes/https_to_http_port", "curl https:// to a port declared HTTP", plain())
+        Scenario::new("client_bytes/https_to_http_port", "curl https:// to an HTTP port", plain())
             .page(page)
             .curl(HTTPBIN)
             .gets_nothing("wrong version number")

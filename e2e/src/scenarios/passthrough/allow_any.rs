@@ -123,7 +123,7 @@ fn unknown() -> Vec<Scenario> {
 fn fallen_through() -> Vec<Scenario> {
     let http = || http_port("PassthroughCluster", inspectors(&["http_inspector"]));
     vec![
-        scenario("passthrough/tls_on_an_http_port", "HTTPS to a port declared as HTTP", http(), TLS)
+        scenario("passthrough/tls_on_an_http_port", "the same to an unknown host", http(), TLS)
             .page("Sending HTTPS to an HTTP port")
             .curl(HTTPS)
             .gets(200)

@@ -43,7 +43,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .observes(Cause::HttpTreatedAsTcp, Certain, 1, &["first_bytes=http1"]),
         scenario(
             "passthrough/http10_server_as_tcp",
-            "declared as TCP, perhaps because the server speaks HTTP/1.0",
+            "HTTP/1.0, and declared as TCP",
             service(),
             Server::Made(Habit::Answer(b"HTTP/1.0 200 OK\r\n\r\nok")),
         )

@@ -49,7 +49,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .because(&["tls_failure=HTTP_REQUEST"]),
         fails(
             "passthrough/blocked_tls_marked",
-            "the listener is an HTTP port's",
+            "TLS to an HTTP port, unknown host",
             marked(),
             Client::Curl(HTTPS),
         )
@@ -57,7 +57,7 @@ pub(super) fn table() -> Vec<Scenario> {
         .names(Cause::TlsOnPlaintextPort, Likely)
         .because(&["sni=httpbin.org", "listener=http"])
         .since(38),
-        fails("passthrough/blocked_http10_marked", "the same for HTTP/1.0", marked(), http10())
+        fails("passthrough/blocked_http10_marked", "HTTP/1.0 to an unknown host", marked(), http10())
             .page("Envoy won't connect to my HTTP/1.0 service")
             .names(Cause::Http10Client, Likely)
             .because(&["tls_failure=HTTP_REQUEST", "listener=http"])

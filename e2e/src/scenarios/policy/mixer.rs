@@ -19,9 +19,9 @@ pub(super) fn table() -> Vec<Scenario> {
         );
         filtered("lua", "lua.v3.Lua", json!({"default_source_code": {"inline_string": set}}))
     };
-    let rejected = |name, status: &str, code| {
+    let rejected = |name, about, status: &str, code| {
         let reply = format!("handle:respond({{[':status'] = '{code}'}}, '{status}')");
-        asked(name, "Istio 1.7 and older: Mixer rejects", with_status(status, &reply))
+        asked(name, about, with_status(status, &reply))
             .page("Requests are rejected by Envoy")
             .gets(code)
             .logs(Log::Http, &[("details", "lua_response")])
@@ -36,18 +36,30 @@ pub(super) fn table() -> Vec<Scenario> {
         Proxy::new([Listener::http("http", hosts).raw_http_filter(filter)], [cluster])
     };
     vec![
-        rejected("policy/mixer_unavailable", "UNAVAILABLE", 503)
+        rejected("policy/mixer_unavailable", "Istio 1.7: Mixer is not there", "UNAVAILABLE", 503)
             .names(Cause::MixerUnavailable, Likely)
             .because(&["mixer_status=UNAVAILABLE"]),
-        rejected("policy/mixer_unauthenticated", "UNAUTHENTICATED", 401)
+        rejected("policy/mixer_unauthenticated", "Istio 1.7, Mixer: unauthenticated", "UNAUTHENTICATED", 401)
             .names(Cause::MixerUnauthenticated, Likely),
-        rejected("policy/mixer_permission_denied", "PERMISSION_DENIED:denyall.default:not allowed", 403)
-            .names(Cause::MixerPermissionDenied, Likely)
-            .because(&["mixer_status=PERMISSION_DENIED; details=lua_response"]),
-        rejected("policy/mixer_resource_exhausted", "RESOURCE_EXHAUSTED", 429)
-            .names(Cause::MixerResourceExhausted, Likely),
-        rejected("policy/mixer_internal", "INTERNAL", 500).names(Cause::MixerInternal, Likely),
-        rejected("policy/mixer_ok", "OK", 500).names(Cause::FilterRejected, Certain),
+        rejected(
+            "policy/mixer_permission_denied",
+            "Istio 1.7, Mixer: denied",
+            "PERMISSION_DENIED:denyall.default:not allowed",
+            403,
+        )
+        .names(Cause::MixerPermissionDenied, Likely)
+        .because(&["mixer_status=PERMISSION_DENIED; details=lua_response"]),
+        rejected(
+            "policy/mixer_resource_exhausted",
+            "Istio 1.7, Mixer: quota used up",
+            "RESOURCE_EXHAUSTED",
+            429,
+        )
+        .names(Cause::MixerResourceExhausted, Likely),
+        rejected("policy/mixer_internal", "Istio 1.7, Mixer: failed itself", "INTERNAL", 500)
+            .names(Cause::MixerInternal, Likely),
+        rejected("policy/mixer_ok", "Istio 1.7: another filter rejects", "OK", 500)
+            .names(Cause::FilterRejected, Certain),
         asked("policy/mixer_lets_pass", "healthy: the status is OK", with_status("OK", ""))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),

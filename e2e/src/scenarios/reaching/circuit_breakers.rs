@@ -41,7 +41,7 @@ fn limited(threshold: Value) -> Value {
 pub(super) fn table() -> Vec<Scenario> {
     let page = "Requests are rejected by Envoy";
     vec![
-        Scenario::new("reaching/circuit_breaker_pending", "no request may wait for a connection", http(limited(json!({"max_pending_requests": 0}))))
+        Scenario::new("reaching/circuit_breaker_pending", "limits: no request may wait", http(limited(json!({"max_pending_requests": 0}))))
             .page(page)
             .server("backend", PLAIN)
             .curl(ASK)
@@ -69,7 +69,7 @@ pub(super) fn table() -> Vec<Scenario> {
             .curl(ASK)
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
-        Scenario::new("reaching/circuit_breaker_one_connection", "a second request while the only connection is busy", {
+        Scenario::new("reaching/circuit_breaker_one_connection", "limits: the one connection is busy", {
             http(limited(json!({"max_connections": 1, "max_pending_requests": 1})))
         })
         .page(page)

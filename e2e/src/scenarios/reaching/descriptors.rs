@@ -25,17 +25,13 @@ fn under_load(files: &'static str) -> Proxy {
 
 pub(super) fn table() -> Vec<Scenario> {
     vec![
-        Scenario::new(
-            "reaching/no_file_descriptors",
-            "`ulimit -n` is used up by idle clients",
-            under_load("90"),
-        )
-        .page("Envoy is crashing under load")
-        .server("backend", PLAIN)
-        .client(Client::Custom(use_up_descriptors))
-        .gets(503)
-        .logs(Log::Http, &[("flags", "UF"), ("details", NO_SOCKET)])
-        .names(Cause::FileDescriptorsExhausted, Likely),
+        Scenario::new("reaching/no_file_descriptors", "idle clients use up `ulimit -n`", under_load("90"))
+            .page("Envoy is crashing under load")
+            .server("backend", PLAIN)
+            .client(Client::Custom(use_up_descriptors))
+            .gets(503)
+            .logs(Log::Http, &[("flags", "UF"), ("details", NO_SOCKET)])
+            .names(Cause::FileDescriptorsExhausted, Likely),
         Scenario::new(
             "reaching/enough_file_descriptors",
             "fixed: a higher `ulimit -n` under the same idle clients",

@@ -34,7 +34,7 @@ fn made() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "upstream_tls/destination_rule_disables_mtls",
-            "a DestinationRule turns TLS off towards a workload that takes mutual TLS only",
+            "a DestinationRule turns TLS off, and the workload takes mutual TLS only",
             http(rule(istio_mtls_endpoint(backend()), "reviews")),
         )
         .page(PAGE)
@@ -76,7 +76,7 @@ fn strict_sidecar() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "upstream_tls/strict_sidecar",
-            "plaintext to a real sidecar's listener that takes mutual TLS only",
+            "plaintext to a sidecar that takes mutual TLS only",
             http(rule(istio_mtls_endpoint(backend()), "reviews")),
         )
         .page(PAGE)

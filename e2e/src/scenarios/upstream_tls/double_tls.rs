@@ -24,7 +24,7 @@ fn double() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "upstream_tls/double_tls",
-            "curl https:// through a cluster that originates TLS",
+            "https:// where TLS is originated",
             tcp(rule(tls(json!({})), "originate-tls")),
         )
         .page(page)
