@@ -19,6 +19,7 @@ pub mod host;
 #[cfg(feature = "serde")]
 pub mod record;
 pub mod report;
+mod text;
 pub mod wire;
 
 #[cfg(target_arch = "wasm32")]

@@ -3,6 +3,7 @@
 use super::{Advice, Verdict};
 use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer};
+use crate::text;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[
@@ -91,7 +92,7 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Verdict {
                 ("idle_timeout", Cause::IdleTimeout),
                 ("duration_reached", Cause::MaxDurationReached),
             ];
-            let other = OTHERS.iter().find(|(word, _)| reason.contains(word));
+            let other = OTHERS.iter().find(|(word, _)| text::contains(reason, word));
             Verdict::likely(other.map_or(Cause::ProxyClosedConnection, |(_, cause)| *cause), facts)
         }
     }

@@ -5,6 +5,7 @@ use crate::causes::{Cause, Side};
 use crate::evidence::{
     Detail, Details, Direction, Evidence, Fact, Flags, Layer, MixerStatus, Origin, Resource,
 };
+use crate::text;
 
 /// Whether these details name a refusal, also where its status is gRPC's 200.
 pub(super) fn refuses(detail: Detail) -> bool {
@@ -55,7 +56,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             };
             let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS).blaming(&name);
             // istiod's rule for an action CUSTOM whose provider it doesn't know (1.31).
-            let no_provider = e.details.inner().is_some_and(|id| id.contains("bad-CUSTOM-action"));
+            let no_provider = e.details.inner().is_some_and(|id| text::contains(id, "bad-CUSTOM-action"));
             return Some(if no_provider { denied.advising(&NO_PROVIDER) } else { denied });
         }
         Detail::JwtAuthnAccessDenied => return Some(jwt(e, FACTS)),
@@ -103,12 +104,12 @@ fn jwt(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     match reason.strip_prefix("Jwks") {
         // Look-alikes of each other, and of `Jwt_verification_fails`: a forged token, keys that have changed, and istiod, which
         // gives proxies a key of its own making where it can't fetch them (1.31).
-        Some(rest) if rest.contains("key_to_match") => {
+        Some(rest) if text::contains(rest, "key_to_match") => {
             Verdict::likely(Cause::JwtRejected, facts).advising(other_keys)
         }
         // The keys' own faults, whatever the token: `Jwks_remote_fetch_is_failed`, `Jwks_is_an_invalid_JSON`, ...
         Some(_) => Verdict::certain(Cause::JwtRejected, facts).advising(&NO_KEYS),
-        None if reason.contains("verification_fails") => {
+        None if text::contains(reason, "verification_fails") => {
             Verdict::likely(Cause::JwtRejected, facts).advising(other_keys)
         }
         None => Verdict::certain(Cause::JwtRejected, facts),
@@ -154,8 +155,8 @@ fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
 
 /// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.
 fn policy(id: &str) -> Option<Resource> {
-    let (_, rest) = id.split_once("ns[")?;
-    let (namespace, rest) = rest.split_once("]-policy[")?;
+    let (_, rest) = text::split_once(id, "ns[")?;
+    let (namespace, rest) = text::split_once(rest, "]-policy[")?;
     let (name, _) = rest.split_once(']')?;
     Resource::new("AuthorizationPolicy", namespace, name)
 }

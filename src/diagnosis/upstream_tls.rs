@@ -3,6 +3,7 @@
 use super::Verdict;
 use crate::causes::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Page, TransportFailure};
+use crate::text;
 use crate::wire::Protocol;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -109,7 +110,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
     }
     if is_plaintext_answer(failure) {
         // Look-alike of the lengths: TLS that was corrupted on its way.
-        let spoilt = failure.tls_reason().is_some_and(|word| word.contains("PACKET_LENGTH"));
+        let spoilt = failure.tls_reason().is_some_and(|word| text::contains(word, "PACKET_LENGTH"));
         let how_sure = if spoilt { Verdict::likely } else { Verdict::certain };
         return Some(how_sure(Cause::UpstreamSpeaksPlaintext, FACTS));
     }

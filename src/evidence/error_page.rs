@@ -97,9 +97,11 @@ fn of_nginx(server: &str, text: &str) -> Option<Page> {
     let rest = rest.strip_prefix(" bgcolor=\"white\"").unwrap_or(rest);
     let rest = rest.strip_prefix(">\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>")?;
     let rest = rest.strip_prefix(sentence)?.strip_prefix("</center>\r\n<hr><center>")?;
-    let rest = rest.strip_prefix(server)?.strip_prefix("</center>\r\n</body>\r\n</html>\r\n")?;
-    let known = !server.is_empty() && rest.replace(PADDING, "").is_empty();
-    known.then_some(*page)
+    let mut rest = rest.strip_prefix(server)?.strip_prefix("</center>\r\n</body>\r\n</html>\r\n")?;
+    while let Some(more) = rest.strip_prefix(PADDING) {
+        rest = more;
+    }
+    (!server.is_empty() && rest.is_empty()).then_some(*page)
 }
 
 /// With `ServerSignature` its name and the host follow, which a request may have named.

@@ -6,6 +6,7 @@ use super::sanitize::{clean, escape};
 use super::{LONGEST_FACT, LONGEST_VALUE};
 use crate::diagnosis::Verdict;
 use crate::evidence::{ClusterName, Direction, Evidence, Fact, Resource, is_mesh_name};
+use crate::text;
 
 /// What to change: for this evidence, with names, or in general.
 pub(super) fn fix(verdict: &Verdict, e: &Evidence) -> Cow<'static, str> {
@@ -34,7 +35,7 @@ fn value(name: &str, verdict: &Verdict, e: &Evidence) -> Option<String> {
     let cluster = e.upstream.cluster.as_ref();
     let host = || cluster.and_then(ClusterName::host);
     // The mesh's services, by Kubernetes' names.
-    let is_service = |host: &&str| host.contains(".svc.");
+    let is_service = |host: &&str| text::contains(host, ".svc.");
     let text = |text: Option<&str>| text.map(|text| escape(text, LONGEST_FACT));
     match name {
         "resource" => spoken(verdict.resource.as_ref()?),

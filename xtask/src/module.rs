@@ -47,6 +47,10 @@ pub const KEPT_IMPORTS: [&str; 11] = [
     "proxy_set_property",
 ];
 
+/// What would bring more into the module than it is worth, by a part of its mangled name, and what to use in its place.
+const TOO_LARGE: [(&str, &str); 1] =
+    [("StrSearcher", "8 KB: search a text for strings by src/text.rs, or for single characters")];
+
 /// The module with nothing but [`KEPT_EXPORTS`] and what they reach, and no host function but
 /// [`KEPT_IMPORTS`].
 pub fn trim(wasm: &[u8]) -> Result<Vec<u8>> {
@@ -65,6 +69,7 @@ fn trim_to(wasm: &[u8], kept: &[&str]) -> Result<Vec<u8>> {
     walrus::passes::gc::run(&mut module);
     check_imports(&module)?;
     cut_host_calls(&mut module)?;
+    check_functions(&module)?;
     Ok(module.emit_wasm())
 }
 
@@ -88,6 +93,15 @@ fn check_imports(module: &Module) -> Result<()> {
             import.module,
             import.name
         );
+    }
+    Ok(())
+}
+
+fn check_functions(module: &Module) -> Result<()> {
+    for name in module.funcs.iter().filter_map(|function| function.name.as_deref()) {
+        for (part, why) in TOO_LARGE {
+            ensure!(!name.contains(part), "the module has {name}: {why}");
+        }
     }
     Ok(())
 }
@@ -221,6 +235,13 @@ mod tests {
         };
         assert_eq!(imports("proxy_log"), ["proxy_log"]);
         assert!(imports("proxy_send_local_response").is_empty());
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let caller = "_RNvMsu_NtNtCs_4core3str7patternNtB5_11StrSearcher3new";
+        let error = trim_to(&module(("env", "proxy_log"), caller, &[]), &[caller]).unwrap_err();
+        assert!(error.to_string().contains("src/text.rs"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Detail;
 use crate::evidence::redact::CUT;
 use crate::evidence::{TransportFailure, vocabulary};
+use crate::text;
 
 /// Why a stream to the upstream was reset (`Http::Utility::resetReasonToString`, spaces replaced;
 /// 1.36, 1.40 and older).
@@ -141,10 +142,10 @@ fn push_close(reason: &str, kept: &mut String) {
 /// front of which CUSTOM policies have their provider's name. Behind it stands whether nobody defined that one.
 fn is_policy(id: &str) -> bool {
     let id = id.strip_suffix("-deny-due-to-bad-CUSTOM-action").unwrap_or(id);
-    let Some((provider, rest)) = id.split_once("ns[") else { return is_kubernetes_name(id) };
+    let Some((provider, rest)) = text::split_once(id, "ns[") else { return is_kubernetes_name(id) };
     let parts = || {
-        let (namespace, rest) = rest.split_once("]-policy[")?;
-        let (name, rule) = rest.split_once("]-rule[")?;
+        let (namespace, rest) = text::split_once(rest, "]-policy[")?;
+        let (name, rule) = text::split_once(rest, "]-rule[")?;
         Some([namespace, name, rule.strip_suffix(']')?])
     };
     (provider.is_empty() || is_kubernetes_name(provider))

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::redact::CUT;
 use super::vocabulary;
+use crate::text;
 
 mod tls;
 
@@ -129,25 +130,26 @@ impl TransportFailure {
 
     /// All of BoringSSL's words, the reason first.
     pub fn tls_words(&self) -> impl Iterator<Item = &str> {
-        let words = self.tls_text().map(|text| text.split_once(": ").map_or(text, |(words, _)| words));
+        let words = self.tls_text().map(|text| text::split_once(text, ": ").map_or(text, |(words, _)| words));
         let words = words.filter(|_| self.kind != Kind::TlsSocket).into_iter();
-        words.flat_map(|words| words.split(", ")).filter(|word| tls::is_word(word))
+        words.flat_map(|words| words.split(',')).map(str::trim_ascii_start).filter(|word| tls::is_word(word))
     }
 
     /// What was wrong with the peer's certificate, in the words of BoringSSL or Envoy's validator:
     /// `certificate has expired`.
     pub fn certificate_problem(&self) -> Option<&str> {
-        let (_, certificate) = self.tls_text()?.split_once(": ")?;
+        let (_, certificate) = text::split_once(self.tls_text()?, ": ")?;
         let problem = match certificate.strip_prefix("depth ") {
-            Some(depth) => depth.split_once(": ")?.1,
+            Some(depth) => text::split_once(depth, ": ")?.1,
             None => certificate,
         };
-        Some(problem.split(CUT).next().unwrap_or_default().trim_ascii()).filter(|problem| !problem.is_empty())
+        let problem = text::split_once(problem, CUT).map_or(problem, |(known, _)| known);
+        Some(problem.trim_ascii()).filter(|problem| !problem.is_empty())
     }
 
     /// How far up the chain that certificate is: 0 is the peer's own.
     pub fn certificate_depth(&self) -> Option<u32> {
-        let (_, certificate) = self.tls_text()?.split_once(": depth ")?;
+        let (_, certificate) = text::split_once(self.tls_text()?, ": depth ")?;
         certificate.split_once(':')?.0.parse().ok()
     }
 
@@ -174,7 +176,7 @@ impl TransportFailure {
         if self.kind != Kind::Connect {
             return None;
         }
-        let (_, error) = self.text.split_once(": ")?;
+        let (_, error) = text::split_once(&self.text, ": ")?;
         Some(match error {
             "111" | "Connection refused" => ConnectError::Refused,
             "113"

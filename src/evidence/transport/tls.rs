@@ -3,6 +3,7 @@
 use super::{Kind, NO_SECRET, NOTE, TLS};
 use crate::evidence::redact::CUT;
 use crate::evidence::vocabulary;
+use crate::text;
 
 /// Behind this stand the names of the peer's certificate, which anybody may have chosen.
 const VERIFY: &str = "verify_cert_failed";
@@ -38,7 +39,9 @@ pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
         }
         Some(text) => text,
         // Some logs leave out what stands before the number.
-        None if reason.starts_with(|c: char| c.is_ascii_digit()) && reason.contains(BEFORE_WORD) => reason,
+        None if reason.starts_with(|c: char| c.is_ascii_digit()) && text::contains(reason, BEFORE_WORD) => {
+            reason
+        }
         None => return None,
     };
     kept.push_str(TLS);
@@ -46,11 +49,11 @@ pub(super) fn read(reason: &str, kept: &mut String) -> Option<Kind> {
 }
 
 fn errors(text: &str, kept: &mut String) -> Kind {
-    let (queued, certificate) = text.split_once(VERIFY).unwrap_or((text, ""));
+    let (queued, certificate) = text::split_once(text, VERIFY).unwrap_or((text, ""));
     // Of several in a queue, what TLS made of it: the first may be arithmetic (a certificate whose
     // signature is bad).
     let (mut rest, mut reason) = (queued, "");
-    while let Some((library, part)) = rest.split_once(BEFORE_WORD) {
+    while let Some((library, part)) = text::split_once(rest, BEFORE_WORD) {
         if library.ends_with("system_library:") {
             return socket(part, kept);
         }
@@ -68,7 +71,7 @@ fn errors(text: &str, kept: &mut String) -> Kind {
     push_word(first_word(reason), kept);
     rest = queued;
     for _ in 0..MOST_WORDS {
-        let Some((_, part)) = rest.split_once(BEFORE_WORD) else { break };
+        let Some((_, part)) = text::split_once(rest, BEFORE_WORD) else { break };
         if part.len() != reason.len() {
             kept.push_str(", ");
             push_word(first_word(part), kept);
@@ -76,7 +79,8 @@ fn errors(text: &str, kept: &mut String) -> Kind {
         rest = part;
     }
     // Truncated logs have no end.
-    let certificate = certificate.split_once(":TLS_error_end").map_or(certificate, |(inside, _)| inside);
+    let certificate =
+        text::split_once(certificate, ":TLS_error_end").map_or(certificate, |(inside, _)| inside);
     let certificate = certificate.trim_start_matches([':', '_']);
     problem(certificate.strip_prefix(AT).unwrap_or(certificate), kept);
     Kind::Tls
@@ -87,7 +91,7 @@ fn again(text: &str, kept: &mut String) -> Kind {
     if let Some(error) = text.strip_prefix(SOCKET) {
         return socket(error, kept);
     }
-    let (words, certificate) = text.split_once(":_").unwrap_or((text, ""));
+    let (words, certificate) = text::split_once(text, ":_").unwrap_or((text, ""));
     for (at, word) in words.split(',').take(MOST_WORDS).enumerate() {
         kept.push_str(if at > 0 { ", " } else { "" });
         push_word(word.strip_prefix('_').unwrap_or(word), kept);
@@ -133,7 +137,7 @@ fn problem(text: &str, kept: &mut String) {
         return;
     }
     kept.push_str(": ");
-    if let Some((depth, problem)) = text.strip_prefix("depth_").and_then(|rest| rest.split_once(":_"))
+    if let Some((depth, problem)) = text.strip_prefix("depth_").and_then(|rest| text::split_once(rest, ":_"))
         && depth.len() <= 3
         && depth.bytes().all(|byte| byte.is_ascii_digit())
     {
