@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{Confidence, Verdict, diagnose};
 use crate::causes::Cause;
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, Flags, GrpcStatus, Layer, MixerStatus, Page, TransportFailure,
+    ClusterName, Details, Direction, Evidence, Flags, GrpcStatus, Layer, MixerStatus, Page, TlsVersion,
+    TransportFailure,
 };
 
 /// What is known of a thread's end, against the verdict.
@@ -77,7 +78,7 @@ fn evidence(entry: &Value) -> Evidence {
     };
     e.route.name = text("route");
     e.downstream.sni = text("sni");
-    e.downstream.tls_version = entry["tls"].as_bool().map(|_| "TLS".to_owned());
+    e.downstream.tls_version = entry["tls"].as_bool().map(|_| TlsVersion::Unknown);
     e.downstream.protocol = text("protocol");
     e.downstream.grpc = entry["grpc"].as_bool();
     e.downstream.sni_is_authority = entry["sni_is_authority"].as_bool();

@@ -1,6 +1,6 @@
 //! The single facts of the evidence: what a rule rests on, and what the report shows of it.
 
-use super::{ConnectError, Evidence, Origin, TransportFailure};
+use super::{ConnectError, Evidence, Origin, TlsVersion, TransportFailure};
 use crate::wire::FirstBytes;
 
 /// One fact. Rules name those they rest on; the report prints them as `key=value`.
@@ -175,7 +175,7 @@ impl Fact {
             Self::FirstBytes => down.first_bytes.as_ref().map(|f| f.protocol.id().to_owned()),
             Self::RequestVersion => version(down.first_bytes.as_ref()),
             Self::Sni => sni(e),
-            Self::TlsVersion => text(&down.tls_version),
+            Self::TlsVersion => tls_version(down.tls_version),
             Self::Protocol => text(&down.protocol),
             Self::Grpc => down.grpc.map(shown),
             Self::DownstreamFailure => {
@@ -191,7 +191,7 @@ impl Fact {
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
             Self::EndpointFailed => e.past.endpoint_failed.map(shown),
             Self::EndpointMtls => up.takes_istio_mtls.map(shown),
-            Self::UpstreamTls => text(&up.tls_version),
+            Self::UpstreamTls => tls_version(up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),
             Self::ConnectError => {
                 up.transport_failure.as_ref().and_then(TransportFailure::connect_error).map(error_name)
@@ -227,6 +227,10 @@ impl Fact {
 
 fn shown(is: bool) -> String {
     if is { "true" } else { "false" }.to_owned()
+}
+
+fn tls_version(version: Option<TlsVersion>) -> Option<String> {
+    version?.name().map(str::to_owned)
 }
 
 fn version(first: Option<&FirstBytes>) -> Option<String> {

@@ -13,6 +13,7 @@ mod mixer;
 mod names;
 mod redact;
 mod resource;
+mod tls_version;
 mod transport;
 mod vocabulary;
 
@@ -26,6 +27,7 @@ pub use mixer::MixerStatus;
 pub use names::{covers, host_of, is_mesh_name, spiffe_id};
 pub use redact::{CUT, host_name, name};
 pub use resource::Resource;
+pub use tls_version::TlsVersion;
 pub use transport::{ConnectError, TransportFailure};
 
 use crate::wire::{ClientHello, FirstBytes};
@@ -183,7 +185,7 @@ pub struct Downstream {
     /// The server name the client asked for in TLS; empty names are `None`.
     pub sni: Option<String>,
     /// The TLS version this proxy terminated; `None` on plaintext and on TLS passed through.
-    pub tls_version: Option<String>,
+    pub tls_version: Option<TlsVersion>,
     /// The SPIFFE ID in the client's certificate; asked for only where no ALLOW rule matched.
     pub principal: Option<String>,
     /// Whether the client had a certificate; read only where its server name is one of the mesh's
@@ -270,7 +272,7 @@ pub struct Upstream {
     /// How many endpoints the cluster has, usable or not.
     pub endpoints: Option<u64>,
     /// The TLS version agreed with the upstream; `None` on plaintext or before the handshake's end.
-    pub tls_version: Option<String>,
+    pub tls_version: Option<TlsVersion>,
     /// Whether the endpoint says that it takes Istio's mutual TLS.
     pub takes_istio_mtls: Option<bool>,
     /// Why the connection or TLS to the upstream failed.

@@ -7,7 +7,8 @@ use crate::diagnosis::{FetchPlan, fetch_plan, is_policy_denial};
 use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
-    ListenerKind, MixerStatus, Resource, Route, Stream, TransportFailure, Upstream, covers, host_of,
+    ListenerKind, MixerStatus, Resource, Route, Stream, TlsVersion, TransportFailure, Upstream, covers,
+    host_of,
 };
 use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
@@ -103,8 +104,13 @@ pub(super) fn attempts(host: &impl Host) -> Option<u64> {
     number(host, ATTEMPTS)
 }
 
-pub(super) fn upstream_tls(host: &impl Host) -> Option<String> {
-    text(host, UPSTREAM_TLS)
+pub(super) fn upstream_tls(host: &impl Host) -> Option<TlsVersion> {
+    tls_version(host, UPSTREAM_TLS)
+}
+
+fn tls_version(host: &impl Host, path: &str) -> Option<TlsVersion> {
+    let name = host.property(path).ok().flatten()?;
+    (!name.is_empty()).then(|| TlsVersion::parse(&name))
 }
 
 /// Why TLS with the client failed: only listeners' access loggers see it.
@@ -443,7 +449,7 @@ pub(super) fn listener(
 /// The client's connection.
 fn connect(host: &impl Host, client: &mut Downstream) {
     client.sni = text(host, SNI).map(|name| evidence::host_name(&name));
-    client.tls_version = text(host, "connection\0tls_version");
+    client.tls_version = tls_version(host, "connection\0tls_version");
     if client.tls_version.is_some() && client.is_mesh_tls() {
         // Anyone may write such a name; only the mesh's proxies have certificates that this one takes.
         client.mutual = host.property("connection\0mtls").ok().flatten().map(|yes| yes == [1]);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::{ClusterName, Resource};
+use crate::evidence::{ClusterName, Resource, TlsVersion};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -88,7 +88,7 @@ fn an_endpoint_that_took_mutual_tls_is_known() {
     e.upstream.address = Some("10.0.0.1:8080".to_owned());
     history.success(&e);
     assert!(!history.failure(&e).took_mtls, "plaintext");
-    e.upstream.tls_version = Some("TLSv1.3".to_owned());
+    e.upstream.tls_version = Some(TlsVersion::V1_3);
     e.upstream.takes_istio_mtls = Some(true);
     history.success(&e);
     assert!(history.failure(&e).took_mtls);
@@ -140,7 +140,7 @@ fn nothing_grows_without_bound() {
         history.success(&e);
         history.failure(&e);
         e.direction = Direction::Gateway;
-        e.upstream.tls_version = Some("TLSv1.3".to_owned());
+        e.upstream.tls_version = Some(TlsVersion::V1_3);
         history.success(&e);
         history.recoveries().failed(RequestKey::new(b"GET", b"a", &i.to_le_bytes()), i);
     }

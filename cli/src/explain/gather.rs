@@ -4,7 +4,7 @@ use meshwhy::diagnosis::is_policy_denial;
 use meshwhy::evidence;
 use meshwhy::evidence::{
     Answer, ClusterName, Details, Downstream, Evidence, Flags, Layer, MixerStatus, Resource, Route,
-    TransportFailure, Upstream, covers, host_name, host_of,
+    TlsVersion, TransportFailure, Upstream, covers, host_name, host_of,
 };
 use meshwhy::report::{LONGEST_FACT, escape};
 
@@ -25,6 +25,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
     };
     let details = Details::new(details);
     let name = |column| text(column).map(evidence::name);
+    let tls_version = |column| line.get(column).map(|name| TlsVersion::parse(name.as_bytes()));
     let host = name(Column::UpstreamHost);
     Evidence {
         layer,
@@ -34,7 +35,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         filter_chain: name(Column::FilterChain),
         downstream: Downstream {
             sni: text(Column::Sni).map(|sni| host_name(&sni)),
-            tls_version: text(Column::DownstreamTls),
+            tls_version: tls_version(Column::DownstreamTls),
             protocol: text(Column::Protocol),
             transport_failure: line.get(Column::DownstreamFailure).and_then(TransportFailure::new),
             grpc: line.get(Column::ContentType).map(|kind| kind.starts_with("application/grpc")),
@@ -52,7 +53,7 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
             cluster: name(Column::Cluster).and_then(ClusterName::new),
             resource: line.get(Column::ClusterConfig).and_then(Resource::from_config_path),
             endpoints: endpoints(line),
-            tls_version: text(Column::UpstreamTls),
+            tls_version: tls_version(Column::UpstreamTls),
             takes_istio_mtls: (line.shows(Column::TlsMode) && host.is_some())
                 .then(|| line.get(Column::TlsMode) == Some("istio")),
             transport_failure: line

@@ -9,7 +9,7 @@ use meshwhy::causes::{Cause, LogShape};
 use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policy_denial};
 use meshwhy::evidence::{
     ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
-    Page, TransportFailure,
+    Page, TlsVersion, TransportFailure,
 };
 use meshwhy::report::Report;
 use meshwhy::wire::{FirstBytes, Protocol};
@@ -191,7 +191,7 @@ fn assumed(shown: &Evidence, line: Columns) -> Evidence {
     let mut e = shown.clone();
     // A request on a connection whose client named a server in TLS: only this proxy can have ended that TLS.
     if line.has(Column::Method) && e.downstream.sni.is_some() && e.downstream.tls_version.is_none() {
-        e.downstream.tls_version = Some(String::new());
+        e.downstream.tls_version = Some(TlsVersion::Unknown);
     }
     if !line.shows(Column::Details) && e.layer == Layer::Http {
         e.details = match details_without_column(&e) {

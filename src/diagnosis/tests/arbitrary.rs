@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::first;
 use crate::evidence::{
     Answer, ClusterName, Details, Direction, Downstream, Evidence, Flags, GrpcStatus, Layer, ListenerKind,
-    MixerStatus, Page, Resource, Stream, TransportFailure, Upstream,
+    MixerStatus, Page, Resource, Stream, TlsVersion, TransportFailure, Upstream,
 };
 use crate::wire::{FirstBytes, Protocol};
 
@@ -70,7 +70,7 @@ prop_compose! {
         port in optional(&[443_u64]),
         sni in words(&["a.test.com", "outbound_.80_._.a.b"]),
         mutual in any::<Option<bool>>(),
-        tls_version in words(&["TLSv1.3"]),
+        tls_version in optional(&[TlsVersion::V1_3]),
         protocol in words(&["HTTP/1.1", "HTTP/2"]),
         grpc in any::<Option<bool>>(),
         tunnel in any::<Option<bool>>(),
@@ -91,7 +91,7 @@ prop_compose! {
     fn upstream()(
         cluster in words(&["backend", "BlackHoleCluster", "PassthroughCluster", "outbound|80|v1|a.b", "outbound|80|v1|a.b.svc.c"]),
         endpoints in optional(&[0_u64, 3]),
-        tls_version in words(&["TLSv1.2"]),
+        tls_version in optional(&[TlsVersion::V1_2]),
         takes_istio_mtls in any::<Option<bool>>(),
         transport_failure in failure(),
         attempts in optional(&[1_u64, 3]),

@@ -3,7 +3,8 @@
 use super::{first, named, stream};
 use crate::diagnosis::{diagnose, observe};
 use crate::evidence::{
-    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Resource, Stream, TransportFailure,
+    ClusterName, Details, Direction, Evidence, Flags, Layer, ListenerKind, Resource, Stream, TlsVersion,
+    TransportFailure,
 };
 use crate::report::Report;
 use crate::wire::{ClientHello, FirstBytes, Protocol, Sniffer};
@@ -68,7 +69,7 @@ fn tls_routes_are_blamed_where_tls_is_terminated() {
     assert_eq!(named(&e), Some(("gateway_without_http_routes", "likely")), "a delegate that doesn't exist");
     let fix = |e: &Evidence| Report::new(&diagnose(e).unwrap(), e).fix;
     assert!(fix(&e).contains("delegates") && !fix(&e).contains("tls"), "{}", fix(&e));
-    e.downstream.tls_version = Some("TLSv1.3".into());
+    e.downstream.tls_version = Some(TlsVersion::V1_3);
     assert_eq!(named(&e), Some(("gateway_without_http_routes", "certain")));
     assert!(fix(&e).contains("tls"), "{}", fix(&e));
 }
@@ -143,7 +144,7 @@ fn tls_in_the_meshs_own_tls_is_no_double_tls() {
     ] {
         let mut e = stream(400, "DPE", "http1.codec_error");
         e.downstream.sni = Some(sni.into());
-        e.downstream.tls_version = Some("TLSv1.3".into());
+        e.downstream.tls_version = Some(TlsVersion::V1_3);
         e.downstream.first_bytes = first(bytes);
         assert_eq!(named(&e), Some(verdict), "{sni}");
     }

@@ -7,7 +7,7 @@ use super::arbitrary::{FAILURES, evidence};
 use super::{first, stream};
 use crate::causes::Softness;
 use crate::diagnosis::{Confidence, Verdict, diagnose, observe};
-use crate::evidence::{ClusterName, Details, Evidence, Fact, Flags, Layer, TransportFailure};
+use crate::evidence::{ClusterName, Details, Evidence, Fact, Flags, Layer, TlsVersion, TransportFailure};
 use crate::wire::Protocol;
 
 /// Facts that can be missing. Not the TLS versions: Envoy has them exactly where TLS was agreed, so there absence is
@@ -200,7 +200,7 @@ fn doubtful() -> Vec<Evidence> {
     text.downstream.first_bytes = first(Protocol::Text);
     let mut reused = stream(404, "NR", "route_not_found");
     reused.downstream.sni = Some("a.test.com".into());
-    reused.downstream.tls_version = Some("TLSv1.3".into());
+    reused.downstream.tls_version = Some(TlsVersion::V1_3);
     reused.downstream.protocol = Some("HTTP/2".into());
     reused.downstream.sni_is_authority = Some(false);
     reused.downstream.certificate_covers_authority = Some(true);

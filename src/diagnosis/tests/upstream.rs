@@ -3,7 +3,7 @@
 use super::{RESET, named, stream};
 use crate::causes::Cause;
 use crate::diagnosis::{Confidence, diagnose};
-use crate::evidence::{ClusterName, GrpcStatus, Page, Resource, TransportFailure};
+use crate::evidence::{ClusterName, GrpcStatus, Page, Resource, TlsVersion, TransportFailure};
 
 #[test]
 fn a_grpc_call_can_fail_with_status_200() {
@@ -121,7 +121,7 @@ fn an_upstream_that_resets_tls_refused_it_only_before_there_was_a_connection() {
     let details = format!("upstream_reset_before_response_started{{remote_connection_failure|{reason}}}");
     assert_eq!(named(&stream(503, "UF,URX", &details)), Some(("upstream_tls_failed", "likely")));
     let mut e = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
-    e.upstream.tls_version = Some("TLSv1.3".into());
+    e.upstream.tls_version = Some(TlsVersion::V1_3);
     e.upstream.transport_failure = TransportFailure::new(RESET);
     assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")));
 }
@@ -150,7 +150,7 @@ fn plaintext_to_an_endpoint_that_took_mutual_tls() {
     let verdict = diagnose(&e).unwrap();
     assert_eq!((verdict.cause, verdict.confidence), (Cause::DestinationRuleTlsConflict, Confidence::Likely));
     assert_eq!(verdict.resource, e.upstream.resource);
-    e.upstream.tls_version = Some("TLSv1.3".into());
+    e.upstream.tls_version = Some(TlsVersion::V1_3);
     assert_eq!(named(&e), Some(("upstream_closed_connection", "likely")), "it still does");
 }
 

@@ -53,7 +53,7 @@ pub(super) fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
         add(MTLS, vec![own_tls()]);
     }
     if connected && lacks(Column::UpstreamTls) && !e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE) {
-        let agreed: Change = Box::new(|e| e.upstream.tls_version = Some(String::new()));
+        let agreed: Change = Box::new(|e| e.upstream.tls_version = Some(TlsVersion::Unknown));
         add("%UPSTREAM_TLS_VERSION%", vec![agreed]);
     }
     all
@@ -86,7 +86,7 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
         // A name of the mesh's proxies that somebody else gave: no log shows who had a certificate.
         if e.downstream.is_mesh_tls() {
             let strangers: Change = Box::new(|e| {
-                (e.downstream.tls_version, e.downstream.mutual) = (Some(String::new()), Some(false));
+                (e.downstream.tls_version, e.downstream.mutual) = (Some(TlsVersion::Unknown), Some(false));
             });
             add("meshwhy's http role", vec![strangers]);
         }
@@ -95,7 +95,7 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
         add("%REQ(:METHOD)%", vec![Box::new(|e| e.downstream.tunnel = Some(true))]);
     }
     if lacks(Column::DownstreamTls) && e.downstream.tls_version.is_none() {
-        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
+        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(TlsVersion::Unknown));
         add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
     }
     if matches!(
@@ -198,7 +198,7 @@ fn tcp(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chang
         add("%REQUESTED_SERVER_NAME%", vec![Box::new(|e| e.downstream.sni = Some("a".into()))]);
     }
     if lacks(Column::DownstreamTls) {
-        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(String::new()));
+        let agreed: Change = Box::new(|e| e.downstream.tls_version = Some(TlsVersion::Unknown));
         add("%DOWNSTREAM_TLS_VERSION%", vec![agreed]);
     }
 }
