@@ -68,3 +68,47 @@ pub fn mesh_config() -> Result<Value> {
     let values: Value = serde_norway::from_str(&text)?;
     Ok(values["meshConfig"].clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `EnvoyJSONLogFormatIstio` of istiod 1.31 (pilot/pkg/model/telemetry_logging.go).
+    const ISTIOS_KEYS: &[&str] = &[
+        "start_time",
+        "route_name",
+        "method",
+        "path",
+        "protocol",
+        "response_code",
+        "response_flags",
+        "response_code_details",
+        "connection_termination_details",
+        "bytes_received",
+        "bytes_sent",
+        "duration",
+        "upstream_service_time",
+        "x_forwarded_for",
+        "user_agent",
+        "request_id",
+        "authority",
+        "upstream_host",
+        "upstream_cluster",
+        "upstream_local_address",
+        "downstream_local_address",
+        "downstream_remote_address",
+        "requested_server_name",
+        "upstream_transport_failure_reason",
+    ];
+
+    #[test]
+    fn the_json_log_has_what_queries_use_already() {
+        let mesh = mesh_config().unwrap();
+        let providers = mesh["extensionProviders"].as_array().unwrap();
+        let json = providers.iter().find(|p| p["name"] == "meshwhy").unwrap();
+        let labels = json["envoyFileAccessLog"]["logFormat"]["labels"].as_object().unwrap();
+        let missing: Vec<&&str> = ISTIOS_KEYS.iter().filter(|key| !labels.contains_key(**key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert_eq!(labels.len(), ISTIOS_KEYS.len() + 6);
+    }
+}
