@@ -173,6 +173,8 @@ fn ask(rig: &Rig) -> Result<()> {
 
 fn nothing_left(rig: &Rig) -> Result<()> {
     deployment::no_parts_left(rig)?;
+    // With the last VM its counters go, too.
+    eventually(|| Ok(counters(rig)?.is_empty().then_some(()))).context("series are left")?;
     let (before, marks) = (counters(rig)?, Marks::now(rig));
     ask(rig)?;
     std::thread::sleep(FLUSHED);
