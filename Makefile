@@ -27,7 +27,7 @@ FUZZ_SECONDS ?= 60
 # The same for `make chaos`.
 CHAOS_CONNECTIONS ?= 50000
 CHAOS_SEED ?= 1
-# What `make soak` plays: so many healthy requests, then so many minutes with failures; 0 leaves a part out. Requests a second.
+# What `make soak` plays: healthy requests, then minutes with failures; 0 leaves a part out. Requests a second.
 SOAK_REQUESTS ?= 200000
 SOAK_MINUTES ?= 30
 SOAK_RATE ?= 500

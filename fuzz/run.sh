@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs each target under libFuzzer for so many seconds. Needs a C++ compiler for libFuzzer, but neither nightly Rust nor
-# cargo-fuzz: what guides the search are code generation options that stable Rust has.
+# Runs each target under libFuzzer, for 60 seconds or as many as the argument says. Needs a C++ compiler for libFuzzer, but
+# neither nightly Rust nor cargo-fuzz: what guides the search are code generation options that stable Rust has.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-60}

@@ -6,8 +6,8 @@ fn each_format_has_the_diagnosed_requests_and_no_other() {
 }
 
 #[test]
-fn a_failure_in_both_logs_of_a_container_is_told_once() {
-    e2e::logs::told_once::check().unwrap();
+fn a_failure_in_both_logs_of_a_container_is_reported_once() {
+    e2e::logs::reported_once::check().unwrap();
 }
 
 #[test]

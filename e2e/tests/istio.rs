@@ -16,7 +16,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// The rig that runs; a test that needs another version ends it.
 static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
 
-/// What the stories of the page told, in the order of the tests.
+/// The rows of the page's stories, in the order of the tests.
 static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
 /// The checks that need an image registry.
@@ -69,9 +69,9 @@ fn main() -> Result<()> {
             let story = story.clone();
             let version = *version;
             trials.push(trial(version, story.name, lacks(&needs), move |rig| {
-                let told = story.check(rig)?;
-                record::keep(&format!("istio-{}/{}", version.id(), story.name), &told.records(), &[])?;
-                let row = Row::new(&story, &told).filter(|_| version == Version::V1_31);
+                let outcome = story.check(rig)?;
+                record::keep(&format!("istio-{}/{}", version.id(), story.name), &outcome.records(), &[])?;
+                let row = Row::new(&story, &outcome).filter(|_| version == Version::V1_31);
                 PLAYED.lock().unwrap_or_else(PoisonError::into_inner).extend(row);
                 Ok(())
             }));

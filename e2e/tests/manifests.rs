@@ -1,4 +1,4 @@
-//! The overlays of `envoyfilter/`, rendered by kubectl: what each consists of. What they do is told on the rig (`e2e/src/istio/overlays.rs`).
+//! The overlays of `envoyfilter/`, rendered by kubectl: what each consists of. What they do is shown on the rig (`e2e/src/istio/overlays.rs`).
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -96,8 +96,8 @@ fn read(path: &Path) -> Result<String> {
 fn promtool(arguments: &[&str], file: &Path) -> Result<()> {
     let output =
         Command::new(tools::program("promtool", "prometheus")?).args(arguments).arg(file).output()?;
-    let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    ensure!(output.status.success(), "{}", told.concat());
+    let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    ensure!(output.status.success(), "{}", printed.concat());
     Ok(())
 }
 

@@ -153,7 +153,7 @@ pub fn access_log(bytes: &[u8]) {
     let known = std::iter::once(Reader::new(Vec::new()));
     let readers: Vec<Reader> = known.chain(format.ok().map(|format| Reader::new(vec![format]))).collect();
     let mut hops = Vec::new();
-    told_once(&readers, lines.clone());
+    reported_once(&readers, lines.clone());
     for (number, line) in lines.take(64).enumerate() {
         for reader in &readers {
             let (short, whole) = (reader.read(line), reader.read_all(line));
@@ -185,33 +185,33 @@ pub fn access_log(bytes: &[u8]) {
     }
 }
 
-/// What stands in both of a container's logs: each failure is told once, and none is lost.
-fn told_once<'a>(readers: &[Reader], lines: impl Iterator<Item = &'a [u8]> + Clone) {
+/// What stands in both of a container's logs: each failure is reported once, and none is lost.
+fn reported_once<'a>(readers: &[Reader], lines: impl Iterator<Item = &'a [u8]> + Clone) {
     for reader in readers {
-        let (mut pairs, mut told) = (Pairs::default(), Vec::new());
+        let (mut pairs, mut reported) = (Pairs::default(), Vec::new());
         let (mut logged, mut own) = (0, 0);
-        let mut tell = |failure: meshwhy_cli::explain::Failure<usize>| told.push(failure.place);
+        let mut emit = |failure: meshwhy_cli::explain::Failure<usize>| reported.push(failure.place);
         for (number, line) in lines.clone().take(64).enumerate() {
             match reader.read(line) {
                 Reading::Failed(line, finding) => {
                     logged += 1;
-                    pairs.line(line, finding, Some(number), &mut tell);
+                    pairs.line(line, finding, Some(number), &mut emit);
                 }
                 Reading::Own(line) => {
                     own += 1;
-                    pairs.own(*line, number, &mut tell);
+                    pairs.own(*line, number, &mut emit);
                 }
                 _ => {}
             }
             if number % 4 == 3 {
-                pairs.tick(&mut tell);
+                pairs.tick(&mut emit);
             }
         }
-        pairs.finish(&mut tell);
-        let count = told.len();
-        told.sort_unstable();
-        told.dedup();
-        assert!(told.len() == count && (logged.max(own)..=logged + own).contains(&count));
+        pairs.finish(&mut emit);
+        let count = reported.len();
+        reported.sort_unstable();
+        reported.dedup();
+        assert!(reported.len() == count && (logged.max(own)..=logged + own).contains(&count));
     }
 }
 
@@ -250,7 +250,7 @@ fn lines(stream: Pieces) -> Vec<u8> {
     all
 }
 
-/// Brings so many bytes at a time.
+/// Brings this many bytes at a time.
 struct Pieces {
     bytes: Vec<u8>,
     at: usize,

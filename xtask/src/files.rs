@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 /// Writes through a neighbour and a rename, so that a proxy that watches the file never reads half of it;
-/// leaves the file alone when it has these bytes already. Tells whether it wrote.
+/// leaves the file alone when it has these bytes already. Returns whether it wrote.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|present| present == bytes) {
         return Ok(false);

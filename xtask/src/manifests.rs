@@ -91,7 +91,7 @@ pub struct Place {
     pub namespace: Option<String>,
 }
 
-/// Renders each YAML file of one folder into another; tells their names. `base` and the overlays are folders in it; what is in
+/// Renders each YAML file of one folder into another; returns their names. `base` and the overlays are folders in it; what is in
 /// `monitoring` knows nothing of the module.
 pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();

@@ -23,7 +23,7 @@ Reads access logs of Envoy and Istio from files (gzip as well) or from standard 
 request that failed why it did: the cause, how sure that is, who has to act, and what to change. The rules \
 are those of meshwhy's filter. A log shows less than the filter sees; where the difference matters, the \
 confidence is lower, or all causes are named that fit the line. A line that carries the filter's own verdict \
-shows that one; a failure that stands in meshwhy's line of the proxy's own log, too, is told once.\n\n\
+shows that one; a failure that stands in meshwhy's line of the proxy's own log, too, is reported once.\n\n\
 Known by themselves, also mixed: Istio's default format in text (1.0 to today) and in JSON, Envoy's default \
 format, meshwhy's own, and all these behind the prefixes of `kubectl logs --prefix`, `--timestamps`, stern, \
 Docker and CRI. Anything else with --format.";
@@ -133,7 +133,7 @@ pub struct Explain {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// Say nothing; only the exit status tells. Stops at the first failure
+    /// Say nothing; only the exit status shows a failure. Stops at the first failure
     #[arg(long, short, conflicts_with_all = ["summary", "json", "follow"])]
     pub quiet: bool,
     /// Wait for more at the end of the files, also when they are rotated (as `tail -F`)

@@ -1,4 +1,4 @@
-//! The pieces in their order: what stands in the access log and in the proxy's own log is told once.
+//! The pieces in their order: what stands in the access log and in the proxy's own log is reported once.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -55,11 +55,11 @@ impl Joining {
         self.total.out.push_str(&part.reporter.out);
         self.total.summary.merge(part.reporter.summary);
         self.total.counts.add(part.reporter.counts);
-        self.with(part.input, |pairs, tell| {
+        self.with(part.input, |pairs, emit| {
             for held in part.held {
                 match held {
-                    Held::Line(line, finding, number) => pairs.line(line, finding, number, tell),
-                    Held::Own(own, number) => pairs.own(*own, number, tell),
+                    Held::Line(line, finding, number) => pairs.line(line, finding, number, emit),
+                    Held::Own(own, number) => pairs.own(*own, number, emit),
                 }
             }
         });
@@ -78,7 +78,7 @@ impl Joining {
         }
         self.looked = Instant::now();
         for input in 0..self.pairs.len() {
-            self.with(input, |pairs, tell| pairs.tick(tell));
+            self.with(input, |pairs, emit| pairs.tick(emit));
         }
         self.write()
     }
@@ -99,7 +99,7 @@ impl Joining {
     }
 
     fn end(&mut self, input: usize) {
-        self.with(input, |pairs, tell| pairs.finish(tell));
+        self.with(input, |pairs, emit| pairs.finish(emit));
     }
 
     fn with(&mut self, input: usize, act: impl FnOnce(&mut Pairs<Number>, &mut dyn FnMut(Failure<Number>))) {

@@ -8,7 +8,7 @@ use super::text;
 use crate::explain::{Finding, Line, Own, Read, Reader, Reading};
 use crate::input::chunks::{self, Chunk};
 
-/// Failures already told of which a line of meshwhy may follow, of one piece: what two pipes may have mixed up.
+/// Failures of one piece, reported already, that a line of meshwhy may follow: what two pipes may have mixed up.
 const LAST: usize = 32;
 
 /// What one piece came to.
@@ -16,7 +16,7 @@ const LAST: usize = 32;
 pub struct Part {
     /// Which input it is of.
     pub input: usize,
-    /// What was told of it at once.
+    /// What was reported of it at once.
     pub reporter: Reporter,
     /// What may stand in it twice.
     pub held: Vec<Held>,
@@ -25,7 +25,7 @@ pub struct Part {
 /// A failure that may stand in the log twice.
 #[derive(Debug)]
 pub enum Held {
-    /// In the access log, with its place if it is still to be told.
+    /// In the access log, with its place if it is still to be reported.
     Line(Box<Line<'static>>, Box<Finding>, Option<u64>),
     /// In the proxy's own log.
     Own(Box<Own>, u64),

@@ -57,7 +57,7 @@ pub struct Counts {
 }
 
 impl Reporter {
-    /// Tells and counts a failure.
+    /// Reports and counts a failure.
     pub fn report(&mut self, style: Style, line: &Line<'_>, finding: &Finding, file: &str, number: u64) {
         self.counts.requests += 1;
         self.counts.failures += 1;

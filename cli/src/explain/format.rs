@@ -88,8 +88,8 @@ impl Format {
     }
 
     fn checked(self) -> Result<Self, FormatError> {
-        let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
-        if tells.iter().any(|column| self.has(*column)) {
+        let decisive = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
+        if decisive.iter().any(|column| self.has(*column)) {
             return Ok(self);
         }
         Err(FormatError(

@@ -1,4 +1,4 @@
-//! The formats that are known without being told.
+//! The formats that need no `--format`.
 
 use super::Format;
 
@@ -75,7 +75,7 @@ const TEXTS: &[&str] = &[
      took %DURATION%ms, sent %BYTES_SENT% bytes, received: %BYTES_RECEIVED% bytes",
 ];
 
-/// So many of them are in use today.
+/// The number of them that are in use today.
 pub(super) const USUAL: usize = 2;
 
 /// The text formats that are recognised by themselves.

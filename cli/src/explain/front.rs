@@ -1,7 +1,7 @@
 //! Lines of which only the front is known: cut off, shortened by hand, without their time, or of a format that begins as usual and has other
 //! columns behind.
 //!
-//! What tells of a failure stands in front, behind the request's quotes, where a client can choose the path alone.
+//! What shows a failure stands in front, behind the request's quotes, where a client can choose the path alone.
 
 use std::borrow::Cow;
 

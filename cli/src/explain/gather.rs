@@ -142,7 +142,7 @@ fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     if is_stream { Layer::Http } else { Layer::Tcp }
 }
 
-/// Whether a line that looks like a connection manager's connection tells of a failure of which no other line does.
+/// Whether a line that looks like a connection manager's connection shows a failure that no other line shows.
 pub(super) fn failed_all_the_same(e: &Evidence, line: &Line<'_>) -> bool {
     // A connection with a protocol of HTTP's has had streams, and those have lines of their own.
     let has_streams = line.get(Column::Protocol).is_some();

@@ -34,7 +34,7 @@ pub(super) struct Wrapped {
     pub(super) pod: Option<String>,
     /// When it came, or nothing.
     pub(super) time: String,
-    /// Whether it is one of Envoy or Istio's agent, told to log in JSON.
+    /// Whether it is one of Envoy or Istio's agent, configured to log in JSON.
     pub(super) is_own_log: bool,
     /// Whether it is Envoy's: the agent's own messages may repeat anything.
     pub(super) is_envoys: bool,

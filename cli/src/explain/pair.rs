@@ -1,4 +1,4 @@
-//! Whether a line of the access log and one of meshwhy in the proxy's own log tell of the same failure.
+//! Whether a line of the access log and one of meshwhy in the proxy's own log report the same failure.
 
 // The own line has no request id. What both have must be the same: the proxy, the time, the facts, and a cause that fits.
 

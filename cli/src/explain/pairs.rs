@@ -1,7 +1,7 @@
 //! Each failure once: what stands in the access log and in meshwhy's own line of the proxy's log is joined.
 
 // Envoy writes its own log at once and the access log when its buffer is full or its time has come (10 s, with Istio 1 s), so the own
-// line mostly comes first. A failure that has no partner is told by itself: none is hidden.
+// line mostly comes first. A failure that has no partner is reported by itself: none is hidden.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -12,16 +12,16 @@ use super::{Finding, Line, Own, pair};
 const KEEP_OWN: u64 = 15_000;
 /// The same for a line of the access log: an own line is behind it only where two pipes met.
 const KEEP_LINE: u64 = 2_000;
-/// No more of each are kept; beyond it the oldest is told by itself. Envoy's buffer holds a few hundred lines (64 KB), so whoever is this far
+/// No more of each are kept; beyond it the oldest is reported by itself. Envoy's buffer holds a few hundred lines (64 KB), so whoever is this far
 /// behind has no partner.
 const MOST: usize = 4_096;
-/// So many that could be a partner are looked at.
+/// Candidates for a partner that are looked at, at the most.
 const MOST_TRIED: usize = 512;
-/// How often [`Pairs::tick`] is called before an own line is told by itself, and a line of the access log.
+/// How often [`Pairs::tick`] is called before an own line is reported by itself, and a line of the access log.
 const PATIENCE_OWN: u8 = 15;
 const PATIENCE_LINE: u8 = 2;
 
-/// A failure to be told.
+/// A failure to be reported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure<P> {
     /// The request's facts; of an own line alone what little it has.
@@ -49,7 +49,7 @@ struct Kept<T, P> {
     next: u64,
 }
 
-/// One that is kept; it has no place any more once it was told.
+/// One that is kept; it has no place any more once it was reported.
 #[derive(Debug)]
 struct Held<T, P> {
     what: T,
@@ -64,85 +64,85 @@ impl<P> Default for Pairs<P> {
 }
 
 impl<P> Pairs<P> {
-    /// A failure in the access log; `place` is none where it was told already.
+    /// A failure in the access log; `place` is none where it was reported already.
     pub fn line(
         &mut self,
         line: Box<Line<'static>>,
         finding: Box<Finding>,
         place: Option<P>,
-        tell: &mut dyn FnMut(Failure<P>),
+        emit: &mut dyn FnMut(Failure<P>),
     ) {
         let Some(end) = pair::end(&line) else {
-            return emit_line((line, finding), place, tell);
+            return emit_line((line, finding), place, emit);
         };
-        self.forget(end, tell);
+        self.forget(end, emit);
         let fits = |own: &Own| pair::fit(own, &line, &finding);
         match self.owns.take(end, pair::close_to(end), fits) {
-            Some(own) => emit_both(own, (line, finding), place, tell),
+            Some(own) => emit_both(own, (line, finding), place, emit),
             None => {
                 self.lines.keep(end, (line, finding), place);
-                self.let_lines_go(|lines| lines.oldest_beyond(MOST), tell);
+                self.let_lines_go(|lines| lines.oldest_beyond(MOST), emit);
             }
         }
     }
 
     /// A failure in the proxy's own log.
-    pub fn own(&mut self, own: Own, place: P, tell: &mut dyn FnMut(Failure<P>)) {
-        let Some(said) = pair::said(&own) else { return emit_own(own, Some(place), tell) };
-        self.forget(said, tell);
+    pub fn own(&mut self, own: Own, place: P, emit: &mut dyn FnMut(Failure<P>)) {
+        let Some(said) = pair::said(&own) else { return emit_own(own, Some(place), emit) };
+        self.forget(said, emit);
         let fits = |(line, finding): &Logged| pair::fit(&own, line, finding);
         match self.lines.take(said, pair::close_to(said), fits) {
             Some(line) => {
                 let own = Held { what: own, place: Some(place), age: 0 };
-                emit_both(own, line.what, line.place, tell);
+                emit_both(own, line.what, line.place, emit);
             }
             None => {
                 self.owns.keep(said, own, Some(place));
-                self.let_owns_go(|owns| owns.oldest_beyond(MOST), tell);
+                self.let_owns_go(|owns| owns.oldest_beyond(MOST), emit);
             }
         }
     }
 
-    /// The clock on the wall moves on, for those who read along: what has waited long is told, and known if a partner comes.
-    pub fn tick(&mut self, tell: &mut dyn FnMut(Failure<P>)) {
+    /// The clock on the wall moves on, for those who read along: what has waited long is reported, and known if a partner comes.
+    pub fn tick(&mut self, emit: &mut dyn FnMut(Failure<P>)) {
         for key in self.lines.tired(PATIENCE_LINE) {
             let Some(mut line) = self.lines.by_time.remove(&key) else { continue };
             match self.far_own(key.0, &line.what) {
-                Some(own) => emit_both(own, line.what, line.place, tell),
+                Some(own) => emit_both(own, line.what, line.place, emit),
                 None => {
-                    emit_line(line.what.clone(), line.place.take(), tell);
+                    emit_line(line.what.clone(), line.place.take(), emit);
                     self.lines.by_time.insert(key, line);
                 }
             }
         }
         for key in self.owns.tired(PATIENCE_OWN) {
             if let Some(own) = self.owns.by_time.get_mut(&key) {
-                emit_own(own.what.clone(), own.place.take(), tell);
+                emit_own(own.what.clone(), own.place.take(), emit);
             }
         }
     }
 
     /// Nothing more comes.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(Failure<P>)) {
-        self.let_lines_go(|lines| lines.oldest_beyond(0), tell);
-        self.let_owns_go(|owns| owns.oldest_beyond(0), tell);
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Failure<P>)) {
+        self.let_lines_go(|lines| lines.oldest_beyond(0), emit);
+        self.let_owns_go(|owns| owns.oldest_beyond(0), emit);
     }
 
-    /// Tells what can have no partner any more. Logs may be put together: time may go back.
-    fn forget(&mut self, now: i64, tell: &mut dyn FnMut(Failure<P>)) {
-        self.let_lines_go(|lines| lines.far_from(now, KEEP_LINE), tell);
-        self.let_owns_go(|owns| owns.far_from(now, KEEP_OWN), tell);
+    /// Reports what can have no partner any more. Logs may be put together: time may go back.
+    fn forget(&mut self, now: i64, emit: &mut dyn FnMut(Failure<P>)) {
+        self.let_lines_go(|lines| lines.far_from(now, KEEP_LINE), emit);
+        self.let_owns_go(|owns| owns.far_from(now, KEEP_OWN), emit);
     }
 
     fn let_lines_go(
         &mut self,
         next: impl Fn(&mut Kept<Logged, P>) -> Option<(i64, Held<Logged, P>)>,
-        tell: &mut dyn FnMut(Failure<P>),
+        emit: &mut dyn FnMut(Failure<P>),
     ) {
         while let Some((end, line)) = next(&mut self.lines) {
             match self.far_own(end, &line.what) {
-                Some(own) => emit_both(own, line.what, line.place, tell),
-                None => emit_line(line.what, line.place, tell),
+                Some(own) => emit_both(own, line.what, line.place, emit),
+                None => emit_line(line.what, line.place, emit),
             }
         }
     }
@@ -155,36 +155,36 @@ impl<P> Pairs<P> {
     fn let_owns_go(
         &mut self,
         next: impl Fn(&mut Kept<Own, P>) -> Option<(i64, Held<Own, P>)>,
-        tell: &mut dyn FnMut(Failure<P>),
+        emit: &mut dyn FnMut(Failure<P>),
     ) {
         while let Some((_, Held { what, place, .. })) = next(&mut self.owns) {
-            emit_own(what, place, tell);
+            emit_own(what, place, emit);
         }
     }
 }
 
-/// Both are of one failure: it is told once, with the filter's verdict and the request's facts, unless one of them was told already.
+/// Both are of one failure: it is reported once, with the filter's verdict and the request's facts, unless one of them was reported already.
 fn emit_both<P>(
     own: Held<Own, P>,
     (line, finding): Logged,
     place: Option<P>,
-    tell: &mut dyn FnMut(Failure<P>),
+    emit: &mut dyn FnMut(Failure<P>),
 ) {
     if own.place.is_some() {
         let resource = own.what.finding.resource.or(finding.resource);
         let finding = Box::new(Finding { resource, ..own.what.finding });
-        emit_line((line, finding), place, tell);
+        emit_line((line, finding), place, emit);
     }
 }
 
-fn emit_line<P>((line, finding): Logged, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
+fn emit_line<P>((line, finding): Logged, place: Option<P>, emit: &mut dyn FnMut(Failure<P>)) {
     if let Some(place) = place {
-        tell(Failure { line, finding, place });
+        emit(Failure { line, finding, place });
     }
 }
 
-fn emit_own<P>(own: Own, place: Option<P>, tell: &mut dyn FnMut(Failure<P>)) {
-    emit_line((Box::new(own.line), Box::new(own.finding)), place, tell);
+fn emit_own<P>(own: Own, place: Option<P>, emit: &mut dyn FnMut(Failure<P>)) {
+    emit_line((Box::new(own.line), Box::new(own.finding)), place, emit);
 }
 
 impl<T, P> Default for Kept<T, P> {
@@ -228,7 +228,7 @@ impl<T, P> Kept<T, P> {
         Some((time, held))
     }
 
-    /// Makes all of them older; those that have waited for so long and were not told.
+    /// Makes all of them older; returns those that have waited this long and were not reported.
     fn tired(&mut self, patience: u8) -> Vec<(i64, u64)> {
         let mut tired = Vec::new();
         for (key, held) in &mut self.by_time {

@@ -32,7 +32,7 @@ pub(super) fn restored(text: &str) -> Option<String> {
 
 /// The same of a line that can be read as it is: its words alone are Markdown's.
 pub(super) fn unescaped(text: &str) -> Option<String> {
-    // JSON has no such escape, and in text it is nobody's quote.
+    // JSON has no such escape, and no text quotes so.
     text.contains("\\_").then(|| without_backslashes(text))
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::input::colours::without_colours;
 
-/// So many wrappers may be around a line: a collector's, a node agent's, a container engine's.
+/// Wrappers around a line, at the most: a collector's, a node agent's, a container engine's.
 const MOST_WRAPPED: u8 = 4;
 
 /// Reads lines; knows the formats.
@@ -203,8 +203,8 @@ impl Reader {
             return None; // the filter's own, which is known by what stands before it
         }
         let mut line = json::read_usual(object)?;
-        let tells = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
-        tells.iter().any(|column| line.shows(*column)).then_some(())?;
+        let decisive = [Column::Code, Column::Flags, Column::Details, Column::Cause, Column::Meshwhy];
+        decisive.iter().any(|column| line.shows(*column)).then_some(())?;
         line.proxy = prefix::proxy(before);
         Some(line)
     }
@@ -297,7 +297,7 @@ impl From<Logged> for Reading {
     }
 }
 
-/// A header may hold any bytes; what is wrong with them is nobody's business here.
+/// A header may hold any bytes; what is wrong with them doesn't matter here.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     let text = match without_colours(bytes) {
         Some(plain) => Cow::Owned(String::from_utf8_lossy(&plain).into_owned()),

@@ -37,7 +37,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Of a first line; none where it names nothing that tells of failures.
+    /// Of a first line; none where it names no column that shows failures.
     pub(super) fn of_head(head: &[u8]) -> Option<Self> {
         let tables = DELIMITERS.iter().map(|delimiter| Self::divided(head, *delimiter));
         tables.flatten().max_by_key(|table| table.uses.len())
@@ -54,8 +54,8 @@ impl Table {
                 *one = if is_envoys { Use::Column(column) } else { Use::Nothing };
             }
         }
-        let tells = |one: &Use| *one == Use::Whole || *one == Use::Column(Column::Code);
-        (is_envoys || uses.iter().any(tells)).then_some(Self { delimiter, uses })
+        let shows_failures = |one: &Use| *one == Use::Whole || *one == Use::Column(Column::Code);
+        (is_envoys || uses.iter().any(shows_failures)).then_some(Self { delimiter, uses })
     }
 }
 

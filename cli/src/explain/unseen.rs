@@ -33,7 +33,7 @@ const MTLS: &str = "%METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode
 const BYTES: &str = "meshwhy's connection role";
 const LISTENERS: &str = "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%";
 
-/// So many possibilities are combined at the most.
+/// Possibilities that are combined, at the most.
 const MOST_WORLDS: usize = 4_096;
 
 /// Names the cause, as far as the line lets one know it; nothing where it shows no failure.
@@ -163,8 +163,8 @@ fn decisive(first: &Evidence, unseen: &[Unseen], line: Columns) -> Vec<&'static 
         let operator = name.trim_matches('%').to_ascii_uppercase();
         Column::of_operator(&operator).is_some_and(|column| line.shows(column))
     };
-    let tells = |one: &&Unseen| !is_there(one.shown_by) && one.values.iter().any(differs);
-    let mut columns: Vec<&'static str> = unseen.iter().filter(tells).map(|one| one.shown_by).collect();
+    let decides = |one: &&Unseen| !is_there(one.shown_by) && one.values.iter().any(differs);
+    let mut columns: Vec<&'static str> = unseen.iter().filter(decides).map(|one| one.shown_by).collect();
     columns.dedup();
     columns
 }

@@ -63,7 +63,7 @@ pub(super) fn begins(text: &[u8]) -> bool {
     memchr::memmem::find(text, b"connection complete").is_some()
 }
 
-/// Where a line begins that isn't of the access log and tells of a connection that failed.
+/// Where a line begins that isn't of the access log and reports a connection that failed.
 fn failed_elsewhere(text: &str) -> Option<usize> {
     let failed = |rest: &str| {
         let pairs = of_proxy(rest).map(pairs).unwrap_or_default();

@@ -12,7 +12,7 @@ const LONGEST: usize = 32;
 
 /// What stands at an escape.
 enum Sequence {
-    /// A colour's, of so many bytes.
+    /// A colour's, and its length in bytes.
     Whole(usize),
     /// Perhaps a colour's, whose end isn't there.
     Begun,

@@ -72,7 +72,7 @@ pub fn unfinished(bytes: &[u8]) -> Option<usize> {
 
 /// What begins with a line.
 enum Object {
-    /// An object over several lines: so many bytes, and so many lines.
+    /// An object over several lines: its bytes and its lines.
     Closed(usize, u64),
     /// One whose end isn't there.
     Open,

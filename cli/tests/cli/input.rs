@@ -122,16 +122,16 @@ fn what_is_too_large_to_be_checked_is_refused() {
 fn a_file_that_disappears_while_it_is_followed_may_come_back() {
     let folder = std::env::temp_dir().join(format!("meshwhy-gone-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let (log, told) = (folder.join("access.log"), folder.join("told"));
+    let (log, reported) = (folder.join("access.log"), folder.join("reported"));
     let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
-        .stdout(std::fs::File::create(&told).unwrap())
+        .stdout(std::fs::File::create(&reported).unwrap())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     for count in 1..=2 {
         std::fs::write(&log, format!("{TIMEOUT}\n")).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+        while std::fs::read_to_string(&reported).unwrap().lines().count() < count {
             assert!(Instant::now() < deadline, "not {count} failures");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -162,20 +162,20 @@ fn a_pipe_that_stays_open_is_told_line_by_line() {
 fn a_file_is_followed_over_rotation_and_truncation() {
     let folder = std::env::temp_dir().join(format!("meshwhy-cli-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let (log, told): (PathBuf, PathBuf) = (folder.join("access.log"), folder.join("told"));
+    let (log, reported): (PathBuf, PathBuf) = (folder.join("access.log"), folder.join("reported"));
     let append = |text: &str| {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
     append(&format!("{TIMEOUT}\n"));
     let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
-        .stdout(std::fs::File::create(&told).unwrap())
+        .stdout(std::fs::File::create(&reported).unwrap())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let wait_for = |count: usize| {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while std::fs::read_to_string(&told).unwrap().lines().count() < count {
+        while std::fs::read_to_string(&reported).unwrap().lines().count() < count {
             assert!(Instant::now() < deadline, "not {count} failures");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -68,13 +68,13 @@ fn who_reads_along_does_not_wait_for_an_access_log_that_has_none_of_it() {
     let mut stdin = child.stdin.take().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     writeln!(stdin, "{}", own[0]).unwrap();
-    let told = lines.next().unwrap().unwrap();
-    assert!(told.contains("upstream_refused") && !told.contains("request_id"), "{told}");
+    let reported = lines.next().unwrap().unwrap();
+    assert!(reported.contains("upstream_refused") && !reported.contains("request_id"), "{reported}");
     // Here it is after all, and another one.
     writeln!(stdin, "{}\n{}", accessed[0], accessed[1]).unwrap();
     drop(stdin);
-    let told = lines.next().unwrap().unwrap();
-    assert!(told.contains("no_endpoints"), "{told}");
+    let reported = lines.next().unwrap().unwrap();
+    assert!(reported.contains("no_endpoints"), "{reported}");
     assert!(lines.next().is_none());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let (ended, end) = std::sync::mpsc::channel();
     // The receiver lives until the first signal; a second one changes nothing.
     ctrlc::set_handler(move || ended.send(()).unwrap_or_default())?;
-    let (began, mut told, mut broken) = (Instant::now(), BTreeSet::new(), false);
+    let (began, mut shown, mut broken) = (Instant::now(), BTreeSet::new(), false);
     let change_after = Duration::from_millis(CLOCK.millis(3_600) + 2_000);
     while end.recv_timeout(Duration::from_secs(1)).is_err() {
         if !broken && began.elapsed() > change_after {
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         }
         for alert in stage.prometheus.firing()? {
             let said = &alert["annotations"];
-            if told.insert(format!("{}{}", alert["labels"], said["runbook_url"])) {
+            if shown.insert(format!("{}{}", alert["labels"], said["runbook_url"])) {
                 let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
                 println!(
                     "{:>4} s  {} {}",

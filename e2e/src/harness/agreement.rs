@@ -13,14 +13,14 @@ use crate::harness::envoy::config_log::RICH;
 
 /// What the filter said of a stream or connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct Reported {
     /// The cause.
     pub cause: Cause,
     /// How sure it was.
     pub confidence: Confidence,
 }
 
-impl Told {
+impl Reported {
     /// From the two ids.
     pub fn new(cause: &str, confidence: &str) -> Option<Self> {
         let all = [Confidence::Possible, Confidence::Likely, Confidence::Certain];
@@ -32,21 +32,21 @@ impl Told {
 }
 
 /// The verdict that a line of the log for assertions carries.
-pub fn told(line: &Value) -> Option<Told> {
-    Told::new(line["cause"].as_str()?, line["confidence"].as_str()?)
+pub fn reported(line: &Value) -> Option<Reported> {
+    Reported::new(line["cause"].as_str()?, line["confidence"].as_str()?)
 }
 
 /// Compares each line of an access log with what the filter said of the same stream, in the order of the log.
-pub fn check(log: &Path, filters: &[Option<Told>]) -> Result<()> {
+pub fn check(log: &Path, filters: &[Option<Reported>]) -> Result<()> {
     let lines = lines(log, filters.len())?;
     ensure!(lines.len() == filters.len(), "{}: {} lines, not {}", log.display(), lines.len(), filters.len());
     let reader = Reader::new(vec![Format::parse(RICH)?]);
-    for (line, told) in lines.iter().zip(filters) {
+    for (line, reported) in lines.iter().zip(filters) {
         let text = String::from_utf8_lossy(line);
         let reading = reader.read(line);
-        compare(&reading, *told).with_context(|| format!("explain: {text}"))?;
+        compare(&reading, *reported).with_context(|| format!("explain: {text}"))?;
         // Nothing of an error's own answer is missing there, gRPC's neither.
-        let own_error = told.is_some_and(|told| told.cause == Cause::ApplicationError);
+        let own_error = reported.is_some_and(|reported| reported.cause == Cause::ApplicationError);
         let silent = log.extension().is_some_and(|end| end == "rich") && matches!(reading, Reading::Fine(_));
         ensure!(!(own_error && silent), "explain: nothing is said of {text}");
     }
@@ -64,38 +64,38 @@ pub fn check_silence(log: &Path) -> Result<()> {
 }
 
 /// What agrees, or nothing.
-fn compare(reading: &Reading, told: Option<Told>) -> Result<()> {
+fn compare(reading: &Reading, reported: Option<Reported>) -> Result<()> {
     let finding = match reading {
         Reading::Failed(_, finding) => finding,
         Reading::Fine(_) => return Ok(()),
         other => bail!("not read: {other:?}"),
     };
-    let Some(told) = told else { bail!("the filter said nothing, the tool says {}", said(finding)) };
-    ensure!(agrees(finding, told), "the filter said {told:?}, the tool says {}", said(finding));
+    let Some(reported) = reported else { bail!("the filter said nothing, the tool says {}", said(finding)) };
+    ensure!(agrees(finding, reported), "the filter said {reported:?}, the tool says {}", said(finding));
     Ok(())
 }
 
 /// The same cause at most as sure, a more general one less sure, or the most probable of several, of which it is one.
-pub fn agrees(finding: &Finding, told: Told) -> bool {
+pub fn agrees(finding: &Finding, reported: Reported) -> bool {
     // An Istio with Mixer has a column for its status; scenarios play it by Lua.
-    let by_mixer = told.cause.id().starts_with("mixer_") && finding.cause == Cause::FilterRejected;
+    let by_mixer = reported.cause.id().starts_with("mixer_") && finding.cause == Cause::FilterRejected;
     if by_mixer {
         return true;
     }
-    if finding.cause == told.cause {
-        return finding.confidence <= told.confidence;
+    if finding.cause == reported.cause {
+        return finding.confidence <= reported.confidence;
     }
     // One that is true of another one, too, stands for both.
-    let stands_for = |cause: &Cause| *cause == told.cause || cause.is_broader_than(told.cause);
+    let stands_for = |cause: &Cause| *cause == reported.cause || cause.is_broader_than(reported.cause);
     let is_one_of = finding.alternatives.iter().any(stands_for);
     // Where no rule knows more, the tool names what Envoy's flags stand for most often.
-    let is_lead = told.cause == Cause::Unclassified;
+    let is_lead = reported.cause == Cause::Unclassified;
     if finding.confidence == Confidence::Possible && (is_one_of || is_lead) {
         return true;
     }
     let listed = finding.alternatives.is_empty() || is_one_of;
-    let surer = finding.confidence == Confidence::Certain || finding.confidence > told.confidence;
-    finding.cause.is_broader_than(told.cause) && listed && !surer
+    let surer = finding.confidence == Confidence::Certain || finding.confidence > reported.confidence;
+    finding.cause.is_broader_than(reported.cause) && listed && !surer
 }
 
 /// A finding in a few words.

@@ -56,7 +56,7 @@ impl Prometheus {
         self.ask("query", &[("query", query)]).map(|data| list(&data["result"]))
     }
 
-    /// The series that a query finds between two times (seconds), in steps of so many seconds.
+    /// The series that a query finds between two times (seconds), in steps of `step` seconds.
     pub fn query_range(&self, query: &str, (start, end): (f64, f64), step: f64) -> Result<Vec<Value>> {
         let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
         let data =

@@ -83,7 +83,7 @@ fn which(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Set where nobody's privileges are for the tests on a real Istio: other people's pull requests.
+/// Set where the tests on a real Istio lack their privileges: pull requests from forks.
 pub const WITHOUT_ISTIO: &str = "MESHWHY_WITHOUT_ISTIO";
 
 /// A test that counts as skipped, by name, where what it needs can't be had.

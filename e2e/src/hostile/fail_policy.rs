@@ -125,12 +125,12 @@ fn listener(folder: &Path, kind: &str, policy: &str, plug: &str) -> Listener {
 /// What requests get, one after the other.
 fn outcome(envoy: &Envoy, listener: &str) -> Result<String> {
     let Ok(port) = envoy.port(listener) else { return Ok("the listener is refused".into()) };
-    let mut asked: Vec<String> = (0..4).map(|_| ask(port).map(told)).collect::<Result<_>>()?;
+    let mut asked: Vec<String> = (0..4).map(|_| ask(port).map(outcome_of)).collect::<Result<_>>()?;
     asked.dedup();
     Ok(asked.join(", then "))
 }
 
-fn told(status: Option<u16>) -> String {
+fn outcome_of(status: Option<u16>) -> String {
     match status {
         Some(200) => "served".into(),
         Some(status) => status.to_string(),

@@ -1,4 +1,4 @@
-//! Names that try to break out, from every side that can choose one, and every place where they are told.
+//! Names that try to break out, from every side that can choose one, and every place where they are reported.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -24,7 +24,7 @@ use crate::harness::tools;
 const EVIL: &[u8] = b"evil\";.;cause=.=x;.;\\\r\n{\"a\":\"b\"}%0a%22; cause=x\x1b[31m\xc3\xa9\xff\0,'`$(x)";
 
 /// The causes that these inputs lead to: without them nothing was tested.
-const TOLD: &[&str] = &[
+const REPORTED: &[&str] = &[
     "client_certificate_rejected",
     "downstream_tls_failed",
     "invalid_http_request",
@@ -39,11 +39,11 @@ const TOLD: &[&str] = &[
 /// The upstreams that answer requests.
 const BEHIND: &[&str] = &["status-line", "header", "page", "grpc", "certificate"];
 
-/// What of the inputs must be told somewhere, encoded, lest nothing is tested: of SNI, ALPN, the first bytes, the upstream's certificate
+/// What of the inputs must be reported somewhere, encoded, lest nothing is tested: of SNI, ALPN, the first bytes, the upstream's certificate
 /// and its page.
 const REACHED: &[&str] = &["sni=evil", "alpn=?", "CERTIFICATE_VERIFY_FAILED", "protocol_error"];
 
-/// In hosts, paths, queries, cookies, credentials and the upstream's messages: told nowhere.
+/// In hosts, paths, queries, cookies, credentials and the upstream's messages: reported nowhere.
 const SECRET: &str = "secretmark";
 
 /// The longest line of the proxy's own log and the longest label.
@@ -69,19 +69,19 @@ pub fn check() -> Result<()> {
     std::thread::sleep(Duration::from_millis(300));
     envoy.check_health()?;
 
-    let mut told = BTreeSet::new();
-    response_headers(&answers, &mut told)?;
+    let mut reported = BTreeSet::new();
+    response_headers(&answers, &mut reported)?;
     text_log(&envoy)?;
-    json_logs(&envoy, &mut told)?;
-    own_log(&envoy, &mut told)?;
-    labels(&envoy, &mut told)?;
+    json_logs(&envoy, &mut reported)?;
+    own_log(&envoy, &mut reported)?;
+    labels(&envoy, &mut reported)?;
     let everything = [envoy.own_log(), envoy.admin("/stats?filter=meshwhy")?, evidence(&envoy)?].concat();
-    ensure!(!everything.contains(SECRET), "{SECRET} is told: {everything}");
+    ensure!(!everything.contains(SECRET), "{SECRET} is reported: {everything}");
     for part in REACHED {
         ensure!(everything.contains(part), "{part} did not come through: {everything}");
     }
-    for cause in TOLD {
-        ensure!(told.contains(*cause), "{cause} was not provoked: {told:?}");
+    for cause in REPORTED {
+        ensure!(reported.contains(*cause), "{cause} was not provoked: {reported:?}");
     }
     Ok(())
 }
@@ -221,13 +221,13 @@ fn exchange(port: u16, bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(answer)
 }
 
-fn response_headers(answers: &[Vec<u8>], told: &mut BTreeSet<String>) -> Result<()> {
+fn response_headers(answers: &[Vec<u8>], reported: &mut BTreeSet<String>) -> Result<()> {
     let mut seen = 0;
     for answer in answers.iter().filter(|answer| answer.starts_with(b"HTTP/1.1 ")) {
         let head = String::from_utf8_lossy(answer);
         let head = head.split("\r\n\r\n").next().unwrap_or_default();
         for line in head.split("\r\n").filter_map(|line| line.strip_prefix("x-meshwhy-cause: ")) {
-            told.insert(known_cause(line)?);
+            reported.insert(known_cause(line)?);
             seen += 1;
         }
     }
@@ -256,11 +256,11 @@ fn evidence(envoy: &Envoy) -> Result<String> {
     let text = std::fs::read_to_string(envoy.path("sinks.txt"))?;
     let lines = ["http.log", "tcp.log", "listener.log"].map(|log| envoy.log(log));
     let lines = lines.into_iter().collect::<Result<Vec<_>>>()?.concat();
-    let told = lines.iter().flat_map(|line| ["meshwhy", "evidence"].map(|key| line[key].to_string()));
-    Ok(told.chain([text]).collect())
+    let reported = lines.iter().flat_map(|line| ["meshwhy", "evidence"].map(|key| line[key].to_string()));
+    Ok(reported.chain([text]).collect())
 }
 
-fn json_logs(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
+fn json_logs(envoy: &Envoy, reported: &mut BTreeSet<String>) -> Result<()> {
     for line in ["http.log", "tcp.log", "listener.log"]
         .map(|log| envoy.log(log))
         .into_iter()
@@ -275,23 +275,23 @@ fn json_logs(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
         if let Some(object) = line["meshwhy"].as_str() {
             let object: Value = serde_json::from_str(object)?;
             ensure!(object["cause"] == line["cause"] && object["evidence"] == line["evidence"], "{line}");
-            told.insert(known_cause(object["cause"].as_str().unwrap_or_default())?);
+            reported.insert(known_cause(object["cause"].as_str().unwrap_or_default())?);
         }
     }
     Ok(())
 }
 
 /// The lines in the proxy's own log.
-fn own_log(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
+fn own_log(envoy: &Envoy, reported: &mut BTreeSet<String>) -> Result<()> {
     let log = envoy.own_log();
     let lines: Vec<&str> =
         log.lines().filter_map(|line| line.find("{\"event\"").map(|at| &line[at..])).collect();
-    ensure!(lines.len() >= TOLD.len(), "{} lines", lines.len());
+    ensure!(lines.len() >= REPORTED.len(), "{} lines", lines.len());
     for line in lines {
         plain(line)?;
         ensure!(line.len() <= LONGEST_LINE, "{line}");
         let object: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
-        told.insert(known_cause(object["cause"].as_str().unwrap_or_default())?);
+        reported.insert(known_cause(object["cause"].as_str().unwrap_or_default())?);
         let evidence = object["evidence"].as_str().unwrap_or_default();
         let keys = evidence.split("; ").map(|field| field.split_once('=').map(|(key, _)| key));
         // A second `cause` within the evidence would come from a name.
@@ -303,14 +303,14 @@ fn own_log(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-fn labels(envoy: &Envoy, told: &mut BTreeSet<String>) -> Result<()> {
+fn labels(envoy: &Envoy, reported: &mut BTreeSet<String>) -> Result<()> {
     for sample in envoy.meshwhy_samples()? {
         if sample.name == "meshwhy_build_info" {
             continue;
         }
         let names: Vec<&str> = sample.labels.keys().map(String::as_str).collect();
         ensure!(names == ["cause", "confidence", "direction", "resource", "side"], "{sample:?}");
-        told.insert(known_cause(&sample.labels["cause"])?);
+        reported.insert(known_cause(&sample.labels["cause"])?);
         sample.labels.values().try_for_each(|value| plain(value))?;
         ensure!(sample.labels.values().all(|value| value.len() <= LONGEST_LABEL), "{sample:?}");
     }

@@ -46,22 +46,22 @@ pub fn check(rig: &Rig) -> Result<()> {
     deployment::valid(rig, &serde_norway::to_string(&telemetry)?)?;
 
     rig.delete(BOTH_LOGS)?;
-    let told = rig
+    let reported = rig
         .apply(&services)
         .and_then(|()| rig.apply(&telemetry.to_string()))
-        .and_then(|()| told_by_each(rig, &receiver));
+        .and_then(|()| reported_by_each(rig, &receiver));
     let restored = rig.delete(&services).and_then(|()| deployment::deploy(rig));
-    told.and(restored)
+    reported.and(restored)
 }
 
-fn told_by_each(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
+fn reported_by_each(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
     let client = rig.pod("client")?;
     let mark = client.output().len();
     for (url, status) in [("http://helloworld/", 200), ("http://legacy:81/x?token=secret", 503)] {
         let seen = client.exec(&["curl", "-si", "-m", "5", url])?;
         ensure!(seen.status == Some(status), "{url}: {seen:?}");
     }
-    let told = || -> [Vec<String>; 4] {
+    let reported = || -> [Vec<String>; 4] {
         let output = client.output();
         let new = output.get(mark..).unwrap_or_default();
         // The agent's and Envoy's own words have tabs.
@@ -73,9 +73,9 @@ fn told_by_each(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
         [owned(text), owned(json), of("otel"), of("als")]
     };
     // What is missing is said below.
-    let _ = eventually(|| Ok(told().iter().all(|lines| !lines.is_empty()).then_some(())));
+    let _ = eventually(|| Ok(reported().iter().all(|lines| !lines.is_empty()).then_some(())));
     std::thread::sleep(Duration::from_millis(1200));
-    for ((provider, _), lines) in PROVIDERS.iter().zip(told()) {
+    for ((provider, _), lines) in PROVIDERS.iter().zip(reported()) {
         ensure!(lines.len() == 1, "{provider} has {} lines: {lines:#?}", lines.len());
         for part in ["upstream_refused", "certain", "Start the application", "legacy"] {
             ensure!(lines[0].contains(part), "{provider} lacks {part}: {}", lines[0]);

@@ -148,9 +148,9 @@ fn alerted(rig: &Rig, prometheus: &Prometheus) -> Result<()> {
 /// The access log's format as shipped names the cause, and only JSON lines are written.
 pub fn logged_as_shipped(rig: &Rig) -> Result<()> {
     rig.delete(BOTH_LOGS)?;
-    let told = check_log(rig);
+    let logged = check_log(rig);
     rig.apply(BOTH_LOGS)?;
-    told
+    logged
 }
 
 fn check_log(rig: &Rig) -> Result<()> {
@@ -178,14 +178,14 @@ pub fn oci(rig: &Rig) -> Result<()> {
     let plugin = manifests::rendered("wasmplugin-http.yaml", &url, sha256)?
         .replace("    role: http\n", "    role: http\n    response_header: x-meshwhy-cause\n");
     rig.apply(&plugin)?;
-    let told = eventually(|| {
+    let named = eventually(|| {
         let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", NOBODY_LISTENS])?;
         Ok(seen.text.lines().find_map(|line| Some(line.strip_prefix("x-meshwhy-cause: ")?.trim().to_owned())))
     });
     deploy(rig)?;
-    let told =
-        told.with_context(|| rig.pod("client").ok().and_then(Running::troubles).unwrap_or_default())?;
-    ensure!(told == "upstream_refused", "{told}");
+    let named =
+        named.with_context(|| rig.pod("client").ok().and_then(Running::troubles).unwrap_or_default())?;
+    ensure!(named == "upstream_refused", "{named}");
     let fetched = rig
         .pod("client")?
         .output()
@@ -255,7 +255,7 @@ fn in_force(config: &Value) -> Value {
     }
 }
 
-/// How long a proxy may take to do what it was told.
+/// How long a proxy may take to do what it was asked.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn eventually<T>(mut what: impl FnMut() -> Result<Option<T>>) -> Result<T> {

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use anyhow::{Context as _, Result, ensure};
 use meshwhy_cli::explain::{Column, Finding, Line, Reader, Reading};
 
-use super::story::{Lines, Told};
+use super::story::{Lines, Outcome};
 use crate::harness::agreement;
 
 /// What Istio's default log and meshwhy's show of the same stream or connection alike.
 type Key = Vec<String>;
 
 /// Compares every line of every proxy.
-pub fn check(told: &Told) -> Result<()> {
-    for (pod, lines) in &told.lines {
-        let counted = told.counted.keys().filter(|counted| counted.pod == *pod && !counted.soft);
-        let counted: Vec<_> = counted.filter_map(|c| agreement::Told::new(&c.cause, &c.confidence)).collect();
+pub fn check(outcome: &Outcome) -> Result<()> {
+    for (pod, lines) in &outcome.lines {
+        let counted = outcome.counted.keys().filter(|counted| counted.pod == *pod && !counted.soft);
+        let counted: Vec<_> =
+            counted.filter_map(|c| agreement::Reported::new(&c.cause, &c.confidence)).collect();
         check_pod(lines, &counted).with_context(|| pod.clone())?;
     }
     Ok(())
@@ -26,20 +27,22 @@ pub fn is_whole(lines: &Lines) -> bool {
     lines.text.len() >= lines.json.len()
 }
 
-fn check_pod(lines: &Lines, counted: &[agreement::Told]) -> Result<()> {
+fn check_pod(lines: &Lines, counted: &[agreement::Reported]) -> Result<()> {
     let reader = Reader::new(Vec::new());
-    let mut told: HashMap<Key, Vec<agreement::Told>> = HashMap::new();
+    let mut reported: HashMap<Key, Vec<agreement::Reported>> = HashMap::new();
     for json in &lines.json {
-        if let (Some(line), Some(verdict)) = (of_line(&reader, &json.to_string())?.0, agreement::told(json)) {
-            told.entry(key(&line)).or_default().push(verdict);
+        if let (Some(line), Some(verdict)) =
+            (of_line(&reader, &json.to_string())?.0, agreement::reported(json))
+        {
+            reported.entry(key(&line)).or_default().push(verdict);
         }
     }
     // What stands in no access log, an access logger said.
-    let logged: Vec<_> = told.values().flatten().copied().collect();
+    let logged: Vec<_> = reported.values().flatten().copied().collect();
     let elsewhere: Vec<_> = counted.iter().filter(|verdict| !logged.contains(verdict)).copied().collect();
     for text in &lines.text {
         let (Some(line), Some(finding)) = of_line(&reader, text)? else { continue };
-        let verdicts = told.get(&key(&line)).unwrap_or(&elsewhere);
+        let verdicts = reported.get(&key(&line)).unwrap_or(&elsewhere);
         ensure!(
             verdicts.iter().any(|verdict| agreement::agrees(&finding, *verdict)),
             "explain: the filter said {verdicts:?}, the tool says {} of {text}",

@@ -180,8 +180,8 @@ fn nothing_left(rig: &Rig) -> Result<()> {
     std::thread::sleep(FLUSHED);
     let counted = counted_since(rig, &before)?;
     ensure!(counted.is_empty(), "still counted: {counted:?}");
-    let told = marks.told(rig);
-    ensure!(told.is_empty(), "still told: {told:?}");
+    let reported = marks.reported(rig);
+    ensure!(reported.is_empty(), "still reported: {reported:?}");
     Ok(())
 }
 
@@ -214,7 +214,7 @@ impl Marks {
 
     /// How often each proxy's access log has named the cause since. The lines of an access logger in the proxy's own log
     /// begin otherwise.
-    fn told(&self, rig: &Rig) -> BTreeMap<String, usize> {
+    fn reported(&self, rig: &Rig) -> BTreeMap<String, usize> {
         let named = format!("\"cause\":\"{CAUSE}\"");
         self.count(rig, |line| line.starts_with('{') && line.contains(&named))
     }
@@ -232,7 +232,7 @@ fn play(rig: &Rig, folder: &Path, expected: &Effect) -> Result<Effect> {
     rig.apply(GATEWAY)?;
     let (before, marks) = (counters(rig)?, Marks::now(rig));
     ask(rig)?;
-    let logged = || -> Pods { marks.told(rig).into_keys().collect() };
+    let logged = || -> Pods { marks.reported(rig).into_keys().collect() };
     let counted = || counted_since(rig, &before);
     // What is missing is compared below.
     let _ = eventually(|| Ok((logged() == expected.logged && counted()? == expected.counted).then_some(())));
@@ -251,15 +251,15 @@ fn play(rig: &Rig, folder: &Path, expected: &Effect) -> Result<Effect> {
     Ok(effect)
 }
 
-/// Each further failure is told once, and costs no line of the proxy's own log: the VM lives, and asks for nothing that it may not have.
+/// Each further failure is reported once, and costs no line of the proxy's own log: the VM lives, and asks for nothing that it may not have.
 fn goes_on(rig: &Rig, expected: &Effect) -> Result<()> {
     let marks = Marks::now(rig);
     (0..ROUNDS).try_for_each(|_| ask(rig))?;
     let each: BTreeMap<String, usize> = expected.logged.iter().map(|pod| (pod.clone(), ROUNDS)).collect();
-    let _ = eventually(|| Ok((marks.told(rig) == each).then_some(())));
+    let _ = eventually(|| Ok((marks.reported(rig) == each).then_some(())));
     std::thread::sleep(FLUSHED);
-    let told = marks.told(rig);
-    ensure!(told == each, "{ROUNDS} failures more: {told:?}, expected: {each:?}");
+    let reported = marks.reported(rig);
+    ensure!(reported == each, "{ROUNDS} failures more: {reported:?}, expected: {each:?}");
     let errors = marks.errors(rig, "wasm");
     ensure!(errors.is_empty(), "errors of Wasm with {ROUNDS} failures: {errors:?}");
     Ok(())

@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use meshwhy::causes::manual::PageSection;
 
-use super::story::{Story, Told};
+use super::story::{Outcome, Story};
 use crate::harness::tools::root;
 
 /// One story of the page, as it was played.
@@ -27,13 +27,13 @@ connections that match no filter chain. *observed* is what meshwhy counts on tra
 page says, each of these works and every proxy is silent: that is tested, too.\n";
 
 impl Row {
-    /// What a story of the page told; the healthy ones have nothing to tell.
-    pub fn new(story: &Story, told: &Told) -> Option<Self> {
+    /// The row of a story of the page; the healthy ones have none.
+    pub fn new(story: &Story, outcome: &Outcome) -> Option<Self> {
         let section = story.broken_section()?;
-        let mut text = format!("| {} | {} |", story.about, cell(&client(told)));
-        let _ = write!(text, " {} |", cell(&envoy(told)));
-        let _ = write!(text, " {} |", cell(&analyze(told)));
-        let _ = writeln!(text, " {} |", cell(&told.verdicts().join("\n")));
+        let mut text = format!("| {} | {} |", story.about, cell(&client(outcome)));
+        let _ = write!(text, " {} |", cell(&envoy(outcome)));
+        let _ = write!(text, " {} |", cell(&analyze(outcome)));
+        let _ = writeln!(text, " {} |", cell(&outcome.verdicts().join("\n")));
         Some(Self { section, text })
     }
 }
@@ -90,11 +90,11 @@ fn cell(text: &str) -> String {
     text.trim().replace('|', "\\|").replace('\n', "<br>")
 }
 
-fn client(told: &Told) -> String {
-    match told.seen.status {
+fn client(outcome: &Outcome) -> String {
+    match outcome.seen.status {
         Some(status) => format!("HTTP {status}"),
         None => {
-            let said = told.seen.text.lines().find(|line| line.starts_with("curl: ")).unwrap_or_default();
+            let said = outcome.seen.text.lines().find(|line| line.starts_with("curl: ")).unwrap_or_default();
             // Times and local ports differ from run to run.
             let said = said.split(" in connection").next().unwrap_or_default();
             let said = said.split(" after ").next().unwrap_or_default();
@@ -104,8 +104,8 @@ fn client(told: &Told) -> String {
 }
 
 /// The failures in each proxy's log, or all of it where nothing failed; without what differs from run to run.
-fn envoy(told: &Told) -> String {
-    let all = || told.lines.iter().flat_map(|(pod, lines)| lines.text.iter().map(move |line| (pod, line)));
+fn envoy(outcome: &Outcome) -> String {
+    let all = || outcome.lines.iter().flat_map(|(pod, lines)| lines.text.iter().map(move |line| (pod, line)));
     let any_failed = all().any(|(_, line)| failed(line));
     let shown = all().filter(|(_, line)| failed(line) || !any_failed);
     // In an order of their own: of several requests now one comes first, now another.
@@ -168,8 +168,8 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 /// What it says of this configuration; what it says of every namespace without injection and such is left out.
-fn analyze(told: &Told) -> String {
-    let Some(said) = &told.analyze else { return String::new() };
+fn analyze(outcome: &Outcome) -> String {
+    let Some(said) = &outcome.analyze else { return String::new() };
     let lines: Vec<&str> = said
         .lines()
         .filter(|line| ["Error [", "Warning [", "Info ["].iter().any(|kind| line.starts_with(kind)))

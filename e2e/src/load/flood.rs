@@ -23,7 +23,7 @@ const MOST_SERIES: usize = 4 * MAX_SERIES;
 /// What no log line may hold.
 const SECRET: &str = "s3cr3t";
 
-/// So many hosts that nobody knows and so many Istio resources with hostile names: the number of series stays
+/// `each` unknown hosts and as many Istio resources with hostile names: the number of series stays
 /// bounded, and all that failed is counted.
 pub fn series(each: usize) -> Result<()> {
     let mut hosts: Vec<Value> = (0..each)
@@ -55,8 +55,8 @@ pub fn series(each: usize) -> Result<()> {
         let request = [b"GET / HTTP/1.1\r\nHost: ", &host[..], b"\r\n\r\n"].concat();
         let mut stream = connect(port)?;
         stream.write_all(&request)?;
-        let told = answer(&mut stream).with_context(|| format!("{:?}", String::from_utf8_lossy(&host)))?;
-        ensure!(is_error(&told), "no error for {:?}", String::from_utf8_lossy(&host));
+        let answer = answer(&mut stream).with_context(|| format!("{:?}", String::from_utf8_lossy(&host)))?;
+        ensure!(is_error(&answer), "no error for {:?}", String::from_utf8_lossy(&host));
         sent += 1;
     }
     let samples = settled(&envoy, sent)?;
@@ -141,8 +141,8 @@ pub fn tenants() -> Result<()> {
     envoy.check_health()
 }
 
-/// So many failures of one cause as fast as they go: `log_per_minute` lines, and all are counted. With `patience`
-/// it waits for the next minute, whose first line tells how many were left out.
+/// Failures of one cause as fast as they go: `log_per_minute` lines, and all are counted. With `patience`
+/// it waits for the next minute, whose first line says how many were left out.
 pub fn log(failures: usize, patience: bool) -> Result<()> {
     const LINES: usize = 60;
     let known = json!([vhost("known", &["known.example"], vec![direct("/", 200, "ok")])]);
@@ -167,7 +167,7 @@ pub fn log(failures: usize, patience: bool) -> Result<()> {
             .sum())
     };
     settled(&envoy, sent)?;
-    let lines = told(&envoy)?;
+    let lines = own_lines(&envoy)?;
     let minutes = usize::try_from(took.as_secs() / 60)? + 1;
     ensure!(lines.len() >= LINES && lines.len() <= LINES * minutes, "{} lines", lines.len());
     let size: usize = lines.iter().map(|line| line.to_string().len()).sum();
@@ -176,7 +176,7 @@ pub fn log(failures: usize, patience: bool) -> Result<()> {
         std::thread::sleep(Duration::from_secs(61).saturating_sub(took));
         sent += clients.errors(&[request.into_bytes()])?;
         let lines = wait_for("the line of the next minute", || {
-            let lines = told(&envoy)?;
+            let lines = own_lines(&envoy)?;
             Ok((lines.len() > LINES).then_some(lines))
         })?;
         let accounted: u64 =
@@ -202,7 +202,7 @@ fn start(proxy: &Proxy) -> Result<Envoy> {
 }
 
 /// meshwhy's lines in the proxy's log, each of them whole.
-fn told(envoy: &Envoy) -> Result<Vec<Value>> {
+fn own_lines(envoy: &Envoy) -> Result<Vec<Value>> {
     let log = envoy.own_log();
     let objects = log.lines().filter_map(|line| line.find("{\"event\"").map(|at| &line[at..]));
     objects.map(|object| serde_json::from_str(object).with_context(|| object.to_owned())).collect()

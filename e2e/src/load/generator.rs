@@ -21,7 +21,7 @@ pub struct Generator<R> {
 }
 
 impl<R: Record> Generator<R> {
-    /// Starts so many threads. Each takes the next turn and hands its number to `act`, until that breaks off or fails, or the
+    /// Starts the threads. Each takes the next turn and hands its number to `act`, until that breaks off or fails, or the
     /// generator is finished.
     pub fn start(
         threads: usize,

@@ -18,7 +18,7 @@ use crate::harness::tools;
 /// Envoy (1.40) ends a connection after 250 of them: an attacker takes another.
 const STREAMS: usize = 200;
 
-/// Failures a second of which more is told than that they happened, for each worker (`src/filter/failure_rate.rs`).
+/// Failures a second that are reported in full, for each worker (`src/filter/failure_rate.rs`).
 const IN_FULL: usize = 1_000;
 
 /// `GET / HTTP/2` to `a`, in HPACK's static table but for the host.
@@ -29,7 +29,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Opens and resets so many streams. When it returns the proxy has seen them all.
+/// Opens and resets streams. When it returns the proxy has seen them all.
 pub fn attack(port: u16, streams: usize) -> Result<()> {
     for begin in (0..streams).step_by(STREAMS) {
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -55,7 +55,7 @@ pub fn attack(port: u16, streams: usize) -> Result<()> {
     Ok(())
 }
 
-/// So many resets at once: each is counted and marked, few are told in full, and the next request is as any other.
+/// Resets at once: each is counted and marked, few are reported in full, and the next request is as any other.
 pub fn check(streams: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let backend = Server::Made(Habit::NeverAnswer).start(folder.path(), folder.path())?;
@@ -81,15 +81,15 @@ pub fn check(streams: usize) -> Result<()> {
     let named = |line: &&Value| line["cause"] == "client_disconnected";
     ensure!(lines.iter().all(|line| named(&line)), "a line without its cause");
     let full = lines.iter().filter(|line| !line["evidence"].is_null()).count();
-    ensure!(full >= IN_FULL.min(streams) / 2, "only {full} of {streams} are told in full");
-    ensure!(full <= seconds * IN_FULL, "{full} of {streams} are told in full in {seconds} s");
+    ensure!(full >= IN_FULL.min(streams) / 2, "only {full} of {streams} are reported in full");
+    ensure!(full <= seconds * IN_FULL, "{full} of {streams} are reported in full in {seconds} s");
     // Those that were read in full are certain.
     let of = |confidence| counted.get(&["client_disconnected", "downstream", confidence]).copied();
     ensure!(
         counted.len() == 2 && of("certain") == Some(full) && of("likely") == Some(streams - full),
         "{full} in full: {counted:?}"
     );
-    let other = lines.iter().find(|line| line["evidence"].is_null()).context("all are told in full")?;
+    let other = lines.iter().find(|line| line["evidence"].is_null()).context("all are reported in full")?;
     ensure!(other["meshwhy"].is_null() && other["side"].is_null(), "{other}");
     // A second later it is over.
     std::thread::sleep(Duration::from_millis(1_100));

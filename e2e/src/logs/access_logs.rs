@@ -100,7 +100,7 @@ fn play() -> Result<BTreeMap<&'static str, String>> {
         let seen = ask.run(&places)?;
         ensure!(seen.status == Some(status), "{ask:?}: {seen:?}");
     }
-    let told = |envoy: &Envoy| -> BTreeMap<&'static str, Vec<String>> {
+    let logged = |envoy: &Envoy| -> BTreeMap<&'static str, Vec<String>> {
         let file = |name: &str| std::fs::read_to_string(envoy.path(name)).unwrap_or_default();
         let lines = |name: &str| file(name).lines().map(str::to_owned).collect::<Vec<_>>();
         let received = receiver.entries();
@@ -114,10 +114,10 @@ fn play() -> Result<BTreeMap<&'static str, String>> {
         .into()
     };
     let deadline = Instant::now() + Duration::from_secs(10);
-    while told(&envoy).values().any(Vec::is_empty) && Instant::now() < deadline {
+    while logged(&envoy).values().any(Vec::is_empty) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
     }
-    // The receivers are told once a second: who speaks of a healthy request has done so by then.
+    // Envoy flushes to the receivers once a second: a healthy request would be there by then.
     std::thread::sleep(Duration::from_millis(1100));
     envoy.check_health()?;
     for (side, logged) in COMPARED {
@@ -126,12 +126,12 @@ fn play() -> Result<BTreeMap<&'static str, String>> {
     }
     // The tool knows both formats, and hears in them what the filter said.
     let reader = Reader::new(Vec::new());
-    let told = told(&envoy);
-    for line in [&told["text"], &told["json"]].into_iter().flatten() {
+    let logged = logged(&envoy);
+    for line in [&logged["text"], &logged["json"]].into_iter().flatten() {
         let Reading::Failed(_, finding) = reader.read(line.as_bytes()) else { bail!("not read: {line}") };
         ensure!(finding.cause.id() == CAUSE && finding.confidence == Confidence::Certain, "{line}");
     }
-    for (name, lines) in &told {
+    for (name, lines) in &logged {
         ensure!(
             lines.len() == 1,
             "{name} has {} lines, not that of the failure alone: {lines:#?}",
@@ -139,7 +139,7 @@ fn play() -> Result<BTreeMap<&'static str, String>> {
         );
         ensure!(lines[0].contains(CAUSE), "{name}: {}", lines[0]);
     }
-    Ok(told.into_iter().map(|(name, mut lines)| (name, lines.remove(0))).collect())
+    Ok(logged.into_iter().map(|(name, mut lines)| (name, lines.remove(0))).collect())
 }
 
 fn proxy(receiver: u16) -> Result<Proxy> {

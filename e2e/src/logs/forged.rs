@@ -100,23 +100,21 @@ fn judged(program: &PathBuf, log: &str, line: &str, failed: bool) -> Result<()> 
         Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
     };
     let (quiet, _) = run(&["explain", "--quiet"])?;
-    let (code, told) = run(&["explain", "--json"])?;
+    let (code, out) = run(&["explain", "--json"])?;
     let (joined, story) = run(&["correlate"])?;
     let claims = |line: &str| line.starts_with("  cause") && line.contains(CLAIMED);
-    let claimed = told.contains(&format!("\"cause\":\"{CLAIMED}\"")) || story.lines().any(claims);
-    ensure!(!claimed, "{told} {story}");
-    ensure!(quiet == code && joined == code, "exit {quiet:?} {code:?} {joined:?}, {told} {story}");
-    let told: Option<Value> = if told.is_empty() { None } else { Some(serde_json::from_str(&told)?) };
-    let open =
-        told.as_ref().is_some_and(|told| told["cause"] == "unclassified" && told["source"] == "ambiguous");
-    let known =
-        told.as_ref().is_some_and(|told| told["cause"] == TRUE_CAUSE && told["confidence"] != "possible");
+    let claimed = out.contains(&format!("\"cause\":\"{CLAIMED}\"")) || story.lines().any(claims);
+    ensure!(!claimed, "{out} {story}");
+    ensure!(quiet == code && joined == code, "exit {quiet:?} {code:?} {joined:?}, {out} {story}");
+    let out: Option<Value> = if out.is_empty() { None } else { Some(serde_json::from_str(&out)?) };
+    let open = out.as_ref().is_some_and(|out| out["cause"] == "unclassified" && out["source"] == "ambiguous");
+    let known = out.as_ref().is_some_and(|out| out["cause"] == TRUE_CAUSE && out["confidence"] != "possible");
     let is_json = !matches!(log, "web.txt" | "meshwhy-text");
     let right = match failed {
         true => code == Some(1) && (known || (open && log == "web.txt")),
-        false => (code == Some(0) && told.is_none()) || (code == Some(1) && open && !is_json),
+        false => (code == Some(0) && out.is_none()) || (code == Some(1) && open && !is_json),
     };
-    ensure!(right, "exit {code:?}, {told:?}");
+    ensure!(right, "exit {code:?}, {out:?}");
     Ok(())
 }
 

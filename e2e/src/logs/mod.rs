@@ -3,4 +3,4 @@
 pub mod access_logs;
 pub mod forged;
 pub mod log_only;
-pub mod told_once;
+pub mod reported_once;

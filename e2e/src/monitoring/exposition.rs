@@ -154,7 +154,7 @@ pub fn own(exposition: &str) -> String {
     exposition.lines().filter(is_own).map(|line| format!("{line}\n")).collect()
 }
 
-/// promtool complains of nothing but the help text, which Envoy writes for no metric.
+/// promtool finds nothing but missing help texts: Envoy writes none for any metric.
 fn lint(text: &str) -> Result<()> {
     let mut promtool = Command::new(tools::program("promtool", "prometheus")?)
         .args(["check", "metrics"])
@@ -164,12 +164,12 @@ fn lint(text: &str) -> Result<()> {
         .spawn()?;
     promtool.stdin.take().context("no stdin")?.write_all(text.as_bytes())?;
     let output = promtool.wait_with_output()?;
-    let told =
+    let findings =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    let complaints: Vec<&str> = told.lines().filter(|line| !line.ends_with(" no help text")).collect();
-    ensure!(complaints.is_empty(), "promtool: {complaints:#?}");
+    let others: Vec<&str> = findings.lines().filter(|line| !line.ends_with(" no help text")).collect();
+    ensure!(others.is_empty(), "promtool: {others:#?}");
     // Else it did not read them at all.
     let metrics = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
-    ensure!(told.lines().count() == metrics, "promtool told {told:?} of {metrics} metrics");
+    ensure!(findings.lines().count() == metrics, "promtool found {findings:?} in {metrics} metrics");
     Ok(())
 }

@@ -123,7 +123,7 @@ fn blames_nobody(envoy: &Envoy) -> Result<()> {
     for sample in failures() {
         let label = |name: &str| sample.labels[name].as_str();
         ensure!(label("direction") == "gateway", "{sample:?}");
-        // What no rule knows is nobody's, and no more than a lead.
+        // What no rule knows has no side, and is no more than a lead.
         let unknown = label("cause") == "unclassified" && label("confidence") == "possible";
         ensure!(label("side") == "downstream" || unknown, "a stranger makes the mesh guilty: {sample:?}");
     }

@@ -19,8 +19,8 @@ pub fn plain() -> Result<String> {
     Ok(format!("{HEAD}{}", serde_norway::to_string(&config)?))
 }
 
-/// The configuration for these proxies (name and address), among other containers and pods, and with their labels as Kubernetes would
-/// have told them.
+/// The configuration for these proxies (name and address), among other containers and pods, and with the labels that Kubernetes
+/// gives them.
 pub fn config_for(proxies: &[(&str, &str)]) -> Result<Value> {
     let container = |pod: &str, address: &str, container: &str| {
         json!({ "targets": ["192.0.2.1:1"], "labels": {

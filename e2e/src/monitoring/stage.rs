@@ -220,7 +220,7 @@ pub(super) fn prometheus(
     Prometheus::start(folder, &format!("127.0.0.1:{}", free_port()), &config)
 }
 
-/// What asks the proxies, until it is told to stop.
+/// What asks the proxies, until it is stopped.
 struct Clients {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -239,7 +239,7 @@ impl Clients {
         };
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
-        // Every so many steps, at which of them, to which port, what.
+        // The period and the phase in steps, the port, the request.
         let plan: Vec<(u64, u64, u16, Vec<u8>)> = vec![
             (1, 0, cart, get("cart.shop", "/")),
             (2, 1, cart, get("reviews.shop", "/")),

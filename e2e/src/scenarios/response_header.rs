@@ -162,7 +162,7 @@ fn not_own() -> Vec<Scenario> {
 /// The answer carries no header of meshwhy's.
 fn silent(places: &Places, host: &str) -> Result<Seen> {
     let seen = ask(places, host)?;
-    ensure!(!seen.text.to_lowercase().contains("meshwhy"), "told the client: {}", seen.text);
+    ensure!(!seen.text.to_lowercase().contains("meshwhy"), "sent to the client: {}", seen.text);
     Ok(seen)
 }
 
@@ -177,7 +177,7 @@ fn only_the_cause(places: &Places, host: &str) -> Result<Seen> {
     for secret in
         ["VirtualService", "reviews", "certain", "likely", "details=", "cluster="].into_iter().chain(fixes)
     {
-        ensure!(!seen.text.contains(secret), "{secret:?} is told the client: {}", seen.text);
+        ensure!(!seen.text.contains(secret), "{secret:?} is sent to the client: {}", seen.text);
     }
     Ok(seen)
 }

@@ -363,7 +363,7 @@ fn push_between(places: &Places, path: &str) -> Result<Seen> {
     get(places, "/", &[])
 }
 
-/// What retries hide. Envoy tells nginx which attempt it is.
+/// What retries hide. Envoy sends nginx the attempt's number.
 fn retries() -> Vec<Scenario> {
     let asked = |name, about, block| {
         let policy = json!({"route": {"retry_policy": {"retry_on": "5xx", "num_retries": 2}}});

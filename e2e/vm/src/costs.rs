@@ -163,7 +163,7 @@ fn cases() -> Vec<Case> {
         http("http: no endpoint", answer(503, Flags::NO_HEALTHY_UPSTREAM.bits(), "no_healthy_upstream")),
         http("http: upstream refused", upstream_refused()),
         Case { events: Events::Reset, ..http("http: the client resets", reset()) },
-        // More in one second than are told in full.
+        // More in one second than are reported in full.
         Case {
             events: Events::Reset,
             warm_up: 1_100,
@@ -180,7 +180,7 @@ fn cases() -> Vec<Case> {
         connection("connection: binary", vec![vec![0xfe; 1024]]),
         connection("connection: a line without end in 64 reads", split(&[b'x'; 1024], 64)),
         logger(
-            "access log: told already",
+            "access log: reported already",
             upstream_refused().with_state("meshwhy.cause", "upstream_refused"),
         ),
         logger("access log: upstream refused", upstream_refused()),

@@ -19,7 +19,7 @@ impl Random {
         self.0.u64(..end)
     }
 
-    /// True once in so many times.
+    /// True once in `times` calls.
     pub fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

@@ -12,7 +12,7 @@ fn nothing_that_a_proxy_does_makes_the_module_trap() {
     let calls = number("MESHWHY_FUZZ_CALLS");
     let seed = number("MESHWHY_FUZZ_SEED").or_else(|| calls.map(|_| now())).unwrap_or(1);
     let watched = vm::hostile::play(&vm::module().unwrap(), seed, calls.unwrap_or(CALLS)).unwrap();
-    println!("seed {seed}: {} callbacks, causes told: {:?}", calls.unwrap_or(CALLS), watched.causes);
+    println!("seed {seed}: {} callbacks, causes reported: {:?}", calls.unwrap_or(CALLS), watched.causes);
 
     within(&watched.properties, PROPERTIES);
     within(&watched.headers, HEADERS);
@@ -98,7 +98,7 @@ const PROPERTIES: &[&str] = &[
     "xds.virtual_host_name",
 ];
 
-/// `0` is the request's map, `2` the response's headers, `3` its trailers. `via` and `server` tell whether another proxy made the answer; the lengths, whether an
+/// `0` is the request's map, `2` the response's headers, `3` its trailers. `via` and `server` show whether another proxy made the answer; the lengths, whether an
 /// HTTP/1.0 server did; the type, whether it is a stream of events.
 const HEADERS: &[&str] = &[
     "0/content-type",

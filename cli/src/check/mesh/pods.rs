@@ -16,7 +16,7 @@ pub struct Enforced<'mesh> {
     pub settled: bool,
 }
 
-/// Pods behind a service: as given, or as far as the service's selector tells.
+/// Pods behind a service: as given, or as far as the service's selector shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Backend<'mesh> {
     /// The namespace.
@@ -111,7 +111,7 @@ impl Mesh {
             general = in_namespace(&self.config.root_namespace);
         }
         let policy = *general.first()?;
-        // Of several the oldest holds, which YAML doesn't tell.
+        // Of several the oldest holds, which YAML doesn't show.
         if general.iter().any(|other| other.mode != policy.mode) {
             return None;
         }

@@ -39,7 +39,7 @@ pub struct Server {
     pub mode: String,
     /// Whether it sends everyone to HTTPS and routes nothing itself.
     pub redirects: bool,
-    /// What tells the certificate: the secret's or the file's name.
+    /// What identifies the certificate: the secret's or the file's name.
     pub certificates: Vec<String>,
     /// The secret with the certificate, and the line that names it.
     pub credential: Option<(String, usize)>,

@@ -32,7 +32,7 @@ pub enum Injection {
     Yes,
     /// There is none.
     No,
-    /// Nothing tells.
+    /// Nothing shows it.
     Unknown,
 }
 

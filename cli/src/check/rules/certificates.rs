@@ -10,7 +10,7 @@ use crate::check::host::covers;
 use crate::check::mesh::Mesh;
 use crate::check::model::{Gateway, HttpRoute, Reads, Server, applies};
 
-/// So many servers' hosts make the point.
+/// Servers whose hosts are shown, at the most.
 const MAX_SHOWN: usize = 6;
 
 /// A server and the Gateway it belongs to.
@@ -70,7 +70,7 @@ fn shared(certificate: &str, doors: &[&Door<'_>]) -> Option<Finding> {
 /// Whether a host of `other` has no route on a connection that was opened to `own`.
 fn goes_astray(own: &Door<'_>, other: &Door<'_>) -> bool {
     if own.routed.is_empty() || other.routed.is_empty() {
-        // Nothing is routed yet, as far as was given: the servers' own hosts tell.
+        // Nothing is routed yet, as far as was given: the servers' own hosts decide.
         let covered = |host: &str| own.server.hosts.iter().any(|(_, own)| covers(own, host));
         return other.server.hosts.iter().any(|(_, host)| !covered(host));
     }

@@ -27,7 +27,7 @@ fn selectors() {
     // What Helm's chart calls its pods, and what istioctl's manifests do.
     assert_eq!(found(&all(&[&gw, &pods("edge", "istio: ingress", "istio-proxy")])), likely);
     assert!(found(&all(&[&gw, &pods("edge", "istio: ingressgateway", "istio-proxy")])).is_empty());
-    // Another gateway's pods, or an application's, tell nothing of these.
+    // Another gateway's pods, or an application's, say nothing of these.
     assert!(found(&all(&[&gw, &pods("edge", "istio: egressgateway", "istio-proxy")])).is_empty());
     assert!(found(&all(&[&gw, &pods("edge", "istio: ingress", "app")])).is_empty());
     assert!(found(&gw).is_empty() && found_in_all(&gw).is_empty());

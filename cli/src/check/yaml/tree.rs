@@ -33,7 +33,7 @@ struct Open {
 }
 
 impl Tree {
-    /// The documents of a text that begins after so many lines, with room for so many nodes; what they take is taken from it.
+    /// The documents of a text that begins behind `lines_before`, with at most `room` nodes; what they take is subtracted.
     pub(super) fn read(text: &str, lines_before: usize, room: &mut usize) -> Result<Documents, YamlError> {
         let mut tree = Self { lines_before, room: *room, ..Self::default() };
         for event in Parser::new_from_str(text) {

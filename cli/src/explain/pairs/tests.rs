@@ -9,7 +9,7 @@ use crate::explain::{Column, Reader, Reading, Source};
 
 static READER: LazyLock<Reader> = LazyLock::new(|| Reader::new(Vec::new()));
 
-/// A request that nobody answered, by path; it ended so many milliseconds after 10:00.
+/// A request that nobody answered, by path; it ended `end` milliseconds after 10:00.
 fn logged(path: &str, end: u64) -> String {
     logged_as("503 UF details - \"-\"", path, "10.0.0.7:1", end)
 }
@@ -44,31 +44,32 @@ fn own_as(cause: &str, evidence: &str, at: u64) -> String {
     )
 }
 
-/// What is told: whose word it is, and of which path; `-` where the request isn't known.
-type Told = Vec<(Source, String)>;
+/// What is reported: whose word it is, and of which path; `-` where the request isn't known.
+type Reported = Vec<(Source, String)>;
 
 fn shown(Failure { line, finding, .. }: Failure<usize>) -> (Source, String) {
     (finding.source, line.get(Column::Path).unwrap_or("-").to_owned())
 }
 
-fn see(pairs: &mut Pairs<usize>, text: &str, place: usize) -> Told {
-    let mut told = Told::new();
-    let mut tell = |failure| told.push(shown(failure));
+fn see(pairs: &mut Pairs<usize>, text: &str, place: usize) -> Reported {
+    let mut reported = Reported::new();
+    let mut emit = |failure| reported.push(shown(failure));
     match READER.read(text.as_bytes()) {
-        Reading::Failed(line, finding) => pairs.line(line, finding, Some(place), &mut tell),
-        Reading::Own(own) => pairs.own(*own, place, &mut tell),
+        Reading::Failed(line, finding) => pairs.line(line, finding, Some(place), &mut emit),
+        Reading::Own(own) => pairs.own(*own, place, &mut emit),
         other => panic!("{other:?} {text}"),
     }
-    told
+    reported
 }
 
-/// All that is told of a log, in some order.
-fn all(log: &[String]) -> Told {
+/// All that is reported of a log, in some order.
+fn all(log: &[String]) -> Reported {
     let mut pairs = Pairs::default();
-    let mut told: Told = log.iter().enumerate().flat_map(|(at, text)| see(&mut pairs, text, at)).collect();
-    pairs.finish(&mut |failure| told.push(shown(failure)));
-    told.sort_by(|a, b| a.1.cmp(&b.1));
-    told
+    let mut reported: Reported =
+        log.iter().enumerate().flat_map(|(at, text)| see(&mut pairs, text, at)).collect();
+    pairs.finish(&mut |failure| reported.push(shown(failure)));
+    reported.sort_by(|a, b| a.1.cmp(&b.1));
+    reported
 }
 
 fn by_filter(path: &str) -> (Source, String) {
@@ -80,7 +81,7 @@ fn by_line(path: &str) -> (Source, String) {
 }
 
 #[test]
-fn one_failure_is_told_once_whichever_comes_first() {
+fn one_failure_is_reported_once_whichever_comes_first() {
     for log in [[own(5_001), logged("/a", 5_000)], [logged("/a", 5_000), own(5_001)]] {
         assert_eq!(all(&log), [by_filter("/a")]);
     }
@@ -91,9 +92,9 @@ fn a_flush_of_the_access_log_is_sorted_out() {
     // As Envoy writes it: its own log at once, the access log every ten seconds.
     let owns = (0..300).map(|n| own(20_000 + n * 33 + 1));
     let lines = (0..300).map(|n| logged(&format!("/{n:03}"), 20_000 + n * 33));
-    let told = all(&owns.chain(lines).collect::<Vec<_>>());
-    let expected: Told = (0..300).map(|n| by_filter(&format!("/{n:03}"))).collect();
-    assert_eq!(told, expected);
+    let reported = all(&owns.chain(lines).collect::<Vec<_>>());
+    let expected: Reported = (0..300).map(|n| by_filter(&format!("/{n:03}"))).collect();
+    assert_eq!(reported, expected);
 }
 
 #[test]
@@ -132,8 +133,8 @@ fn a_proxy_may_be_held_up_between_the_two() {
         assert_eq!(all(&[logged("/a", 5_000), own(at)]), [by_filter("/a")]);
     }
     // Whoever is closer has it.
-    let told = all(&[own(5_200), logged("/a", 5_000), logged("/b", 5_199)]);
-    assert_eq!(told, [by_line("/a"), by_filter("/b")]);
+    let reported = all(&[own(5_200), logged("/a", 5_000), logged("/b", 5_199)]);
+    assert_eq!(reported, [by_line("/a"), by_filter("/b")]);
 }
 
 #[test]
@@ -143,16 +144,16 @@ fn of_failures_that_are_all_alike_none_is_hidden() {
         .into_iter()
         .chain((0..5).map(|n| logged(&format!("/{n}"), 5_000 + n)))
         .collect();
-    let told = all(&log);
-    assert_eq!(told.len(), 5);
-    assert_eq!(told.iter().filter(|(source, _)| *source == Source::Filter).count(), 2);
+    let reported = all(&log);
+    assert_eq!(reported.len(), 5);
+    assert_eq!(reported.iter().filter(|(source, _)| *source == Source::Filter).count(), 2);
     // The other way round: of five the access log has two.
     let log: Vec<String> =
         (0..5).map(|n| own(5_001 + n)).chain([logged("/a", 5_000), logged("/b", 5_003)]).collect();
-    let told = all(&log);
-    let paths: Vec<&str> = told.iter().map(|(_, path)| path.as_str()).collect();
+    let reported = all(&log);
+    let paths: Vec<&str> = reported.iter().map(|(_, path)| path.as_str()).collect();
     assert_eq!(paths, ["-", "-", "-", "/a", "/b"]);
-    assert!(told.iter().all(|(source, _)| *source == Source::Filter));
+    assert!(reported.iter().all(|(source, _)| *source == Source::Filter));
 }
 
 #[test]
@@ -166,18 +167,18 @@ fn connections_have_no_request_and_are_joined_all_the_same() {
 
 #[test]
 fn who_reads_along_waits_for_seconds_and_hears_of_it_once() {
-    let (mut pairs, mut told) = (Pairs::default(), Told::new());
+    let (mut pairs, mut reported) = (Pairs::default(), Reported::new());
     assert!(see(&mut pairs, &own(5_001), 1).is_empty());
-    (0..=PATIENCE_OWN).for_each(|_| pairs.tick(&mut |failure| told.push(shown(failure))));
-    assert_eq!(told, [by_filter("-")]);
+    (0..=PATIENCE_OWN).for_each(|_| pairs.tick(&mut |failure| reported.push(shown(failure))));
+    assert_eq!(reported, [by_filter("-")]);
     // The access log comes ten seconds later.
     assert!(see(&mut pairs, &logged("/a", 5_000), 2).is_empty());
     assert!(see(&mut pairs, &logged("/b", 5_004), 3).is_empty());
-    (0..=PATIENCE_LINE).for_each(|_| pairs.tick(&mut |failure| told.push(shown(failure))));
-    assert_eq!(told, [by_filter("-"), by_line("/b")]);
+    (0..=PATIENCE_LINE).for_each(|_| pairs.tick(&mut |failure| reported.push(shown(failure))));
+    assert_eq!(reported, [by_filter("-"), by_line("/b")]);
     assert!(see(&mut pairs, &own(5_004), 4).is_empty());
-    pairs.finish(&mut |failure| told.push(shown(failure)));
-    assert_eq!(told.len(), 2);
+    pairs.finish(&mut |failure| reported.push(shown(failure)));
+    assert_eq!(reported.len(), 2);
 }
 
 #[test]
@@ -198,28 +199,28 @@ fn what_is_kept_is_bounded_by_time_and_number() {
 }
 
 proptest! {
-    /// However they come and whoever's clock ticks: each line is told once or not at all, and there is no more of either than were told.
+    /// However they come and whoever's clock ticks: each line is reported once or not at all, and no more of either are reported than there are.
     #[test]
-    fn none_is_lost_and_none_told_twice(log in prop::collection::vec((0_u64..4_000, any::<bool>(), 0_u8..3), 0..60)) {
-        let (mut pairs, mut told, mut counts) = (Pairs::default(), Vec::new(), [0, 0]);
+    fn none_is_lost_and_none_reported_twice(log in prop::collection::vec((0_u64..4_000, any::<bool>(), 0_u8..3), 0..60)) {
+        let (mut pairs, mut reported, mut counts) = (Pairs::default(), Vec::new(), [0, 0]);
         for (place, (time, is_own, endpoint)) in log.into_iter().enumerate() {
             let text = if is_own { own(5_000 + time) } else { logged("/a", 5_000 + time) };
-            let mut tell = |failure: Failure<usize>| told.push(failure.place);
+            let mut emit = |failure: Failure<usize>| reported.push(failure.place);
             match READER.read(text.replace("10.0.0.7", &format!("10.0.0.{endpoint}")).as_bytes()) {
-                Reading::Own(own) => pairs.own(*own, place, &mut tell),
-                Reading::Failed(line, finding) => pairs.line(line, finding, Some(place), &mut tell),
+                Reading::Own(own) => pairs.own(*own, place, &mut emit),
+                Reading::Failed(line, finding) => pairs.line(line, finding, Some(place), &mut emit),
                 other => panic!("{other:?}"),
             }
             counts[usize::from(is_own)] += 1;
             if place % 7 == 6 {
-                pairs.tick(&mut tell);
+                pairs.tick(&mut emit);
             }
         }
-        pairs.finish(&mut |failure| told.push(failure.place));
-        let count = told.len();
-        told.sort_unstable();
-        told.dedup();
-        prop_assert_eq!(told.len(), count);
+        pairs.finish(&mut |failure| reported.push(failure.place));
+        let count = reported.len();
+        reported.sort_unstable();
+        reported.dedup();
+        prop_assert_eq!(reported.len(), count);
         prop_assert!(counts[0].max(counts[1]) <= count && count <= counts[0] + counts[1]);
     }
 }

@@ -286,15 +286,15 @@ fn nothing_failed() {
 #[test]
 fn who_has_to_act_is_said_where_a_gateway_would_say_the_same() {
     let side = |text: &str| failed(text).1.side().map(meshwhy::causes::Side::id);
-    let told = |side: &str| {
+    let reported = |side: &str| {
         format!(
             r#"{{"response_code":400,"response_flags":"DPE","response_code_details":"http1.codec_error","cause":"tls_on_plaintext_port","confidence":"certain",{side}"evidence":"x","fix":"-"}}"#
         )
     };
     // The filter knew where it was.
-    assert_eq!(side(&told(r#""side":"downstream","#)), Some("downstream"));
-    assert_eq!(side(&told(r#""side":"mesh","#)), Some("mesh"));
-    assert_eq!(side(&told("")), None);
+    assert_eq!(side(&reported(r#""side":"downstream","#)), Some("downstream"));
+    assert_eq!(side(&reported(r#""side":"mesh","#)), Some("mesh"));
+    assert_eq!(side(&reported("")), None);
     // A line that a sidecar or a gateway may have written: a stranger can ask for anything.
     assert_eq!(side(&istio(REFUSED)), Some("upstream"));
     let denied = r#"403 - rbac_access_denied_matched_policy[none] - "-""#;

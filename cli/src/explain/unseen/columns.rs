@@ -43,7 +43,7 @@ pub(super) fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
     if connected && lacks(Column::TlsMode) {
         add(MTLS, vec![mtls(true), mtls(false)]);
     }
-    // No log tells what an endpoint took before. Hosts outside of the mesh took nothing of it.
+    // No log shows what an endpoint took before. Hosts outside of the mesh took nothing of it.
     let failed_tls = e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_tls);
     let of_mesh = match &e.upstream.cluster {
         Some(cluster) => cluster.host().is_some_and(|host| host.contains(".svc.")),

@@ -1,4 +1,4 @@
-//! An HTTP/2 client (the `h2` crate's) for what curl can't be told to do.
+//! An HTTP/2 client (the `h2` crate's) for what curl can't do.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub fn ask(port: u16, how: Ask) -> Result<Seen> {
     seen.into_iter().next().context("no answer")
 }
 
-/// Asks this host for this path so many times at once, on one connection.
+/// Asks this host for this path `times` times at once, on one connection.
 pub fn ask_at_once(port: u16, host: &str, path: &str, how: Ask, times: usize) -> Result<Vec<Seen>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let all = async {

@@ -29,7 +29,7 @@ pub enum Client {
     Curl(&'static [&'static str]),
     /// The same several times, one after the other.
     CurlTimes(usize, &'static [&'static str]),
-    /// So many curls at once.
+    /// The same several times at once.
     CurlAtOnce(usize, &'static [&'static str]),
     /// `openssl s_client` with these arguments and this input.
     OpensslClient(&'static [&'static str], &'static str),
@@ -70,7 +70,7 @@ impl Client {
             Self::CurlAtOnce(times, arguments) => {
                 let running: Vec<_> = (0..*times).map(|_| curl(places, arguments)).collect::<Result<_>>()?;
                 let all: Vec<Seen> = running.into_iter().map(Curl::finish).collect::<Result<_>>()?;
-                // What matters is that some failed; the worst status tells.
+                // What matters is that some failed; the worst status shows it.
                 all.into_iter().max_by_key(|seen| seen.status).context("no curl")
             }
             Self::OpensslClient(arguments, input) => {

@@ -40,7 +40,7 @@ impl Envoy {
         Self::launch(bootstrap, &[], 1, SOON)
     }
 
-    /// The same, keeping access logs for so many milliseconds.
+    /// The same, keeping access logs for `flush` milliseconds.
     pub fn start_flushing(bootstrap: &Value, flush: u32) -> Result<Self> {
         Self::launch(bootstrap, &[], 1, flush)
     }

@@ -27,7 +27,7 @@ pub enum Habit {
     AnswerOnce(&'static [u8]),
     /// Answers these bytes to every read and keeps the connection.
     AnswerAndKeep(&'static [u8]),
-    /// Answers these bytes to the first read, and closes when more comes: after so many milliseconds.
+    /// Answers these bytes to the first read, and closes when more comes, after this many milliseconds.
     AnswerThenClose(&'static [u8], u64),
     /// Sends these bytes before it reads anything, as servers of many protocols do.
     GreetFirst(&'static [u8]),

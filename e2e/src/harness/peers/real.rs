@@ -87,7 +87,7 @@ pub(super) fn apache(folder: &Path, pki: &Path, block: &str) -> Result<(u16, Pro
     })
 }
 
-/// Any program that listens on a port it is told.
+/// Any program that listens on a port that it is given.
 pub(super) fn program(
     folder: &Path,
     pki: &Path,

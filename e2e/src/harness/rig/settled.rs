@@ -99,7 +99,7 @@ impl Rig {
         self.until_acknowledged(deadline)
     }
 
-    /// The name of the cluster that tells of it.
+    /// The name of the cluster that shows it.
     fn put_marker(&self) -> Result<String> {
         let generation = self.next_generation();
         let host = format!("marker-{generation}.meshwhy.invalid");
@@ -127,12 +127,12 @@ impl Rig {
         Ok(())
     }
 
-    /// What proxies have refused, as they told istiod.
+    /// What proxies have rejected, by their NACKs to istiod.
     fn rejections(&self) -> String {
         let log = std::fs::read_to_string(self.folder().join("istiod.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains("ACK ERROR")).collect();
         let Some(last) = lines.last() else { return "no proxy refused anything".into() };
-        // The proxy's own words say more than what it told istiod.
+        // The proxy's own words say more than its NACK.
         let own: Vec<String> = self.proxies().filter_map(|p| p.troubles()).collect();
         format!("{last}\n{}", own.join("\n"))
     }

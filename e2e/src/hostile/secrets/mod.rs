@@ -124,7 +124,7 @@ pub fn check() -> Result<()> {
     }
     let lacking = wait_until_played(&envoy, &cases)?;
     ensure!(lacking.is_empty(), "not played: {lacking:#?}");
-    // The receivers are told once a second.
+    // Envoy flushes to the receivers once a second.
     std::thread::sleep(Duration::from_millis(1500));
     envoy.check_health()?;
     seen::check(&envoy, &receiver)

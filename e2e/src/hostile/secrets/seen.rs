@@ -68,12 +68,12 @@ pub(super) fn envoys_words(line: &Value) -> String {
         .join(" ")
 }
 
-/// The header that tells the client.
+/// The header with the cause for the client.
 pub(super) fn check_answer(answer: &str) -> Result<()> {
     let head = answer.split("\r\n\r\n").next().unwrap_or_default();
-    let mut told =
+    let mut named =
         head.split("\r\n").filter(|line| line.to_ascii_lowercase().starts_with("x-meshwhy-cause:"));
-    told.try_for_each(|line| free("the response header", line))
+    named.try_for_each(|line| free("the response header", line))
 }
 
 fn free(place: &str, text: &str) -> Result<()> {

@@ -54,7 +54,7 @@ pub fn stories() -> Vec<Story> {
 
 /// Chromium shows service1's page, which asks service2 for a script, and then the document as it has become.
 fn browser(name: &'static str, about: &'static str) -> Story {
-    // It reuses a connection only where it trusts the certificate without being told to.
+    // It reuses a connection only where it trusts the certificate without an option.
     const SHOW: &str = "export HOME=$(mktemp -d) && cd $HOME && mkdir -p .pki/nssdb && \
         certutil -d sql:.pki/nssdb -N --empty-password && \
         certutil -d sql:.pki/nssdb -A -t C,, -n rig -i /var/lib/istio/ingressgateway-certs/ca.crt && \

@@ -2,9 +2,9 @@
 
 mod counted;
 mod gets;
+mod outcome;
 mod play;
 mod says;
-mod told;
 mod yaml;
 
 use meshwhy::causes::manual::PageSection;
@@ -16,8 +16,8 @@ use crate::harness::tools::Needed;
 pub use counted::Counted;
 pub(super) use counted::{counters, difference};
 pub use gets::Gets;
+pub use outcome::{Lines, Outcome};
 pub use says::Says;
-pub use told::{Lines, Told};
 pub use yaml::Yaml;
 
 /// A story.
@@ -39,7 +39,7 @@ pub struct Story {
     pub from: &'static str,
     /// The programs that it runs, one after the other; the last one's answer counts.
     pub commands: Vec<Vec<&'static str>>,
-    /// What is applied between them: after so many.
+    /// What is applied between them, and after how many of them.
     pub later: Vec<(usize, Yaml)>,
     gets: Gets,
     says: Vec<Says>,

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::told::lines_since;
-use super::{Counted, Says, Story, Told, Yaml, counters, difference};
+use super::outcome::lines_since;
+use super::{Counted, Outcome, Says, Story, Yaml, counters, difference};
 use crate::harness::rig::Rig;
 use crate::istio::explained;
 
 impl Story {
     /// Plays it without judging; the configuration is gone afterwards.
-    pub fn play(&self, rig: &Rig) -> Result<Told> {
+    pub fn play(&self, rig: &Rig) -> Result<Outcome> {
         // Before the configuration: a proxy looks a name up when it gets it.
         for (name, pod) in &self.names {
             rig.resolve(name, Some(pod))?;
@@ -22,24 +22,26 @@ impl Story {
         for (name, _) in &self.names {
             rig.resolve(name, None)?;
         }
-        let told = result?;
+        let outcome = result?;
         cleaned?;
-        Ok(told)
+        Ok(outcome)
     }
 
     /// Plays it and compares.
-    pub fn check(&self, rig: &Rig) -> Result<Told> {
-        let mut told = self.play(rig)?;
-        // istiod tells nobody when a proxy's old connections and listeners are gone. Only a mistake that nobody felt
+    pub fn check(&self, rig: &Rig) -> Result<Outcome> {
+        let mut outcome = self.play(rig)?;
+        // Nothing shows when a proxy's old connections and listeners are gone. Only a mistake that nobody felt
         // is made again: what went wrong or was said without being expected stands.
-        if self.broken && told.counted.is_empty() && self.gets.check(&told.seen).is_err() {
-            eprintln!("{}: the mistake was not in force, and is made again: {told}", self.name);
-            told = self.play(rig)?;
+        if self.broken && outcome.counted.is_empty() && self.gets.check(&outcome.seen).is_err() {
+            eprintln!("{}: the mistake was not in force, and is made again: {outcome}", self.name);
+            outcome = self.play(rig)?;
         }
-        self.compare(&told).and_then(|()| explained::check(&told)).with_context(|| told.to_string())?;
+        self.compare(&outcome)
+            .and_then(|()| explained::check(&outcome))
+            .with_context(|| outcome.to_string())?;
         // What may be said or not is in no document.
-        told.counted.retain(|counted, _| !self.allows(counted));
-        Ok(told)
+        outcome.counted.retain(|counted, _| !self.allows(counted));
+        Ok(outcome)
     }
 
     fn apply(&self, rig: &Rig) -> Result<()> {
@@ -74,7 +76,7 @@ impl Story {
         if whole.is_empty() { Ok(()) } else { rig.delete(&whole.join("\n---\n")) }
     }
 
-    fn ask(&self, rig: &Rig) -> Result<Told> {
+    fn ask(&self, rig: &Rig) -> Result<Outcome> {
         let before = counters(rig)?;
         let marks: BTreeMap<&str, usize> = rig.proxies().map(|p| (p.pod.name, p.output().len())).collect();
         let pod = rig.pod(self.from)?;
@@ -100,23 +102,23 @@ impl Story {
             let complete = Instant::now() > earliest
                 && lines.values().any(|l| !l.json.is_empty() && !l.text.is_empty())
                 && lines.values().all(explained::is_whole);
-            let told = Told { seen: seen.clone(), lines, counted, analyze: analyze.clone() };
-            if (complete && self.compare(&told).is_ok()) || Instant::now() > deadline {
-                return Ok(told);
+            let outcome = Outcome { seen: seen.clone(), lines, counted, analyze: analyze.clone() };
+            if (complete && self.compare(&outcome).is_ok()) || Instant::now() > deadline {
+                return Ok(outcome);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn compare(&self, told: &Told) -> Result<()> {
-        self.gets.check(&told.seen)?;
+    fn compare(&self, outcome: &Outcome) -> Result<()> {
+        self.gets.check(&outcome.seen)?;
         let expected: BTreeMap<Counted, &Says> = self.says.iter().map(|s| (s.counted(), s)).collect();
-        for counted in told.counted.keys().filter(|counted| !self.allows(counted)) {
+        for counted in outcome.counted.keys().filter(|counted| !self.allows(counted)) {
             ensure!(expected.contains_key(counted), "nobody was to say: {counted}");
         }
         for (counted, says) in expected {
-            ensure!(told.counted.contains_key(&counted), "nobody said: {counted}");
-            says.check_log(told)?;
+            ensure!(outcome.counted.contains_key(&counted), "nobody said: {counted}");
+            says.check_log(outcome)?;
         }
         Ok(())
     }

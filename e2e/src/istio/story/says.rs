@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
-use super::{Counted, Told};
+use super::{Counted, Outcome};
 
 /// What one proxy says.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Says {
         self
     }
 
-    /// Only the counter and the proxy's own log tell.
+    /// Only the counter and the proxy's own log show it.
     #[must_use]
     pub const fn only_counted(mut self) -> Self {
         self.logged = None;
@@ -103,9 +103,9 @@ impl Says {
         }
     }
 
-    pub(super) fn check_log(&self, told: &Told) -> Result<()> {
+    pub(super) fn check_log(&self, outcome: &Outcome) -> Result<()> {
         let Some(evidence) = self.logged else { return Ok(()) };
-        let lines = told.lines.get(self.pod).map(|l| l.json.as_slice()).unwrap_or_default();
+        let lines = outcome.lines.get(self.pod).map(|l| l.json.as_slice()).unwrap_or_default();
         let line = lines
             .iter()
             .find(|line| line["cause"] == self.cause.id())

@@ -13,7 +13,7 @@ use crate::harness::peers::{Habit, Server};
 use crate::harness::tools;
 use crate::load::rapid_reset;
 
-/// Streams a round and variant: more than are told in full in a second, as in an attack.
+/// Streams a round and variant: more than are reported in full in a second, as in an attack.
 const STREAMS: usize = 10_000;
 
 /// Measures and returns the table in Markdown.

@@ -19,7 +19,7 @@ pub(super) struct Load {
     pub(super) http2: bool,
     /// One request on each connection.
     pub(super) reconnects: bool,
-    /// So many of a hundred requests fail.
+    /// Percent of requests that fail.
     pub(super) failing: usize,
     /// What fails, in turn.
     pub(super) failures: &'static [&'static str],

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::envoy::Envoy;
 
-/// Runs `work` of so many requests; microseconds of the workers' CPU for each.
+/// Runs `work` of this many requests; microseconds of the workers' CPU for each.
 pub(super) fn cpu_of(envoy: &Envoy, requests: usize, work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let before = workers_cpu(envoy.pid())?;
     work()?;

@@ -24,7 +24,7 @@ const FAILING: &[(&str, u16, Cause)] = &[
     ("/dies", 200, Cause::UpstreamClosedConnection),
 ];
 
-/// One failure among so many requests.
+/// One in this many requests fails.
 const ONE_FAILS_IN: usize = 8;
 
 /// How many ask, and how long each waits between two requests.

@@ -44,7 +44,7 @@ pub struct Found {
 /// What access loggers find out, which can't write filter state.
 const ONLY_COUNTED: &[&str] = &["plaintext_on_tls_port ", "client_certificate_missing "];
 
-/// Compares. The run took so many minutes, with at most so many lines a minute for each cause.
+/// Compares. The run took this many minutes; `log_per_minute` is the plugins' setting.
 pub fn judge(envoy: &Envoy, sent: &Tally, minutes: f64, log_per_minute: u32) -> Result<Found> {
     let mut found = Found { deviations: sent.deviations.clone(), ..Found::default() };
     for ((cause, confidence, resource), count) in &sent.failures {
@@ -119,7 +119,7 @@ impl Found {
                 let name = key(text("cause"), text("confidence"), text("resource"));
                 let row = self.rows.entry(name).or_default();
                 row.in_access_log += 1;
-                // Of what nobody sent, one line tells more than a number.
+                // Of what nobody sent, one line says more than a number.
                 if row.sent == 0 && row.in_access_log == 1 {
                     self.deviations.push(format!("nobody sent this: {line}"));
                 }
@@ -137,11 +137,11 @@ impl Found {
                 continue;
             };
             // Envoy's logger writes the plugin's name around it.
-            let Some(Ok(told)) = serde_json::Deserializer::from_str(json).into_iter::<Value>().next() else {
+            let Some(Ok(own)) = serde_json::Deserializer::from_str(json).into_iter::<Value>().next() else {
                 self.deviations.push(format!("no JSON: {line}"));
                 continue;
             };
-            let text = |key: &str| told[key].as_str().unwrap_or_default();
+            let text = |key: &str| own[key].as_str().unwrap_or_default();
             let name = key(text("cause"), text("confidence"), text("resource"));
             if text("event") != "meshwhy" {
                 if text("cause") != RETRIED {
@@ -151,7 +151,7 @@ impl Found {
             }
             let row = self.rows.entry(name).or_default();
             row.lines += 1;
-            row.suppressed += told["suppressed"].as_u64().unwrap_or_default();
+            row.suppressed += own["suppressed"].as_u64().unwrap_or_default();
         }
         // Three roles, each with its own limit for each cause; a minute begins with the first line.
         let most = 3 * u64::from(log_per_minute) * (minutes.ceil() as u64 + 1);
@@ -161,9 +161,9 @@ impl Found {
                 self.deviations.push(format!("{cause}: {} lines, at most {most} are allowed", row.lines));
             }
             if row.lines + row.suppressed > row.counted {
-                let told = row.lines + row.suppressed;
+                let reported = row.lines + row.suppressed;
                 self.deviations
-                    .push(format!("{cause}: {told} are told in lines, {} are counted", row.counted));
+                    .push(format!("{cause}: {reported} are reported in lines, {} are counted", row.counted));
             }
             if row.lines == 0 {
                 self.deviations.push(format!("{cause}: no line in the proxy's own log"));

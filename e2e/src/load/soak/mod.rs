@@ -45,7 +45,7 @@ pub struct Outcome {
     pub deviations: Vec<String>,
 }
 
-/// Growth that counts as flat, in KB a minute, where there is time enough to tell.
+/// Growth that counts as flat, in KB a minute, where the run is long enough to measure it.
 const FLAT: f64 = 100.0;
 
 /// Minutes of measurement after which a slope says something.
@@ -82,7 +82,7 @@ impl Soak {
                 resident,
             };
             looks.push(look);
-            progress.borrow_mut().tell(load, resident);
+            progress.borrow_mut().show(load, resident);
         })?;
         let minutes = started.elapsed().as_secs_f64() / 60.0;
         progress.borrow_mut().end();

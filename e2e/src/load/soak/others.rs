@@ -1,4 +1,4 @@
-//! What curl can't be told to do: gRPC, websockets, TCP, pipelining, and clients that just leave.
+//! What curl can't do: gRPC, websockets, TCP, pipelining, and clients that just leave.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -154,7 +154,7 @@ fn tunnel_left_by_server(places: &Places) -> Result<Tally> {
     Ok(Tally::healthy(1, 1))
 }
 
-/// Reads until so many answers with this status have come.
+/// Reads until `times` answers with this status have come.
 fn answers(stream: &mut TcpStream, times: usize, status: &str) -> Result<()> {
     let (mut text, mut buffer) = (String::new(), [0; 16 * 1024]);
     while text.matches("\r\n\r\nok").count() < times {

@@ -38,7 +38,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts it all; at most so many lines a minute for each cause.
+    /// Starts it all; `log_per_minute` is the plugins' setting.
     pub fn set_up(log_per_minute: u32) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("meshwhy-soak-").tempdir()?;
         let pki = folder.path().join("pki");

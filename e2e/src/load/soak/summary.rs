@@ -1,4 +1,4 @@
-//! What a run tells: how far it is, and one table at its end.
+//! What a run prints: how far it is, and one table at its end.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -22,7 +22,7 @@ impl Progress {
         Self { talks, terminal: std::io::stderr().is_terminal(), last: None }
     }
 
-    pub(super) fn tell(&mut self, load: &Load, resident: f64) {
+    pub(super) fn show(&mut self, load: &Load, resident: f64) {
         let pause = Duration::from_secs(if self.terminal { 1 } else { 60 });
         if !self.talks || self.last.is_some_and(|last| last.elapsed() < pause) {
             return;

@@ -28,7 +28,7 @@ impl Tally {
         }
     }
 
-    /// So many healthy requests.
+    /// Healthy requests alone.
     pub fn healthy(requests: u64, streams: u64) -> Self {
         Self { requests, streams, ..Self::default() }
     }

@@ -19,7 +19,7 @@ use crate::load::generator::{Generator, Record as _};
 /// When it is enough.
 #[derive(Debug, Clone, Copy)]
 pub enum Enough {
-    /// After so many requests.
+    /// After this many requests.
     Requests(u64),
     /// After this time.
     Time(Duration),

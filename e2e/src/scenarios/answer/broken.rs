@@ -38,7 +38,7 @@ fn cut_off() -> Vec<Scenario> {
         .client(Client::Raw("tcp", b"bye\r\n"))
         .logs(Log::Tcp, &[("flags", "UR")])
         .names(Cause::UpstreamReset, Possible)
-        // No flag tells of it there.
+        // No flag shows it there.
         .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")]).names_nothing()),
         Scenario::new("answer/cut_off", "closed in the middle of the body", http(backend()))
             .server(

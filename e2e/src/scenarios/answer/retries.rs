@@ -1,4 +1,4 @@
-//! Retries: the last attempt is what the client was told of.
+//! Retries: the last attempt is what the client got.
 
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};

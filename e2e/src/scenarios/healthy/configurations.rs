@@ -1,5 +1,5 @@
 //! Mistakes in the configuration: one clear line for each VM (Envoy's first one, the main thread's and the worker's),
-//! and traffic flows, even where Envoy was told to fail closed.
+//! and traffic flows, even where Envoy is configured to fail closed.
 
 use serde_json::{Value, json};
 

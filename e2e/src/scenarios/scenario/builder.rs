@@ -173,7 +173,7 @@ impl Scenario {
         self
     }
 
-    /// The cause is counted so often (else once); where none is, so many lines are waited for.
+    /// How often the cause is counted (else once); where none is, how many lines are waited for.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;

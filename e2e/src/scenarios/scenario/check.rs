@@ -8,7 +8,7 @@ use meshwhy::evidence::Direction;
 use serde_json::Value;
 
 use super::{Diagnosis, Log, Outcome, Scenario};
-use crate::harness::agreement::{self, Told};
+use crate::harness::agreement::{self, Reported};
 use crate::harness::client::Seen;
 use crate::harness::envoy::Sample;
 use crate::harness::record;
@@ -17,7 +17,7 @@ impl Scenario {
     /// Plays it and compares the triple. Where evidence is recorded, it is kept under this name.
     pub fn check(&self, name: &str) -> Result<()> {
         let mut outcome = self.play()?;
-        let told = format!(
+        let shown = format!(
             "client: {:?}\nlog: {}\nsamples: {:?}",
             outcome.seen,
             outcome.lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n     "),
@@ -36,7 +36,7 @@ impl Scenario {
             .and_then(|()| self.check_words(&outcome))
             .and_then(|()| self.check_explained(&outcome))
             .and_then(|()| record::keep(name, &outcome.envoy.whole_log(), &outcome.ports))
-            .with_context(|| told)
+            .with_context(|| shown)
     }
 
     fn check_client(&self, seen: &Seen) -> Result<()> {
@@ -63,7 +63,7 @@ impl Scenario {
             }
             return Ok(());
         };
-        if self.is_told_elsewhere() {
+        if self.is_reported_elsewhere() {
             let line = lines.iter().find(|line| self.check_fields(line).is_ok()).or(lines.first());
             return self.check_fields(line.context("no line")?);
         }
@@ -75,8 +75,8 @@ impl Scenario {
         diagnosis.check(line, self.direction, self.side)
     }
 
-    /// Whether the access log can't name the cause: an access logger tells, and that writes no filter state.
-    fn is_told_elsewhere(&self) -> bool {
+    /// Whether the access log can't name the cause: an access logger reports it, and that writes no filter state.
+    fn is_reported_elsewhere(&self) -> bool {
         self.only_counted || self.log == Log::Listener
     }
 
@@ -115,26 +115,26 @@ impl Scenario {
             }
         }
         if let Some(secret) = self.secret {
-            let told = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
-            ensure!(!told.contains(secret), "{secret} is shown");
+            let shown = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
+            ensure!(!shown.contains(secret), "{secret} is shown");
         }
         Ok(())
     }
 
-    /// Whoever has only Istio's access log is told the same, or less: see [`agreement`].
+    /// What the tool says of Istio's access log is the same, or less: see [`agreement`].
     fn check_explained(&self, outcome: &Outcome) -> Result<()> {
         if self.bare || self.undecided || !self.proxy.has_meshwhy() {
             return Ok(());
         }
-        let expected = self.diagnosis.as_ref().filter(|_| self.is_told_elsewhere());
+        let expected = self.diagnosis.as_ref().filter(|_| self.is_reported_elsewhere());
         let filters: Vec<_> = outcome
             .lines
             .iter()
-            .map(|line| match (agreement::told(line), expected) {
+            .map(|line| match (agreement::reported(line), expected) {
                 (None, Some(expected)) if self.check_fields(line).is_ok() => {
-                    Some(Told { cause: expected.cause, confidence: expected.confidence })
+                    Some(Reported { cause: expected.cause, confidence: expected.confidence })
                 }
-                (told, _) => told,
+                (reported, _) => reported,
             })
             .collect();
         if self.log == Log::Http && self.diagnosis.is_some() {

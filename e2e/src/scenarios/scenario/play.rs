@@ -121,7 +121,7 @@ impl Scenario {
 
 fn count(lines: &[Value], cause: &str) -> usize {
     let named = lines.iter().filter(|line| line["cause"] == cause).count();
-    // Where an access logger tells, only the counter names the cause.
+    // Where an access logger reports, only the counter names the cause.
     if named == 0 && lines.iter().all(|line| line["cause"].is_null()) {
         usize::from(!lines.is_empty())
     } else {

@@ -1,4 +1,4 @@
-//! A pod that runs: its network namespace, its servers, its proxy, and what they tell.
+//! A pod that runs: its network namespace, its servers, its proxy, and what they log.
 
 use std::fs;
 use std::path::{Path, PathBuf};

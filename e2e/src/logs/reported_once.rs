@@ -1,4 +1,4 @@
-//! One container's output, Envoy's own log and the access log in one, as `kubectl logs` shows it: `meshwhy explain` tells each failure once.
+//! One container's output, Envoy's own log and the access log in one, as `kubectl logs` shows it: `meshwhy explain` reports each failure once.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -17,10 +17,10 @@ use crate::harness::pki::Pki;
 use crate::harness::process::wait_for;
 use crate::harness::tools;
 
-/// So many requests at once, so often; each has a path of its own.
+/// Requests at once, and how often; each has a path of its own.
 const AT_ONCE: usize = 8;
 const ROUNDS: usize = 6;
-/// So many connections to a TCP port that leads nowhere, to an HTTP port in TLS, and to a TLS port in plaintext.
+/// Connections to each of a TCP port that leads nowhere, an HTTP port in TLS, and a TLS port in plaintext.
 const OTHERS: usize = 3;
 
 /// One way to have both logs.
@@ -29,7 +29,7 @@ struct Case {
     roles: Roles,
     /// Milliseconds that Envoy keeps its access log.
     flush: u32,
-    /// How many failures the filter's own lines tell.
+    /// How many failures the filter's own lines report.
     by_filter: usize,
 }
 
@@ -80,12 +80,17 @@ fn play(case: &Case) -> Result<()> {
         let logged = output.lines().filter(|line| line.starts_with("[20")).count();
         Ok((logged >= expected - OTHERS).then_some(output))
     })?;
-    let told = told(&output);
-    ensure!(told.len() == counted()? && told.len() == expected, "{} told\n{}", told.len(), output);
-    let by_filter = told.iter().filter(|failure| failure.finding.source == Source::Filter).count();
+    let reported = reported(&output);
+    ensure!(
+        reported.len() == counted()? && reported.len() == expected,
+        "{} reported\n{}",
+        reported.len(),
+        output
+    );
+    let by_filter = reported.iter().filter(|failure| failure.finding.source == Source::Filter).count();
     ensure!(by_filter == case.by_filter, "{by_filter} by the filter\n{output}");
     let mut paths: BTreeMap<&str, usize> = BTreeMap::new();
-    for failure in &told {
+    for failure in &reported {
         *paths.entry(failure.line.get(Column::Path).unwrap_or("-")).or_default() += 1;
     }
     ensure!(paths.len() == AT_ONCE * ROUNDS + 1 && paths["-"] == 3 * OTHERS, "{paths:?}\n{output}");
@@ -148,17 +153,17 @@ fn end(stream: &mut TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// What the tool tells of it.
-fn told(output: &str) -> Vec<Failure<()>> {
-    let (reader, mut pairs, mut told) = (Reader::new(Vec::new()), Pairs::default(), Vec::new());
-    let mut tell = |failure| told.push(failure);
+/// What the tool reports of it.
+fn reported(output: &str) -> Vec<Failure<()>> {
+    let (reader, mut pairs, mut reported) = (Reader::new(Vec::new()), Pairs::default(), Vec::new());
+    let mut emit = |failure| reported.push(failure);
     for line in output.lines() {
         match reader.read(line.as_bytes()) {
-            Reading::Failed(line, finding) => pairs.line(line, finding, Some(()), &mut tell),
-            Reading::Own(own) => pairs.own(*own, (), &mut tell),
+            Reading::Failed(line, finding) => pairs.line(line, finding, Some(()), &mut emit),
+            Reading::Own(own) => pairs.own(*own, (), &mut emit),
             _ => {}
         }
     }
-    pairs.finish(&mut tell);
-    told
+    pairs.finish(&mut emit);
+    reported
 }

@@ -11,7 +11,7 @@ use crate::harness::rig::Rig;
 
 /// What happened.
 #[derive(Debug)]
-pub struct Told {
+pub struct Outcome {
     /// What the client got.
     pub seen: Seen,
     /// Access-log lines of each proxy: in Istio's default format, and meshwhy's JSON.
@@ -35,7 +35,7 @@ pub struct Lines {
     pub records: Vec<String>,
 }
 
-impl Told {
+impl Outcome {
     /// What was recorded on all proxies.
     pub fn records(&self) -> String {
         self.lines.values().flat_map(|lines| &lines.records).flat_map(|line| [line, "\n"]).collect()
@@ -54,10 +54,10 @@ impl Told {
     }
 }
 
-/// So many lines of a kind are shown.
+/// Lines of a kind that are shown, at the most.
 const SHOWN: usize = 8;
 
-impl fmt::Display for Told {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "client: exit {} {:?}", self.seen.exit, self.seen.text)?;
         for (pod, lines) in &self.lines {
@@ -93,8 +93,8 @@ pub(super) fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<
                 lines.text.push(line.to_owned());
             } else if line.contains(meshwhy::record::MARK) {
                 lines.records.push(line.to_owned());
-            } else if let Some((_, told)) = line.split_once("{\"event\":\"meshwhy\"") {
-                lines.own.push(format!("{{{told}"));
+            } else if let Some((_, outcome)) = line.split_once("{\"event\":\"meshwhy\"") {
+                lines.own.push(format!("{{{outcome}"));
             }
         }
         all.insert(proxy.pod.name.to_owned(), lines);
