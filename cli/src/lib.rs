@@ -2,9 +2,10 @@
 //! of the filter.
 //!
 //! [`input`] reads files and pipes, [`explain`] turns lines of access logs into findings,
-//! [`check`] does so with YAML, and [`command`] is what a user runs.
+//! [`check`] does so with YAML, [`cluster`] asks a running one, and [`command`] is what a user runs.
 
 pub mod check;
+pub mod cluster;
 pub mod command;
 pub mod explain;
 pub mod input;

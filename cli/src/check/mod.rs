@@ -32,6 +32,8 @@ pub struct Given<'given> {
     pub complete: bool,
     /// The namespace of resources that name none.
     pub namespace: Option<&'given str>,
+    /// The kinds, by API group and name, of which they hold all there are, be it none.
+    pub all_of: &'given [(&'given str, &'given str)],
 }
 
 /// What reading some YAML came to.
@@ -61,7 +63,7 @@ pub fn check(sources: &[Source], given: Given<'_>) -> Checked {
         resource::resources(sources, given.namespace);
     // What a template makes may be what something else refers to.
     let complete = given.complete && templates.is_empty();
-    let mut findings = rules::findings(&Mesh::new(&resources, complete));
+    let mut findings = rules::findings(&Mesh::new(&resources, complete, given.all_of));
     let place = |finding: &Finding| (finding.origin.file.clone(), finding.line, finding.cause);
     findings.sort_by_key(place);
     let (findings, allowed) = allow::apart(findings, sources, &mut notes);

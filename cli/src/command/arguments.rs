@@ -124,6 +124,17 @@ pub enum Command {
 pub struct Explain {
     /// Access logs; none, or `-`, is standard input
     pub files: Vec<PathBuf>,
+    /// What comes of them.
+    #[command(flatten)]
+    pub telling: Telling,
+    /// Wait for more at the end of the files, also when they are rotated (as `tail -F`)
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// How logs are read, and what is said of them.
+#[derive(Debug, Args)]
+pub struct Telling {
     /// The log's format as Envoy or Istio is given it: text, or a JSON object of keys and operators. May be repeated
     #[arg(long, value_name = "FORMAT", value_parser = crate::explain::Format::parse)]
     pub format: Vec<crate::explain::Format>,
@@ -136,9 +147,6 @@ pub struct Explain {
     /// Say nothing; only the exit status shows a failure. Stops at the first failure
     #[arg(long, short, conflicts_with_all = ["summary", "json", "follow"])]
     pub quiet: bool,
-    /// Wait for more at the end of the files, also when they are rotated (as `tail -F`)
-    #[arg(long, short)]
-    pub follow: bool,
 }
 
 /// What `correlate` takes.
@@ -158,7 +166,8 @@ pub struct Correlate {
     pub json: bool,
 }
 
-fn one_or_part_of_an_id(text: &str) -> Result<String, String> {
+/// An argument of `causes`.
+pub fn one_or_part_of_an_id(text: &str) -> Result<String, String> {
     let known = Cause::ALL.iter().any(|cause| cause.id().contains(text));
     known
         .then(|| text.to_owned())

@@ -1,6 +1,6 @@
 //! `meshwhy correlate`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -28,31 +28,53 @@ const MOST_HOPS: usize = 64;
 /// Nor of all requests.
 const MOST_LINES: usize = 100_000;
 
-/// Runs it: first the requests that failed anywhere, then all that was logged of them.
+/// Runs it.
 pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
     let inputs = Input::all(&options.files);
     ensure!(!inputs.contains(&Input::Stdin), "standard input can't be read twice: name files");
     let reader = Reader::new(options.format.clone());
-    let mut wanted = Wanted::default();
-    if options.id.is_none() {
-        drop(each_line(&inputs, &reader, false, |_, reading| wanted.see(reading)));
+    let found = find(&inputs, &reader, options.id.as_deref());
+    if let Some(id) = options.id.as_ref().filter(|_| !found.is_known) {
+        found.broken.iter().for_each(|error| warn!("meshwhy: {error}"));
+        warn!("meshwhy: no line of these logs has a request id that is or begins with {id}");
+        found.counts.report();
+        return Ok(Outcome::Unreadable);
     }
+    found.tell(options.json)
+}
+
+/// What the logs hold of the requests that failed anywhere.
+pub struct Found {
+    shown: Vec<Shown>,
+    counts: Counts,
+    broken: Vec<String>,
+    /// Whether any line has the id that was asked for.
+    pub is_known: bool,
+}
+
+/// First the requests that failed anywhere, or the one that is asked for; then all that was logged of them.
+pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
+    let mut wanted = Wanted::default();
+    let is_asked = |line: &Line<'_>| {
+        id.is_none_or(|beginning| line.get(Column::RequestId).is_some_and(|id| id.starts_with(beginning)))
+    };
+    drop(each_line(inputs, reader, false, |_, reading| wanted.see(reading, is_asked)));
     let mut requests: BTreeMap<String, Group> = BTreeMap::new();
     let mut ends: Vec<Hop> = Vec::new();
     let mut kept = 0;
-    let broken = each_line(&inputs, &reader, true, |input, reading| {
+    let broken = each_line(inputs, reader, true, |input, reading| {
         let (line, finding) = match reading {
             Reading::Failed(line, finding) if !is_ambiguous(&finding) => (line, Some(*finding)),
             Reading::Fine(Some(line)) => (line, None),
             _ => return,
         };
-        let is_wanted = |id: &str| match &options.id {
-            Some(beginning) => id.starts_with(beginning),
-            None => wanted.ids.contains(id) || wanted.wants_other(&line),
+        let is_wanted = |own: &str| match id {
+            Some(_) => is_asked(&line) || wanted.wants_other(&line),
+            None => wanted.ids.contains(own) || wanted.wants_other(&line),
         };
-        let id = line.get(Column::RequestId).filter(|id| is_wanted(id)).map(str::to_owned);
-        let is_end = id.is_none() && finding.is_some() && wanted.wants_end(&line);
-        if id.is_none() && !is_end {
+        let own = line.get(Column::RequestId).filter(|own| is_wanted(own)).map(str::to_owned);
+        let is_end = own.is_none() && finding.is_some() && wanted.wants_end(&line, id.is_some());
+        if own.is_none() && !is_end {
             return;
         }
         if kept >= MOST_LINES {
@@ -61,12 +83,12 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         }
         let proxy = line.proxy.clone().unwrap_or_else(|| visible(&file_stem(input)));
         let hop = Hop { proxy, line: *line, finding };
-        let Some(id) = id else {
+        let Some(own) = own else {
             kept += 1;
             ends.push(hop);
             return;
         };
-        let hops = &mut requests.entry(id).or_default().hops;
+        let hops = &mut requests.entry(own).or_default().hops;
         if hops.len() < MOST_HOPS {
             kept += 1;
             hops.push(hop);
@@ -75,31 +97,55 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         }
     });
     let mut counts = wanted.counts;
-    let is_known = options.id.is_none() || !requests.is_empty();
     // A whole id is nothing but itself.
-    if let Some((id, group)) = options.id.as_ref().and_then(|id| requests.remove_entry(id)) {
-        requests = BTreeMap::from([(id, group)]);
+    let is_whole = id.is_some_and(|id| requests.contains_key(id));
+    let is_one = |own: &str| id.is_none_or(|id| if is_whole { own == id } else { own.starts_with(id) });
+    if is_whole {
+        requests.retain(|own, _| is_one(own) || id.is_some_and(|id| !own.starts_with(id)));
     }
+    let is_known = requests.keys().any(|own| is_one(own));
     let connections = join_ends(&mut requests, ends, &mut counts);
-    let joined: Vec<Shown> = merge(requests)
+    let shown = merge(requests)
         .into_iter()
-        .filter_map(|(id, group)| Shown::request(id, group))
-        .chain(connections)
+        // Others were read for the connections that they may share with it.
+        .filter(|(own, group)| is_one(own) || group.other_ids.iter().any(|other| is_one(other)))
+        .filter_map(|(own, group)| Shown::request(own, group))
+        .chain(connections.into_iter().filter(|_| id.is_none()))
         .collect();
-    broken.iter().for_each(|error| warn!("meshwhy: {error}"));
-    if let Some(id) = options.id.as_ref().filter(|_| !is_known) {
-        warn!("meshwhy: no line of these logs has a request id that is or begins with {id}");
-        counts.report();
-        return Ok(Outcome::Unreadable);
+    Found { shown, counts, broken, is_known }
+}
+
+impl Found {
+    /// Prints it.
+    pub fn tell(&self, json: bool) -> anyhow::Result<Outcome> {
+        self.broken.iter().for_each(|error| warn!("meshwhy: {error}"));
+        print(&self.shown, json)?;
+        warn!("meshwhy: {} failed somewhere", text::counted(self.shown.len() as u64, "request"));
+        self.counts.report();
+        Ok(match (self.broken.is_empty(), self.shown.is_empty() && self.counts.without_id == 0) {
+            (false, _) => Outcome::Unreadable,
+            (true, true) => Outcome::Nothing,
+            (true, false) => Outcome::Failures,
+        })
     }
-    print(&joined, options.json)?;
-    warn!("meshwhy: {} failed somewhere", text::counted(joined.len() as u64, "request"));
-    counts.report();
-    Ok(match (broken.is_empty(), joined.is_empty() && counts.without_id == 0) {
-        (false, _) => Outcome::Unreadable,
-        (true, true) => Outcome::Nothing,
-        (true, false) => Outcome::Failures,
-    })
+
+    /// Of each request, the finding where it began.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Finding> {
+        self.shown.iter().map(|shown| &shown.joined.verdict)
+    }
+}
+
+/// The addresses at the other ends of the connections of a request.
+pub fn neighbours(inputs: &[Input], reader: &Reader, id: &str) -> BTreeSet<String> {
+    const ENDS: [Column; 2] = [Column::UpstreamHost, Column::RemoteAddress];
+    let mut all = BTreeSet::new();
+    drop(each_line(inputs, reader, true, |_, reading| {
+        let (Reading::Failed(line, _) | Reading::Fine(Some(line))) = reading else { return };
+        if line.get(Column::RequestId).is_some_and(|own| own.starts_with(id)) {
+            all.extend(ENDS.iter().filter_map(|end| Some(line.get(*end)?.rsplit_once(':')?.0.to_owned())));
+        }
+    }));
+    all
 }
 
 /// What failed anywhere: whose lines are looked for.
@@ -116,9 +162,9 @@ struct Wanted {
 const MOST_SPANS: usize = 64;
 
 impl Wanted {
-    fn see(&mut self, reading: Reading) {
+    fn see(&mut self, reading: Reading, is_asked: impl Fn(&Line<'_>) -> bool) {
         let (line, finding) = match reading {
-            Reading::Failed(line, finding) => (line, finding),
+            Reading::Failed(line, finding) if is_asked(&line) => (line, finding),
             Reading::Unreadable => {
                 self.counts.unreadable += 1;
                 return;
@@ -157,7 +203,10 @@ impl Wanted {
     }
 
     /// Whether the other end of its connection failed, too; ztunnel's lines go with a waypoint's by time and place.
-    fn wants_end(&self, line: &Line<'_>) -> bool {
+    fn wants_end(&self, line: &Line<'_>, of_one: bool) -> bool {
+        if of_one {
+            return self.wants_other(line);
+        }
         let both = |socket: &str| self.asked.contains_key(socket) && self.was_asked.contains_key(socket);
         connection::asked_from(line).is_some_and(both)
             || connection::was_asked_from(line).is_some_and(both)
@@ -298,6 +347,7 @@ fn each_line(
 fn file_stem(input: &Input) -> String {
     match input {
         Input::Stdin => "-".into(),
+        Input::Program(program) => program.name.clone(),
         Input::File(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let short = Path::new(&name).with_extension("").with_extension("").display().to_string();

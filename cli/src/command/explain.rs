@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 
-use super::arguments::Explain;
+use super::arguments::{Explain, Telling};
 use super::joining::Joining;
 use super::outcome::Outcome;
 use super::part::Part;
@@ -16,25 +16,30 @@ use crate::input::Input;
 
 /// Runs it.
 pub fn run(options: Explain) -> anyhow::Result<Outcome> {
-    let style = match (options.quiet, options.summary, options.json) {
+    let inputs = Input::all(&options.files);
+    if inputs == [Input::Stdin] && std::io::stdin().is_terminal() {
+        warn!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
+    }
+    tell(inputs, options.telling, options.follow)
+}
+
+/// Reads the inputs, and says why requests failed.
+pub fn tell(inputs: Vec<Input>, telling: Telling, follow: bool) -> anyhow::Result<Outcome> {
+    let style = match (telling.quiet, telling.summary, telling.json) {
         (true, _, _) => Style::Quiet,
         (_, true, _) => Style::Summary,
         (_, _, true) => Style::Json,
         _ => Style::Text,
     };
-    let inputs = Input::all(&options.files);
     let control = Control::default();
     if style == Style::Summary {
         stop_on_interrupt(&control)?;
     }
-    if inputs == [Input::Stdin] && std::io::stdin().is_terminal() {
-        warn!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
-    }
     let shows_progress = style != Style::Text || !std::io::stdout().is_terminal();
-    let progress = Progress::new(&inputs, &control.taken, shows_progress && !options.follow);
+    let progress = Progress::new(&inputs, &control.taken, shows_progress && !follow);
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
-    let reader = Reader::new(options.format);
-    let joining = RefCell::new(Joining::new(style, names.clone(), options.follow));
+    let reader = Reader::new(telling.format);
+    let joining = RefCell::new(Joining::new(style, names.clone(), follow));
     let work = move |piece| Part::of(piece, &reader, &names, style);
     let tick = || {
         let (requests, failures) = joining.borrow().counted();
@@ -42,10 +47,10 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
         joining.borrow_mut().tick()
     };
     let collect = |part| joining.borrow_mut().collect(part);
-    let result = pipeline::run(inputs, options.follow, &control, work, collect, tick);
+    let result = pipeline::run(inputs, follow, &control, work, collect, tick);
     progress.end();
     result?;
-    joining.into_inner().finish(options.json)
+    joining.into_inner().finish(telling.json)
 }
 
 /// The first interrupt ends the reading, and what was counted is shown; the second ends everything.

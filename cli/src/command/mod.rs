@@ -14,6 +14,7 @@ mod check;
 mod correlate;
 mod explain;
 mod joining;
+mod kubectl;
 mod merging;
 mod outcome;
 mod output;
@@ -37,15 +38,17 @@ use self::outcome::Outcome;
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return wrong_usage(&error),
+    let ran = if kubectl::is_plugin(std::env::args_os().next()) {
+        kubectl::Arguments::try_parse().map(kubectl::run)
+    } else {
+        Arguments::try_parse().map(run)
     };
-    match run(arguments) {
-        Ok(outcome) => outcome.into(),
+    match ran {
+        Err(error) => wrong_usage(&error),
+        Ok(Ok(outcome)) => outcome.into(),
         // Whoever reads has seen enough (`| head`).
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
+        Ok(Err(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             warn!("meshwhy: {error:#}");
             Outcome::Unreadable.into()
         }

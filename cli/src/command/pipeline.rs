@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::input::chunks::{Chunk, Chunks};
+use crate::input::program::{self, Program};
 use crate::input::{self, Input, Streams};
 
 /// How often a followed file is looked at, and how often the collector looks up.
@@ -140,9 +141,18 @@ impl Reading {
 
     fn follow(mut self) {
         let mut files: Vec<Followed> = Vec::new();
+        let mut programs: Vec<Running> = Vec::new();
         for (number, input) in std::mem::take(&mut self.inputs).into_iter().enumerate() {
             match input {
                 Input::File(path) => files.push(Followed::new(number, path)),
+                Input::Program(program) => match Running::start(number, &program) {
+                    Ok(running) => programs.push(running),
+                    Err(error) => {
+                        if !self.send(Piece::Broken(format!("{}: {error}", program.name))) {
+                            return;
+                        }
+                    }
+                },
                 Input::Stdin => {
                     if !self.send(Piece::Broken("standard input can't be followed beside files".into())) {
                         return;
@@ -155,6 +165,15 @@ impl Reading {
                 if !file.read_on(&mut |piece| self.send(piece)) {
                     return;
                 }
+            }
+            for program in &mut programs {
+                if !program.read_on(&mut |piece| self.send(piece)) {
+                    return;
+                }
+            }
+            programs.retain(|program| !program.output.has_ended());
+            if files.is_empty() && programs.is_empty() {
+                return;
             }
             std::thread::sleep(TICK);
         }
@@ -215,6 +234,30 @@ impl Followed {
                 Ok(going)
             }
             (None, Err(error)) => Err(error),
+        }
+    }
+}
+
+/// A program that goes on printing.
+struct Running {
+    name: String,
+    output: program::Followed,
+    chunks: Chunks,
+}
+
+impl Running {
+    fn start(number: usize, program: &Program) -> std::io::Result<Self> {
+        Ok(Self { name: program.name.clone(), output: program.follow()?, chunks: Chunks::new(number) })
+    }
+
+    fn read_on(&mut self, send: &mut impl FnMut(Piece) -> bool) -> bool {
+        let result = self.chunks.read(&mut self.output, true, &mut |chunk| send(Piece::Lines(chunk)));
+        if self.output.has_ended() {
+            self.chunks.finish(&mut |chunk| send(Piece::Lines(chunk)));
+        }
+        match result {
+            Ok(going) => going,
+            Err(error) => send(Piece::Broken(format!("{}: {error}", self.name))),
         }
     }
 }

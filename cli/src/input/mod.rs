@@ -3,6 +3,7 @@
 pub mod chunks;
 pub mod colours;
 mod encoding;
+pub mod program;
 pub mod records;
 
 use std::fs::File;
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
+use self::program::Program;
+
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Where an access log comes from.
@@ -22,6 +25,8 @@ pub enum Input {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// What a program prints.
+    Program(Program),
 }
 
 impl Input {
@@ -37,13 +42,14 @@ impl Input {
         match self {
             Self::Stdin => "standard input".into(),
             Self::File(path) => path.display().to_string(),
+            Self::Program(program) => program.name.clone(),
         }
     }
 
     /// How many bytes a file has.
     pub fn size(&self) -> Option<u64> {
         match self {
-            Self::Stdin => None,
+            Self::Stdin | Self::Program(_) => None,
             Self::File(path) => {
                 std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len())
             }
@@ -55,6 +61,7 @@ impl Input {
         let stream: Box<dyn Read> = match self {
             Self::Stdin => Box::new(io::stdin().lock()),
             Self::File(path) => Box::new(regular(path, streams)?),
+            Self::Program(program) => Box::new(program.start()?),
         };
         let text = encoding::decoded(unpacked(Counted { stream, taken: Arc::clone(taken) })?)?;
         Ok(Box::new(colours::Plain::new(text)))

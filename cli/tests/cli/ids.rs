@@ -52,6 +52,10 @@ const SERVER: Seen<'_> = Seen {
 };
 
 fn correlate(name: &str, gateway: &[Seen<'_>], server: &[Seen<'_>]) -> Vec<Value> {
+    with(name, &[], gateway, server)
+}
+
+fn with(name: &str, options: &[&str], gateway: &[Seen<'_>], server: &[Seen<'_>]) -> Vec<Value> {
     let folder = std::env::temp_dir().join(format!("meshwhy-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let text = |lines: &[Seen<'_>]| lines.iter().map(Seen::line).collect::<String>();
@@ -59,6 +63,7 @@ fn correlate(name: &str, gateway: &[Seen<'_>], server: &[Seen<'_>]) -> Vec<Value
     std::fs::write(folder.join("server.log"), text(server)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_meshwhy"))
         .args(["correlate", "--json", "gateway.log", "server.log"])
+        .args(options)
         .current_dir(&folder)
         .stdin(Stdio::null())
         .output()
@@ -122,4 +127,23 @@ fn where_it_may_be_another_request_nothing_is_joined() {
     // One alone is likely, for another one may be missing.
     let objects = correlate("http2", &[http2(GATEWAY)], &[http2(SERVER)]);
     assert_eq!(named(&objects), [("aaaa", "upstream_refused", "likely")], "{objects:?}");
+}
+
+/// Whichever of its ids one has.
+#[test]
+fn one_that_is_asked_for_is_joined_like_all_others() {
+    let other = Seen { id: "cccc", start: "05.000", ..GATEWAY };
+    let all = correlate("all", &[GATEWAY], &[SERVER]);
+    for id in ["aaaa", "a", "bbbb"] {
+        let one = with(
+            &format!("one-{id}"),
+            &["--id", id],
+            &[GATEWAY, Seen { id: "cccc", start: "05.000", ..GATEWAY }],
+            &[SERVER],
+        );
+        assert_eq!(one, all, "{id}");
+    }
+    let unjoined = with("unjoined", &["--id", "cccc"], &[GATEWAY, other], &[SERVER]);
+    assert_eq!(named(&unjoined).len(), 1);
+    assert_eq!(unjoined[0]["request_id"], "cccc");
 }

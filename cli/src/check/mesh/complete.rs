@@ -43,8 +43,8 @@ impl Mesh {
 
 impl Complete {
     /// What a running cluster printed as one list with the service of its own API server was
-    /// printed for all namespaces; the kinds in it are those that were asked for.
-    pub(super) fn of(resources: &[Resource], everything: bool) -> Self {
+    /// printed for all namespaces; the kinds in it are those that were asked for, beside `all_of`.
+    pub(super) fn of(resources: &[Resource], everything: bool, all_of: &[(&str, &str)]) -> Self {
         let dump = resources.iter().find(|resource| {
             let origin = &resource.origin;
             resource.dumped
@@ -54,6 +54,7 @@ impl Complete {
         });
         let has = |group: &str, kind: &str| {
             everything
+                || all_of.contains(&(group, kind))
                 || dump.is_some_and(|dump| {
                     resources.iter().any(|resource| {
                         resource.dumped

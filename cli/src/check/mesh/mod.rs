@@ -81,13 +81,13 @@ pub enum NamedGateway<'mesh> {
 }
 
 impl Mesh {
-    /// Sorts the resources. `complete`: there are no others.
-    pub fn new(resources: &[Resource], complete: bool) -> Self {
+    /// Sorts the resources. `complete`: there are no others; `all_of`: none of these kinds, by group and name.
+    pub fn new(resources: &[Resource], complete: bool, all_of: &[(&str, &str)]) -> Self {
         let mut mesh = Self::default();
         for resource in resources {
             mesh.add(resource);
         }
-        mesh.complete = Complete::of(resources, complete);
+        mesh.complete = Complete::of(resources, complete, all_of);
         mesh.index();
         mesh
     }

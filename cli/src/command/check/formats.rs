@@ -7,7 +7,7 @@ use meshwhy::diagnosis::Confidence;
 use serde_json::{Value, json};
 
 use super::input::Input;
-use super::{FailOn, Format, Report, github, junit, sarif};
+use super::{CLUSTER, FailOn, Format, Report, github, junit, sarif};
 use crate::check::{Checked, Finding, json, visible, visible_json};
 use crate::command::output::{BOLD, DIM, FIX};
 use crate::command::text::counted;
@@ -117,18 +117,20 @@ fn finding(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Confidence::Possible => AnsiColor::Cyan,
     };
     let strong: Style = colour.on_default().bold();
-    let (file, id) = (visible(&origin.file), visible(&origin.id()));
-    writeln!(
-        out,
-        "{BOLD}{file}:{line}{BOLD:#}: {id}: {strong}{} ({}){strong:#}",
-        cause.id(),
-        confidence.id()
-    )?;
+    let id = visible(&origin.id());
+    let place = match origin.file.as_str() {
+        CLUSTER => String::new(),
+        file => format!("{BOLD}{}:{line}{BOLD:#}: ", visible(file)),
+    };
+    writeln!(out, "{place}{id}: {strong}{} ({}){strong:#}", cause.id(), confidence.id())?;
     writeln!(out, "  {}", visible(what))?;
     writeln!(out, "  Fix: {FIX}{}{FIX:#}", visible(fix))?;
     for origin in related {
-        let place = visible(&format!("{} ({}:{})", origin.id(), origin.file, origin.line));
-        writeln!(out, "  With: {place}")?;
+        let place = match origin.file.as_str() {
+            CLUSTER => String::new(),
+            file => format!(" ({file}:{})", origin.line),
+        };
+        writeln!(out, "  With: {}", visible(&(origin.id() + &place)))?;
     }
     writeln!(out, "  {DIM}More: meshwhy causes {}{DIM:#}\n", cause.id())
 }

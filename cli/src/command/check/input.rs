@@ -83,6 +83,11 @@ impl Input {
         input
     }
 
+    /// Of texts that are no files.
+    pub fn of(sources: Vec<Source>) -> Self {
+        Self { sources, ..Self::default() }
+    }
+
     fn folder(&mut self, folder: &Path, top: &Path, depth: usize) {
         let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.and_then(|entries| {

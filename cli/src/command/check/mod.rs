@@ -15,7 +15,7 @@ use meshwhy::diagnosis::Confidence;
 use self::baseline::Baseline;
 use self::input::{Excluded, Input};
 use super::outcome::Outcome;
-use crate::check::{Checked, Given, check};
+use crate::check::{Checked, Finding, Given, Source, check};
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -23,6 +23,20 @@ pub struct Check {
     /// YAML or JSON files, folders (recursively), or `-` for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     paths: Vec<PathBuf>,
+    /// The namespace of resources that name none
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Pass over files and folders with such a path or name (`**/charts`, `*.tmpl.yaml`); may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// What comes of them.
+    #[command(flatten)]
+    telling: Telling,
+}
+
+/// What is said of the findings, and what of them counts.
+#[derive(Debug, Args)]
+pub struct Telling {
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -35,12 +49,6 @@ pub struct Check {
     /// What is given is all there is: whatever it doesn't have doesn't exist
     #[arg(long)]
     complete: bool,
-    /// The namespace of resources that name none
-    #[arg(long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// Pass over files and folders with such a path or name (`**/charts`, `*.tmpl.yaml`); may be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
     /// Leave out the findings that this file holds
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -91,8 +99,45 @@ struct Report {
 /// Reads, checks, prints.
 pub fn run(options: &Check) -> anyhow::Result<Outcome> {
     let input = Input::read(&options.paths, Excluded::new(&options.exclude)?);
-    let given = Given { complete: options.complete, namespace: options.namespace.as_deref() };
+    let given = Given { namespace: options.namespace.as_deref(), ..Given::default() };
+    tell(&input, given, &options.telling, |_| true)
+}
+
+/// What a cluster holds, as `kubectl get -o yaml` prints it: all of some kinds. Of the findings those that are asked for.
+pub fn of_cluster(
+    texts: Vec<String>,
+    all_of: &[(&str, &str)],
+    telling: &Telling,
+    is_asked: impl Fn(&Finding) -> bool,
+) -> anyhow::Result<Outcome> {
+    let sources = texts.into_iter().map(|text| Source { name: CLUSTER.to_owned(), text }).collect();
+    tell(&Input::of(sources), Given { all_of, ..Given::default() }, telling, is_asked)
+}
+
+impl Telling {
+    /// All findings for people, and none that fails anything.
+    pub const PLAIN: Self = Self {
+        format: Format::Text,
+        json: false,
+        fail_on: FailOn::Never,
+        complete: false,
+        baseline: None,
+        update_baseline: false,
+    };
+}
+
+/// What a cluster's objects are called: they have no file.
+const CLUSTER: &str = "cluster";
+
+fn tell(
+    input: &Input,
+    given: Given<'_>,
+    options: &Telling,
+    is_asked: impl Fn(&Finding) -> bool,
+) -> anyhow::Result<Outcome> {
+    let given = Given { complete: options.complete, ..given };
     let mut checked = check(&input.sources, given);
+    checked.findings.retain(is_asked);
     let failed = input.failed || !checked.unreadable.is_empty();
     if let Some(file) = options.baseline.as_ref().filter(|_| options.update_baseline) {
         Baseline::of(&checked.findings).write(file)?;
@@ -105,7 +150,7 @@ pub fn run(options: &Check) -> anyhow::Result<Outcome> {
         known = all.saturating_sub(checked.findings.len());
     }
     let report = Report { checked, fail_on: options.fail_on, known };
-    formats::notes(&report.checked, &input);
+    formats::notes(&report.checked, input);
     formats::print(&report, if options.json { Format::Jsonl } else { options.format })?;
     Ok(match (failed, report.fails()) {
         (true, _) => Outcome::Unreadable,
