@@ -10,7 +10,7 @@ use e2e::harness::rig::sandbox;
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, fail_policy, overlays, stories};
+use e2e::istio::{access_logs, deployment, fail_policy, kubectl, overlays, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -40,6 +40,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/overlay/access_logger_only", overlays::access_logger_only),
     (OCI_OVERLAY, overlays::from_image),
     ("deployment/fail_policy", fail_policy::check),
+    ("deployment/kubectl", kubectl::check),
     ("deployment/removed", deployment::removed),
 ];
 

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Proxy, Running, Surroundings};
+use super::{Running, Surroundings};
 use crate::harness::process::Process;
 use crate::harness::rig::{control_plane, netns};
 use crate::harness::tools::run;
@@ -43,7 +43,7 @@ impl Running {
         let limit = self.pod.files.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
         let script =
             format!("mount -t tmpfs -o mode=777 tmpfs /var/lib/istio/data && {limit}exec \"$0\" \"$@\"");
-        let role = if self.pod.proxy == Proxy::Router { "router" } else { "sidecar" };
+        let role = self.pod.proxy.role().unwrap_or("sidecar");
         let interception = if self.pod.is_intercepted() { "REDIRECT" } else { "NONE" };
         let mut command = netns::command(self.pod.name, "sh");
         command

@@ -21,6 +21,17 @@ enum Proxy {
     None,
 }
 
+impl Proxy {
+    /// What the agent is told to be.
+    const fn role(self) -> Option<&'static str> {
+        match self {
+            Self::Sidecar { .. } => Some("sidecar"),
+            Self::Router => Some("router"),
+            Self::None => None,
+        }
+    }
+}
+
 /// What a pod is to be.
 #[derive(Debug, Clone)]
 pub struct Pod {
@@ -160,13 +171,18 @@ impl Pod {
         for (key, value) in &self.labels {
             labels[*key] = (*value).into();
         }
+        let mut containers = vec![json!({ "name": "app", "image": "nginx" })];
+        // As an injected pod has it.
+        if let Some(role) = self.proxy.role() {
+            containers.push(json!({ "name": "istio-proxy", "image": "proxyv2", "args": ["proxy", role] }));
+        }
         json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": { "name": self.name, "namespace": self.namespace, "labels": labels },
             "spec": {
                 "serviceAccountName": self.app,
                 "automountServiceAccountToken": false,
-                "containers": [{ "name": "app", "image": "nginx" }],
+                "containers": containers,
             },
         })
     }

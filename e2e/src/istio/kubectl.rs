@@ -1,0 +1,311 @@
+//! `kubectl meshwhy` as a user runs it, on the rig's API server. A script stands in for `kubectl logs` and `kubectl exec`, which need
+//! a kubelet, and for nothing else.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::deployment::{self, eventually};
+use crate::harness::manifests;
+use crate::harness::programs::Programs;
+use crate::harness::rig::{MODULE_URL, Rig};
+use crate::harness::tools;
+use crate::hostile::fail_policy::TRAPS;
+
+/// A gateway in front of a port where nobody listens, behind the sidecar of another pod.
+const GATEWAY: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: plugin, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: plugin, namespace: default}
+spec:
+  hosts: ['*']
+  gateways: [plugin]
+  http: [{route: [{destination: {host: reports, port: {number: 81}}}]}]
+";
+
+/// A subset that no DestinationRule has.
+const SUBSET: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: plugin-subset, namespace: default}
+spec:
+  hosts: [helloworld]
+  http: [{route: [{destination: {host: helloworld, subset: v9}}]}]
+";
+
+/// A shell with kubectl and the plugin in its PATH.
+struct Shell {
+    path: String,
+    kubeconfig: PathBuf,
+}
+
+/// What a command came to.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Shell {
+    fn new(rig: &Rig) -> Result<Self> {
+        let folder = rig.folder().join("plugin");
+        fs::create_dir_all(&folder)?;
+        let kubectl = tools::program("kubectl", "kubernetes-client")?;
+        let agent = Programs::of(rig.version)?.pilot_agent();
+        let script = SCRIPT
+            .replace("KUBECTL", &kubectl.display().to_string())
+            .replace("AGENT", &agent.display().to_string())
+            .replace("PODS", &rig.folder().display().to_string());
+        let shim = folder.join("kubectl");
+        fs::write(&shim, script)?;
+        fs::set_permissions(&shim, Permissions::from_mode(0o755))?;
+        // Cargo builds a package's programs beside its tests.
+        let tests = std::env::current_exe()?;
+        let plugin =
+            tests.parent().and_then(|deps| deps.parent()).context("no folder")?.join("kubectl-meshwhy");
+        ensure!(plugin.exists(), "{} is missing", plugin.display());
+        let link = folder.join("kubectl-meshwhy");
+        let _ = fs::remove_file(&link);
+        symlink(plugin, link)?;
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+        Ok(Self { path, kubeconfig: rig.plane.kubeconfig() })
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", line])
+            .env("PATH", &self.path)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> Result<Said> {
+        let output = self.command(line).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Said {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        })
+    }
+
+    /// Repeats a command until what it prints on standard output has all of this.
+    fn until(&self, line: &str, has: &[&str]) -> Result<Said> {
+        let mut last = None;
+        let found = eventually(|| {
+            let said = self.run(line)?;
+            let all = has.iter().all(|part| said.out.contains(part));
+            last = Some(said);
+            Ok(all.then_some(()))
+        });
+        let said = last.context("it never ran")?;
+        found.with_context(|| format!("{line}: {has:?} expected, but {said:#?}"))?;
+        Ok(said)
+    }
+}
+
+/// `logs` and `exec` as a kubelet would answer them; the agent is the pod's own.
+const SCRIPT: &str = r#"#!/bin/sh
+case "$1" in
+logs)
+  log="PODS/$2/output"; shift 2
+  lines=+1; follow=
+  for word; do
+    case "$word" in
+    --tail=*) lines=${word#--tail=} ;;
+    -f) follow=-f ;;
+    esac
+  done
+  exec tail -n "$lines" $follow "$log" ;;
+exec)
+  pod=$2
+  while [ "$1" != -- ]; do shift; done
+  shift 2
+  exec ip netns exec "$pod" AGENT "$@" ;;
+esac
+exec KUBECTL "$@"
+"#;
+
+/// Everything that the plugin does.
+pub fn check(rig: &Rig) -> Result<()> {
+    let shell = Shell::new(rig)?;
+    explains(rig, &shell)?;
+    follows(rig, &shell)?;
+    one_request(rig, &shell)?;
+    checks(rig, &shell)?;
+    says_what_is_wrong(&shell)?;
+    status(rig, &shell)
+}
+
+fn fail(rig: &Rig) -> Result<()> {
+    rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "http://legacy:81/plugin"]).map(drop)
+}
+
+fn explains(rig: &Rig, shell: &Shell) -> Result<()> {
+    fail(rig)?;
+    let said =
+        shell.until("kubectl meshwhy explain pod/client --since 10m", &["/plugin", "upstream_refused"])?;
+    ensure!(said.code == 1 && said.out.contains("pod/client:"), "{said:#?}");
+    // Both pods of a Service, and a gateway by the object that selects it.
+    let said = shell.run("kubectl meshwhy explain svc/helloworld --quiet")?;
+    ensure!(said.code != 2, "{said:#?}");
+    rig.apply(GATEWAY)?;
+    let both = shell.run("kubectl meshwhy explain gateway.networking.istio.io/plugin --summary")?;
+    ensure!(both.code != 2 && both.err.contains("failed"), "{both:#?}");
+    let with = shell.run("kubectl meshwhy explain client --with-gateway --summary")?;
+    ensure!(with.code == 1, "{with:#?}");
+    rig.delete(GATEWAY)
+}
+
+fn follows(rig: &Rig, shell: &Shell) -> Result<()> {
+    let mut command = shell.command("exec kubectl meshwhy explain pod/client -f --json");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let out = BufReader::new(child.stdout.take().context("no output")?);
+    let (give, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || out.lines().map_while(Result::ok).all(|line| give.send(line).is_ok()));
+    let seen = eventually(|| {
+        rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "http://legacy:81/followed"])?;
+        let objects = lines.try_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        let mut followed = objects.filter(|object| object["path"] == "/followed");
+        Ok(followed.next())
+    });
+    child.kill()?;
+    child.wait()?;
+    let seen = seen?;
+    ensure!(seen["cause"] == "upstream_refused" && seen["file"] == "pod/client", "{seen}");
+    Ok(())
+}
+
+/// From a namespace in which none of its proxies is: the gateway's log leads to the server's.
+fn one_request(rig: &Rig, shell: &Shell) -> Result<()> {
+    rig.apply(GATEWAY)?;
+    rig.pod("outside")?.exec(&["curl", "-s", "-m", "5", "http://httpbin.example.com/one"])?;
+    let id = eventually(|| {
+        let log = rig.pod("ingress")?.output();
+        let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut ids = lines.filter(|line| line["path"] == "/one");
+        Ok(ids.find_map(|line| line["request_id"].as_str().map(str::to_owned)))
+    })?;
+    let asked = format!("kubectl meshwhy request {id} -n shop");
+    let said = shell.until(&asked, &["reports", "ingress", "(a consequence)"])?;
+    ensure!(said.code == 1 && said.out.contains("upstream_refused (certain) at reports"), "{said:#?}");
+    let json = shell.run(&format!("{asked} --json"))?;
+    let object: Value = serde_json::from_str(json.out.trim()).with_context(|| format!("{json:#?}"))?;
+    ensure!(object["schema"] == "meshwhy.request/1" && object["proxy"] == "reports", "{object}");
+    rig.delete(GATEWAY)?;
+    let nobody = shell.run("kubectl meshwhy request 00000000-nobody -n shop")?;
+    ensure!(
+        nobody.code == 2 && nobody.err.contains("none of") && nobody.err.contains("shop/elsewhere"),
+        "{nobody:#?}"
+    );
+    Ok(())
+}
+
+fn checks(rig: &Rig, shell: &Shell) -> Result<()> {
+    const MISTAKE: &str = "VirtualService/default/plugin-subset: cluster_missing (certain)";
+    rig.apply(SUBSET)?;
+    let said = shell.run("kubectl meshwhy check -A")?;
+    ensure!(said.code == 1 && said.out.contains(MISTAKE), "{said:#?}");
+    let own = shell.run("kubectl meshwhy check -n shop")?;
+    ensure!(!own.out.contains("plugin-subset"), "{own:#?}");
+    let id = "7d1e3b58-0000-4000-8000-000000000024";
+    let header = format!("x-request-id: {id}");
+    rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "-H", &header, "http://helloworld/subset"])?;
+    let said =
+        shell.until(&format!("kubectl meshwhy request {id} --check"), &["cluster_missing", MISTAKE])?;
+    ensure!(said.code == 1 && said.out.contains(" at client"), "{said:#?}");
+    rig.delete(SUBSET)
+}
+
+fn says_what_is_wrong(shell: &Shell) -> Result<()> {
+    for (line, says) in [
+        ("kubectl meshwhy explain pod/outside", "pod/outside in default has no sidecar (1 pod"),
+        ("kubectl meshwhy explain deploy/nowhere -n shop", "deployments.apps \"nowhere\" not found"),
+        ("kubectl meshwhy explain noskind/nowhere", "doesn't have a resource type"),
+        ("kubectl meshwhy explain svc/nobody", "svc/nobody in default has no pods"),
+        ("kubectl meshwhy explain configmap/kube-root-ca.crt", "configmap"),
+        ("kubectl meshwhy status --context=elsewhere", "cannot locate context elsewhere"),
+        ("kubectl meshwhy status -n nowhere", "no pod with a proxy runs in nowhere"),
+    ] {
+        let said = shell.run(line)?;
+        ensure!(said.code == 2 && said.err.contains(says) && said.out.is_empty(), "{line}: {said:#?}");
+    }
+    Ok(())
+}
+
+/// What each state of the module looks like in a real proxy.
+fn status(rig: &Rig, shell: &Shell) -> Result<()> {
+    let of = |pod: &str| -> Result<Value> {
+        let said = shell.run("kubectl meshwhy status -A --json")?;
+        let mut objects = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        objects.find(|object| object["pod"] == pod).with_context(|| format!("no {pod}: {said:#?}"))
+    };
+    let client = of("client")?;
+    ensure!(client["state"] == "runs" && client["version"] == env!("CARGO_PKG_VERSION"), "{client}");
+    ensure!(client["roles"] == serde_json::json!(["access_log", "connection", "http"]), "{client}");
+    ensure!(client["failures"]["upstream_refused"].as_u64() > Some(0), "{client}");
+    // Without a Gateway it has no listener, and so nothing of meshwhy.
+    rig.apply(GATEWAY)?;
+    let gateway = of("ingress")?;
+    rig.delete(GATEWAY)?;
+    ensure!(gateway["proxy"] == "gateway" && gateway["state"] == "runs", "{gateway}");
+    let table = shell.run("kubectl meshwhy status")?;
+    ensure!(
+        table.code == 0 && table.out.contains("default/client") && !table.out.contains("outside"),
+        "{table:#?}"
+    );
+
+    rig.delete(&deployment::shipped(rig.version)?)?;
+    // Listeners that were replaced drain, and what they hold counts until then.
+    eventually(|| Ok((of("client")?["state"] == "none").then_some(())))
+        .with_context(|| format!("{:?}", of("client")))?;
+    let broken = broken(rig, shell);
+    deployment::deploy(rig)?;
+    broken
+}
+
+/// One that can't be fetched, one that is cut off, one that traps: each beside what was shipped before.
+fn broken(rig: &Rig, shell: &Shell) -> Result<()> {
+    let module = rig.folder().join("module");
+    fs::write(module.join("traps.wasm"), TRAPS)?;
+    let whole = fs::read(module.join("meshwhy.wasm"))?;
+    fs::write(module.join("truncated.wasm"), whole.get(..whole.len() / 2).unwrap_or_default())?;
+    for (file, says) in
+        [("nowhere.wasm", "not fetched"), ("truncated.wasm", "refused"), ("traps.wasm", "trapped")]
+    {
+        let yaml =
+            manifests::rendered("wasmplugin-http.yaml", &MODULE_URL.replace("meshwhy.wasm", file), "")?
+                .replace("  sha256: \"\"\n", "")
+                .replace(
+                    "name: meshwhy-http\n",
+                    &format!("name: meshwhy-{}\n", file.trim_end_matches(".wasm")),
+                );
+        rig.plane.kubectl(&["apply", "-f", "-"], &yaml)?;
+        let seen = eventually(|| {
+            rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "http://helloworld/"])?;
+            let said = shell.run("kubectl meshwhy status -l app=client")?;
+            Ok((said.code == 1 && said.out.contains(says)).then_some(said))
+        })
+        .with_context(|| {
+            format!("{file}: {says} expected, but {:#?}", shell.run("kubectl meshwhy status -l app=client"))
+        });
+        rig.plane.kubectl(&["delete", "-f", "-"], &yaml)?;
+        seen?;
+    }
+    Ok(())
+}
