@@ -142,11 +142,11 @@ release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.
 	$(say) "Checksums"
 	cd dist && sha256sum -c SHA256SUMS
 
-cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwhy, dist/man
+cli: toolchain ## Build the command-line tool with its manual pages: dist/meshwhy, dist/kubectl-meshwhy, dist/man
 	$(say) "Command-line tool"
 	cargo build --release -p meshwhy-cli
 	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
-	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && dist/meshwhy man dist/man
+	mkdir -p dist && cp "$$target/release/meshwhy" dist/ && ln -sf meshwhy dist/kubectl-meshwhy && dist/meshwhy man dist/man
 
 record: toolchain ## Record anew what the filter collects in each scenario, on the newest and the oldest Envoy (tests/recorded)
 	$(say) "The module that records"

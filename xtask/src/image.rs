@@ -142,7 +142,7 @@ pub fn unpacked(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
 }
 
 /// Without time and name; zlib-rs is the same code on every machine.
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
     std::io::Write::write_all(&mut encoder, bytes)?;
     Ok(encoder.finish()?)

@@ -3,6 +3,7 @@
 pub mod compile;
 pub mod files;
 pub mod image;
+pub mod krew;
 pub mod manifests;
 pub mod module;
 pub mod sbom;

@@ -10,7 +10,7 @@ use xtask::compile::{compile, workspace_root};
 use xtask::files::{sha256_hex, write_if_changed};
 use xtask::image::{self, Image, Origin};
 use xtask::manifests::{self, Place};
-use xtask::{module, sbom};
+use xtask::{krew, module, sbom};
 
 const USAGE: &str = "\
 usage: cargo xtask TASK; the task is dist, which `cargo dist` is short for
@@ -18,6 +18,9 @@ usage: cargo xtask TASK; the task is dist, which `cargo dist` is short for
                                             its bill of materials meshwhy.cdx.json, and SHA256SUMS of all
        cargo dist record                    build target/record/meshwhy.wasm, which writes evidence into
                                             the proxy's log: for the tests that record it
+       cargo dist krew --url URL --homepage URL
+                                            pack dist/meshwhy (make cli) for kubectl's plugin manager, and
+                                            write dist/meshwhy.krew.yaml for the archives below that URL
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
 
 options: --max-bytes N      refuse a larger module
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     }
     let done = match arguments.split_first() {
         Some((task, [one])) if task == "dist" && one == "record" => record(),
+        Some((task, [what, rest @ ..])) if task == "dist" && what == "krew" => pack(rest),
         Some((task, all)) if task == "dist" => Request::parse(all).and_then(|request| run(&request)),
         Some((task, _)) => Err(anyhow!("no such task: {task:?}\n{USAGE}")),
         None => Err(anyhow!("which task?\n{USAGE}")),
@@ -118,6 +122,19 @@ fn record() -> Result<()> {
     let module = module::trim(&compile(&root, "record")?.wasm)?;
     write_if_changed(&folder.join("meshwhy.wasm"), &module)?;
     println!("target/record/meshwhy.wasm: {} bytes", module.len());
+    Ok(())
+}
+
+/// The command-line tool as kubectl's plugin.
+fn pack(arguments: &[String]) -> Result<()> {
+    let (url, homepage) = match arguments {
+        [a, url, b, homepage] if a == "--url" && b == "--homepage" => (url, homepage),
+        _ => bail!("krew needs --url URL --homepage URL\n{USAGE}"),
+    };
+    let (url, homepage) = (manifests::checked_docs(url)?, manifests::checked_docs(homepage)?);
+    for name in krew::krew(&workspace_root()?, url, homepage)? {
+        println!("dist/{name}");
+    }
     Ok(())
 }
 
