@@ -1,11 +1,10 @@
-//! One thread reads, the others work on chunks, the results come back in order; memory is bounded by tokens.
+//! One thread reads, the others work on chunks, the results come back in order. A bounded channel limits memory.
 
-use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,41 +44,41 @@ pub fn run<R: Send + 'static>(
     mut tick: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 16));
-    let (tokens_in, tokens) = channel();
-    for _ in 0..workers * 3 {
-        let _ = tokens_in.send(());
-    }
-    let (pieces_in, pieces) = channel::<(u64, Piece)>();
-    let (results_in, results) = channel::<(u64, R)>();
+    // What is underway, in the order of reading: one receiver for each result.
+    let (underway_in, underway) = sync_channel::<Receiver<R>>(workers * 3);
+    let (jobs_in, jobs) = channel::<Job<R>>();
     let has_own = vec![false; inputs.len()];
-    let reading = Reading { inputs, tokens, pieces: pieces_in, next: 0, control: control.clone(), has_own };
+    let reading = Reading { inputs, underway: underway_in, jobs: jobs_in, control: control.clone(), has_own };
     // Not joined: where nobody wants more, it may be waiting for bytes that never come.
     std::thread::spawn(move || if follow { reading.follow() } else { reading.read_all() });
-    let (pieces, work) = (Arc::new(Mutex::new(pieces)), Arc::new(work));
+    let (jobs, work) = (Arc::new(Mutex::new(jobs)), Arc::new(work));
     for _ in 0..workers {
-        let (pieces, results, work) = (Arc::clone(&pieces), results_in.clone(), Arc::clone(&work));
+        let (jobs, work) = (Arc::clone(&jobs), Arc::clone(&work));
         std::thread::spawn(move || {
-            while let Some((number, piece)) = take(&pieces) {
-                if results.send((number, work(piece))).is_err() {
+            while let Some((piece, result)) = take(&jobs) {
+                if result.send(work(piece)).is_err() {
                     break;
                 }
             }
         });
     }
-    drop(results_in);
-    let (mut next, mut waiting) = (0_u64, BTreeMap::new());
+    let mut next: Option<Receiver<R>> = None;
     loop {
-        match results.recv_timeout(TICK) {
-            Ok((number, result)) => {
-                waiting.insert(number, result);
-                while let Some(result) = waiting.remove(&next) {
-                    next += 1;
-                    let _ = tokens_in.send(());
-                    if !collect(result)? {
-                        return Ok(());
-                    }
+        let waited = match &next {
+            Some(result) => result.recv_timeout(TICK).map(Some),
+            None => underway.recv_timeout(TICK).map(|result| {
+                next = Some(result);
+                None
+            }),
+        };
+        match waited {
+            Ok(Some(result)) => {
+                next = None;
+                if !collect(result)? {
+                    return Ok(());
                 }
             }
+            Ok(None) => continue,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
@@ -90,21 +89,23 @@ pub fn run<R: Send + 'static>(
     }
 }
 
-fn take(pieces: &Mutex<Receiver<(u64, Piece)>>) -> Option<(u64, Piece)> {
-    pieces.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+/// A piece, and where its result goes.
+type Job<R> = (Piece, SyncSender<R>);
+
+fn take<T>(jobs: &Mutex<Receiver<T>>) -> Option<T> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-struct Reading {
+struct Reading<R> {
     inputs: Vec<Input>,
-    tokens: Receiver<()>,
-    pieces: Sender<(u64, Piece)>,
-    next: u64,
+    underway: SyncSender<Receiver<R>>,
+    jobs: Sender<Job<R>>,
     control: Control,
     /// In which inputs meshwhy's own lines were found.
     has_own: Vec<bool>,
 }
 
-impl Reading {
+impl<R> Reading<R> {
     /// Sends a piece on once there is room for it; false when nobody wants more.
     fn send(&mut self, mut piece: Piece) -> bool {
         if let Piece::Lines(chunk) = &mut piece
@@ -113,8 +114,8 @@ impl Reading {
             *has_own = *has_own || chunk.mentions_own();
             chunk.has_own = *has_own;
         }
-        let sent = self.tokens.recv().is_ok() && self.pieces.send((self.next, piece)).is_ok();
-        self.next += 1;
+        let (result_in, result) = sync_channel(1);
+        let sent = self.underway.send(result).is_ok() && self.jobs.send((piece, result_in)).is_ok();
         sent && !self.control.stop.load(Ordering::Relaxed)
     }
 
