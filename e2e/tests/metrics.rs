@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::harness::documents;
 use e2e::harness::tools::{self, root};
 use e2e::load::flood;
 use e2e::load::rapid_reset;
@@ -133,10 +134,7 @@ fn the_operators_rules_are_the_same() -> Result<()> {
         .lines()
         .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") });
     let current = OPERATOR.to_owned() + &indented.collect::<String>();
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
-        fs::write(&path, &current)?;
-    }
-    ensure!(read(&path)? == current, "out of date: MESHWHY_BLESS=1 cargo test -p e2e --test metrics");
+    documents::check_file(&path, &current)?;
     let (plain, operator): (Value, Value) =
         (serde_norway::from_str(&rules)?, serde_norway::from_str(&current)?);
     ensure!(plain["groups"] == operator["spec"]["groups"], "the indented rules mean something else");
@@ -146,10 +144,7 @@ fn the_operators_rules_are_the_same() -> Result<()> {
 fn the_scrape_config_is_the_podmonitors() -> Result<()> {
     let path = root().join("envoyfilter/scrape-config.yaml");
     let current = scrape::plain()?;
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
-        fs::write(&path, &current)?;
-    }
-    ensure!(read(&path)? == current, "out of date: MESHWHY_BLESS=1 cargo test -p e2e --test metrics");
+    documents::check_file(&path, &current)?;
     // The rig's Envoy is not Istio's, and has no such metric.
     ensure!(current.contains("|istio_requests_total|"), "the rules' own total of requests is dropped");
     // Debian's Prometheus knows no Kubernetes.

@@ -62,15 +62,7 @@ fn main() {
     }));
     trials.push(Trial::test("look_alikes_document", move || {
         let path = e2e::harness::tools::root().join("docs/look-alikes.md");
-        if std::env::var_os("MESHWHY_BLESS").is_some() {
-            std::fs::write(&path, &document)?;
-        }
-        let there = std::fs::read_to_string(&path).unwrap_or_default();
-        if there == document {
-            Ok(())
-        } else {
-            Err(Failed::from("docs/look-alikes.md is old: run `make docs`"))
-        }
+        Ok(e2e::harness::documents::check_file(&path, &document)?)
     }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Err(error) = write_records(arguments.filter.is_none()) {

@@ -68,7 +68,8 @@ fn gzip(text: &str) -> Vec<u8> {
     gz.finish().unwrap()
 }
 
-/// Compares with a file of `tests/logs`; `MESHWHY_BLESS=1` writes it anew.
+/// Compares with a file of `tests/logs`; `MESHWHY_BLESS=1` writes it anew. The files are plain output, which `insta` would put a header
+/// on; `trycmd` would bring 27 crates for these six.
 fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs").join(name);
     if std::env::var_os("MESHWHY_BLESS").is_some() {

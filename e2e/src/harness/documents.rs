@@ -1,10 +1,21 @@
-//! Tables in documents that tests write and compare.
+//! Files, and tables in documents, that tests write and compare.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::tools::root;
+
+/// Compares the file with what was made, or writes it anew where that is asked for (`MESHWHY_BLESS=1`).
+pub fn check_file(path: &Path, text: &str) -> Result<()> {
+    if std::env::var_os("MESHWHY_BLESS").is_some() {
+        fs::write(path, text)?;
+    }
+    let written = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    ensure!(written == text, "{} is old (MESHWHY_BLESS=1 writes it anew):\n{text}", path.display());
+    Ok(())
+}
 
 /// Compares what stands between `<!-- NAME -->` and `<!-- /NAME -->`, or writes it anew where that is asked for
 /// (`MESHWHY_BLESS=1`).

@@ -1,6 +1,5 @@
 //! What each role counts, as a real Envoy exposes it: compared with a golden file, and checked by promtool.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Places;
 use crate::harness::client::client_hello;
+use crate::harness::documents;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_by, cluster, direct, istio_config, route, vhost, with};
 use crate::harness::envoy::{Envoy, parse};
@@ -39,15 +39,7 @@ pub fn check(role: &str) -> Result<()> {
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
     let current = text.replace(&version, "version=\"VERSION\"");
     let path = root().join(format!("e2e/golden/exposition-{role}.txt"));
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
-        fs::write(&path, &current)?;
-    }
-    let golden = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    ensure!(
-        golden == current,
-        "differs from e2e/golden (MESHWHY_BLESS=1 cargo test -p e2e --test metrics):\n{current}"
-    );
-    Ok(())
+    documents::check_file(&path, &current)
 }
 
 /// meshwhy's part of the exposition, and how many of what was asked it has to count.

@@ -1,4 +1,6 @@
 //! A receiver of access logs over gRPC: Envoy's own protocol, and OpenTelemetry's.
+//!
+//! On `h2` and `prost`: `tonic` and `envoy-types` would save 140 lines, for 22 crates more and 89,000 lines to compile.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
