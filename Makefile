@@ -167,7 +167,7 @@ docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of d
 	MESHWHY_BLESS=1 cargo test -p meshwhy --test reference -- --quiet
 	MESHWHY_BLESS=1 cargo test -p e2e --test scenarios -- --quiet look_alikes_document
 
-manifests: toolchain ## Render envoyfilter/ into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, DOCS_URL=https://HOST/docs, NAMESPACE=...)
+manifests: toolchain ## Render envoyfilter/ and its Helm chart into dist/envoyfilter/ (MODULE_URL=https://HOST/meshwhy.wasm, DOCS_URL=https://HOST/docs, NAMESPACE=...)
 	@if [ -z "$$SET_MODULE_URL" ]; then \
 	  echo 'Say where the module will be: make manifests MODULE_URL=https://HOST/meshwhy.wasm' >&2; exit 2; \
 	fi

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail, ensure};
-use e2e::harness::programs::{PACKAGES, Programs, Version};
+use e2e::harness::programs::{self, PACKAGES, Programs, Version};
 use e2e::harness::rig::Rig;
 use e2e::harness::rig::sandbox;
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, fail_policy, kubectl, overlays, stories};
+use e2e::istio::{access_logs, deployment, fail_policy, helm, kubectl, overlays, stories};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -23,6 +23,9 @@ static PLAYED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 const OCI: &str = "deployment/oci";
 
 const OCI_OVERLAY: &str = "deployment/overlay/from_image";
+
+/// The check that needs Helm.
+const HELM: &str = "deployment/helm";
 
 type Check = fn(&Rig) -> Result<()>;
 
@@ -41,6 +44,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     (OCI_OVERLAY, overlays::from_image),
     ("deployment/fail_policy", fail_policy::check),
     ("deployment/kubectl", kubectl::check),
+    (HELM, helm::check),
     ("deployment/removed", deployment::removed),
 ];
 
@@ -93,8 +97,11 @@ fn main() -> Result<()> {
         table::check(&played)
     }));
     trials.extend(DEPLOYMENT.iter().map(|(name, check)| {
-        let needs: &[&'static str] =
-            if [OCI, OCI_OVERLAY].contains(name) { &[registry::PACKAGE.0] } else { &[] };
+        let needs: &[&'static str] = match *name {
+            OCI | OCI_OVERLAY => &[registry::PACKAGE.0],
+            HELM => &["helm"],
+            _ => &[],
+        };
         trial(Version::V1_31, name, lacks(needs), check)
     }));
     // A rig is started once for all tests of its version.
@@ -117,6 +124,12 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
         PACKAGES.iter().copied().chain(registry).chain(chosen.flat_map(|s| s.needs.clone())).collect();
     let mut missing: BTreeSet<String> =
         e2e::harness::tools::install(needed).into_iter().map(str::to_owned).collect();
+    if is_chosen(HELM)
+        && let Err(error) = programs::helm()
+    {
+        eprintln!("no Helm: {error:#}");
+        missing.insert("helm".into());
+    }
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks
         .map(|(program, _)| format!("{program} is missing"))

@@ -115,7 +115,7 @@ fn digest(blob: &[u8]) -> String {
 }
 
 /// Files of nobody in particular, as old as time.
-fn tar(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
+pub fn tar(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_ustar();
@@ -146,6 +146,14 @@ pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
     std::io::Write::write_all(&mut encoder, bytes)?;
     Ok(encoder.finish()?)
+}
+
+/// The names of a compressed archive's files.
+#[cfg(test)]
+pub fn unpacked_gzip(archive: &[u8]) -> Vec<String> {
+    let mut whole = Vec::new();
+    flate2::read::GzDecoder::new(archive).read_to_end(&mut whole).unwrap();
+    unpacked(&whole).unwrap().into_keys().collect()
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ fn run(request: &Request) -> Result<()> {
         for name in manifests::render_monitoring(&from, &to, request.docs.as_deref())? {
             println!("dist/envoyfilter/monitoring/{name}");
         }
+        let (from, to) = (root.join("envoyfilter/chart"), dist.join("envoyfilter/chart"));
+        manifests::render_chart(&from, &to, place, pin, request.docs.as_deref())?;
+        let chart = format!("meshwhy-{}.tgz", env!("CARGO_PKG_VERSION"));
+        write_if_changed(&dist.join("envoyfilter").join(&chart), &manifests::packed_chart(&to)?)?;
+        println!("dist/envoyfilter/chart\ndist/envoyfilter/{chart}");
         if request.docs.is_none() {
             println!(
                 "note: links in monitoring/ still say REPLACE-ME; --docs URL (make: DOCS_URL) fills them in"

@@ -1,11 +1,13 @@
 //! The manifests of `envoyfilter/`, rendered for the place that the module is downloaded from.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::files::write_if_changed;
+use crate::image::{gzip, tar};
 
 /// What the checked-in manifests have where the module's address and hash belong.
 const PLACEHOLDER_URL: &str = "https://example.com/REPLACE-ME/meshwhy.wasm";
@@ -92,13 +94,16 @@ pub struct Place {
 }
 
 /// Renders each YAML file of one folder into another; returns their names. `base` and the overlays are folders in it; what is in
-/// `monitoring` knows nothing of the module.
+/// `monitoring` knows nothing of the module, and the chart has values ([`render_chart`]).
 pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && name != "monitoring" {
+        if path.is_dir() && ["monitoring", "chart"].contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
             let below = render_folder(&path, &to.join(&name), place, sha256)?;
             names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
         } else if name.ends_with(".yaml") {
@@ -110,6 +115,41 @@ pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Res
     }
     names.sort();
     Ok(names)
+}
+
+/// Copies the Helm chart, whose links become files; its values have the module's address and hash, and that of `docs` if it is known.
+pub fn render_chart(from: &Path, to: &Path, place: &Place, sha256: &str, docs: Option<&str>) -> Result<()> {
+    for (name, content) in chart_files(from, "")? {
+        let content = match name.as_str() {
+            "values.yaml" => {
+                let text = render(&String::from_utf8(content)?, place, sha256);
+                text.replace(PLACEHOLDER_DOCS, docs.unwrap_or(PLACEHOLDER_DOCS)).into_bytes()
+            }
+            _ => content,
+        };
+        write_if_changed(&to.join(name), &content)?;
+    }
+    Ok(())
+}
+
+/// The chart as an archive that Helm installs.
+pub fn packed_chart(chart: &Path) -> Result<Vec<u8>> {
+    let files = chart_files(chart, "")?.into_iter();
+    gzip(&tar(&files.map(|(name, content)| (format!("meshwhy/{name}"), content)).collect())?)
+}
+
+fn chart_files(folder: &Path, below: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+        let path = entry?.path();
+        let name = format!("{below}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            files.extend(chart_files(&path, &format!("{name}/"))?);
+        } else {
+            files.insert(name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+        }
+    }
+    Ok(files)
 }
 
 /// One manifest for this place, with this hash ([`pin`]).
@@ -214,6 +254,32 @@ spec:
         assert!(read("one-namespace/kustomization.yaml").contains("\nnamespace: shop\n"));
         assert!(!read("gateways-only/kustomization.yaml").contains("shop"));
         assert!(read("log-only/envoyfilter.yaml").contains("uri: https://a/b.wasm\n"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_chart_is_whole_and_knows_the_module() {
+        let folder = std::env::temp_dir().join(format!("meshwhy-chart-{}", std::process::id()));
+        let from = crate::compile::workspace_root().unwrap().join("envoyfilter/chart");
+        let docs = Some("https://docs.test");
+        render_chart(&from, &folder, &at("https://a/b.wasm"), "abc", docs).unwrap();
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        let values = read("values.yaml");
+        assert!(values.contains("  url: https://a/b.wasm\n  # The module's own hash"), "{values}");
+        assert!(
+            values.contains("  sha256: \"abc\"\n") && values.contains("docsUrl: https://docs.test\n"),
+            "{values}"
+        );
+        assert!(!values.contains("REPLACE-ME"), "{values}");
+        // What values change is as it was.
+        assert!(read("files/base/wasmplugin-http.yaml").contains(PLACEHOLDER_URL));
+        assert!(!folder.join("files/base").is_symlink());
+        let names = crate::image::unpacked_gzip(&packed_chart(&folder).unwrap());
+        for name in
+            ["Chart.yaml", "templates/proxies.yaml", "files/log-only.yaml", "files/monitoring/dashboard.json"]
+        {
+            assert!(names.contains(&format!("meshwhy/{name}")), "{names:?}");
+        }
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -1,9 +1,11 @@
 //! `envoyfilter/` exactly as shipped; only the module's address and hash are filled in.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::Deserialize as _;
 use serde_json::Value;
 use xtask::files::sha256_hex;
 use xtask::manifests::{self, Place};
@@ -26,6 +28,51 @@ pub const SINCE_1_31: &[&str] = &["envoyfilter-black-hole.yaml"];
 /// The overlays, which users apply with `kubectl apply -k`.
 pub const OVERLAYS: &[&str] =
     &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only"];
+
+/// The chart's values that come to the same as each overlay.
+pub const AS_VALUES: &[(&str, &[&str])] = &[
+    ("mesh-wide", &[]),
+    ("gateways-only", &["scope.mode=gateways"]),
+    ("one-namespace", &["scope.mode=namespaces", "scope.namespaces={shop}"]),
+    ("log-only", &["counters=false"]),
+    (
+        "access-logger-only",
+        &[
+            "roles.http=false",
+            "roles.connection=false",
+            "roles.passthrough=false",
+            "roles.accessLog=true",
+            "telemetry.accessLog=false",
+        ],
+    ),
+];
+
+/// Helm's arguments for the chart with the module at this place and these values.
+pub fn chart(url: &str, sha256: &str, values: &[&str]) -> Vec<String> {
+    let module = [format!("module.url={url}"), format!("module.sha256={sha256}")];
+    let values = module.into_iter().chain(values.iter().map(|value| (*value).to_owned()));
+    let values = values.flat_map(|value| ["--set".to_owned(), value]);
+    std::iter::once(shipped().join("chart").display().to_string()).chain(values).collect()
+}
+
+/// The chart as `make manifests` leaves it, in this folder.
+pub fn rendered_chart(place: &Place, sha256: &str, folder: &Path) -> Result<PathBuf> {
+    manifests::render_chart(&shipped().join("chart"), folder, place, sha256, None)?;
+    Ok(folder.to_owned())
+}
+
+/// The objects of a YAML stream, by kind, namespace and name.
+pub fn objects(yaml: &str) -> Result<BTreeMap<String, Value>> {
+    let mut all = BTreeMap::new();
+    for document in serde_norway::Deserializer::from_str(yaml) {
+        let object = Value::deserialize(document)?;
+        if let (Some(kind), Some(name)) = (object["kind"].as_str(), object["metadata"]["name"].as_str()) {
+            let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+            all.insert(format!("{kind}/{namespace}/{name}"), object);
+        }
+    }
+    Ok(all)
+}
 
 /// A manifest of the base for `kubectl apply`.
 pub fn rendered(name: &str, url: &str, sha256: &str) -> Result<String> {

@@ -54,7 +54,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`, `ratelimit`.
+    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`, `ratelimit`, `helm`.
     pub fn of(version: Version) -> Result<Self> {
         let folder = folder();
         let kubernetes = folder.join("kubernetes");
@@ -123,6 +123,13 @@ pub fn ratelimit() -> Result<PathBuf> {
     let package = "github.com/envoyproxy/ratelimit/src/service_cmd";
     build("ratelimit", &[("ratelimit", package)], &folder, "1 min")?;
     Ok(folder.join("ratelimit"))
+}
+
+/// Helm, built once.
+pub fn helm() -> Result<PathBuf> {
+    let folder = folder().join("helm");
+    build("helm", &[("helm", "helm.sh/helm/v3/cmd/helm")], &folder, "2 min")?;
+    Ok(folder.join("helm"))
 }
 
 fn folder() -> PathBuf {

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod deployment;
 pub mod explained;
 pub mod fail_policy;
+pub mod helm;
 pub mod kubectl;
 pub mod overlays;
 pub mod stories;

@@ -1,0 +1,131 @@
+//! The Helm chart on the rig, by the real Helm: installed, upgraded and removed on a real API server, and what the proxies make of it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::manifests::Place;
+
+use super::deployment::{self, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
+use super::story::counters;
+use crate::harness::rig::{MODULE_URL, Rig};
+use crate::harness::{manifests, programs};
+
+/// A port behind which nobody listens.
+const ASKED: &str = "http://legacy:81/";
+
+struct Helm {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    home: PathBuf,
+}
+
+impl Helm {
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .args(["-n", "istio-system"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            // Nothing of whoever runs the tests.
+            .env("HELM_CACHE_HOME", self.home.join("cache"))
+            .env("HELM_CONFIG_HOME", self.home.join("config"))
+            .env("HELM_DATA_HOME", self.home.join("data"))
+            .stdin(Stdio::null())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "helm {}: {said}", arguments.join(" "));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+/// From nothing to nothing; afterwards the rig is as it was.
+pub fn check(rig: &Rig) -> Result<()> {
+    let home = rig.folder().join("helm");
+    let helm = Helm { program: programs::helm()?, kubeconfig: rig.plane.kubeconfig(), home: home.clone() };
+    let place = Place { url: MODULE_URL.into(), namespace: None };
+    let chart = manifests::rendered_chart(&place, &manifests::module_sha256()?, &home.join("chart"))?;
+    let chart = chart.to_str().context("a path that is no text")?;
+    validates(rig, &helm, chart)?;
+    rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::shipped(rig.version)?))?;
+    let played = play(rig, &helm, chart);
+    let removed = if played.is_err() { helm.run(&["uninstall", "meshwhy"]).map(drop) } else { Ok(()) };
+    deployment::deploy(rig)?;
+    played.and(removed)
+}
+
+/// `istioctl validate` is content with what the chart comes to, whatever is chosen.
+fn validates(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
+    let all = [
+        "roles.blackHole=true,roles.accessLog=true,telemetry.diagnosedOnly=true,telemetry.tracing.enabled=true",
+    ];
+    let choices = manifests::AS_VALUES.iter().map(|(_, values)| *values).chain([&all[..]]);
+    for values in choices {
+        let sets = values.iter().flat_map(|value| ["--set", *value]);
+        let command: Vec<&str> =
+            ["template", "meshwhy", chart, "--skip-tests"].into_iter().chain(sets).collect();
+        deployment::valid(rig, &helm.run(&command)?).with_context(|| format!("{values:?}"))?;
+    }
+    Ok(())
+}
+
+fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
+    let notes = helm.run(&["install", "meshwhy", chart])?;
+    ensure!(
+        notes.contains("kubectl meshwhy status -A") && notes.contains("all sidecars and gateways"),
+        "{notes}"
+    );
+    rig.settle()?;
+    diagnoses(rig, "client")?;
+    has_filters(rig, &["client", "elsewhere"], &["client", "elsewhere"])?;
+
+    // Narrower, by the label of a namespace that Helm looks up.
+    rig.plane.kubectl(&["label", "namespace", "shop", "meshwhy=wanted"], "")?;
+    let labelled = ["--set", "scope.mode=namespaces", "--set", "scope.namespaceLabels.meshwhy=wanted"];
+    let notes = helm.run(&[&["upgrade", "meshwhy", chart], &labelled[..]].concat())?;
+    ensure!(notes.contains("shop") && !notes.contains("all sidecars"), "{notes}");
+    rig.settle()?;
+    has_filters(rig, &["client", "elsewhere"], &["elsewhere"])?;
+    rig.plane.kubectl(&["label", "namespace", "shop", "meshwhy-"], "")?;
+
+    helm.run(&["rollback", "meshwhy", "1"])?;
+    rig.settle()?;
+    has_filters(rig, &["client", "elsewhere"], &["client", "elsewhere"])?;
+
+    helm.run(&["uninstall", "meshwhy"])?;
+    rig.settle()?;
+    eventually(|| Ok(deployment::no_parts_left(rig).is_ok().then_some(())))
+        .context("after helm uninstall")?;
+    let left = rig.plane.kubectl(&["get", "wasmplugins,envoyfilters,telemetries", "-A", "-o", "name"], "")?;
+    ensure!(!left.contains("meshwhy"), "{left}");
+    Ok(())
+}
+
+/// Which of these proxies have the filters.
+fn has_filters(rig: &Rig, of: &[&str], expected: &[&str]) -> Result<()> {
+    let mut found = Vec::new();
+    eventually(|| {
+        found.clear();
+        for pod in of {
+            let parts = deployment::parts_in(rig.pod(pod)?)?;
+            if parts.contains(HTTP_FILTER) && parts.contains(NETWORK_FILTER) {
+                found.push((*pod).to_owned());
+            }
+        }
+        Ok((found == expected).then_some(()))
+    })
+    .with_context(|| format!("{expected:?} expected to have filters"))
+}
+
+/// A failure is counted, and named in the access log.
+fn diagnoses(rig: &Rig, pod: &str) -> Result<()> {
+    let before: u64 = counters(rig)?.values().sum();
+    let mark = rig.pod(pod)?.output().len();
+    eventually(|| {
+        rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", ASKED])?;
+        let after: u64 = counters(rig)?.values().sum();
+        let output = rig.pod(pod)?.output();
+        let is_told = output.get(mark..).unwrap_or_default().contains("\"cause\":\"upstream_refused\"");
+        Ok((is_told && after > before).then_some(()))
+    })
+    .with_context(|| format!("{pod}: no diagnosis"))
+}
