@@ -19,3 +19,8 @@ fn without_counters_the_log_has_every_cause_and_failures_cost_no_errors() {
 fn a_client_cannot_write_a_verdict_into_the_log_nor_hide_its_failure() {
     e2e::logs::forged::check().unwrap();
 }
+
+#[test]
+fn spans_of_failed_requests_have_the_cause() {
+    e2e::logs::traces::check().unwrap();
+}

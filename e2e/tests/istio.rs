@@ -10,7 +10,7 @@ use e2e::harness::rig::sandbox;
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, fail_policy, helm, kubectl, overlays, stories};
+use e2e::istio::{access_logs, deployment, fail_policy, helm, kubectl, overlays, stories, traces};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -36,6 +36,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/scraped", deployment::scraped),
     (OCI, deployment::oci),
     ("deployment/access_logs", access_logs::check),
+    ("deployment/traces", traces::check),
     ("deployment/overlay/mesh_wide", overlays::mesh_wide),
     ("deployment/overlay/gateways_only", overlays::gateways_only),
     ("deployment/overlay/one_namespace", overlays::one_namespace),

@@ -19,6 +19,7 @@ use crate::wire::FirstBytes;
 pub(super) const FIRST_BYTES: &str = "meshwhy.first_bytes";
 /// Set by the first role that reports.
 pub(super) const CAUSE: &str = "meshwhy.cause";
+pub(super) const RESOURCE: &str = "meshwhy.resource";
 
 const FLAGS: &str = "response\0flags";
 const CODE: &str = "response\0code";

@@ -2,7 +2,7 @@
 
 use super::{Plugin, collect};
 use crate::causes::Cause;
-use crate::diagnosis::{diagnose, is_server_error};
+use crate::diagnosis::is_server_error;
 use crate::evidence::{Answer, ClusterName, Details, Flags, GrpcStatus, LONGEST_REPLY, Maker, Page};
 use crate::host::{Buffer, HeaderMap, Host};
 use crate::report::Series;
@@ -29,6 +29,8 @@ struct Noted {
     length: Option<u64>,
     /// Who wrote a page that may name a TLS mistake.
     maker: Option<Maker>,
+    /// Whether the report is in the filter state already.
+    reported: bool,
 }
 
 /// With these flags something happened after the response had passed, and left its own details.
@@ -84,7 +86,7 @@ impl HttpStream {
         let Some(code) = self.code.filter(|_| self.is_error()) else { return };
         let details = plugin.details(host);
         if !details.via_upstream() {
-            self.set_cause_header(host, plugin, code, &details);
+            self.report_early(host, plugin, code, &details);
         } else if self.is_server_error() {
             self.note_maker(host);
         } else if matches!(code, 400 | 495..=497) {
@@ -156,12 +158,16 @@ impl HttpStream {
             flags = flags.difference(Flags::CLIENT_LEFT);
         }
         let (is_error, is_server_error) = (self.is_error(), self.is_server_error());
-        let Noted { answer, details: noted, .. } = self.take_noted();
+        let Noted { answer, details: noted, reported, .. } = self.take_noted();
         if self.code.is_some() && !is_error && !flags.any_failure() {
             return self.observe(host, plugin, series, flags, answer);
         }
         let known = self.complete && !noted.is_empty() && !flags.intersects(LATE);
         let details = if known { noted } else { plugin.details(host) };
+        if reported && !known {
+            // The report may become another, which leaves unset what it doesn't know.
+            let _ = host.set_property(collect::RESOURCE, b"");
+        }
         // The application's own 4xx ends here, and what corresponds to it in gRPC.
         let own_4xx =
             details.via_upstream() && self.code.is_some() && !is_server_error && answer.page.is_none();
@@ -272,8 +278,9 @@ impl HttpStream {
         status.is_some()
     }
 
-    /// Sets the cause header on Envoy's local replies, if configured.
-    fn set_cause_header(&self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
+    /// Sets the cause header on Envoy's local replies, if configured, and the filter state: a span ends before
+    /// `on_log` (1.40), and what its tags are to show has to be there.
+    fn report_early(&mut self, host: &impl Host, plugin: &mut Plugin, code: u16, details: &Details) {
         let Some(name) = plugin.config.response_header.clone() else { return };
         if details.is_empty() {
             return;
@@ -283,9 +290,11 @@ impl HttpStream {
         let mut evidence = collect::http(host, flags, Some(code), details.clone(), answer);
         evidence.direction = plugin.direction(host);
         evidence.past = plugin.history.before(&evidence);
-        if let Some(verdict) = diagnose(&evidence) {
+        if let Some(report) = plugin.report_cache.report(evidence) {
+            super::write_state(host, &report, false);
             // Where the host refuses the header, the access log still has the cause.
-            let _ = host.set_header(HeaderMap::Response, &name, verdict.cause.id());
+            let _ = host.set_header(HeaderMap::Response, &name, report.cause.id());
+            self.noted.get_or_insert_default().reported = true;
         }
     }
 }

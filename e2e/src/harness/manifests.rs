@@ -87,6 +87,13 @@ pub fn overlay(name: &str, place: &Place, sha256: &str, folder: &Path) -> Result
     Ok(folder.join("overlays").join(name))
 }
 
+/// Adds the component for spans to a rendered overlay, as `docs/traces.md` says.
+pub fn add_traces(overlay: &Path) -> Result<()> {
+    let file = overlay.join("kustomization.yaml");
+    let own = fs::read_to_string(&file)?;
+    Ok(fs::write(&file, format!("{own}components: [../../components/traces]\n"))?)
+}
+
 /// The hash of the module that proxies fetch from a web server.
 pub fn module_sha256() -> Result<String> {
     Ok(sha256_hex(&fs::read(tools::module()?)?))
@@ -107,6 +114,18 @@ pub fn diagnosed_only() -> Result<Value> {
         text.split_once("      # filter:").context("telemetry.yaml has no filter to uncomment")?;
     let filter = filter.replace("      # ", "      ");
     Ok(serde_norway::from_str(&format!("{before}      filter:{filter}"))?)
+}
+
+/// The patch of `components/traces` for this kind: what it adds.
+pub fn traces(kind: &str) -> Result<Value> {
+    let text = fs::read_to_string(shipped().join("components/traces/kustomization.yaml"))?;
+    let component: Value = serde_norway::from_str(&text)?;
+    let patches = component["patches"].as_array().context("no patches")?;
+    let patch = patches.iter().find(|patch| patch["target"]["kind"] == kind);
+    let patch =
+        patch.and_then(|patch| patch["patch"].as_str()).with_context(|| format!("none for {kind}"))?;
+    let operations: Value = serde_norway::from_str(patch)?;
+    Ok(operations[0]["value"].clone())
 }
 
 /// The `meshConfig` of `mesh-config.yaml`, as Helm would pass it on.

@@ -11,3 +11,4 @@ pub mod overlays;
 pub mod stories;
 pub mod story;
 pub mod table;
+pub mod traces;

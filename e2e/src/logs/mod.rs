@@ -1,6 +1,7 @@
-//! meshwhy in logs: the access log's formats, the proxy's own log, and `meshwhy explain` on both.
+//! meshwhy in logs and spans: the access log's formats, the proxy's own log, traces, and `meshwhy explain` on both.
 
 pub mod access_logs;
 pub mod forged;
 pub mod log_only;
 pub mod reported_once;
+pub mod traces;

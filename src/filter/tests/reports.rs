@@ -2,6 +2,7 @@
 
 use super::{answered, bypassing, counted, http, missing_cluster, plugin, refused, sampled, success};
 use crate::evidence::Flags;
+use crate::filter::HttpStream;
 use crate::filter::Plugin;
 use crate::host::fake::FakeHost;
 use crate::host::{Buffer, HeaderMap, Level};
@@ -75,6 +76,35 @@ fn the_header_knows_of_earlier_requests_what_the_log_knows() {
     assert_eq!(nobody_left.state("meshwhy.cause").unwrap(), "no_healthy_endpoints");
     let reported = nobody_left.header_text(HeaderMap::Response, "x-meshwhy-cause");
     assert_eq!(reported.as_deref(), Some("no_healthy_endpoints"));
+}
+
+/// A span ends before the stream is logged.
+#[test]
+fn with_the_header_filter_state_is_there_when_the_headers_have_passed() {
+    for (config, cause) in [("{}", None), (r#"{"response_header":"x-cause"}"#, Some("cluster_missing"))] {
+        let (host, mut plugin, mut stream) = (missing_cluster(), plugin(config), HttpStream::default());
+        if stream.on_response_headers(&host, false) {
+            stream.on_notable_headers(&host, &mut plugin);
+        }
+        assert_eq!(host.state("meshwhy.cause").as_deref(), cause, "{config}");
+        assert_eq!(host.state("meshwhy.fix").is_some(), cause.is_some(), "{config}");
+    }
+}
+
+#[test]
+fn what_was_reported_early_leaves_no_resource_to_another_cause() {
+    let mut plugin = plugin(r#"{"response_header":"x-cause"}"#);
+    let mut stream = HttpStream::new(false).marked(true);
+    let host = missing_cluster();
+    assert!(stream.on_response_headers(&host, false));
+    stream.on_notable_headers(&host, &mut plugin);
+    assert!(host.state("meshwhy.resource").is_some_and(|resource| !resource.is_empty()));
+    let host = host
+        .with_number("response.flags", Flags::DOWNSTREAM_REMOTE_RESET.bits())
+        .with_property("response.code_details", "http2.remote_reset");
+    stream.on_log(&host, &mut plugin, &mut Series::default());
+    assert_eq!(host.state("meshwhy.cause").as_deref(), Some("client_disconnected"));
+    assert_eq!(host.state("meshwhy.resource").as_deref(), Some(""));
 }
 
 #[test]

@@ -178,6 +178,7 @@ pub fn plan(version: Version) -> Plan {
         providers: vec![
             authorizer("authorizer", "authorizer.default.svc.cluster.local"),
             authorizer("authorizer-gone", "nobody.default.svc.cluster.local"),
+            super::traces::provider(),
         ],
     }
 }
