@@ -233,20 +233,20 @@ fn telemetry() -> Result<()> {
     );
     let values = ["telemetry.tracing.enabled=true", "telemetry.tracing.providers={zipkin}"];
     let traced = of(&values)?;
-    let tags = json!({ "meshwhy.cause": { "formatter": { "value": "%RESP(x-meshwhy-cause)%" } } });
+    // The same tags and header as those of the overlays' component.
+    let tags = manifests::traces("Telemetry")?[0]["customTags"].clone();
     ensure!(
         traced["spec"]["tracing"] == json!([{ "providers": [{ "name": "zipkin" }], "customTags": tags }]),
         "{traced}"
     );
-    // A tag is read from the header that the module writes.
-    let found = configurations(&template(&values)?)?;
-    let http = json!({ "role": "http", "response_header": "x-meshwhy-cause" });
-    ensure!(found.iter().any(|(_, config)| *config == http), "{found:?}");
-    let own = of(&[&values[..], &["config.http.response_header=x-why"]].concat())?;
-    ensure!(
-        own["spec"]["tracing"][0]["customTags"]["meshwhy.cause"]["formatter"]["value"] == "%RESP(x-why)%",
-        "{own}"
-    );
+    let http = |header: Value| json!({ "role": "http", "response_header": header });
+    let configured = |values: &[&str], expected: Value| -> Result<()> {
+        let found = configurations(&template(values)?)?;
+        ensure!(found.iter().any(|(_, config)| *config == expected), "{found:?}");
+        Ok(())
+    };
+    configured(&values, http(manifests::traces("WasmPlugin")?))?;
+    configured(&[&values[..], &["config.http.response_header=x-why"]].concat(), http("x-why".into()))?;
     Ok(())
 }
 
