@@ -68,6 +68,8 @@ fn play(programs: &Path) -> Result<()> {
         ("kubectl apply -f target/istio/demo/page/gateway-termination.yaml", "virtualservice"),
         (&format!("in-pod outside curl -sik {RETRY}"), "HTTP/2 404"),
         ("sleep 2; pod-log ingress", "gateway_without_http_routes"),
+        ("kubectl meshwhy explain pod/ingress -n istio-system", "gateway_without_http_routes"),
+        ("kubectl meshwhy status -A", "gateway_without_http_routes 1"),
         ("pod-metrics ingress", "meshwhy_failures_total{cause=\"gateway_without_http_routes\""),
         (FIX, "patched"),
         (&format!("in-pod outside curl -sikf {RETRY}"), "HTTP/2 200"),

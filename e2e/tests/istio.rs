@@ -1,12 +1,12 @@
 //! Every story is a test of its own, on one real Istio, one after the other.
 
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail, ensure};
 use e2e::harness::programs::{self, PACKAGES, Programs, Version};
-use e2e::harness::rig::Rig;
-use e2e::harness::rig::sandbox;
+use e2e::harness::rig::{Rig, kubelet, sandbox};
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
@@ -49,7 +49,10 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/removed", deployment::removed),
 ];
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
+    if let Some(code) = kubelet::as_plugin() {
+        return Ok(code);
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let stories = stories::all();

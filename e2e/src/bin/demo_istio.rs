@@ -1,13 +1,17 @@
 //! `make demo-istio`.
 
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use e2e::harness::programs::{PACKAGES, Programs, Version};
-use e2e::harness::rig::sandbox;
+use e2e::harness::rig::{kubelet, sandbox};
 use e2e::istio::demo;
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
+    if let Some(code) = kubelet::as_plugin() {
+        return Ok(code);
+    }
     if !sandbox::is_inside() {
         let missing = e2e::harness::tools::install(PACKAGES.iter().copied());
         if let Some(program) = missing.first() {
@@ -20,5 +24,6 @@ fn main() -> Result<()> {
         Programs::of(Version::V1_31)?;
     }
     sandbox::enter(&BTreeSet::new())?;
-    demo::run()
+    demo::run()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -9,9 +9,8 @@ use meshwhy::causes::manual::PageSection;
 
 use super::stories;
 use crate::harness::programs::{Programs, Version};
-use crate::harness::rig::sandbox;
-use crate::harness::rig::{MODULE_URL, Rig};
-use crate::harness::tools::{self, root};
+use crate::harness::rig::{MODULE_URL, Rig, kubelet, sandbox};
+use crate::harness::tools::root;
 use crate::harness::{manifests, page};
 
 /// What the walk in the README applies: the mistakes of these sections, under names of their own.
@@ -54,13 +53,13 @@ fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
         fs::write(examples.join(name), page::text(*section, "broken.yaml")?)?;
     }
     let istioctl = Programs::of(version)?.istioctl();
-    let kubectl = tools::program("kubectl", "kubernetes-client")?;
+    let kubelet = kubelet::stand_in(rig)?;
     let config = rig.plane.kubeconfig();
     let environment = format!("env KUBECONFIG={} ", config.display());
     let output = PathBuf::from(sandbox::FOLDER).join(version.id());
     let commands = [
-        // By its path: these commands may stand before it in PATH.
-        ("kubectl", format!("{environment} {} \"$@\"", kubectl.display())),
+        // By its path: these commands may stand before it in PATH. The plugin finds the stand-in first.
+        ("kubectl", format!("{environment} PATH=\"{0}:$PATH\" {0}/kubectl \"$@\"", kubelet.display())),
         ("istioctl", format!("{environment} {} \"$@\"", istioctl.display())),
         ("in-pod", "ip netns exec \"$@\"".into()),
         ("pod-log", format!("tail -n \"${{2:-3}}\" {}/\"$1\"/output", output.display())),
@@ -101,6 +100,8 @@ fn guide(rig: &Rig, folder: &Path) -> String {
          \x20 kubectl apply -f {shown}/page/gateway-termination.yaml\n\
          \x20 in-pod outside curl -sik https://httpbin.example.com/   # 404\n\
          \x20 pod-log ingress                           # the access log, with the cause\n\
+         \x20 kubectl meshwhy explain pod/ingress -n istio-system   # the same in words\n\
+         \x20 kubectl meshwhy status -A                 # meshwhy in each proxy\n\
          \x20 pod-metrics ingress                       # the counters\n\n\
          Ctrl-C ends it; nothing stays behind.",
         pods.len(),

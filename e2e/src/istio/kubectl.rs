@@ -1,9 +1,7 @@
-//! `kubectl meshwhy` as a user runs it, on the rig's API server. A script stands in for `kubectl logs` and `kubectl exec`, which need
-//! a kubelet, and for nothing else.
+//! `kubectl meshwhy` as a user runs it, on the rig's API server; of kubectl, `logs` and `exec` alone are stood in for.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -12,9 +10,7 @@ use serde_json::Value;
 
 use super::deployment::{self, eventually};
 use crate::harness::manifests;
-use crate::harness::programs::Programs;
-use crate::harness::rig::{MODULE_URL, Rig};
-use crate::harness::tools;
+use crate::harness::rig::{MODULE_URL, Rig, kubelet};
 use crate::hostile::fail_policy::TRAPS;
 
 /// A gateway in front of a port where nobody listens, behind the sidecar of another pod.
@@ -61,25 +57,7 @@ struct Said {
 
 impl Shell {
     fn new(rig: &Rig) -> Result<Self> {
-        let folder = rig.folder().join("plugin");
-        fs::create_dir_all(&folder)?;
-        let kubectl = tools::program("kubectl", "kubernetes-client")?;
-        let agent = Programs::of(rig.version)?.pilot_agent();
-        let script = SCRIPT
-            .replace("KUBECTL", &kubectl.display().to_string())
-            .replace("AGENT", &agent.display().to_string())
-            .replace("PODS", &rig.folder().display().to_string());
-        let shim = folder.join("kubectl");
-        fs::write(&shim, script)?;
-        fs::set_permissions(&shim, Permissions::from_mode(0o755))?;
-        // Cargo builds a package's programs beside its tests.
-        let tests = std::env::current_exe()?;
-        let plugin =
-            tests.parent().and_then(|deps| deps.parent()).context("no folder")?.join("kubectl-meshwhy");
-        ensure!(plugin.exists(), "{} is missing", plugin.display());
-        let link = folder.join("kubectl-meshwhy");
-        let _ = fs::remove_file(&link);
-        symlink(plugin, link)?;
+        let folder = kubelet::stand_in(rig)?;
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
         Ok(Self { path, kubeconfig: rig.plane.kubeconfig() })
     }
@@ -118,28 +96,6 @@ impl Shell {
         Ok(said)
     }
 }
-
-/// `logs` and `exec` as a kubelet would answer them; the agent is the pod's own.
-const SCRIPT: &str = r#"#!/bin/sh
-case "$1" in
-logs)
-  log="PODS/$2/output"; shift 2
-  lines=+1; follow=
-  for word; do
-    case "$word" in
-    --tail=*) lines=${word#--tail=} ;;
-    -f) follow=-f ;;
-    esac
-  done
-  exec tail -n "$lines" $follow "$log" ;;
-exec)
-  pod=$2
-  while [ "$1" != -- ]; do shift; done
-  shift 2
-  exec ip netns exec "$pod" AGENT "$@" ;;
-esac
-exec KUBECTL "$@"
-"#;
 
 /// Everything that the plugin does.
 pub fn check(rig: &Rig) -> Result<()> {

@@ -4,6 +4,7 @@
 pub mod control_plane;
 pub mod dns;
 pub mod kube_proxy;
+pub mod kubelet;
 pub mod netns;
 pub mod pki;
 pub mod plan;
