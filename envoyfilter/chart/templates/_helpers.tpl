@@ -63,11 +63,20 @@
 {{- dict "files" $files | toJson -}}
 {{- end -}}
 
+{{/* What the component of the overlays adds for spans: to a Telemetry, and to the configuration of the role http. */}}
+{{- define "meshwhy.traces" -}}
+{{- $added := dict -}}
+{{- range (.Files.Get "files/traces.yaml" | fromYaml).patches -}}
+  {{- $_ := set $added .target.kind (first (fromYamlArray .patch)).value -}}
+{{- end -}}
+{{- $added | toJson -}}
+{{- end -}}
+
 {{/* The configuration of a role: what was given, on top of what the manifest has. */}}
 {{- define "meshwhy.config" -}}
 {{- $given := index .root.Values.config .key | deepCopy -}}
 {{- if and (eq .key "http") .root.Values.telemetry.tracing.enabled -}}
-  {{- $given = mergeOverwrite (dict "response_header" "x-meshwhy-cause") $given -}}
+  {{- $given = mergeOverwrite (dict "response_header" (include "meshwhy.traces" .root | fromJson).WasmPlugin) $given -}}
 {{- end -}}
 {{- mergeOverwrite (deepCopy .own) $given (pick .own "role") | toJson -}}
 {{- end -}}
