@@ -3,38 +3,26 @@
 // Attribute names are Envoy 1.40's. Each read that returns data costs about a microsecond, an absent one a tenth of it,
 // so only failures come here.
 
+mod attributes;
+
+use self::attributes::{
+    ADDRESS, DESTINATION_PORT, DESTINATION_RULE, PROTOCOL, SNI, UPSTREAM_FAILURE, details, endpoints,
+    is_connect, is_grpc, is_substitute, listener_kind, milliseconds, mixer, name, number, pool_ready,
+    principal, resource, takes_istio_mtls, termination, text, tls_version, version, virtual_host,
+};
+pub(super) use self::attributes::{
+    CAUSE, FIRST_BYTES, RESOURCE, already_reported, attempts, cluster, code, details_text,
+    downstream_failure, first_bytes, flags, flags_upstream_resets, is_router, listener_direction,
+    refused_by_policy, request_key, upstream_tls, waits_for_http,
+};
 use crate::diagnosis::{FetchPlan, fetch_plan, is_policy_denial};
 use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
-    ListenerKind, MixerStatus, Resource, Route, Stream, TlsVersion, TransportFailure, Upstream, covers,
-    host_of,
+    Resource, Route, Stream, TransportFailure, Upstream, covers, host_of,
 };
-use crate::history::RequestKey;
 use crate::host::{HeaderMap, Host};
 use crate::wire::FirstBytes;
-
-/// Filter state by which the connection role passes the first bytes to the HTTP role and the access
-/// loggers.
-pub(super) const FIRST_BYTES: &str = "meshwhy.first_bytes";
-/// Set by the first role that reports.
-pub(super) const CAUSE: &str = "meshwhy.cause";
-pub(super) const RESOURCE: &str = "meshwhy.resource";
-
-const FLAGS: &str = "response\0flags";
-const CODE: &str = "response\0code";
-const DETAILS: &str = "response\0code_details";
-const DESTINATION_PORT: &str = "destination\0port";
-const SNI: &str = "connection\0requested_server_name";
-const UPSTREAM_TLS: &str = "upstream\0tls_version";
-const UPSTREAM_FAILURE: &str = "upstream\0transport_failure_reason";
-const PROTOCOL: &str = "request\0protocol";
-const CLUSTER: &str = "xds\0cluster_name";
-const DESTINATION_RULE: &str = "xds\0cluster_metadata\0filter_metadata\0istio\0config";
-const ADDRESS: &str = "upstream\0address";
-const ATTEMPTS: &str = "upstream\0request_attempt_count";
-const POOL_READY: &str = "upstream\0cx_pool_ready_duration";
-const TERMINATION: &str = "connection\0termination_details";
 
 /// Flags of time-outs: how long the stream lived is part of the evidence.
 const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
@@ -45,94 +33,6 @@ const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
 
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
-
-/// The most bytes that are read of an attribute: several times the length of Envoy's own texts.
-const LONGEST_ATTRIBUTE: usize = 4096;
-
-/// An attribute as text; what can't be read counts as not seen.
-fn text(host: &impl Host, path: &str) -> Option<String> {
-    let mut bytes = host.property(path).ok().flatten()?;
-    bytes.truncate(LONGEST_ATTRIBUTE);
-    (!bytes.is_empty()).then(|| match String::from_utf8(bytes) {
-        Ok(text) => text,
-        // What is no text, or cut off in the middle of a character, is shown as far as it is ASCII.
-        Err(error) => error
-            .as_bytes()
-            .iter()
-            .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' })
-            .collect(),
-    })
-}
-
-/// An attribute that is a name of the configuration's, as far as such names go.
-fn name(host: &impl Host, path: &str) -> Option<String> {
-    text(host, path).map(evidence::name)
-}
-
-/// An attribute that is a number: eight bytes, little endian.
-fn number(host: &impl Host, path: &str) -> Option<u64> {
-    let bytes: [u8; 8] = host.property(path).ok().flatten()?.try_into().ok()?;
-    Some(u64::from_le_bytes(bytes))
-}
-
-fn resource(host: &impl Host, path: &str) -> Option<Resource> {
-    Resource::from_config_path(&text(host, path)?)
-}
-
-/// The flags alone: what decides whether anything else is read.
-pub(super) fn flags(host: &impl Host) -> Option<Flags> {
-    number(host, FLAGS).map(Flags::from_bits_retain)
-}
-
-pub(super) fn code(host: &impl Host) -> Option<u16> {
-    number(host, CODE).and_then(|code| u16::try_from(code).ok()).filter(|code| *code != 0)
-}
-
-pub(super) fn details_text(host: &impl Host) -> String {
-    text(host, DETAILS).unwrap_or_default()
-}
-
-fn details(host: &impl Host) -> Details {
-    Details::new(details_text(host))
-}
-
-pub(super) fn cluster(host: &impl Host) -> Option<ClusterName> {
-    ClusterName::new(name(host, CLUSTER)?)
-}
-
-/// How many times the request was tried.
-pub(super) fn attempts(host: &impl Host) -> Option<u64> {
-    number(host, ATTEMPTS)
-}
-
-pub(super) fn upstream_tls(host: &impl Host) -> Option<TlsVersion> {
-    tls_version(host, UPSTREAM_TLS)
-}
-
-fn tls_version(host: &impl Host, path: &str) -> Option<TlsVersion> {
-    let name = host.property(path).ok().flatten()?;
-    (!name.is_empty()).then(|| TlsVersion::parse(&name))
-}
-
-/// Why TLS with the client failed: only listeners' access loggers see it.
-pub(super) fn downstream_failure(host: &impl Host) -> Option<TransportFailure> {
-    TransportFailure::new(&text(host, "connection\0transport_failure_reason")?)
-}
-
-/// Whether another role has reported already.
-pub(super) fn already_reported(host: &impl Host) -> bool {
-    text(host, CAUSE).is_some()
-}
-
-/// 1 inbound, 2 outbound; gateways of plain Envoy leave it unset.
-pub(super) fn listener_direction(host: &impl Host) -> Option<u64> {
-    number(host, "xds\0listener_direction")
-}
-
-/// Whether Istio started this proxy as a gateway: `router~...`.
-pub(super) fn is_router(host: &impl Host) -> bool {
-    text(host, "xds\0node\0id").is_some_and(|id| id.starts_with("router~"))
-}
 
 /// The evidence of a failed HTTP stream, as far as its fetch plan goes.
 pub(super) fn http(
@@ -290,19 +190,6 @@ pub(super) fn success(
     e
 }
 
-/// The endpoint's version, from `workload;namespace;name;version;cluster`.
-fn version(host: &impl Host) -> Option<String> {
-    let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
-    let version = workload.split(';').nth(3)?;
-    (!version.is_empty()).then(|| evidence::name(version.to_owned()))
-}
-
-/// What identifies the request: only a hash is kept.
-pub(super) fn request_key(host: &impl Host) -> RequestKey {
-    let part = |path| host.property(path).ok().flatten().unwrap_or_default();
-    RequestKey::new(&part("request\0method"), &part("request\0host"), &part("request\0url_path"))
-}
-
 /// The route's name, and what it was made of.
 fn name_route(host: &impl Host, route: &mut Route) {
     route.name = name(host, "xds\0route_name");
@@ -317,57 +204,11 @@ fn name_route(host: &impl Host, route: &mut Route) {
     }
 }
 
-fn virtual_host(host: &impl Host) -> Option<String> {
-    name(host, "xds\0virtual_host_name")
-}
-
-/// How long it took until there was a connection to the upstream, or none, in microseconds.
-fn pool_ready(host: &impl Host) -> Option<u64> {
-    number(host, POOL_READY).map(|nanoseconds| nanoseconds / 1_000)
-}
-
-/// How long the stream lived; the attribute is in nanoseconds.
-fn milliseconds(host: &impl Host) -> Option<u64> {
-    number(host, "request\0duration").map(|nanoseconds| nanoseconds / 1_000_000)
-}
-
 /// Adds how long the body was to be, and how much of it came.
 fn measure(host: &impl Host, answer: &mut Answer) {
     let promised = host.header(HeaderMap::Response, "content-length").ok().flatten();
     answer.promised = promised.and_then(|length| str::from_utf8(&length).ok()?.parse().ok());
     answer.passed = number(host, "response\0size");
-}
-
-fn is_grpc(host: &impl Host) -> bool {
-    let kind = host.header(HeaderMap::Request, "content-type").ok().flatten();
-    kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
-}
-
-/// Whether the RBAC filter, which named no policy, is the one that Istio's agent puts in the place of a Wasm module: it leaves
-/// its result under a prefix of its own (Istio 1.31; Envoy 1.36 and 1.40). That of TCP chains leaves none.
-fn is_substitute(host: &impl Host) -> bool {
-    const KEY: &str =
-        "metadata\0filter_metadata\0envoy.filters.http.rbac\0wasm-default-denyenforced_engine_result";
-    text(host, KEY).is_some()
-}
-
-/// Who the client is to the mesh, by the certificate that this proxy has taken.
-fn principal(host: &impl Host) -> Option<String> {
-    evidence::spiffe_id(&text(host, "connection\0uri_san_peer_certificate")?)
-}
-
-fn is_connect(host: &impl Host) -> bool {
-    text(host, "request\0method").as_deref() == Some("CONNECT")
-}
-
-/// Whether a policy ended this connection: a network filter leaves that in the termination details, which healthy
-/// connections don't have.
-pub(super) fn refused_by_policy(host: &impl Host) -> bool {
-    is_policy_denial(&termination(host))
-}
-
-fn termination(host: &impl Host) -> Details {
-    Details::new(text(host, TERMINATION).unwrap_or_default())
 }
 
 /// The evidence of a connection on a TCP proxy's chain, at its end.
@@ -394,32 +235,10 @@ pub(super) fn tcp(host: &impl Host, flags: Flags) -> Box<Evidence> {
     e
 }
 
-/// Whether a reset by the upstream would be flagged: since 1.38. Before it looks as if this proxy had closed by itself.
-pub(super) fn flags_upstream_resets(host: &impl Host) -> bool {
-    let version = number(host, "xds\0node\0user_agent_build_version\0version\0minor_number");
-    version.is_some_and(|minor| minor >= 38)
-}
-
 /// How long a connection on a TCP chain has lived: no attribute says it.
 pub(super) fn session(host: &impl Host, e: &mut Evidence) {
     let times = number(host, "request\0time").zip(host.now().ok());
     e.lived = times.map(|(begin, now)| now.saturating_sub(begin) / 1_000_000);
-}
-
-/// What the EnvoyFilter for black holes marked the listener with: no attribute names a listener or its filters.
-fn listener_kind(host: &impl Host) -> Option<ListenerKind> {
-    let marked = |mark| text(host, mark).is_some();
-    if marked("filter_state\0meshwhy.listener.tls") {
-        return Some(ListenerKind::Tls);
-    }
-    marked("filter_state\0meshwhy.listener.http").then_some(ListenerKind::Http)
-}
-
-/// Whether a connection manager's codec accepted this connection's bytes: it leaves the protocol on
-/// the connection (1.40). A TCP proxy and other network filters don't, and neither does a codec
-/// that rejected them.
-pub(super) fn waits_for_http(host: &impl Host) -> bool {
-    text(host, PROTOCOL).is_some()
 }
 
 /// A connection without a complete request: no HTTP filter saw it (1.40), so the connection role
@@ -464,10 +283,6 @@ fn destination_port(host: &impl Host, client: &mut Downstream) {
     }
 }
 
-pub(super) fn first_bytes(host: &impl Host) -> Option<FirstBytes> {
-    FirstBytes::decode(&text(host, FIRST_BYTES)?)
-}
-
 /// Compares the request's host with the names of TLS. The host itself goes no further: it is a header's value.
 fn compare_with_authority(host: &impl Host, client: &mut Downstream) {
     let Some(sni) = &client.sni else { return };
@@ -478,24 +293,6 @@ fn compare_with_authority(host: &impl Host, client: &mut Downstream) {
     // that doesn't proves nothing.
     let san = text(host, "connection\0dns_san_local_certificate");
     client.certificate_covers_authority = san.filter(|san| covers(san, asked)).map(|_| true);
-}
-
-/// Whether the endpoint says that it takes Istio's mutual TLS.
-fn takes_istio_mtls(host: &impl Host) -> bool {
-    let mode = "xds\0upstream_host_metadata\0filter_metadata\0envoy.transport_socket_match\0tlsMode";
-    text(host, mode).as_deref() == Some("istio")
-}
-
-/// How many endpoints the cluster has. Envoy reads the gauge `membership_total`, and Istio's proxies keep no gauges of
-/// clusters (1.31): 0 is what they always say. It is true all the same where no DestinationRule is there to have
-/// endpoints ejected: what isn't ready is no endpoint in Istio.
-fn endpoints(host: &impl Host, has_rule: impl FnOnce() -> bool) -> Option<u64> {
-    let is_istio = || text(host, "xds\0node\0metadata\0ISTIO_VERSION").is_some();
-    number(host, "upstream\0num_endpoints").filter(|count| *count > 0 || !has_rule() || !is_istio())
-}
-
-fn mixer(host: &impl Host) -> Option<MixerStatus> {
-    MixerStatus::new(&text(host, "metadata\0filter_metadata\0istio.mixer\0status")?)
 }
 
 /// The upstream, as far as it was reached. The reason why not may be in an attribute, besides the
