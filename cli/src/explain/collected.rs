@@ -1,4 +1,7 @@
-//! Lines as collectors of logs keep them, and the keys that other control planes of Envoy use.
+//! Lines as collectors of logs keep them, and as people paste them.
+
+mod control_planes;
+mod threads;
 
 use std::sync::LazyLock;
 
@@ -64,32 +67,6 @@ fn wrapping_without_end_ends() {
         wrapped = json!({ "log": wrapped });
     }
     assert_eq!(READER.read(wrapped.to_string().as_bytes()), Reading::Unreadable);
-}
-
-#[test]
-fn keys_of_other_control_planes() {
-    let (line, finding) = failed(
-        r#"{":authority":"a.example","@timestamp":"2026-03-01T08:00:00Z","x-envoy-origin-path":"/a","x-request-id":"51c9","response_code":504,"response_flags":"UT","response_code_details":"response_timeout","upstream_transport_failure_reason":null}"#,
-    );
-    assert_eq!(finding.cause, Cause::UpstreamTimeout);
-    for (column, value) in [
-        (Column::Authority, "a.example"),
-        (Column::Path, "/a"),
-        (Column::RequestId, "51c9"),
-        (Column::Time, "2026-03-01T08:00:00Z"),
-    ] {
-        assert_eq!(line.get(column), Some(value), "{column:?}");
-    }
-}
-
-#[test]
-fn a_flag_counts_whatever_the_other_keys_are() {
-    for flags in ["DPE", "UF", "NR", "UC", "UT", "NC", "UH", "DC", "OM", "UAEX", "RL", "XYZ"] {
-        let (_, finding) =
-            failed(&format!(r#"{{"resp":400,"response_flags":"{flags}","upstream_host":null}}"#));
-        assert_ne!(finding.confidence.id(), "certain", "{flags}: {finding:?}");
-    }
-    assert!(matches!(READER.read(br#"{"resp":200,"response_flags":"-"}"#), Reading::Fine(_)));
 }
 
 /// What comes of a text of several lines: each record's first line, and its cause where it failed.
@@ -164,70 +141,6 @@ fn opentelemetrys_export() {
 }
 
 #[test]
-fn keys_however_they_are_written() {
-    // Gloo's and kgateway's examples; App Mesh's; Contour's and Emissary's are Envoy's own.
-    for text in [
-        r#"{"httpMethod":"GET","protocol":"HTTP/1.1","responseCode":"504","clientDuration":"1","targetDuration":"1","path":"/a","upstreamName":"shop","systemTime":"2026-03-01T08:00:00Z","requestId":"51c9","responseFlags":"UT"}"#,
-        r#"{"Method":"GET","Response-Code":504,"Response-Flags":"UT","path":"/a","X-Request-Id":"51c9"}"#,
-        r#"{"RESPONSE_CODE":504,"RESPONSE_FLAGS":"UT","METHOD":"GET","PATH":"/a","REQUEST_ID":"51c9"}"#,
-        r#"{"status":504,"response_flags":"UT","method":"GET","path":"/a","request_id":"51c9"}"#,
-    ] {
-        let (line, finding) = failed(text);
-        assert_eq!(finding.cause, Cause::UpstreamTimeout, "{text}");
-        assert_eq!(
-            (line.get(Column::Path), line.get(Column::RequestId)),
-            (Some("/a"), Some("51c9")),
-            "{text}"
-        );
-    }
-    // Anybody's log has these.
-    for text in [r#"{"status":504,"method":"GET","path":"/a"}"#, r#"{"code":504,"host":"a"}"#] {
-        assert_eq!(READER.read(text.as_bytes()), Reading::Unreadable, "{text}");
-    }
-}
-
-#[test]
-fn text_of_other_control_planes() {
-    for (text, proxy) in [
-        // Kuma's for HTTP and TCP.
-        (
-            r#"[2026-03-01T08:00:00.000Z] default "GET /a HTTP/1.1" 504 UT 0 24 301 - "-" "curl/8" "-" "51c9" "shop" "web_default_svc_80" "shop_default_svc_80" "10.0.0.9" "10.0.0.20:80""#,
-            None,
-        ),
-        (
-            r#"[2026-03-01T08:00:00.000Z] UF default 10.0.0.9(web_default_svc_80)->10.0.0.20:80(db_default_svc_5432) took 3ms, sent 0 bytes, received: 0 bytes"#,
-            None,
-        ),
-        // Emissary's.
-        (
-            r#"ACCESS [2026-03-01T08:00:00.000Z] "GET /a HTTP/1.1" 504 UT 0 24 301 - "10.0.0.9" "curl/8" "51c9" "shop" "10.0.0.20:80""#,
-            None,
-        ),
-    ] {
-        let (line, _) = failed(text);
-        assert_eq!(line.proxy.as_deref(), proxy, "{text}");
-        assert_eq!(line.get(Column::UpstreamHost), Some("10.0.0.20:80"), "{text}");
-    }
-}
-
-/// Read as 1.2's, its reason for the failed connection would be Mixer's, and its route a part of the server name.
-#[test]
-fn istio_1_8s_text_is_not_1_2s() {
-    let line = |reason: &str| {
-        format!(
-            r#"[2022-05-27T13:21:24.535Z] "POST /token HTTP/1.1" 503 UF,URX "{reason}" 96 159 16 - "-" "curl" "19fe" "keycloak:8080" "10.44.0.31:8080" outbound|8080||keycloak.services.svc.cluster.local - 10.28.81.125:8080 10.32.0.25:60032 - default"#
-        )
-    };
-    let (parsed, _) = failed(&line("TLS error: Secret is not supplied by SDS"));
-    assert_eq!(parsed.get(Column::UpstreamFailure), Some("TLS error: Secret is not supplied by SDS"));
-    assert_eq!((parsed.get(Column::Sni), parsed.get(Column::Route)), (None, Some("default")));
-    let (_, finding) = failed(&line("delayed connect error: 111"));
-    assert_eq!(finding.cause, Cause::UpstreamRefused);
-    let mixer = line("UNAVAILABLE:no healthy upstream").replace(" - default", " -").replace("UF,URX", "UAEX");
-    assert_eq!(failed(&mixer).1.cause, Cause::MixerUnavailable);
-}
-
-#[test]
 fn a_prefix_before_a_given_format() {
     for format in [
         "%START_TIME% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS%",
@@ -285,115 +198,6 @@ fn a_terminals_wrap_is_mended_where_there_is_one_way_to() {
     assert_eq!(unreadable, 3);
 }
 
-/// What people asked about in public threads, with the cause that it came down to, or a more general one.
-#[test]
-fn lines_from_public_threads() {
-    for (text, cause, or_else) in [
-        // Nothing but a status in a key of one's own and a flag.
-        (
-            r#"{"resp":400, "response_flags":"DPE", "upstream_host":null}"#,
-            "invalid_http_request",
-            "tls_on_plaintext_port",
-        ),
-        // Contour: an answer to gRPC is 200, and this log has no details.
-        (
-            r#"{"grpc_status_number":7,"upstream_cluster":"entity-service-green_service_5000","@timestamp":"2024-10-07T16:06:54.717Z","path":"/entity.v1.EntityIdMapperService/Map","grpc_status":"PermissionDenied","protocol":"HTTP/2","duration":0,"response_flags":"UAEX","response_code":200,"method":"POST","authority":"entity.example.net"}"#,
-            "ext_authz_denied",
-            "ext_authz_unavailable",
-        ),
-        // More facts than a bare UF, and none of them is the reason.
-        (
-            r#"[2022-02-09T13:34:21.473Z] "GET / HTTP/1.1" 503 UF,URX upstream_reset_before_response_started{connection_failure} - "-" 0 91 24255 - "-" "curl/7.68.0" "5ab981ed" "customer.default.svc.cluster.local:8080" "172.16.0.15:8080" outbound|8080||customer.default.svc.cluster.local - 172.18.2.58:8080 192.168.205.6:34832 - default"#,
-            "upstream_connect_timeout",
-            "upstream_unreachable",
-        ),
-        (
-            r#"[2022-10-18T20:16:39.453Z] "- - -" 0 UF,URX - - "-" 0 0 10000 - "-" "-" "-" "-" "198.51.100.65:9092" PassthroughCluster - 198.51.100.65:9092 10.128.2.32:59026 - - - -"#,
-            "upstream_connect_timeout",
-            "upstream_unreachable",
-        ),
-        // A handshake that a server without TLS ended: older versions say no more of it than of a time-out.
-        (
-            r#"[2020-09-12T13:38:23.077Z] "- - -" 0 UF,URX "-" "-" 0 0 1001 - "-" "-" "-" "-" "10.1.1.24:6379" outbound|6379||redis.default.svc.cluster.local - 10.1.1.24:6379 10.1.1.25:45940 - -"#,
-            "upstream_connect_timeout",
-            "upstream_tls_failed",
-        ),
-        (
-            r#"[2026-10-09T07:18:09.595Z] "- - -" 0 NC - - "-" 0 0 2 - "-" "-" "-" "-" "-" - - 198.51.100.171:443 10.244.0.12:57296 httpbin.org -"#,
-            "cluster_missing",
-            "egress_blocked",
-        ),
-        // The peer's sidecar answered a call that it couldn't pass on.
-        (
-            r#"{"method":"POST","protocol":"HTTP/2","response_code":"200","response_flags":"URX","response_code_details":"via_upstream","upstream_transport_failure_reason":"-","upstream_host":"10.244.2.22:9090","upstream_cluster":"outbound|9090||mock-server.default.svc.cluster.local","grpc_status":"Unavailable"}"#,
-            "application_error",
-            "upstream_proxy_error",
-        ),
-        // A browser uses its connection for another host of the same certificate.
-        (
-            r#"[2026-03-01T08:00:00.000Z] "GET / HTTP/2" 404 NR route_not_found - "-" 0 0 0 - "10.0.0.9" "Mozilla/5.0" "51c9" "b.example.com" "-" - - 10.0.0.1:8443 10.0.0.9:1 a.example.com -"#,
-            "connection_reused_across_gateways",
-            "route_host_unknown",
-        ),
-    ] {
-        let (_, finding) = failed(text);
-        assert_eq!((finding.cause.id(), finding.confidence.id()), (cause, "possible"), "{text}");
-        assert!(finding.alternatives.iter().any(|other| other.id() == or_else), "{finding:?}");
-    }
-}
-
-#[test]
-fn causes_that_cannot_be_are_not_named() {
-    let line = |flags: &str, cluster: &str| {
-        format!(
-            r#"{{"response_code":0,"response_flags":"{flags}","response_code_details":null,"method":null,"duration":3,"upstream_host":"10.0.0.1:80","upstream_cluster":"{cluster}"}}"#
-        )
-    };
-    for (flags, cluster, never) in [
-        ("UF", "outbound|80||a.default.svc.cluster.local", Cause::AuthorizationPolicyDenied),
-        ("UF", "PassthroughCluster", Cause::Http10Client),
-        ("UC", "inbound|80||", Cause::DestinationRuleTlsConflict),
-        ("UF", "outbound|80||a.default.svc.cluster.local", Cause::PlaintextToStrictMtls),
-    ] {
-        let text = line(flags, cluster);
-        if let Reading::Failed(_, finding) = READER.read(text.as_bytes()) {
-            assert!(finding.cause != never && !finding.alternatives.contains(&never), "{text} {finding:?}");
-            assert_ne!(finding.cause, Cause::Unclassified, "{text}");
-        }
-    }
-}
-
-/// A flag, then its details, then a reason: there is always an answer, and never less of one.
-#[test]
-fn more_facts_never_give_fewer_answers() {
-    for flags in ["UF", "UF,URX", "UC", "UR", "UH", "NC", "NR", "UT", "UO", "UAEX", "LR", "DPE", "SI", "UPE"]
-    {
-        for details in
-            ["", "connection_failure", "local_connection_failure", "remote_connection_failure", "local_reset"]
-        {
-            let details = if details.is_empty() {
-                String::new()
-            } else {
-                format!(r#","response_code_details":"upstream_reset_before_response_started{{{details}}}""#)
-            };
-            for reason in ["", r#","upstream_transport_failure_reason":null"#] {
-                let text = format!(
-                    r#"{{"method":"GET","path":"/","response_code":503,"response_flags":"{flags}"{details}{reason},"duration":3}}"#
-                );
-                let (_, finding) = failed(&text);
-                assert_ne!(finding.cause, Cause::Unclassified, "{text}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_column_of_the_line_is_not_asked_for() {
-    let text = r#"{"method":"GET","response_code":503,"response_flags":"UH","response_code_details":"no_healthy_upstream","upstream_cluster":"outbound|80||a.default.svc.cluster.local","upstream_endpoints":0}"#;
-    let (_, finding) = failed(text);
-    assert!(!finding.would_tell.iter().any(|name| name.contains("num_endpoints")), "{finding:?}");
-}
-
 #[test]
 fn as_people_paste_it() {
     let object = object().to_string();
@@ -428,15 +232,4 @@ fn as_people_paste_it() {
         r#"{"httpRequest":{"status":504,"requestMethod":"GET"},"labels":{"response_flag":"UT","response_details":"response_timeout","request_id":"51c9"},"timestamp":"2026-03-01T08:00:00Z"}"#,
     );
     assert_eq!((finding.cause, line.get(Column::RequestId)), (Cause::UpstreamTimeout, Some("51c9")));
-}
-
-/// Whatever else the line lacks: a refused connect is among what a bare flag may be.
-#[test]
-fn few_columns_leave_no_cause_out() {
-    let (_, finding) = failed(r#"{"response_code":503,"response_flags":"UF"}"#);
-    let all: Vec<Cause> = std::iter::once(finding.cause).chain(finding.alternatives.clone()).collect();
-    for cause in [Cause::UpstreamRefused, Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable] {
-        assert!(all.contains(&cause), "{finding:?}");
-    }
-    assert_eq!(finding.evidence, "flags=UF");
 }
