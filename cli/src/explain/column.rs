@@ -38,6 +38,8 @@ columns! {
         ["PROTOCOL"] ["protocol"],
     Code "HTTP status code."
         ["RESPONSE_CODE"] ["response_code" "status_code" "response_status" "resp_code"],
+    BytesSent "Bytes of the response's body, or sent to the client of a connection."
+        ["BYTES_SENT"] ["bytes_sent"],
     Flags "Response flags, short."
         ["RESPONSE_FLAGS"] ["response_flags"],
     FlagsLong "Response flags, long."

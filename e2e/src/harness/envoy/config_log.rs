@@ -37,7 +37,7 @@ pub const RICH: &str = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%
     %UPSTREAM_REQUEST_ATTEMPT_COUNT% %CEL(upstream.num_endpoints)% \
     %METADATA(UPSTREAM_HOST:envoy.transport_socket_match:tlsMode)% '%METADATA(ROUTE:istio:config)%' \
     '%METADATA(CLUSTER:istio:config)%' '%REQ(CONTENT-TYPE)%' '%GRPC_STATUS%' \
-    '%TRAILER(GRPC-STATUS)%' '%RESP(GRPC-STATUS)%'\n";
+    '%TRAILER(GRPC-STATUS)%' '%RESP(GRPC-STATUS)%' %BYTES_SENT%\n";
 
 /// Istio's own access logs, which know nothing of meshwhy: the default format in text (`NAME.txt`), and in JSON
 /// (`NAME.json`); and the rich one (`NAME.rich`).
