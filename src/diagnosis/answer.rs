@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict};
 use crate::causes::Cause;
-use crate::evidence::{Detail, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
+use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
 use crate::wire::Protocol;
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
@@ -100,6 +100,7 @@ fn broken(e: &Evidence) -> Option<Verdict> {
         Fact::Details,
         Fact::Promised,
         Fact::Passed,
+        Fact::Protocol,
         Fact::Flags,
         Fact::Cluster,
         Fact::Endpoint,
@@ -107,21 +108,34 @@ fn broken(e: &Evidence) -> Option<Verdict> {
     ];
     let named = e.details.reset_reason() == Some("protocol_error");
     (named || e.flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR)).then_some(())?;
-    // A body with a length has no form that could be broken: it ended too early. (In HTTP/2 the server may have
-    // ended it properly, and promised too much.)
-    if was_cut_short(e) {
+    // A body with a length has no form that could be broken: in HTTP/1 the connection was closed too early, in HTTP/2 (1.40: the same
+    // details) the server ended the stream, and had promised more.
+    if was_cut_short(e) && came_by_http1(e) {
         return Some(Verdict::likely(Cause::UpstreamClosedConnection, CUT_SHORT));
     }
-    if e.past.took_plaintext || e.past.took_mtls {
+    if was_cut_short(e) {
+        static SHORT: Advice = Advice {
+            side: None,
+            fix: "Find out why the body ended before its content-length: the upstream died in the middle, or promises too much.",
+        };
+        return Some(Verdict::likely(Cause::UpstreamProtocolError, CUT_SHORT).advising(&SHORT));
+    }
+    if e.past.took_plaintext || e.past.took_mtls || e.past.answered {
         static ANSWERED: Advice = Advice {
             side: None,
-            fix: "Correct the response, which breaks HTTP: the endpoint answered before, so the port is right.",
+            fix: "Correct the response, which breaks HTTP: the upstream answered well before, so the port is right.",
         };
         return Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS).advising(&ANSWERED));
     }
     // No attribute tells which HTTP version the cluster speaks (1.40): an HTTP/1 server that met HTTP/2, an HTTP/2
     // server that met HTTP/1 and one that sends garbage look the same, for gRPC, too.
     Some(Verdict::likely(Cause::UpstreamProtocolError, FACTS))
+}
+
+/// Whether it came by HTTP/1. No attribute says so (1.40), and headers that HTTP/1 alone has are gone when the stream is logged, but
+/// istiod's inbound clusters speak what the client speaks (1.29, 1.31).
+fn came_by_http1(e: &Evidence) -> bool {
+    e.direction == Direction::Inbound && e.downstream.protocol.as_deref() == Some("HTTP/1.1")
 }
 
 fn was_cut_short(e: &Evidence) -> bool {
@@ -131,8 +145,15 @@ fn was_cut_short(e: &Evidence) -> bool {
 
 /// Reset or closed before or during the response.
 fn ended(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] =
-        &[Fact::Details, Fact::Flags, Fact::UpstreamTls, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    const FACTS: &[Fact] = &[
+        Fact::Details,
+        Fact::Flags,
+        Fact::UpstreamTls,
+        Fact::Answered,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     static REFUSED: Advice = Advice {
         side: None,
         fix: "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",

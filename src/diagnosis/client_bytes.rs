@@ -39,7 +39,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         }
         // Bytes that the HTTP/1 parser waits out: without a line feed it never answers, the client gives up.
         Detail::DownstreamRemoteDisconnect | Detail::DownstreamLocalDisconnect if e.code.is_none() => {
-            not_http(e)
+            not_http(e).or_else(|| waiting(e))
         }
         detail if is_protocol_error(detail) => Some(Verdict::certain(
             Cause::InvalidHttpRequest,
@@ -68,6 +68,14 @@ fn codec_error(e: &Evidence) -> Verdict {
         return verdict;
     }
     match &e.downstream.first_bytes {
+        // HTTP/2 where only HTTP/1 is read.
+        Some(first) if first.protocol == Protocol::Http2Preface => {
+            static HTTP1_ONLY: Advice = Advice {
+                side: None,
+                fix: "Let the port take HTTP/2 (codec_type AUTO), or have the client speak HTTP/1.1 to it.",
+            };
+            Verdict::certain(Cause::InvalidHttpRequest, BYTES).advising(&HTTP1_ONLY)
+        }
         // The connection began as HTTP: what broke the codec is the request's own form.
         Some(first) if first.protocol.is_http() => Verdict::certain(Cause::InvalidHttpRequest, BYTES),
         // Text or binary of no known protocol: perhaps broken HTTP, perhaps something else.
@@ -99,6 +107,13 @@ fn not_http(e: &Evidence) -> Option<Verdict> {
         }
         _ => None,
     }
+}
+
+/// No bytes at all, to a port at which servers speak first: the client waits for a greeting. Look-alike: a connection that
+/// its client keeps for later.
+fn waiting(e: &Evidence) -> Option<Verdict> {
+    let waited = e.downstream.port.is_some() && e.downstream.first_bytes.is_none();
+    waited.then(|| Verdict::possible(Cause::NotHttpOnHttpPort, &[Fact::Port, Fact::Lived]))
 }
 
 /// What was too large, and for whom: limits of the codecs and of the connection manager, and those of filters that read

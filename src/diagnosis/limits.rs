@@ -45,6 +45,14 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let reset = e.details.reset_reason().is_some();
     let flags = if reset { e.flags.difference(Flags::CLIENT_LEFT) } else { e.flags };
     let cause = by_details.or_else(|| by_flag(flags))?;
+    if e.details.detail() == Detail::MaxDurationTimeout && e.downstream.grpc == Some(true) {
+        // istiod's routes have no other maximum than what `grpc-timeout` asks for (1.31).
+        static DEADLINE: Advice = Advice {
+            side: None,
+            fix: "Raise the client's gRPC deadline (grpc-timeout), or the maximum duration, or make the upstream answer sooner.",
+        };
+        return Some(Verdict::certain(cause, FACTS).advising(&DEADLINE));
+    }
     if cause == Cause::ClientDisconnected && e.layer == Layer::Http && e.code.is_some() {
         // Clients stop reading when they have enough. Without a promised length nothing shows that
         // they hadn't.

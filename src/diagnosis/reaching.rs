@@ -1,6 +1,6 @@
 //! Reaching the upstream: endpoints, sockets, names, limits.
 
-use super::{Verdict, passthrough};
+use super::{Advice, Verdict, passthrough};
 use crate::causes::Cause;
 use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
@@ -62,7 +62,11 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
 /// `503 UF`, and the socket's error.
 fn connection(e: &Evidence) -> Option<Verdict> {
     const SOCKET: &[Fact] =
-        &[Fact::Details, Fact::ConnectError, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+        &[Fact::Details, Fact::ConnectError, Fact::Answered, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    static STOPPED: Advice = Advice {
+        side: None,
+        fix: "Find out why the application stopped listening (crash, restart, rollout): it answered before, so the port is right.",
+    };
     const FACTS: &[Fact] = &[
         Fact::Details,
         Fact::UpstreamFailure,
@@ -72,6 +76,18 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    static SOURCE: Advice = Advice {
+        side: None,
+        fix: "Free local ports of this proxy (ip_local_port_range, connections that never close), or correct the address it binds to.",
+    };
+    static SOCKET_FILE: Advice = Advice {
+        side: None,
+        fix: "Start the application that makes this Unix domain socket, or correct its path or mount: it isn't there.",
+    };
+    static TUNNEL: Advice = Advice {
+        side: None,
+        fix: "Give the forward proxy what its status in the evidence wants: 407 credentials, 403 a destination it allows.",
+    };
     let reason = e.details.reset_reason();
     let failure = e.upstream.transport_failure.as_ref();
     let failed = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE)
@@ -81,6 +97,9 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         );
     if failure.is_some_and(TransportFailure::is_no_socket) {
         return Some(Verdict::likely(Cause::FileDescriptorsExhausted, FACTS));
+    }
+    if failure.is_some_and(TransportFailure::is_refused_tunnel) {
+        return Some(Verdict::likely(Cause::UpstreamProxyError, FACTS).advising(&TUNNEL));
     }
     if reason == Some("connection_timeout") {
         return Some(Verdict::likely(Cause::UpstreamConnectTimeout, FACTS));
@@ -95,11 +114,20 @@ fn connection(e: &Evidence) -> Option<Verdict> {
             Some(Verdict::likely(Cause::UpstreamRefused, SOCKET))
         }
         // The kernel's own error: no filter and no client can word it.
-        Some(ConnectError::Refused) => Some(Verdict::certain(Cause::UpstreamRefused, SOCKET)),
+        Some(ConnectError::Refused) => {
+            let refused = Verdict::certain(Cause::UpstreamRefused, SOCKET);
+            Some(if e.past.answered { refused.advising(&STOPPED) } else { refused })
+        }
         Some(ConnectError::Unreachable) => Some(Verdict::certain(Cause::UpstreamUnreachable, SOCKET)),
         Some(ConnectError::TimedOut) => Some(Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET)),
         // Closed while connecting, often in the middle of a TLS handshake.
         Some(ConnectError::Reset) => Some(Verdict::likely(Cause::UpstreamClosedConnection, SOCKET)),
+        Some(ConnectError::NoSourceAddress) => {
+            Some(Verdict::likely(Cause::UpstreamUnreachable, SOCKET).advising(&SOURCE))
+        }
+        Some(ConnectError::NoSuchSocket) => {
+            Some(Verdict::likely(Cause::UpstreamRefused, SOCKET).advising(&SOCKET_FILE))
+        }
         Some(ConnectError::Other) => None,
         None if failure.is_some() => None,
         None if is_closed_in_handshake(e) => {

@@ -1,6 +1,6 @@
 //! TLS between this proxy and the upstream: too much, too little, or not accepted.
 
-use super::Verdict;
+use super::{Advice, Verdict};
 use crate::causes::Cause;
 use crate::evidence::{Evidence, Fact, Flags, Layer, Page, TransportFailure};
 use crate::text;
@@ -79,6 +79,10 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    static ALPN: Advice = Advice {
+        side: None,
+        fix: "Declare the port with the HTTP version that the upstream takes: it refused all protocols that ALPN offered.",
+    };
     let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
     // A TCP proxy reads nothing before the upstream is connected (1.40): if the client speaks TLS,
     // too, the root is double TLS, unseen.
@@ -131,6 +135,7 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
         // The server name that was sent, or that none was.
         name if name.ends_with("UNRECOGNIZED_NAME") => surely(Cause::UpstreamRequiresSni),
+        name if name.ends_with("NO_APPLICATION_PROTOCOL") => surely(Cause::UpstreamTlsFailed).advising(&ALPN),
         // Go's servers say this of a missing certificate, too (TLS 1.2).
         "SSLV3_ALERT_BAD_CERTIFICATE" => Verdict::possible(Cause::UpstreamRejectedClientCertificate, FACTS),
         // The peer's alert about this proxy's certificate. Look-alike: a proxy in between that

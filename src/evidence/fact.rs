@@ -50,6 +50,8 @@ pub enum Fact {
     EndpointTookMtls,
     /// An endpoint of the same cluster has failed before.
     EndpointFailed,
+    /// An endpoint of the same cluster has answered before.
+    Answered,
     /// TLS version agreed with the upstream.
     UpstreamTls,
     /// BoringSSL's reason word towards the upstream.
@@ -100,6 +102,8 @@ pub enum Fact {
     Promised,
     /// Length of the body that was passed on.
     Passed,
+    /// The port that the client asked for.
+    Port,
     /// The SPIFFE ID in the client's certificate.
     Principal,
     /// Who closed the connection, where it was this proxy.
@@ -132,6 +136,7 @@ impl Fact {
             Self::EndpointMtls => "endpoint_takes_istio_mtls",
             Self::EndpointTookMtls => "endpoint_took_istio_mtls",
             Self::EndpointFailed => "endpoint_failed",
+            Self::Answered => "answered_before",
             Self::UpstreamTls => "upstream_tls",
             Self::UpstreamTlsReason => "upstream_tls_reason",
             Self::ConnectError => "connect_error",
@@ -157,6 +162,7 @@ impl Fact {
             Self::PoolReady => "pool_ready",
             Self::Promised => "promised",
             Self::Passed => "passed",
+            Self::Port => "destination_port",
             Self::Principal => "principal",
             Self::ClosedBy => "closed_by",
         }
@@ -190,6 +196,7 @@ impl Fact {
             Self::Endpoint => text(&up.address),
             Self::EndpointTookMtls => e.past.took_mtls.then(|| "true".to_owned()),
             Self::EndpointFailed => e.past.endpoint_failed.map(shown),
+            Self::Answered => e.past.answered.then(|| shown(true)),
             Self::EndpointMtls => up.takes_istio_mtls.map(shown),
             Self::UpstreamTls => tls_version(up.tls_version),
             Self::UpstreamTlsReason => e.upstream_tls_reason().map(str::to_owned),
@@ -210,6 +217,7 @@ impl Fact {
             Self::PoolReady => up.pool_ready.map(|us| format!("{us}us")),
             Self::Promised => e.answer.promised.map(|n| n.to_string()),
             Self::Passed => e.answer.passed.map(|n| n.to_string()),
+            Self::Port => down.port.map(|n| n.to_string()),
             Self::Principal => text(&down.principal),
             Self::ClosedBy => e.cut_off.then(|| "proxy".to_owned()),
             Self::ByProxy => e.answer.by_proxy.filter(|by| *by).map(|_| "true".to_owned()),
@@ -250,6 +258,8 @@ fn error_name(error: ConnectError) -> String {
         ConnectError::Unreachable => "unreachable",
         ConnectError::TimedOut => "timed_out",
         ConnectError::Reset => "reset",
+        ConnectError::NoSourceAddress => "no_source_address",
+        ConnectError::NoSuchSocket => "no_such_socket",
         ConnectError::Other => "other",
     };
     name.to_owned()

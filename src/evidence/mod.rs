@@ -180,7 +180,8 @@ impl Direction {
 pub struct Downstream {
     /// What the first bytes were, if a connection role saw them.
     pub first_bytes: Option<FirstBytes>,
-    /// The port that the client asked for; looked up where its bytes were no HTTP.
+    /// The port that the client asked for; looked up where its bytes were no HTTP, and where it sent none to a port at which
+    /// servers speak first.
     pub port: Option<u64>,
     /// The server name the client asked for in TLS; empty names are `None`.
     pub sni: Option<String>,
@@ -195,7 +196,7 @@ pub struct Downstream {
     pub protocol: Option<String>,
     /// Why TLS with the client failed.
     pub transport_failure: Option<TransportFailure>,
-    /// Whether the request is gRPC; read only where the upstream broke the protocol.
+    /// Whether the request is gRPC; read only where the upstream broke the protocol, or time ran out.
     pub grpc: Option<bool>,
     /// Whether the request is CONNECT; read only where an accepted one may have ended like this,
     /// where no route was found, and where the response has no stated length.
@@ -357,6 +358,8 @@ pub struct Past {
     pub took_mtls: bool,
     /// This endpoint has answered this proxy in plaintext.
     pub took_plaintext: bool,
+    /// An endpoint of this cluster has answered this proxy.
+    pub answered: bool,
     /// Whether an endpoint of this cluster has failed, as far as the history goes.
     pub endpoint_failed: Option<bool>,
 }

@@ -71,6 +71,9 @@ impl Connection {
         let flags = collect::flags(host).unwrap_or_default();
         let Some(mut evidence) = self.gather(host, flags) else { return };
         evidence.direction = plugin.direction(host);
+        let cluster = evidence.upstream.cluster.as_ref();
+        evidence.past.answered = plugin.history.has_answered(cluster);
+        plugin.history.answered(self.server.seen().is_some(), cluster);
         if self.sampled {
             plugin.observe(host, series, &evidence);
         }
@@ -86,6 +89,12 @@ impl Connection {
             && collect::waits_for_http(host)
         {
             return Some(collect::never_http(host, flags, client));
+        }
+        if client.is_none()
+            && !flags.any_failure()
+            && let Some(waiting) = collect::waits_for_greeting(host, flags)
+        {
+            return Some(waiting);
         }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());

@@ -11,7 +11,7 @@ use bounded::{Bounded, Known};
 use recovery::Recoveries;
 pub use recovery::RequestKey;
 
-use crate::evidence::{Direction, Evidence, Past};
+use crate::evidence::{ClusterName, Direction, Evidence, Past};
 
 /// The capacity of each collection.
 const CAPACITY: usize = 64;
@@ -27,6 +27,8 @@ pub struct History {
     mutual: Known,
     /// Endpoints that take it and have responded in plaintext.
     plain: Known,
+    /// Clusters with an endpoint that answered.
+    answered: Known,
     /// Clusters with an endpoint that failed.
     failed: Known,
     recoveries: Recoveries,
@@ -42,6 +44,7 @@ impl History {
             splits: Bounded::new(CAPACITY),
             mutual: Known::default(),
             plain: Known::default(),
+            answered: Known::default(),
             failed: Known::default(),
             recoveries: Recoveries::new(),
         }
@@ -52,9 +55,23 @@ impl History {
         self.rules.iter().next().is_some()
     }
 
+    /// Records whether an endpoint of this cluster has answered, be it with an error. Behind Istio's passthrough clusters are
+    /// many services.
+    pub fn answered(&mut self, has: bool, cluster: Option<&ClusterName>) {
+        if let Some(cluster) = cluster.filter(|cluster| has && !cluster.is_passthrough()) {
+            self.answered.remember(cluster.as_str());
+        }
+    }
+
+    /// Whether an endpoint of this cluster has answered.
+    pub fn has_answered(&self, cluster: Option<&ClusterName>) -> bool {
+        cluster.is_some_and(|cluster| self.answered.knows(cluster.as_str()))
+    }
+
     /// Records a success, and returns what earlier streams showed.
     pub fn success(&mut self, e: &Evidence) -> Past {
         let mut past = Past::default();
+        self.answered(e.details.via_upstream(), e.upstream.cluster.as_ref());
         match e.direction {
             // No VirtualService applies there.
             Direction::Inbound => return past,
@@ -71,6 +88,7 @@ impl History {
         let past = self.before(e);
         if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
             self.failed.remember(cluster.as_str());
+            self.answered(e.details.via_upstream(), Some(cluster));
         }
         past
     }
@@ -82,6 +100,7 @@ impl History {
         Past {
             took_mtls: known.is_some_and(|known| self.mutual.knows(known)),
             took_plaintext: known.is_some_and(|known| self.plain.knows(known)),
+            answered: self.has_answered(cluster),
             // Whether an endpoint of the cluster has failed before.
             endpoint_failed: Some(cluster.is_some_and(|cluster| self.failed.knows(cluster.as_str()))),
             ..Past::default()

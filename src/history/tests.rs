@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::{ClusterName, Resource, TlsVersion};
+use crate::evidence::{ClusterName, Details, Resource, TlsVersion};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -97,6 +97,25 @@ fn an_endpoint_that_took_mutual_tls_is_known() {
 }
 
 #[test]
+fn a_cluster_that_answered_is_known() {
+    let mut history = History::new(1);
+    let mut e = success("a", None, "outbound|80||a.svc");
+    e.upstream.address = Some("10.0.0.1:8080".to_owned());
+    history.success(&e);
+    assert!(!history.before(&e).answered, "a reply of this proxy's own");
+    e.details = Details::new("via_upstream");
+    history.success(&e);
+    assert!(history.before(&e).answered);
+    e.upstream.cluster = ClusterName::new("inbound|8080||");
+    e.direction = Direction::Inbound;
+    assert!(!history.failure(&e).answered);
+    assert!(history.before(&e).answered, "an error is an answer, too");
+    e.upstream.cluster = ClusterName::new("PassthroughCluster");
+    history.success(&e);
+    assert!(!history.before(&e).answered, "many services are behind it");
+}
+
+#[test]
 fn a_failure_that_ended_by_itself_is_reported_once() {
     let mut history = History::new(1);
     let recoveries = history.recoveries();
@@ -137,6 +156,7 @@ fn nothing_grows_without_bound() {
         e.upstream.version = Some(format!("v{i}"));
         e.upstream.address = Some(format!("10.0.0.1:{i}"));
         e.upstream.takes_istio_mtls = Some(true);
+        e.details = Details::new("via_upstream");
         history.success(&e);
         history.failure(&e);
         e.direction = Direction::Gateway;
@@ -147,7 +167,7 @@ fn nothing_grows_without_bound() {
     assert_eq!(history.rules.iter().count(), CAPACITY);
     assert_eq!(history.versions.iter().count(), CAPACITY);
     assert_eq!(history.splits.iter().count(), CAPACITY);
-    for seen in [&history.mutual, &history.plain, &history.failed] {
+    for seen in [&history.mutual, &history.plain, &history.answered, &history.failed] {
         assert_eq!(seen.len(), CAPACITY);
     }
 }

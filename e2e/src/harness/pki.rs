@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 /// The common name of `hostile`, and its alternative name.
 pub const HOSTILE: &str = "evil\";.;cause=.=x;.;\\\r\n{}%00";
@@ -16,7 +16,8 @@ pub struct Pki {
 
 impl Pki {
     /// Makes, in `folder`: `ca`, `server` (localhost, `*.example.com`, httpbin.org), `wildcard`
-    /// (`*.test.com`), `shop` (`*.shop.test`, api.billing.test), `client`, `expired` (a server whose time is over), `hostile` (a client
+    /// (`*.test.com`), `shop` (`*.shop.test`, api.billing.test), `client`, `for-signing` (a server whose key may only sign
+    /// certificates), `expired` (a server whose time is over), `hostile` (a client
     /// and server whose names try to break out of a log), and a second authority `other-ca` with `other-server` and `other-client`; each as `NAME.pem` and `NAME.key`.
     pub fn create(folder: &Path) -> Result<Self> {
         let pki = Self { folder: folder.to_owned() };
@@ -25,6 +26,15 @@ impl Pki {
         pki.leaf(&ca, "wildcard", &["*.test.com"], false)?;
         pki.leaf(&ca, "shop", &["*.shop.test", "api.billing.test"], false)?;
         pki.leaf(&ca, "client", &["client.example.com"], false)?;
+        pki.leaf_with(
+            &ca,
+            "for-signing",
+            "for-signing",
+            &["localhost", "127.0.0.1", "httpbin.org"],
+            |params| {
+                params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            },
+        )?;
         pki.leaf(&ca, "expired", &["localhost", "127.0.0.1", "httpbin.org"], true)?;
         pki.leaf_called(&ca, "hostile", HOSTILE, &[HOSTILE], false)?;
         let other = pki.authority("other-ca")?;
@@ -77,13 +87,26 @@ impl Pki {
         names: &[&str],
         expired: bool,
     ) -> Result<()> {
+        self.leaf_with(issuer, name, common_name, names, |params| {
+            if expired {
+                params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+                params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+            }
+        })
+    }
+
+    fn leaf_with(
+        &self,
+        issuer: &CertifiedIssuer<'static, KeyPair>,
+        name: &str,
+        common_name: &str,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<()> {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, common_name);
-        if expired {
-            params.not_before = rcgen::date_time_ymd(2001, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-        }
+        change(&mut params);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, issuer)?;
         std::fs::write(self.path(&format!("{name}.pem")), certificate.pem())?;

@@ -14,6 +14,7 @@ pub mod look_alikes;
 mod passthrough;
 mod policy;
 mod reaching;
+mod reported;
 mod response_header;
 mod routes;
 pub mod scenario;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Scenario> {
         healthy::table(),
         response_header::table(),
         attacks::table(),
+        reported::table(),
     ]
     .into_iter()
     .flatten()

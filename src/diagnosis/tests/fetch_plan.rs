@@ -44,8 +44,9 @@ pub(super) fn only(groups: FetchPlan, mut e: Evidence) -> Evidence {
     let lacks = |group| !groups.contains(group);
     let (up, route) = (&mut e.upstream, &mut e.route);
     if lacks(FetchPlan::CLIENT) {
-        let Downstream { grpc, tunnel, principal, .. } = std::mem::take(&mut e.downstream);
-        e.downstream = Downstream { grpc, tunnel, principal, ..Downstream::default() };
+        let Downstream { grpc, tunnel, principal, protocol, .. } = std::mem::take(&mut e.downstream);
+        let protocol = protocol.filter(|_| e.details.reset_after_response());
+        e.downstream = Downstream { grpc, tunnel, principal, protocol, ..Downstream::default() };
     }
     if lacks(FetchPlan::VIRTUAL_HOST) {
         route.virtual_host = None;

@@ -94,6 +94,8 @@ fn forget(fact: Fact, e: &mut Evidence) {
         Fact::FailedFor => e.past.failed_for = None,
         Fact::EndpointTookMtls => e.past.took_mtls = false,
         Fact::EndpointFailed => e.past.endpoint_failed = None,
+        Fact::Answered => e.past.answered = false,
+        Fact::Port => down.port = None,
         Fact::Principal => down.principal = None,
         Fact::ClosedBy => e.cut_off = false,
     }

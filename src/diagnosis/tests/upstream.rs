@@ -87,12 +87,20 @@ fn a_body_that_ends_too_early_was_cut_short() {
     let cut = |promised, passed| {
         let mut e = stream(200, "UPE", "upstream_reset_after_response_started{protocol_error}");
         (e.answer.promised, e.answer.passed) = (promised, passed);
-        named(&e)
+        (e.direction, e.downstream.protocol) = (crate::evidence::Direction::Inbound, Some("HTTP/1.1".into()));
+        e
     };
-    assert_eq!(cut(Some(100), Some(4)), Some(("upstream_closed_connection", "likely")));
+    let mut short = cut(Some(100), Some(4));
+    assert_eq!(named(&short), Some(("upstream_closed_connection", "likely")));
     // Chunked, or all of it there: its form is broken.
-    assert_eq!(cut(None, Some(4)), Some(("upstream_protocol_error", "likely")));
-    assert_eq!(cut(Some(4), Some(4)), Some(("upstream_protocol_error", "likely")));
+    assert_eq!(named(&cut(None, Some(4))), Some(("upstream_protocol_error", "likely")));
+    assert_eq!(named(&cut(Some(4), Some(4))), Some(("upstream_protocol_error", "likely")));
+    // By HTTP/2 the server may have ended it, and have promised more.
+    short.downstream.protocol = Some("HTTP/2".into());
+    assert_eq!(named(&short), Some(("upstream_protocol_error", "likely")));
+    (short.direction, short.downstream.protocol) =
+        (crate::evidence::Direction::Outbound, Some("HTTP/1.1".into()));
+    assert_eq!(named(&short), Some(("upstream_protocol_error", "likely")));
 }
 
 #[test]

@@ -34,6 +34,8 @@ enum Kind {
     Connect,
     /// There was no socket.
     NoSocket,
+    /// The HTTP proxy at the upstream opened no tunnel.
+    Tunnel,
     Other,
 }
 
@@ -49,6 +51,10 @@ pub enum ConnectError {
     TimedOut,
     /// ECONNRESET, EPIPE: it was closed while connecting.
     Reset,
+    /// EADDRNOTAVAIL: this machine doesn't have the source address, or no port of it is free.
+    NoSourceAddress,
+    /// ENOENT: the Unix domain socket isn't there.
+    NoSuchSocket,
     /// Any other.
     Other,
 }
@@ -61,6 +67,8 @@ const NOTE: &str = "TLS_error|";
 const NO_SECRET: &str = "TLS error: Secret is not supplied by SDS";
 /// Envoy couldn't open one.
 const NO_SOCKET: &str = "socket creation failure";
+/// Before the status that an HTTP proxy gave to a CONNECT of Envoy's own.
+const TUNNEL: &str = "tunnel_response:";
 
 impl TransportFailure {
     /// Takes the reason with spaces, as properties have them, or underscores, as details have them.
@@ -74,7 +82,9 @@ impl TransportFailure {
             false => Cow::Borrowed(reason),
         };
         let mut kept = String::new();
-        let kind = tls::read(&unspaced, &mut kept).or_else(|| connect(&unspaced, &mut kept));
+        let kind = tls::read(&unspaced, &mut kept)
+            .or_else(|| connect(&unspaced, &mut kept))
+            .or_else(|| tunnel(&unspaced, &mut kept));
         let kind = kind.unwrap_or_else(|| {
             let no_socket = unspaced == "socket_creation_failure";
             kept.push_str(if no_socket { NO_SOCKET } else { CUT });
@@ -163,6 +173,11 @@ impl TransportFailure {
         self.text.strip_prefix(TLS).or_else(|| self.text.strip_prefix(NOTE))
     }
 
+    /// Whether an HTTP proxy at the upstream refused to open a tunnel.
+    pub fn is_refused_tunnel(&self) -> bool {
+        self.kind == Kind::Tunnel
+    }
+
     /// Whether the reason is the socket's alone, not TLS'.
     pub fn is_connect_error(&self) -> bool {
         self.kind == Kind::Connect
@@ -189,15 +204,23 @@ impl TransportFailure {
             | "Permission denied" => ConnectError::Unreachable,
             "110" | "Connection timed out" => ConnectError::TimedOut,
             "104" | "Connection reset by peer" | "32" | "Broken pipe" => ConnectError::Reset,
+            "99" | "Cannot assign requested address" => ConnectError::NoSourceAddress,
+            "2" | "No such file or directory" => ConnectError::NoSuchSocket,
             _ => ConnectError::Other,
         })
     }
 }
 
-/// `delayed_connect_error:_111`; where several addresses were tried, the first one's error.
+/// `delayed_connect_error:_111`; where several addresses were tried, the first one's error. The address in
+/// `failed_to_bind_to_ADDRESS:_ERROR` may be a client's.
 fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
-    let prefixes = ["delayed_connect_error:_", "immediate_connect_error:_"];
-    let (prefix, error) = prefixes.iter().find_map(|prefix| Some((*prefix, reason.strip_prefix(prefix)?)))?;
+    const BIND: &str = "failed_to_bind:_";
+    let prefixes = ["delayed_connect_error:_", "immediate_connect_error:_", BIND];
+    let bind = reason.strip_prefix("failed_to_bind_to_").and_then(|rest| text::split_once(rest, ":_"));
+    let (prefix, error) = match bind {
+        Some((_, error)) => (BIND, error),
+        None => prefixes.iter().find_map(|prefix| Some((*prefix, reason.strip_prefix(prefix)?)))?,
+    };
     kept.push_str(&prefix.replace('_', " "));
     let error = error.split('|').next()?;
     let is_number = error.len() <= 4 && error.bytes().all(|byte| byte.is_ascii_digit());
@@ -207,6 +230,14 @@ fn connect(reason: &str, kept: &mut String) -> Option<Kind> {
         kept.push_str(CUT)
     }
     Some(Kind::Connect)
+}
+
+/// `tunnel_response:407`
+fn tunnel(reason: &str, kept: &mut String) -> Option<Kind> {
+    let status = reason.strip_prefix(TUNNEL)?;
+    kept.push_str(TUNNEL);
+    kept.push_str(if status.parse::<u16>().is_ok() { status } else { CUT });
+    Some(Kind::Tunnel)
 }
 
 impl TryFrom<String> for TransportFailure {
@@ -282,7 +313,14 @@ mod tests {
             ("delayed connect error: 113", ConnectError::Unreachable),
             ("immediate connect error: Network is unreachable", ConnectError::Unreachable),
             ("delayed connect error: 110", ConnectError::TimedOut),
-            ("immediate connect error: 99", ConnectError::Other),
+            ("immediate connect error: 99", ConnectError::NoSourceAddress),
+            (
+                "failed_to_bind_to_203.0.113.9:0:_Cannot_assign_requested_address",
+                ConnectError::NoSourceAddress,
+            ),
+            ("failed to bind to [::2]:0: Cannot assign requested address", ConnectError::NoSourceAddress),
+            ("immediate_connect_error:_No_such_file_or_directory", ConnectError::NoSuchSocket),
+            ("immediate connect error: 98", ConnectError::Other),
         ] {
             assert_eq!(TransportFailure::new(text).unwrap().connect_error(), Some(error), "{text}");
         }
@@ -358,6 +396,12 @@ mod tests {
                 "TLS_error:|33554536:system library:OPENSSL_internal:secret:TLS_error_end",
                 "TLS_error: system library: [cut]",
             ),
+            (
+                "failed_to_bind_to_10.0.0.7:0:_Cannot_assign_requested_address",
+                "failed to bind: Cannot assign requested address",
+            ),
+            ("tunnel_response:407", "tunnel_response:407"),
+            ("tunnel_response:secret", "tunnel_response:[cut]"),
             ("another transport socket's words", "[cut]"),
         ] {
             assert_eq!(kept(text), shown);

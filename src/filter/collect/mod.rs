@@ -47,7 +47,8 @@ pub(super) fn http(
     let mut e = Box::<Evidence>::default();
     (e.code, e.flags, e.details, e.answer) = (code, flags, details, answer);
     let closed = e.details.transport_failure().is_none() && e.details.closed_before_response();
-    if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed {
+    let too_long = e.details.detail() == Detail::MaxDurationTimeout;
+    if flags.intersects(TIME_RAN_OUT) || code.is_none() || closed || too_long {
         e.lived = milliseconds(host);
     }
     if plan.contains(FetchPlan::CLIENT) {
@@ -65,7 +66,7 @@ pub(super) fn http(
         }
         _ => {}
     }
-    if flags.intersects(Flags::UPSTREAM_PROTOCOL_ERROR | Flags::UPSTREAM_REQUEST_TIMEOUT) {
+    if flags.intersects(Flags::UPSTREAM_PROTOCOL_ERROR | Flags::UPSTREAM_REQUEST_TIMEOUT) || too_long {
         e.downstream.grpc = Some(is_grpc(host));
     }
     if plan.contains(FetchPlan::VIRTUAL_HOST) {
@@ -80,8 +81,12 @@ pub(super) fn http(
         e.upstream.pool_ready = pool_ready(host);
     }
     let left = e.left_midway();
-    if left || e.details.reset_after_response() {
+    let broke_off = e.details.reset_after_response();
+    if left || broke_off {
         measure(host, &mut e.answer);
+    }
+    if broke_off && flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR) {
+        e.downstream.protocol = text(host, PROTOCOL);
     }
     if left {
         let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
@@ -250,6 +255,20 @@ pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<Fir
     e.downstream.first_bytes = first_bytes;
     destination_port(host, &mut e.downstream);
     e
+}
+
+/// A connection that its client ended without a byte, at a port where servers speak first, and that no TCP proxy took to one.
+/// Whoever only looks whether the port is open leaves at once.
+pub(super) fn waits_for_greeting(host: &impl Host, flags: Flags) -> Option<Box<Evidence>> {
+    /// FTP, SMTP, POP3, IMAP, submission, MySQL.
+    const SERVERS_GREET: &[u64] = &[21, 25, 110, 143, 587, 3306];
+    /// In milliseconds.
+    const SHORTEST: u64 = 1_000;
+    let port = number(host, DESTINATION_PORT).filter(|port| SERVERS_GREET.contains(port))?;
+    let mut e = never_http(host, flags, None);
+    session(host, &mut e);
+    e.downstream.port = Some(port);
+    (e.lived >= Some(SHORTEST) && cluster(host).is_none()).then_some(e)
 }
 
 /// The evidence of a connection at its listener.

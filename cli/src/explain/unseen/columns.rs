@@ -118,7 +118,10 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
     }
     // A body that broke off: whether it was shorter than its length said is in no log.
     if e.details.reset_after_response() || e.details.is_empty() {
-        let cut_short: Change = Box::new(|e| (e.answer.promised, e.answer.passed) = (Some(2), Some(1)));
+        let cut_short: Change = Box::new(|e| {
+            (e.answer.promised, e.answer.passed) = (Some(2), Some(1));
+            (e.direction, e.downstream.protocol) = (Direction::Inbound, Some("HTTP/1.1".to_owned()));
+        });
         add("meshwhy's http role", vec![cut_short]);
     }
 }

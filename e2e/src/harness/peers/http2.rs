@@ -32,6 +32,10 @@ pub enum Http2 {
     Resets(Reason),
     /// RST_STREAM after the headers and a part of the body.
     ResetsMidway(Reason),
+    /// A body of four bytes with this `content-length`.
+    Promises(&'static str),
+    /// Headers and a part of the body, then the connection's end.
+    ClosesMidway,
     /// GOAWAY for the whole connection instead of an answer.
     GoesAway(Reason),
     /// Takes the request and never answers.
@@ -59,6 +63,11 @@ async fn serve(stream: TcpStream, habit: Http2) -> Result<()> {
             connection.abrupt_shutdown(reason);
         }
         held.extend(answer(request, respond, habit)?);
+        if habit == Http2::ClosesMidway {
+            // What was sent is on its way by then.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(100), connection.accept()).await;
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -115,6 +124,17 @@ fn answer(
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 body.send_reset(reason);
             });
+        }
+        Http2::Promises(length) => {
+            let headers = Response::builder().header("content-length", length);
+            respond.send_response(headers.body(())?, false)?.send_data("half".into(), true)?;
+        }
+        Http2::ClosesMidway => {
+            let headers = Response::builder().header("content-length", "100");
+            let mut body = respond.send_response(headers.body(())?, false)?;
+            body.send_data("half".into(), false)?;
+            // Dropped it would be reset.
+            std::mem::forget(body);
         }
         Http2::GoesAway(_) | Http2::NeverAnswers => return Ok(Some((request, respond))),
     }

@@ -4,7 +4,8 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Likely, Possible};
 
 use crate::harness::client::Client;
-use crate::harness::envoy::parts::{http2, with};
+use crate::harness::envoy::config::{Listener, Proxy};
+use crate::harness::envoy::parts::{all_to, http2, with};
 use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{ASK, PLAIN, backend, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
@@ -40,6 +41,11 @@ fn cut_off() -> Vec<Scenario> {
         .names(Cause::UpstreamReset, Possible)
         // No flag shows it there.
         .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")]).names_nothing()),
+        Scenario::new("answer/tcp_reset_after_answer", "healthy: one that has answered", tcp(backend()))
+            .server("backend", Server::Made(Habit::AnswerAndReset(b"ok\r\n")))
+            .client(Client::Raw("tcp", b"bye\r\n"))
+            .logs(Log::Tcp, &[("flags", "UR")])
+            .before(38, |same| same.logs(Log::Tcp, &[("flags", "-")])),
         Scenario::new("answer/cut_off", "closed in the middle of the body", http(backend()))
             .server(
                 "backend",
@@ -48,8 +54,20 @@ fn cut_off() -> Vec<Scenario> {
             .curl(ASK)
             .says("transfer closed")
             .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-            .names(Cause::UpstreamClosedConnection, Likely)
+            .names(Cause::UpstreamProtocolError, Likely)
             .because(&["promised=100", "passed=4"]),
+        Scenario::new(
+            "answer/cut_off_inbound",
+            "the same at the server's sidecar, which speaks what the client speaks",
+            Proxy::new([Listener::http("http", all_to("backend")).direction("INBOUND")], [backend()]),
+        )
+        .server("backend", Server::Made(Habit::Answer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")))
+        .curl(ASK)
+        .says("transfer closed")
+        .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+        .names(Cause::UpstreamClosedConnection, Likely)
+        .because(&["promised=100", "passed=4", "protocol=HTTP/1.1"])
+        .direction("inbound"),
         Scenario::new(
             "answer/reset_midway",
             "a TCP reset in the middle of the body looks the same",
@@ -62,7 +80,7 @@ fn cut_off() -> Vec<Scenario> {
         .curl(ASK)
         .says("transfer closed")
         .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
-        .names(Cause::UpstreamClosedConnection, Likely),
+        .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new(
             "answer/cut_off_in_chunks",
             "chunked, the end of the body is all that is missing",

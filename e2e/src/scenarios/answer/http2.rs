@@ -61,6 +61,25 @@ fn streams() -> Vec<Scenario> {
                 ],
             )
             .names(Cause::UpstreamClosedConnection, Likely),
+        Scenario::new(
+            "answer/promises_more",
+            "an HTTP/2 answer ends before its content-length says",
+            proxy(),
+        )
+        .server("backend", Server::Http2(Http2::Promises("100")))
+        .curl(ASK)
+        .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
+        .names(Cause::UpstreamProtocolError, Likely)
+        .because(&["promised=100; passed=0"]),
+        Scenario::new(
+            "answer/stream_closed_midway",
+            "an HTTP/2 connection closed in the middle of a body",
+            proxy(),
+        )
+        .server("backend", Server::Http2(Http2::ClosesMidway))
+        .curl(ASK)
+        .logs(Log::Http, &[("code", "200"), ("flags", "UC")])
+        .names(Cause::UpstreamClosedConnection, Likely),
         grpc(
             "answer/stream_reset_midway",
             "the server resets a stream in the middle of its answer",
