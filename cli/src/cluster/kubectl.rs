@@ -29,6 +29,16 @@ impl Scope {
     }
 }
 
+/// What kubectl said.
+struct Answer {
+    succeeded: bool,
+    out: String,
+    said: String,
+}
+
+/// In its words.
+const FORBIDDEN: &str = "(Forbidden)";
+
 /// How to reach a cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Kubectl {
@@ -39,6 +49,26 @@ pub struct Kubectl {
 impl Kubectl {
     /// What a call prints.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let answer = self.ask(arguments)?;
+        if answer.succeeded {
+            Ok(answer.out)
+        } else {
+            bail!("kubectl {}: {}", shown(arguments), reason(&answer.said))
+        }
+    }
+
+    /// Objects of several resources as YAML, and what the user may not list of them, in kubectl's words.
+    pub fn list(&self, arguments: &[&str]) -> anyhow::Result<(String, Vec<String>)> {
+        let answer = self.ask(arguments)?;
+        let refused: Vec<&str> = answer.said.lines().filter(|line| line.contains(FORBIDDEN)).collect();
+        // It goes on behind those, and prints the others.
+        if answer.succeeded || (!refused.is_empty() && !answer.out.trim().is_empty()) {
+            return Ok((answer.out, refused.into_iter().map(str::to_owned).collect()));
+        }
+        bail!("kubectl {}: {}", shown(arguments), reason(&answer.said))
+    }
+
+    fn ask(&self, arguments: &[&str]) -> anyhow::Result<Answer> {
         let command = self.command(arguments);
         let (program, rest) = command.split_first().context("no program")?;
         let output = match Command::new(program).args(rest).stdin(Stdio::null()).output() {
@@ -49,11 +79,12 @@ impl Kubectl {
             }
             other => other.context("can't run kubectl")?,
         };
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("kubectl {}: {}", shown(arguments), reason(&said))
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Answer {
+            succeeded: output.status.success(),
+            out: text(&output.stdout),
+            said: text(&output.stderr),
+        })
     }
 
     /// What a call prints with `-o json`.
@@ -104,7 +135,7 @@ fn reason(said: &str) -> String {
         .find(|line| line.starts_with("Error") || line.starts_with("error"))
         .or(lines.last());
     let reason = reason.copied().unwrap_or("it failed and gave no reason");
-    let hint = if reason.contains("(Forbidden)") {
+    let hint = if reason.contains(FORBIDDEN) {
         " (the user of this context lacks that right; --context and --as choose another)"
     } else if reason.contains("doesn't have a resource type") {
         " (KIND is one of kubectl's: deploy, sts, ds, pod, svc, gateway, ...)"

@@ -48,6 +48,11 @@ impl Drop for Plugin {
 
 /// A workload with one pod, whose proxy logged one failure.
 fn cart(log: &str) -> String {
+    cart_with(log, "exit 1")
+}
+
+/// The same, whose agent answers so.
+fn cart_with(log: &str, exec: &str) -> String {
     r#"case "$1" in
 config) echo shop ;;
 get)
@@ -62,8 +67,11 @@ get)
   esac ;;
 logs) LOG
   ;;
+exec) EXEC
+  ;;
 esac"#
         .replace("LOG", log)
+        .replace("EXEC", exec)
 }
 
 #[test]
@@ -146,4 +154,34 @@ fn a_request_leaves_no_logs_behind() {
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(out(&output).contains(r#""proxy":"cart-1""#), "{}", out(&output));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn status_shows_each_proxy_and_those_that_do_not_answer() {
+    let answers = r#"case "$*" in
+  *stats*) cat <<'END'
+wasm.default.meshwhy-http.vm_reload: 0
+wasmcustom.version=.=0.9.0;.;meshwhy_build_info: 1
+wasmcustom.cause=.=no_endpoints;.;confidence=.=likely;.;meshwhy_failures_total: 7
+wasmcustom.cause=.=http10_client;.;confidence=.=likely;.;meshwhy_observations_total: 2
+END
+  ;;
+  *) echo '{"configs": []}' ;;
+  esac"#;
+    let plugin = Plugin::new("status", Some(&cart_with("true", answers)));
+    let output = plugin.run(&["status"]);
+    let table = out(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let row = "shop/cart-1  sidecar  0.9.0   http   no_endpoints 7 (http10_client 2)\n";
+    assert!(table.contains(row) && !table.contains("cart-old"), "{table}");
+    assert!(table.contains("1 of 1 proxy run"), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&out(&plugin.run(&["status", "--json"]))).unwrap();
+    assert_eq!(json["schema"], "meshwhy.proxy/1");
+    assert_eq!((&json["failures"]["no_endpoints"], &json["state"]), (&7.into(), &"runs".into()));
+
+    let refused = "echo 'Error from server (Forbidden): pods/exec' >&2; exit 1";
+    let plugin = Plugin::new("no-exec", Some(&cart_with("true", refused)));
+    let output = plugin.run(&["status"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(out(&output).contains("(Forbidden): pods/exec"), "{}", out(&output));
 }

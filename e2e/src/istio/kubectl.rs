@@ -41,6 +41,34 @@ spec:
   http: [{route: [{destination: {host: helloworld, subset: v9}}]}]
 ";
 
+/// Plaintext to a workload that takes mutual TLS alone.
+const PLAINTEXT: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: plugin, namespace: default}
+spec: {selector: {matchLabels: {app: orders}}, mtls: {mode: STRICT}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: plugin, namespace: default}
+spec: {host: orders, trafficPolicy: {tls: {mode: DISABLE}}}
+";
+
+const DEVELOPER: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: developer, namespace: shop}
+rules:
+- {apiGroups: [''], resources: [pods, pods/log, services], verbs: [get, list]}
+- {apiGroups: [networking.istio.io], resources: [virtualservices], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: developer, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: developer}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: developer}]
+";
+
 /// A shell with kubectl and the plugin in its PATH.
 struct Shell {
     path: String,
@@ -103,8 +131,10 @@ pub fn check(rig: &Rig) -> Result<()> {
     explains(rig, &shell)?;
     follows(rig, &shell)?;
     one_request(rig, &shell)?;
+    two_ends(rig, &shell)?;
     checks(rig, &shell)?;
     says_what_is_wrong(&shell)?;
+    forbidden(rig, &shell)?;
     status(rig, &shell)
 }
 
@@ -169,6 +199,41 @@ fn one_request(rig: &Rig, shell: &Shell) -> Result<()> {
         nobody.code == 2 && nobody.err.contains("none of") && nobody.err.contains("shop/elsewhere"),
         "{nobody:#?}"
     );
+    Ok(())
+}
+
+/// The end that refused the connection logged no id: the socket joins the two.
+fn two_ends(rig: &Rig, shell: &Shell) -> Result<()> {
+    rig.apply(PLAINTEXT)?;
+    let id = "7d1e3b58-0000-4000-8000-000000000025";
+    let header = format!("x-request-id: {id}");
+    rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "-H", &header, "http://orders/plaintext"])?;
+    let asked = format!("kubectl meshwhy request {id} -n shop -A");
+    let said = shell.until(&asked, &["destination_rule_tls_conflict", "orders", "client"]);
+    rig.delete(PLAINTEXT)?;
+    let said = said?;
+    ensure!(said.code == 1 && said.out.matches("plaintext_to_strict_mtls").count() == 1, "{said:#?}");
+    Ok(())
+}
+
+/// A user who may see the pods of one namespace and their logs, and no more.
+fn forbidden(rig: &Rig, shell: &Shell) -> Result<()> {
+    rig.plane.kubectl(&["apply", "-f", "-"], DEVELOPER)?;
+    for (line, code, says) in [
+        ("explain pod/elsewhere -n shop", 0, "failed"),
+        ("explain pod/client -n default", 2, "Error from server (Forbidden): pods \"client\" is forbidden"),
+        ("status -A", 2, "cannot list resource \"pods\" in API group \"\" at the cluster scope"),
+        ("request 00000000-nobody -n shop", 2, "without the gateways' logs"),
+        (
+            "check -n shop",
+            2,
+            "not checked: Error from server (Forbidden): gateways.networking.istio.io is forbidden",
+        ),
+    ] {
+        let line = format!("kubectl meshwhy {line} --as developer");
+        let said = shell.run(&line)?;
+        ensure!(said.code == code && said.err.contains(says), "{line}: {said:#?}");
+    }
     Ok(())
 }
 

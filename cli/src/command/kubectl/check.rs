@@ -32,8 +32,11 @@ const RESOURCES: &[(&str, &str, &str)] = &[
     ("statefulsets", "apps", "StatefulSet"),
     ("daemonsets", "apps", "DaemonSet"),
     ("pods", "", "Pod"),
-    ("namespaces", "", "Namespace"),
+    (NAMESPACES, "", "Namespace"),
 ];
+
+/// Not of a namespace.
+const NAMESPACES: &str = "namespaces";
 
 /// Runs it.
 pub fn run(reach: &Reach, options: &Check) -> anyhow::Result<Outcome> {
@@ -51,8 +54,9 @@ pub fn of(
 ) -> anyhow::Result<Outcome> {
     let known = kubectl.run(&["api-resources", "-o", "name", "--verbs=list"])?;
     let known: BTreeSet<&str> = known.lines().map(str::trim).collect();
-    let there =
-        RESOURCES.iter().filter(|(resource, group, _)| known.contains(full(resource, group).as_str()));
+    let there = RESOURCES.iter().filter(|(resource, group, _)| {
+        known.contains(full(resource, group).as_str()) && (*resource != NAMESPACES || *scope == Scope::All)
+    });
     let there: Vec<_> = there.collect();
     ensure!(
         there.iter().any(|(_, group, _)| group.ends_with("istio.io") || group.starts_with("gateway.")),
@@ -60,13 +64,26 @@ pub fn of(
     );
     let names: Vec<String> = there.iter().map(|(resource, group, _)| full(resource, group)).collect();
     let all = ["get", &names.join(","), "-o", "yaml"];
-    let mut texts = vec![kubectl.run(&[&all[..], &scope.arguments()].concat())?];
-    let kinds: Vec<_> = there.iter().map(|(_, group, kind)| (*group, *kind)).collect();
-    let all_of = if *scope == Scope::All { kinds.as_slice() } else { &[] };
+    let (text, refused) = kubectl.list(&[&all[..], &scope.arguments()].concat())?;
+    let mut texts = vec![text];
+    refused.iter().for_each(|line| warn!("meshwhy: not checked: {line}"));
+    let may = |resource: &str, group: &str| {
+        let words = format!("cannot list resource \"{resource}\" in API group \"{group}\"");
+        !refused.iter().any(|line| line.contains(&words))
+    };
+    let kinds = there.iter().filter(|(resource, group, _)| may(resource, group));
+    let kinds: Vec<_> = kinds.map(|(_, group, kind)| (*group, *kind)).collect();
+    // Had one been refused in other words, it would be taken for one that doesn't exist.
+    let is_all = *scope == Scope::All && kinds.len() + refused.len() == there.len();
+    let all_of = if is_all { kinds.as_slice() } else { &[] };
+    if let Scope::Namespace(name) = scope {
+        texts.extend(kubectl.run(&["get", "namespace", name, "-o", "yaml"]));
+    }
     // Whoever may not read it is told what holds by default.
     let mesh = ["get", "configmap", "istio", "-n", "istio-system", "--ignore-not-found", "-o", "yaml"];
     texts.extend(kubectl.run(&mesh).ok().filter(|text| !text.trim().is_empty()));
-    check::of_cluster(texts, all_of, telling, is_asked)
+    let outcome = check::of_cluster(texts, all_of, telling, is_asked)?;
+    Ok(if refused.is_empty() { outcome } else { Outcome::Unreadable })
 }
 
 /// As `kubectl api-resources -o name` prints it.

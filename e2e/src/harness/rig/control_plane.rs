@@ -174,7 +174,7 @@ fn start_api_server(folder: &Path, programs: &Programs) -> Result<Process> {
             .arg(&key)
             .arg("--token-auth-file")
             .arg(&tokens)
-            .args(["--authorization-mode", "AlwaysAllow", "--service-cluster-ip-range", "10.96.0.0/16"])
+            .args(["--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16"])
             // No controllers run that would make the accounts it asks for.
             .args(["--disable-admission-plugins", "ServiceAccount", "--allow-privileged=true"]),
         folder.join("kube-apiserver.log"),
