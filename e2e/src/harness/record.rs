@@ -5,6 +5,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
+use meshwhy::diagnosis::{diagnose, observe};
+use meshwhy::evidence::Evidence;
 use meshwhy::record::{MARK, Record};
 use serde_json::{Value, json};
 
@@ -39,7 +41,8 @@ pub fn keep(scenario: &str, log: &str, ports: &[u16]) -> Result<()> {
 /// The same with what differs from run to run made equal; the reports follow.
 fn stable(mut look: Record, ports: &[u16]) -> Result<Record> {
     let evidence = &mut look.evidence;
-    evidence.lived = evidence.lived.map(|_| 1000);
+    even(evidence, |e| &mut e.lived, &LIVED);
+    even(evidence, |e| &mut e.upstream.pool_ready, &POOL_READY);
     evidence.past.failed_for = evidence.past.failed_for.map(|_| 1);
     // Which of two endpoints is chosen first, and how often, is chance.
     evidence.upstream.version = evidence.upstream.version.take().map(|_| "v1".to_owned());
@@ -47,6 +50,25 @@ fn stable(mut look: Record, ports: &[u16]) -> Result<Record> {
     let mut value = serde_json::to_value(&look.evidence)?;
     renumber(&mut value, ports);
     Ok(Record::of(serde_json::from_value(value)?, look.soft))
+}
+
+/// Milliseconds that a stream lived: some time, none to speak of, longer than idle time-outs.
+const LIVED: [u64; 3] = [1_000, 10, 3_600_000];
+/// Microseconds until the pool had a connection: a new one, a reused one, one behind a connect time-out.
+const POOL_READY: [u64; 3] = [1_000, 30, 10_000_000];
+
+/// Takes the first of these times that leaves the verdict, in the place of the measured one.
+fn even(evidence: &mut Evidence, time: fn(&mut Evidence) -> &mut Option<u64>, times: &[u64]) {
+    let verdicts = |e: &Evidence| (diagnose(e), Vec::from_iter(observe(e)));
+    let before = verdicts(evidence);
+    let mut other = evidence.clone();
+    for even in times {
+        *time(&mut other) = time(evidence).map(|_| *even);
+        if verdicts(&other) == before {
+            *time(evidence) = *time(&mut other);
+            return;
+        }
+    }
 }
 
 /// `CLUSTER:COUNT,CLUSTER:COUNT` with 1 for each count.
@@ -114,7 +136,29 @@ fn read(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{renumbered, without};
+    use meshwhy::evidence::{Details, Evidence, Flags};
+
+    use super::{LIVED, POOL_READY, even, renumbered, without};
+
+    #[test]
+    fn times_are_made_equal_where_the_verdict_stays() {
+        let closed = |lived, ready| {
+            let mut e = Evidence {
+                code: Some(503),
+                flags: Flags::UPSTREAM_CONNECTION_TERMINATION,
+                details: Details::new("upstream_reset_before_response_started{connection_termination}"),
+                lived: Some(lived),
+                ..Evidence::default()
+            };
+            e.upstream.pool_ready = Some(ready);
+            even(&mut e, |e| &mut e.lived, &LIVED);
+            even(&mut e, |e| &mut e.upstream.pool_ready, &POOL_READY);
+            (e.lived, e.upstream.pool_ready)
+        };
+        // The server was closing a connection that the pool had.
+        assert_eq!(closed(2, 18), (Some(10), Some(30)));
+        assert_eq!(closed(2, 400), (Some(1_000), Some(1_000)));
+    }
 
     #[test]
     fn ports_that_stand_for_themselves_get_the_same_numbers() {
