@@ -2,13 +2,16 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use meshwhy::causes::manual::PageSection;
 
 use super::stories;
 use crate::harness::programs::{Programs, Version};
+use crate::harness::rig::endpoints::Controller;
 use crate::harness::rig::{MODULE_URL, Rig, kubelet, sandbox};
 use crate::harness::tools::root;
 use crate::harness::{manifests, page};
@@ -35,7 +38,12 @@ pub fn run() -> Result<()> {
     println!("{}", guide(&rig, &folder));
     let (ended, end) = std::sync::mpsc::channel();
     ctrlc::set_handler(move || ended.send(()).unwrap_or_default())?;
-    end.recv()?;
+    let mut services = Controller::default();
+    while end.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+        if let Err(error) = services.reconcile(&rig) {
+            eprintln!("{error:#}");
+        }
+    }
     fs::remove_dir_all(&folder)?;
     Ok(())
 }
@@ -56,17 +64,10 @@ fn write_files(rig: &Rig, folder: &Path, version: Version) -> Result<()> {
     let kubelet = kubelet::stand_in(rig)?;
     let config = rig.plane.kubeconfig();
     let environment = format!("env KUBECONFIG={} ", config.display());
-    let output = PathBuf::from(sandbox::FOLDER).join(version.id());
     let commands = [
         // By its path: these commands may stand before it in PATH. The plugin finds the stand-in first.
         ("kubectl", format!("{environment} PATH=\"{0}:$PATH\" {0}/kubectl \"$@\"", kubelet.display())),
         ("istioctl", format!("{environment} {} \"$@\"", istioctl.display())),
-        ("in-pod", "ip netns exec \"$@\"".into()),
-        ("pod-log", format!("tail -n \"${{2:-3}}\" {}/\"$1\"/output", output.display())),
-        (
-            "pod-metrics",
-            "ip netns exec \"$1\" sh -c 'curl -s 127.0.0.1:15020/stats/prometheus | grep ^meshwhy_'".into(),
-        ),
     ];
     for (name, command) in commands {
         write_command(&programs.join(name), &command)?;
@@ -98,11 +99,10 @@ fn guide(rig: &Rig, folder: &Path) -> String {
          \x20 istioctl analyze -A\n\
          \x20 kubectl apply -f {shown}/meshwhy/         # deploys meshwhy\n\
          \x20 kubectl apply -f {shown}/page/gateway-termination.yaml\n\
-         \x20 in-pod outside curl -sik https://httpbin.example.com/   # 404\n\
-         \x20 pod-log ingress                           # the access log, with the cause\n\
+         \x20 kubectl exec outside -- curl -sik https://httpbin.example.com/   # 404\n\
+         \x20 kubectl logs -n istio-system ingress --tail=3   # the access log, with the cause\n\
          \x20 kubectl meshwhy explain pod/ingress -n istio-system   # the same in words\n\
-         \x20 kubectl meshwhy status -A                 # meshwhy in each proxy\n\
-         \x20 pod-metrics ingress                       # the counters\n\n\
+         \x20 kubectl meshwhy status -A                 # meshwhy in each proxy, and what it counted\n\n\
          Ctrl-C ends it; nothing stays behind.",
         pods.len(),
         pods.join(", "),

@@ -3,6 +3,7 @@
 
 pub mod control_plane;
 pub mod dns;
+pub mod endpoints;
 pub mod kube_proxy;
 pub mod kubelet;
 pub mod netns;
@@ -25,7 +26,7 @@ use self::dns::Dns;
 use self::netns::HOST;
 use self::pki::MeshCa;
 pub use self::plan::{Plan, Service};
-use self::pod::{Pod, Running, Surroundings};
+use self::pod::{Running, Surroundings};
 use crate::harness::pki::Pki;
 use crate::harness::process::Process;
 use crate::harness::programs::{Programs, Version};
@@ -47,6 +48,7 @@ pub struct Rig {
     _module_server: Process,
     dns: Dns,
     names: Vec<(&'static str, &'static str)>,
+    services: BTreeSet<&'static str>,
 }
 
 impl Rig {
@@ -110,6 +112,7 @@ impl Rig {
             _module_server: module_server,
             dns,
             names: plan.names.clone(),
+            services: plan.services.iter().map(|service| service.name).collect(),
         };
         rig.settle()?;
         Ok(rig)
@@ -142,6 +145,11 @@ impl Rig {
         self.dns.add(name, &self.pod(pod)?.address)
     }
 
+    /// Whether the plan has a Service of this name.
+    fn has_planned(&self, service: &str) -> bool {
+        self.services.contains(service)
+    }
+
     /// A number that no marker had yet.
     pub(super) fn next_generation(&self) -> u32 {
         let generation = self.generation.get() + 1;
@@ -171,7 +179,11 @@ fn create_objects(
         .into_iter()
         .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
         .collect();
-    objects.extend(plan.pods.iter().map(Pod::object));
+    let mut pods: BTreeMap<&str, Value> = plan.pods.iter().map(|pod| (pod.name, pod.object())).collect();
+    objects.extend(pods.values().cloned());
+    for (name, pod) in &mut pods {
+        pod["status"]["podIP"] = addresses[name].as_str().into();
+    }
     for (service, ip) in plan.services_with_addresses() {
         dns.add(&format!("{}.{}.svc.cluster.local", service.name, service.namespace), &ip)?;
         let ports: Vec<Value> = service
@@ -183,11 +195,12 @@ fn create_objects(
         let annotations = json!({ "networking.istio.io/exportTo": export });
         let metadata =
             json!({ "name": service.name, "namespace": service.namespace, "annotations": annotations });
-        objects.push(json!({
+        let object = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": metadata,
             "spec": { "clusterIP": ip, "selector": { "app": service.app }, "ports": ports },
-        }));
-        objects.push(endpoint_slice(service, plan, addresses));
+        });
+        objects.push(endpoints::slice(&object, plan.pods_of(service).map(|pod| &pods[pod.name])));
+        objects.push(object);
     }
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
     plane.kubectl(&["apply", "--server-side", "-f", "-"], &list.to_string())?;
@@ -219,30 +232,6 @@ fn create_secrets(plane: &ControlPlane, pki: &Path, plan: &Plan) -> Result<()> {
     fs::copy(pki.join("wildcard.key"), mounted.join("tls.key"))?;
     fs::copy(pki.join("ca.pem"), mounted.join("ca.crt"))?;
     Ok(())
-}
-
-fn endpoint_slice(service: &Service, plan: &Plan, addresses: &BTreeMap<&str, String>) -> Value {
-    let endpoints: Vec<Value> = plan
-        .pods_of(service)
-        .map(|pod| {
-            json!({
-                "addresses": [addresses[pod.name]],
-                "conditions": { "ready": true },
-                "targetRef": { "kind": "Pod", "name": pod.name, "namespace": pod.namespace },
-            })
-        })
-        .collect();
-    let ports: Vec<Value> = service
-        .ports
-        .iter()
-        .map(|(name, _, target)| json!({ "name": name, "port": target, "protocol": "TCP" }))
-        .collect();
-    json!({
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-        "metadata": { "name": service.name, "namespace": service.namespace,
-                      "labels": { "kubernetes.io/service-name": service.name } },
-        "endpoints": endpoints, "ports": ports,
-    })
 }
 
 /// Adds an authority to those that this machine trusts, for the sandbox only.
