@@ -14,6 +14,11 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// `1 proxy`, `2 proxies`.
+pub fn proxies(number: usize) -> String {
+    if number == 1 { "1 proxy".into() } else { format!("{number} proxies") }
+}
+
 /// A column's value; nothing in it can move the cursor or break out of quotes.
 pub fn column(line: &Line<'_>, column: Column) -> Option<String> {
     line.get(column).map(|value| clean(value, LONGEST))

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::manifests::Place;
 
 use super::deployment::{self, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
+use super::kubectl::Shell;
 use super::story::counters;
 use crate::harness::rig::{MODULE_URL, Rig};
 use crate::harness::{manifests, programs};
@@ -77,6 +78,14 @@ fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
     rig.settle()?;
     diagnoses(rig, "client")?;
     has_filters(rig, &["client", "elsewhere"], &["client", "elsewhere"])?;
+    // What the notes say to look at.
+    let shell = Shell::new(rig)?;
+    let runs = format!("default/client         sidecar  {}   connection http", env!("CARGO_PKG_VERSION"));
+    shell.until("kubectl meshwhy status", &[&runs, "upstream_refused"])?;
+    shell.until(
+        "kubectl meshwhy explain client --since 1m",
+        &["upstream_refused (certain, by meshwhy's filter)"],
+    )?;
 
     // Narrower, by the label of a namespace that Helm looks up.
     rig.plane.kubectl(&["label", "namespace", "shop", "meshwhy=wanted"], "")?;

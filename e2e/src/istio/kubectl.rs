@@ -70,21 +70,21 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: developer}]
 ";
 
 /// A shell with kubectl and the plugin in its PATH.
-struct Shell {
+pub(super) struct Shell {
     path: String,
     kubeconfig: PathBuf,
 }
 
 /// What a command came to.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(super) struct Said {
+    pub(super) code: i32,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl Shell {
-    fn new(rig: &Rig) -> Result<Self> {
+    pub(super) fn new(rig: &Rig) -> Result<Self> {
         let folder = kubelet::stand_in(rig)?;
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
         Ok(Self { path, kubeconfig: rig.plane.kubeconfig() })
@@ -100,7 +100,7 @@ impl Shell {
         command
     }
 
-    fn run(&self, line: &str) -> Result<Said> {
+    pub(super) fn run(&self, line: &str) -> Result<Said> {
         let output = self.command(line).output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Said {
@@ -111,7 +111,7 @@ impl Shell {
     }
 
     /// Repeats a command until what it prints on standard output has all of this.
-    fn until(&self, line: &str, has: &[&str]) -> Result<Said> {
+    pub(super) fn until(&self, line: &str, has: &[&str]) -> Result<Said> {
         let mut last = None;
         let found = eventually(|| {
             let said = self.run(line)?;

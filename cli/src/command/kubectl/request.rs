@@ -13,12 +13,15 @@ use crate::cluster::{Kubectl, Pod, Scope, each};
 use crate::command::check::Telling;
 use crate::command::correlate;
 use crate::command::outcome::Outcome;
-use crate::command::text::counted;
+use crate::command::text::proxies;
 use crate::explain::Reader;
 use crate::input::Input;
 
 /// No way leads over more proxies than this behind one another.
 const MOST_STEPS: usize = 8;
+
+/// So many proxies are named where none has it.
+const FEW: usize = 10;
 
 /// Runs it.
 pub fn run(reach: &Reach, options: &Request) -> anyhow::Result<Outcome> {
@@ -41,13 +44,17 @@ pub fn run(reach: &Reach, options: &Request) -> anyhow::Result<Outcome> {
     }
     let found = correlate::find(&way.logs, &reader, Some(&options.id));
     if !found.is_known {
-        let proxies = counted(way.pods.len() as u64, "proxy").replace("proxys", "proxies");
+        let mut names: Vec<&str> = way.pods.iter().map(String::as_str).take(FEW).collect();
+        if way.pods.len() > FEW {
+            names.push("...");
+        }
         warn!(
-            "meshwhy: none of {proxies} logged a request {} in the last {} ({}): --since for longer, -n or -A for other namespaces; it \
+            "meshwhy: none of {} logged a request {} in the last {} ({}): --since for longer, -n or -A for other namespaces; it \
             may be logged without its id, too",
+            proxies(way.pods.len()),
             options.id,
             options.since,
-            way.pods.iter().cloned().collect::<Vec<_>>().join(", ")
+            names.join(", ")
         );
         return Ok(Outcome::Unreadable);
     }

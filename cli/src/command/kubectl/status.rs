@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::arguments::{Reach, Status};
 use crate::check::{visible, visible_json};
-use crate::cluster::{Kubectl, Module, PLUGINS, Pod, Role, STATS, State, each};
+use crate::cluster::{Kubectl, Module, PLUGINS, Pod, Role, STATS, Scope, State, each};
 use crate::command::outcome::Outcome;
 use crate::command::output::{BOLD, CAUSE, DIM};
-use crate::command::text::counted;
+use crate::command::text;
 
 /// How much of a proxy's log is looked at.
 const TAIL: &str = "--tail=5000";
@@ -37,10 +37,11 @@ pub fn run(reach: &Reach, options: &Status) -> anyhow::Result<Outcome> {
         .filter_map(|pod| pod.proxy.filter(|role| *role != Role::Ztunnel && pod.runs).map(|role| (pod, role)))
         .collect();
     if proxies.is_empty() {
-        warn!(
-            "meshwhy: no pod with a proxy runs in {}",
-            scope.arguments().last().copied().unwrap_or_default()
-        );
+        let place = match &scope {
+            Scope::Namespace(name) => name,
+            Scope::All => "any namespace",
+        };
+        warn!("meshwhy: no pod with a proxy runs in {place}");
         return Ok(Outcome::Unreadable);
     }
     let seen = each(&proxies, |(pod, role)| {
@@ -119,7 +120,7 @@ fn table(seen: &[Seen]) -> String {
     let _ = writeln!(
         out,
         "{DIM}{have} of {} run meshwhy; counted since the module was loaded, observations of traffic that works in brackets{DIM:#}",
-        counted(seen.len() as u64, "proxy").replace("proxys", "proxies")
+        text::proxies(seen.len())
     );
     out
 }
