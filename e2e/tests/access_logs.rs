@@ -24,3 +24,8 @@ fn a_client_cannot_write_a_verdict_into_the_log_nor_hide_its_failure() {
 fn spans_of_failed_requests_have_the_cause() {
     e2e::logs::traces::check().unwrap();
 }
+
+#[test]
+fn the_configuration_for_a_plain_envoy_counts_each_failure_once() {
+    e2e::logs::plain_envoy::check().unwrap();
+}

@@ -3,5 +3,6 @@
 pub mod access_logs;
 pub mod forged;
 pub mod log_only;
+pub mod plain_envoy;
 pub mod reported_once;
 pub mod traces;
