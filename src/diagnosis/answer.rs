@@ -158,10 +158,18 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         side: None,
         fix: "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",
     };
+    static IN_TUNNEL: Advice = Advice {
+        side: None,
+        fix: "Find connect_originate in this log: after tunnel_response ztunnel's log says why, else the application closed.",
+    };
     if let Some(verdict) = closed_reused(e) {
         return Some(verdict);
     }
     match e.details.reset_reason() {
+        // The other end may have refused the tunnel: the stream sees no difference, the tunnel's line does (1.40).
+        Some("connection_termination") if e.upstream.is_tunneled() => {
+            return Some(Verdict::possible(Cause::UpstreamClosedConnection, FACTS).advising(&IN_TUNNEL));
+        }
         Some("connection_termination") => {
             return Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS));
         }
@@ -194,7 +202,10 @@ const AT_ONCE: u64 = 50;
 /// Whether the request got a connection that earlier ones had used. A new one takes longer even on
 /// loopback; so may a reused one on a busy machine, and then the confidence is lower.
 pub(super) fn was_reused(e: &Evidence) -> bool {
-    e.details.closed_before_response() && e.upstream.pool_ready.is_some_and(|ready| ready <= REUSED)
+    // A connection to a tunnel's internal listener is always there at once.
+    e.details.closed_before_response()
+        && e.upstream.pool_ready.is_some_and(|ready| ready <= REUSED)
+        && !e.upstream.is_tunneled()
 }
 
 /// `503 UC` on a connection that was used before. Closed at once, the server was closing it as the request came. Look-alike: a server

@@ -1,7 +1,7 @@
 //! Reaching the upstream: endpoints, sockets, names, limits.
 
 use super::{Advice, Verdict, passthrough};
-use crate::causes::Cause;
+use crate::causes::{Cause, Side};
 use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
 /// Shorter than any connect time-out that people set, in microseconds; Envoy's default is 5 s, istiod's 10 s.
@@ -99,7 +99,9 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         return Some(Verdict::likely(Cause::FileDescriptorsExhausted, FACTS));
     }
     if failure.is_some_and(TransportFailure::is_refused_tunnel) {
-        return Some(Verdict::likely(Cause::UpstreamProxyError, FACTS).advising(&TUNNEL));
+        let refused = Verdict::likely(Cause::UpstreamProxyError, FACTS);
+        // In the ambient mesh that proxy is ztunnel.
+        return Some(if e.upstream.is_tunneled() { refused } else { refused.advising(&TUNNEL) });
     }
     if reason == Some("connection_timeout") {
         return Some(Verdict::likely(Cause::UpstreamConnectTimeout, FACTS));
@@ -108,7 +110,11 @@ fn connection(e: &Evidence) -> Option<Verdict> {
     if let Some(verdict) = passthrough::unreached(e) {
         return Some(verdict);
     }
-    match failure.and_then(TransportFailure::connect_error) {
+    let error = failure.and_then(TransportFailure::connect_error);
+    if let Some(verdict) = internal(e, error) {
+        return Some(verdict);
+    }
+    match error {
         // Look-alike: kube-proxy refuses for a Service's address that has no endpoint. istiod's clusters have pods' addresses.
         Some(ConnectError::Refused) if e.upstream.cluster.as_ref().is_none_or(|c| c.is_passthrough()) => {
             Some(Verdict::likely(Cause::UpstreamRefused, SOCKET))
@@ -136,6 +142,33 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         None if e.layer == Layer::Tcp => Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)),
         None => None,
     }
+}
+
+/// Istio's ambient mesh: internal listeners for tunnels (HBONE) stand between a request and its endpoint. Of what a tunnel failed of, the
+/// request sees EINVAL alone, which no network says (1.40); the tunnel has a line of its own in the log.
+fn internal(e: &Evidence, error: Option<ConnectError>) -> Option<Verdict> {
+    const FACTS: &[Fact] =
+        &[Fact::Details, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
+    static TUNNEL: Advice = Advice {
+        side: Some(Side::Platform),
+        fix: "Open port 15008 to the endpoint, where ztunnel (or a waypoint) ends tunnels: connect_originate in this log has the error.",
+    };
+    static NOT_ATTACHED: Advice = Advice {
+        side: Some(Side::Mesh),
+        fix: "Attach the Service to this waypoint (label istio.io/use-waypoint), or ask another.",
+    };
+    let unknown = error == Some(ConnectError::Other);
+    // No filter chain there is for that address. Look-alike: the listener itself is missing.
+    if unknown && e.upstream.is_within_waypoint() {
+        return Some(Verdict::likely(Cause::RouteHostUnknown, FACTS).advising(&NOT_ATTACHED));
+    }
+    e.upstream.is_tunneled().then_some(())?;
+    let verdict = match error? {
+        ConnectError::Refused => Verdict::certain(Cause::UpstreamRefused, FACTS),
+        ConnectError::Other | ConnectError::Unreachable => Verdict::likely(Cause::UpstreamUnreachable, FACTS),
+        _ => return None,
+    };
+    Some(verdict.advising(&TUNNEL))
 }
 
 /// A connection that failed, and without an error of its socket.

@@ -1,5 +1,8 @@
 //! Cluster names, as istiod makes them.
 
+/// The direction in the names of a waypoint's clusters (1.31).
+const AT_WAYPOINT: &str = "inbound-vip";
+
 /// A cluster's name. Istio's are `direction|port|subset|host`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -31,7 +34,7 @@ impl ClusterName {
 
     /// Whether it is a service's cluster, by Istio's name.
     pub fn is_service(&self) -> bool {
-        let service = self.direction() == Some("outbound") && self.host().is_some();
+        let service = matches!(self.direction(), Some("outbound" | AT_WAYPOINT)) && self.host().is_some();
         service || (self.direction() == Some("inbound") && self.port().is_some())
     }
 
@@ -52,7 +55,10 @@ impl ClusterName {
 
     /// The subset in one of Istio's names.
     pub fn subset(&self) -> Option<&str> {
-        self.parts().and_then(|[_, _, subset, _]| named(subset))
+        let [direction, _, subset, _] = self.parts()?;
+        // A waypoint has the protocol there, and a subset behind it: `http/v1`.
+        let subset = if direction == AT_WAYPOINT { subset.split_once('/')?.1 } else { subset };
+        named(subset)
     }
 
     fn direction(&self) -> Option<&str> {
@@ -85,6 +91,11 @@ mod tests {
         assert_eq!((inbound.subset(), inbound.host()), (None, None));
         assert!(name.is_service() && inbound.is_service());
         assert!(!ClusterName::new("backend").unwrap().is_service());
+        let waypoint = |subset: &str| {
+            ClusterName::new(format!("inbound-vip|80|{subset}|reviews.default.svc.cluster.local")).unwrap()
+        };
+        assert!(waypoint("http").is_service() && waypoint("http").subset().is_none());
+        assert_eq!(waypoint("http/v1").subset(), Some("v1"));
         assert!(ClusterName::new("InboundPassthroughClusterIpv4").unwrap().is_passthrough());
         assert_eq!(ClusterName::new("backend").unwrap().host(), None);
         assert_eq!(ClusterName::new(""), None);

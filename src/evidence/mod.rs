@@ -289,6 +289,24 @@ pub struct Upstream {
     pub pool_ready: Option<u64>,
 }
 
+impl Upstream {
+    /// Whether it is at the other end of a tunnel (HBONE) that istiod's internal listener for them makes: a stream's upstream, or that
+    /// listener's own (1.31).
+    pub fn is_tunneled(&self) -> bool {
+        let is_internal = |address: &str| address.starts_with("envoy://connect_originate");
+        self.address.as_deref().is_some_and(is_internal) || self.is_cluster("connect_originate")
+    }
+
+    /// Whether it is a waypoint's own listener for services, where tunnels from clients lead (1.31).
+    pub fn is_within_waypoint(&self) -> bool {
+        self.is_cluster("main_internal")
+    }
+
+    fn is_cluster(&self, name: &str) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.as_str() == name)
+    }
+}
+
 /// What an HTTP response of the upstream says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -25,7 +25,12 @@ fn gather(plugin: &mut Plugin, host: &impl Host) -> Option<Box<Evidence>> {
     let details = plugin.details(host);
     let failure = collect::downstream_failure(host);
     let handshake_failed = failure.as_ref().is_some_and(TransportFailure::is_failed_handshake);
-    if handshake_failed || details.detail() == Detail::FilterChainNotFound {
+    let unmatched = details.detail() == Detail::FilterChainNotFound;
+    // A waypoint's chains are for addresses, and say nothing of TLS: the tunnel's own stream ends with it.
+    if unmatched && collect::is_waypoint(host) {
+        return None;
+    }
+    if handshake_failed || unmatched {
         return Some(collect::listener(host, details, failure));
     }
     let flags = collect::flags(host).unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{RESET, named, stream};
 use crate::causes::Cause;
 use crate::diagnosis::{Confidence, diagnose};
-use crate::evidence::{ClusterName, GrpcStatus, Page, Resource, TlsVersion, TransportFailure};
+use crate::evidence::{ClusterName, GrpcStatus, Layer, Page, Resource, TlsVersion, TransportFailure};
 
 #[test]
 fn a_grpc_call_can_fail_with_status_200() {
@@ -205,5 +205,66 @@ fn tls_of_ones_own_to_an_endpoint_that_took_the_meshs() {
         assert_eq!(named(&e), Some(("destination_rule_tls_conflict", "likely")));
         e.upstream.takes_istio_mtls = Some(true);
         assert_eq!(named(&e), before, "it is Istio's TLS");
+    }
+}
+
+/// The ambient mesh (1.40, Istio 1.31): a waypoint's streams, and the lines of the tunnels that they go through.
+#[test]
+fn tunnels_fail_apart_from_what_is_behind_them() {
+    const TUNNELED: &str = "envoy://connect_originate/10.89.0.32:8080";
+    const FAILED: &str = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Invalid_argument}";
+    const CLOSED: &str = "upstream_reset_before_response_started{connection_termination}";
+    const NO_CHAIN: &str = "upstream_reset_before_response_started{remote_connection_failure|immediate_connect_error:_Invalid_argument|remote_address:envoy://main_internal/}";
+    for (flags, details, address, cluster, verdict) in [
+        (
+            "UF,URX",
+            FAILED,
+            TUNNELED,
+            "inbound-vip|80|http|a.b.svc.cluster.local",
+            ("upstream_unreachable", "likely"),
+        ),
+        ("UF,URX", FAILED, "10.0.0.1:80", "outbound|80||a.b.svc.cluster.local", ("unclassified", "possible")),
+        (
+            "UC",
+            CLOSED,
+            TUNNELED,
+            "inbound-vip|80|http|a.b.svc.cluster.local",
+            ("upstream_closed_connection", "possible"),
+        ),
+        (
+            "UC",
+            CLOSED,
+            "10.0.0.1:80",
+            "inbound-vip|80|http|a.b.svc.cluster.local",
+            ("upstream_closed_connection", "likely"),
+        ),
+        ("UF", NO_CHAIN, "envoy://main_internal/", "main_internal", ("route_host_unknown", "likely")),
+    ] {
+        let mut e = stream(503, flags, details);
+        e.upstream.cluster = ClusterName::new(cluster);
+        e.upstream.address = Some(address.into());
+        assert_eq!(named(&e), Some(verdict), "{flags} {details} {address}");
+        let advised = diagnose(&e).is_some_and(|verdict| verdict.advice.is_some());
+        assert_eq!(advised, address.starts_with("envoy://"), "{address}");
+        // A connection to an internal listener takes no time: how long it took says nothing.
+        (e.upstream.pool_ready, e.lived) = (Some(10), Some(1));
+        let reused = flags == "UC" && address != TUNNELED;
+        assert_eq!(
+            named(&e),
+            Some(if reused { ("upstream_closed_idle_connection", "likely") } else { verdict })
+        );
+    }
+    for (reason, verdict) in [
+        ("tunnel_response:503", ("upstream_proxy_error", "likely")),
+        ("tunnel_response:401", ("upstream_proxy_error", "likely")),
+        ("delayed connect error: Connection refused", ("upstream_refused", "certain")),
+        ("delayed connect error: No route to host", ("upstream_unreachable", "likely")),
+    ] {
+        let mut e = stream(0, "UF,URX", "-");
+        e.layer = Layer::Tcp;
+        e.upstream.cluster = ClusterName::new("connect_originate");
+        e.upstream.address = Some("10.89.0.32:15008".into());
+        e.upstream.transport_failure = TransportFailure::new(reason);
+        assert_eq!(named(&e), Some(verdict), "{reason}");
     }
 }

@@ -119,6 +119,11 @@ pub(in crate::filter) fn is_router(host: &impl Host) -> bool {
     text(host, "xds\0node\0id").is_some_and(|id| id.starts_with("router~"))
 }
 
+/// Whether it is a waypoint of the ambient mesh: `waypoint~...`.
+pub(in crate::filter) fn is_waypoint(host: &impl Host) -> bool {
+    text(host, "xds\0node\0id").is_some_and(|id| id.starts_with("waypoint~"))
+}
+
 /// The endpoint's version, from `workload;namespace;name;version;cluster`.
 pub(super) fn version(host: &impl Host) -> Option<String> {
     let workload = text(host, "xds\0upstream_host_metadata\0filter_metadata\0istio\0workload")?;
