@@ -6,10 +6,10 @@ pub const DEFINITION: Definition = Definition {
     side: Side::Upstream,
     sender: Sender::NoClient,
     soft: Softness::Never,
-    fix: "Read the log of the proxy at the endpoint (sidecar, gateway): it made this reply, and \
+    fix: "Read the log of the proxy at the endpoint (sidecar, gateway, ztunnel): it made this reply, and \
         its flags say why.",
     named_fixes: &[
-        "Read the log of the proxy at {endpoint} (sidecar, gateway): it made this reply, and its \
+        "Read the log of the proxy at {endpoint} (sidecar, gateway, ztunnel): it made this reply, and its \
             flags say why.",
     ],
     special_case_of: &[
