@@ -14,7 +14,7 @@ use xtask::manifests::Place;
 const KUBECTL: Needed = ("kubectl", "kubernetes-client");
 const URLS: [&str; 2] = ["https://files.test/meshwhy.wasm", "oci://registry.test/meshwhy:1"];
 
-/// Each overlay's namespace and resources.
+/// Each overlay's namespace and resources; of those in another one, that as well.
 const EXPECTED: &[(&str, &str, &[&str])] = &[
     (
         "mesh-wide",
@@ -46,6 +46,16 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
         "access-logger-only",
         "istio-system",
         &["EnvoyFilter/meshwhy-access-log", "EnvoyFilter/meshwhy-access-log-http"],
+    ),
+    (
+        "waypoints",
+        "istio-system",
+        &[
+            "EnvoyFilter/meshwhy-tunnels-waypoints",
+            "Telemetry/default/meshwhy-waypoints",
+            "WasmPlugin/meshwhy-connection-waypoints",
+            "WasmPlugin/meshwhy-http-waypoints",
+        ],
     ),
 ];
 
@@ -94,9 +104,12 @@ fn rendered_as(overlay: &Path, url: &str, namespace: &str, expected: &[&str]) ->
     for document in rendered.split("\n---\n") {
         let resource: Value = serde_norway::from_str(document)?;
         let metadata = &resource["metadata"];
-        ensure!(metadata["namespace"] == namespace, "{metadata}");
-        let kind = resource["kind"].as_str().context("no kind")?;
-        resources.insert(format!("{kind}/{}", metadata["name"].as_str().context("no name")?));
+        let text = |value: &'_ Value| value.as_str().map(str::to_owned);
+        let kind = text(&resource["kind"]).context("no kind")?;
+        let name = text(&metadata["name"]).context("no name")?;
+        let own = text(&metadata["namespace"]).context("no namespace")?;
+        let place = if own == namespace { String::new() } else { format!("{own}/") };
+        resources.insert(format!("{kind}/{place}{name}"));
     }
     ensure!(resources.iter().eq(expected), "{resources:?}");
     Ok(())

@@ -306,7 +306,7 @@ spec:
                 fetching += urls;
             }
         }
-        assert_eq!(fetching, 4);
+        assert_eq!(fetching, 5);
     }
 
     #[test]
@@ -353,8 +353,8 @@ spec:
                 }
             }
         }
-        assert_eq!(http.len(), 2, "{http:?}");
-        assert_eq!(network.len(), 3, "{network:?}");
+        assert_eq!(http.len(), 3, "{http:?}");
+        assert_eq!(network.len(), 4, "{network:?}");
         assert!(http.is_disjoint(&network), "{http:?}, {network:?}");
     }
 

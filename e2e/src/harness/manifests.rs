@@ -27,7 +27,7 @@ pub const SINCE_1_31: &[&str] = &["envoyfilter-black-hole.yaml"];
 
 /// The overlays, which users apply with `kubectl apply -k`.
 pub const OVERLAYS: &[&str] =
-    &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only"];
+    &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only", "waypoints"];
 
 /// The chart's values that come to the same as each overlay.
 pub const AS_VALUES: &[(&str, &[&str])] = &[
