@@ -42,6 +42,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/overlay/one_namespace", overlays::one_namespace),
     ("deployment/overlay/log_only", overlays::log_only),
     ("deployment/overlay/access_logger_only", overlays::access_logger_only),
+    ("deployment/overlay/waypoints", overlays::waypoints),
     (OCI_OVERLAY, overlays::from_image),
     ("deployment/fail_policy", fail_policy::check),
     ("deployment/kubectl", kubectl::check),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use xtask::manifests::Place;
 
 use super::story::{counters, difference};
 use crate::harness::manifests;
@@ -28,16 +29,29 @@ pub fn shipped(version: Version) -> Result<String> {
     Ok(rendered?.join("\n---\n"))
 }
 
+/// All of it: with the overlay for waypoints, where there are some.
+pub fn everything(rig: &Rig) -> Result<String> {
+    let shipped = shipped(rig.version)?;
+    if !rig.proxies().any(|proxy| proxy.pod.is_waypoint()) {
+        return Ok(shipped);
+    }
+    let place = Place { url: MODULE_URL.into(), namespace: None };
+    let folder = rig.folder().join("envoyfilter-waypoints");
+    let overlay = manifests::overlay("waypoints", &place, &manifests::module_sha256()?, &folder)?;
+    let overlay = overlay.to_str().context("a path that is no text")?;
+    Ok(format!("{shipped}\n---\n{}", rig.plane.kubectl(&["kustomize", overlay], "")?))
+}
+
 /// Deploys meshwhy, and Istio's default access log beside its own. Every request is looked at: a story has only one.
 pub fn deploy(rig: &Rig) -> Result<()> {
-    let every = shipped(rig.version)?
+    let every = everything(rig)?
         .replace("    role: http\n", "    role: http\n    observe_every: 1\n")
         .replace("    role: connection\n", "    role: connection\n    observe_every: 1\n")
         .replace("'{\"role\": \"connection\"}'", "'{\"role\": \"connection\", \"observe_every\": 1}'");
     rig.apply(&format!("{every}\n---\n{BOTH_LOGS}"))
 }
 
-/// The built-in provider `envoy` is Istio's default log.
+/// The built-in provider `envoy` is Istio's default log. The last one is the overlay's own.
 pub(super) const BOTH_LOGS: &str = "
 apiVersion: telemetry.istio.io/v1
 kind: Telemetry
@@ -50,11 +64,18 @@ metadata: {name: both-logs, namespace: istio-system}
 spec:
   selector: {matchLabels: {istio: ingressgateway}}
   accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: meshwhy-waypoints, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}]
+  accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
 ";
 
 /// `istioctl validate` accepts every manifest.
 pub fn validates(rig: &Rig) -> Result<()> {
-    valid(rig, &shipped(rig.version)?)
+    valid(rig, &everything(rig)?)
 }
 
 pub(super) fn valid(rig: &Rig, yaml: &str) -> Result<()> {
@@ -196,9 +217,9 @@ pub fn oci(rig: &Rig) -> Result<()> {
 
 /// `kubectl delete` leaves nothing of it in any proxy; applied again it works again.
 pub fn removed(rig: &Rig) -> Result<()> {
-    rig.delete(&shipped(rig.version)?)?;
+    rig.delete(&everything(rig)?)?;
     let clean = nothing_left(rig);
-    rig.apply(&shipped(rig.version)?)?;
+    rig.apply(&everything(rig)?)?;
     clean?;
     let before = counters(rig)?;
     fail(rig, "client")?;

@@ -33,11 +33,12 @@ spec:
   http: [{route: [{destination: {host: legacy, port: {number: 81}}}]}]
 ";
 
-/// Who asks for what is broken: at the sidecars of two namespaces, and at the gateway, which is in a third.
+/// Who asks for what is broken: at the sidecars of two namespaces, at the gateway, which is in a third, and at the waypoint.
 const ASKED: &[(&str, &str)] = &[
     ("client", "http://legacy:81/"),
     ("elsewhere", "http://legacy.default:81/"),
     ("outside", "http://httpbin.example.com/"),
+    ("shopper", "http://attic:81/"),
 ];
 
 /// What all of them end as.
@@ -68,10 +69,10 @@ impl Effect {
     }
 }
 
-/// Every proxy, whatever it is.
+/// Every sidecar and gateway.
 pub fn mesh_wide(rig: &Rig) -> Result<()> {
     let every = || pods(["client", "elsewhere", "ingress"]);
-    check(rig, "mesh-wide", Effect::new(filters(rig, |_| true), every(), every()))
+    check(rig, "mesh-wide", Effect::new(filters(rig, is_no_waypoint), every(), every()))
 }
 
 /// The gateway; sidecars are silent.
@@ -89,13 +90,20 @@ pub fn one_namespace(rig: &Rig) -> Result<()> {
     check_at(rig, "one-namespace", &place, &manifests::module_sha256()?, Effect::new(parts, own(), own()))
 }
 
-/// Every proxy's access log, and no counter.
+/// Waypoints alone.
+pub fn waypoints(rig: &Rig) -> Result<()> {
+    let waypoint = || pods(["waypoint"]);
+    let parts = filters(rig, |proxy| proxy.pod.is_waypoint());
+    check(rig, "waypoints", Effect::new(parts, waypoint(), waypoint()))
+}
+
+/// Every sidecar's and gateway's access log, and no counter.
 pub fn log_only(rig: &Rig) -> Result<()> {
     check(rig, "log-only", without_counters(rig))
 }
 
 fn without_counters(rig: &Rig) -> Effect {
-    let parts = filters(rig, |_| true);
+    let parts = filters(rig, is_no_waypoint);
     let refused = parts.keys().cloned().collect();
     let logged = pods(["client", "elsewhere", "ingress"]);
     Effect { parts, counted: Pods::new(), logged, refused }
@@ -103,9 +111,14 @@ fn without_counters(rig: &Rig) -> Effect {
 
 /// Every proxy that has the module mounted counts, without a filter.
 pub fn access_logger_only(rig: &Rig) -> Result<()> {
-    let parts = having(rig, |_| true, &[ACCESS_LOGGER]);
+    let parts = having(rig, is_no_waypoint, &[ACCESS_LOGGER]);
     let counted = pods(["client", "elsewhere", "ingress"]);
     check(rig, "access-logger-only", Effect::new(parts, counted, Pods::new()))
+}
+
+/// Waypoints take only what has `targetRefs`.
+fn is_no_waypoint(proxy: &Running) -> bool {
+    !proxy.pod.is_waypoint()
 }
 
 fn pods<const N: usize>(names: [&str; N]) -> Pods {
@@ -144,7 +157,7 @@ fn check_at(rig: &Rig, name: &str, place: &Place, sha256: &str, expected: Effect
     let folder = manifests::overlay(name, place, sha256, &rig.folder().join("envoyfilter"))?;
     let rendered = rig.plane.kubectl(&["kustomize", path(&folder)?], "")?;
     deployment::valid(rig, &rendered)?;
-    rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::shipped(rig.version)?))?;
+    rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::everything(rig)?))?;
     let played = play(rig, &folder, &expected);
     let removed = rig
         .plane

@@ -30,7 +30,13 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Starts all of it with this mesh configuration, and waits until istiod is ready.
-    pub fn start(folder: &Path, programs: &Programs, ca: &MeshCa, mesh: &Value) -> Result<Self> {
+    pub fn start(
+        folder: &Path,
+        programs: &Programs,
+        ca: &MeshCa,
+        mesh: &Value,
+        ambient: bool,
+    ) -> Result<Self> {
         let etcd = start_etcd(folder, programs)?;
         let mut api = start_api_server(folder, programs)?;
         fs::write(folder.join("kubeconfig"), kubeconfig().to_string())?;
@@ -46,7 +52,7 @@ impl ControlPlane {
         let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=20s"];
         kubectl.run(&established, "")?;
         kubectl.run(&["create", "namespace", "istio-system"], "")?;
-        let mut istiod = start_istiod(folder, programs, ca)?;
+        let mut istiod = start_istiod(folder, programs, ca, ambient)?;
         wait_for("istiod", || {
             ensure!(istiod.is_running(), "istiod ended: {}", tail(&folder.join("istiod.log")));
             std::thread::sleep(Duration::from_millis(50));
@@ -181,7 +187,7 @@ fn start_api_server(folder: &Path, programs: &Programs) -> Result<Process> {
     )
 }
 
-fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa) -> Result<Process> {
+fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa, ambient: bool) -> Result<Process> {
     let certs = folder.join("istiod-certs");
     ca.issue_server(&certs, ISTIOD)?;
     daemon(
@@ -205,6 +211,9 @@ fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa) -> Result<Proce
             .env("PILOT_ENABLE_ALPN_FILTER", "false")
             .env("ENABLE_CA_SERVER", "false")
             .env("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", "false")
+            .env("PILOT_ENABLE_AMBIENT", ambient.to_string())
+            // Between networks waypoints use filters that are not in the stock Envoy.
+            .env("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", "false")
             .env("VALIDATION_WEBHOOK_CONFIG_NAME", "")
             .env("INJECTION_WEBHOOK_CONFIG_NAME", "")
             .env("POD_NAMESPACE", "istio-system")

@@ -74,7 +74,7 @@ impl Rig {
         if let Some(providers) = mesh["extensionProviders"].as_array_mut() {
             providers.extend(plan.providers.iter().cloned());
         }
-        let plane = ControlPlane::start(&folder, &programs, &ca, &mesh)?;
+        let plane = ControlPlane::start(&folder, &programs, &ca, &mesh, plan.is_ambient())?;
 
         let around = Surroundings {
             folder: &folder,
@@ -92,6 +92,9 @@ impl Rig {
         }
         create_objects(&plane, &dns, plan, &addresses)?;
         create_secrets(&plane, &pki, plan)?;
+        for yaml in &plan.applied {
+            plane.kubectl(&["apply", "-f", "-"], yaml)?;
+        }
         kube_proxy::start(plan, &addresses)?;
         let module_server = serve_module(&folder)?;
         let mut pods = BTreeMap::new();
@@ -193,8 +196,8 @@ fn create_objects(
             .collect();
         let export = if service.private { "." } else { "*" };
         let annotations = json!({ "networking.istio.io/exportTo": export });
-        let metadata =
-            json!({ "name": service.name, "namespace": service.namespace, "annotations": annotations });
+        let labels: BTreeMap<&str, &str> = service.labels.iter().copied().collect();
+        let metadata = json!({ "name": service.name, "namespace": service.namespace, "labels": labels, "annotations": annotations });
         let object = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": metadata,
             "spec": { "clusterIP": ip, "selector": { "app": service.app }, "ports": ports },

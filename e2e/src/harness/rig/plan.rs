@@ -18,12 +18,21 @@ pub struct Service {
     pub ports: Vec<(&'static str, u16, u16)>,
     /// Whether only the proxies of its own namespace know it.
     pub private: bool,
+    /// Labels.
+    pub labels: Vec<(&'static str, &'static str)>,
 }
 
 impl Service {
     /// A service in front of the pods with the label `app` of the same name.
     pub fn new(name: &'static str, ports: &[(&'static str, u16, u16)]) -> Self {
-        Self { name, namespace: "default", app: name, ports: ports.to_vec(), private: false }
+        Self {
+            name,
+            namespace: "default",
+            app: name,
+            ports: ports.to_vec(),
+            private: false,
+            labels: Vec::new(),
+        }
     }
 
     /// In this namespace.
@@ -37,6 +46,13 @@ impl Service {
     #[must_use]
     pub fn private(mut self) -> Self {
         self.private = true;
+        self
+    }
+
+    /// With a label.
+    #[must_use]
+    pub fn label(mut self, key: &'static str, value: &'static str) -> Self {
+        self.labels.push((key, value));
         self
     }
 
@@ -57,6 +73,8 @@ pub struct Plan {
     pub pods: Vec<Pod>,
     /// Services.
     pub services: Vec<Service>,
+    /// What is applied before the proxies start.
+    pub applied: Vec<&'static str>,
     /// Names outside of the cluster, and the pods that stand for them.
     pub names: Vec<(&'static str, &'static str)>,
     /// More of the mesh's `extensionProviders`.
@@ -69,6 +87,11 @@ impl Plan {
     /// The services and their addresses.
     pub fn services_with_addresses(&self) -> impl Iterator<Item = (&Service, String)> {
         self.services.iter().zip(11..).map(|(service, n)| (service, format!("10.96.0.{n}")))
+    }
+
+    /// Whether the mesh has an ambient part.
+    pub fn is_ambient(&self) -> bool {
+        self.pods.iter().any(Pod::is_waypoint)
     }
 
     /// The pods behind a service.

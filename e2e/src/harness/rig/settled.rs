@@ -105,13 +105,17 @@ impl Rig {
         let host = format!("marker-{generation}.meshwhy.invalid");
         let marker = json!({
             "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
-            "metadata": { "name": "meshwhy-marker", "namespace": "istio-system" },
+            "metadata": { "name": "meshwhy-marker", "namespace": "istio-system", "labels": {
+                // Waypoints know only what is attached to them.
+                "istio.io/use-waypoint": "waypoint", "istio.io/use-waypoint-namespace": "default",
+            } },
             "spec": { "hosts": [host], "location": "MESH_EXTERNAL", "resolution": "STATIC",
                       "ports": [{ "number": 15998, "name": "http", "protocol": "HTTP" }],
                       "endpoints": [{ "address": "192.0.2.1" }] },
         });
         self.plane.kubectl(&["apply", "-f", "-"], &marker.to_string())?;
-        Ok(format!("outbound|15998||{host}"))
+        // A waypoint's cluster has a subset, and a direction of its own.
+        Ok(format!("|{host}"))
     }
 
     fn until_acknowledged(&self, deadline: Instant) -> Result<()> {

@@ -34,6 +34,7 @@ mod reuse;
 mod routes;
 mod tls;
 mod tls_views;
+mod waypoint;
 mod who;
 
 use serde_json::{Value, json};
@@ -80,6 +81,7 @@ pub fn all() -> Vec<Story> {
         mutual_tls::stories(),
         checked::stories(),
         gateway_api::stories(),
+        waypoint::stories(),
         ingress::stories(),
         keep_alive::stories(),
         replies::stories(),
@@ -94,6 +96,11 @@ pub fn all() -> Vec<Story> {
 
 /// The cluster that they play in.
 pub fn plan(version: Version) -> Plan {
+    let plan = sidecars(version);
+    if version == Version::V1_31 { waypoint::join(plan) } else { plan }
+}
+
+fn sidecars(version: Version) -> Plan {
     Plan {
         version,
         pods: vec![
@@ -163,6 +170,7 @@ pub fn plan(version: Version) -> Plan {
                 .private(),
             Service::new("elsewhere", &[("http", 80, 8080)]).namespace("shop"),
         ],
+        applied: Vec::new(),
         names: vec![
             ("httpbin.org", "httpbin-org"),
             ("myapp.com", "ingress"),

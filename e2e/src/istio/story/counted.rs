@@ -65,6 +65,10 @@ fn sides(counted: &Counted) -> Result<Vec<Side>> {
     let all = [Direction::Inbound, Direction::Outbound, Direction::Gateway];
     let direction = all.into_iter().find(|direction| direction.id() == counted.direction);
     let mut sides = vec![cause.side_at(direction.with_context(|| format!("{counted}: no such direction"))?)];
+    if cause == Cause::RouteHostUnknown {
+        // A waypoint that its clients' service isn't attached to.
+        sides.push(Side::Mesh);
+    }
     if cause == Cause::JwtRejected {
         // Keys that can't be had, and keys that have changed.
         sides.extend([Side::Platform, Side::Mesh]);

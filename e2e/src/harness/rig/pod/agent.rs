@@ -32,7 +32,9 @@ impl Running {
         around.ca.issue(&folder.join("etc/certs"), self.pod.namespace, self.pod.app)?;
         fs::create_dir_all(folder.join("etc/istio/proxy"))?;
         let template = folder.join("envoy_bootstrap.json");
-        fs::copy(around.programs.bootstrap(), &template)?;
+        // For waypoints it has an extension of Istio's own that is not in the stock Envoy.
+        let bootstrap = fs::read_to_string(around.programs.bootstrap())?;
+        fs::write(&template, bootstrap.replace("{{- if .metadata_discovery }}", "{{- if false }}"))?;
         fs::set_permissions(&template, Permissions::from_mode(0o644))?;
         fs::write(folder.join("proxy.yaml"), self.proxy_config(around).to_string())?;
         let output = File::options().create(true).append(true).open(folder.join("output"))?;

@@ -1,14 +1,16 @@
-//! Pods: a network namespace each, with applications, and a sidecar or gateway where there is one.
+//! Pods: a network namespace each, with applications, and a proxy where there is one.
 
 mod agent;
 mod application;
 mod running;
+mod ztunnel;
 
 use meshwhy::causes::manual::PageSection;
 use serde_json::{Value, json};
 
 use application::Application;
 pub use running::{Running, Surroundings};
+pub use ztunnel::DENIED_PORT;
 
 /// How a pod's proxy gets its traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,8 @@ enum Proxy {
     Sidecar { redirected: bool },
     /// A gateway.
     Router,
+    /// A waypoint of the ambient mesh.
+    Waypoint,
     /// No proxy at all.
     None,
 }
@@ -27,9 +31,19 @@ impl Proxy {
         match self {
             Self::Sidecar { .. } => Some("sidecar"),
             Self::Router => Some("router"),
+            Self::Waypoint => Some("waypoint"),
             Self::None => None,
         }
     }
+}
+
+/// What stands for the node's ztunnel in a pod of the ambient mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ztunnel {
+    /// Takes tunnels from waypoints, and sends what goes to services through this waypoint's.
+    Runs(&'static str),
+    /// istiod believes that it is there.
+    Missing,
 }
 
 /// What a pod is to be.
@@ -47,6 +61,7 @@ pub struct Pod {
     serves: Vec<Application>,
     files: Option<u32>,
     stat_tags: bool,
+    ambient: Option<Ztunnel>,
 }
 
 impl Pod {
@@ -65,6 +80,25 @@ impl Pod {
         Self::new(name, Proxy::Router).label("istio", "ingressgateway").namespace("istio-system")
     }
 
+    /// A waypoint, for the Gateway of this name.
+    pub fn waypoint(name: &'static str) -> Self {
+        Self::new(name, Proxy::Waypoint)
+            .label("gateway.networking.k8s.io/gateway-name", name)
+            .label("gateway.networking.k8s.io/gateway-class-name", "istio-waypoint")
+            .label("gateway.istio.io/managed", "istio.io-mesh-controller")
+            .label("istio.io/dataplane-mode", "none")
+    }
+
+    /// A pod of the ambient mesh, whose services are behind this waypoint.
+    pub fn ambient(name: &'static str, waypoint: &'static str) -> Self {
+        Self { ambient: Some(Ztunnel::Runs(waypoint)), ..Self::new(name, Proxy::None) }
+    }
+
+    /// A pod of the ambient mesh whose node's ztunnel is gone.
+    pub fn ambient_without_ztunnel(name: &'static str) -> Self {
+        Self { ambient: Some(Ztunnel::Missing), ..Self::new(name, Proxy::None) }
+    }
+
     /// A pod outside of the mesh, or a host outside of the cluster.
     pub fn without_proxy(name: &'static str) -> Self {
         Self::new(name, Proxy::None)
@@ -81,6 +115,7 @@ impl Pod {
             serves: Vec::new(),
             files: None,
             stat_tags: true,
+            ambient: None,
         }
     }
 
@@ -158,6 +193,11 @@ impl Pod {
         self.proxy != Proxy::None
     }
 
+    /// Whether it is a waypoint.
+    pub fn is_waypoint(&self) -> bool {
+        self.proxy == Proxy::Waypoint
+    }
+
     fn is_intercepted(&self) -> bool {
         self.proxy == Proxy::Sidecar { redirected: true }
     }
@@ -171,6 +211,10 @@ impl Pod {
         for (key, value) in &self.labels {
             labels[*key] = (*value).into();
         }
+        let mut annotations = json!({});
+        if self.ambient.is_some() {
+            annotations["ambient.istio.io/redirection"] = "enabled".into();
+        }
         let mut containers = vec![json!({ "name": "app", "image": "nginx" })];
         // As an injected pod has it.
         if let Some(role) = self.proxy.role() {
@@ -178,7 +222,7 @@ impl Pod {
         }
         json!({
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": { "name": self.name, "namespace": self.namespace, "labels": labels },
+            "metadata": { "name": self.name, "namespace": self.namespace, "labels": labels, "annotations": annotations },
             "spec": {
                 "serviceAccountName": self.app,
                 "automountServiceAccountToken": false,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::Pod;
+use super::{Pod, ztunnel};
 use crate::harness::client::{Seen, status_in};
 use crate::harness::envoy::{Sample, parse};
 use crate::harness::process::{Process, wait_for};
@@ -62,6 +62,7 @@ impl Running {
             fs::create_dir_all(&folder)?;
             servers.push(application.start(pod, &folder, around)?);
         }
+        servers.extend(ztunnel::start(pod, &folder, around)?);
         let mut running =
             Self { pod: pod.clone(), address: address.into(), folder, _servers: servers, proxy: None };
         if pod.has_proxy() {
