@@ -45,6 +45,7 @@ pub const AS_VALUES: &[(&str, &[&str])] = &[
             "telemetry.accessLog=false",
         ],
     ),
+    ("waypoints", &["scope.mode=waypoints"]),
 ];
 
 /// Helm's arguments for the chart with the module at this place and these values.

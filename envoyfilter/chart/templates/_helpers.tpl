@@ -20,6 +20,14 @@
     {{- $suffix := ternary "" (printf "-%d" $number) (eq $number 0) -}}
     {{- $places = append $places (dict "namespace" $gateway.namespace "labels" $gateway.labels "suffix" $suffix) -}}
   {{- end -}}
+{{- else if eq $scope.mode "waypoints" -}}
+  {{- $all := dict "group" "gateway.networking.k8s.io" "kind" "GatewayClass" "name" "istio-waypoint" -}}
+  {{- $places = append $places (dict "namespace" $scope.rootNamespace "targetRefs" (list $all) "suffix" "-waypoints" "without" "base/telemetry.yaml") -}}
+  {{- range $number, $waypoint := $scope.waypoints -}}
+    {{- $gateway := dict "group" "gateway.networking.k8s.io" "kind" "Gateway" "name" $waypoint.name -}}
+    {{- $suffix := ternary "-waypoints" (printf "-waypoints-%d" $number) (eq $number 0) -}}
+    {{- $places = append $places (dict "namespace" $waypoint.namespace "targetRefs" (list $gateway) "suffix" $suffix "only" "base/telemetry.yaml") -}}
+  {{- end -}}
 {{- else -}}
   {{- $names := $scope.namespaces -}}
   {{- if $scope.namespaceLabels -}}
@@ -46,7 +54,11 @@
 {{- define "meshwhy.files" -}}
 {{- $files := list -}}
 {{- $roles := .Values.roles -}}
-{{- $sidecars := ne .Values.scope.mode "gateways" -}}
+{{- $sidecars := has .Values.scope.mode (list "mesh" "namespaces") -}}
+{{- $waypoints := eq .Values.scope.mode "waypoints" -}}
+{{- if and $waypoints (or $roles.accessLog (not .Values.counters)) -}}
+  {{- fail "scope.mode waypoints: roles.accessLog and counters: false are for sidecars and gateways" -}}
+{{- end -}}
 {{- if .Values.counters -}}
   {{- if $roles.http -}}{{- $files = append $files "base/wasmplugin-http.yaml" -}}{{- end -}}
   {{- if $roles.connection -}}{{- $files = append $files "base/wasmplugin-connection.yaml" -}}{{- end -}}
@@ -57,6 +69,7 @@
   {{- end -}}
   {{- $files = append $files "log-only.yaml" -}}
 {{- end -}}
+{{- if and $waypoints $roles.http $roles.connection -}}{{- $files = append $files "waypoints.yaml" -}}{{- end -}}
 {{- if and $roles.blackHole $sidecars -}}{{- $files = append $files "base/envoyfilter-black-hole.yaml" -}}{{- end -}}
 {{- if $roles.accessLog -}}{{- $files = append $files "base/envoyfilter-access-log.yaml" -}}{{- end -}}
 {{- if or .Values.telemetry.accessLog .Values.telemetry.tracing.enabled -}}{{- $files = append $files "base/telemetry.yaml" -}}{{- end -}}
