@@ -47,7 +47,7 @@ pub fn check(rig: &Rig) -> Result<()> {
     let chart = manifests::rendered_chart(&place, &manifests::module_sha256()?, &home.join("chart"))?;
     let chart = chart.to_str().context("a path that is no text")?;
     validates(rig, &helm, chart)?;
-    rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::shipped(rig.version)?))?;
+    rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::everything(rig)?))?;
     let played = play(rig, &helm, chart);
     let removed = if played.is_err() { helm.run(&["uninstall", "meshwhy"]).map(drop) } else { Ok(()) };
     deployment::deploy(rig)?;

@@ -291,7 +291,7 @@ fn status(rig: &Rig, shell: &Shell) -> Result<()> {
         "{table:#?}"
     );
 
-    rig.delete(&deployment::shipped(rig.version)?)?;
+    rig.delete(&deployment::everything(rig)?)?;
     // Listeners that were replaced drain, and what they hold counts until then.
     eventually(|| Ok((of("client")?["state"] == "none").then_some(())))
         .with_context(|| format!("{:?}", of("client")))?;
