@@ -12,8 +12,8 @@ use self::attributes::{
 };
 pub(super) use self::attributes::{
     CAUSE, FIRST_BYTES, RESOURCE, already_reported, attempts, cluster, code, details_text,
-    downstream_failure, first_bytes, flags, flags_upstream_resets, is_router, is_waypoint, listener_direction,
-    refused_by_policy, request_key, upstream_tls, waits_for_http,
+    downstream_failure, first_bytes, flags, flags_upstream_resets, is_router, is_waypoint,
+    listener_direction, refused_by_policy, request_key, upstream_tls, waits_for_http,
 };
 use crate::diagnosis::{FetchPlan, fetch_plan, is_policy_denial};
 use crate::evidence;
