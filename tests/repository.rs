@@ -236,7 +236,9 @@ fn every_attribute_that_is_read_is_listed() {
         .map(|line| line.trim().trim_matches(['"', ',']))
         .filter(|name| !name.starts_with("meshwhy."))
         .collect();
-    let filter = fs::read_dir(root().join("src/filter")).unwrap().map(|entry| entry.unwrap().path());
+    let folders =
+        ["src/filter", "src/filter/collect"].map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let filter = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let sources = filter.filter(|path| path.is_file()).chain([root().join("src/contexts.rs")]);
     let mut asked = BTreeSet::new();
     for source in sources {
