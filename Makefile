@@ -136,7 +136,8 @@ release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.
 	$(say) "The same bytes in another folder"
 	cargo test -q -p xtask
 	$(say) "Module, image, bill of materials"
-	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $${SET_SOURCE_URL:+--source "$$SET_SOURCE_URL"}
+	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $${SET_SOURCE_URL:+--source "$$SET_SOURCE_URL"} \
+	  $${SET_RELEASE:+$${SET_SOURCE_URL:+--download "$$SET_SOURCE_URL/releases/download/$$SET_RELEASE" --docs "$$SET_SOURCE_URL/blob/$$SET_RELEASE/docs"}}
 	$(say) "Through a registry and back"
 	cargo test -q -p e2e --test registry
 	$(say) "Checksums"

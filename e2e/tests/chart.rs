@@ -346,7 +346,8 @@ fn packed() -> Result<()> {
     let place = Place { url: URL.into(), namespace: None };
     let chart = manifests::rendered_chart(&place, &hash(), &folder.path().join("chart"))?;
     let archive = folder.path().join("meshwhy.tgz");
-    std::fs::write(&archive, packed_chart(&chart)?)?;
+    let files = xtask::manifests::chart(&root().join("envoyfilter/chart"), &place, &hash(), None)?;
+    std::fs::write(&archive, packed_chart(files)?.1)?;
     let expected = template(&[])?;
     for chart in [chart, archive] {
         let command = ["template", "meshwhy", "-n", "istio-system"].map(str::to_owned);

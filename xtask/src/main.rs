@@ -1,6 +1,7 @@
 //! `cargo xtask dist`, or `cargo dist`: builds what a release has (the module, its image, its bill of materials), and renders the
 //! manifests that load it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
@@ -25,6 +26,7 @@ usage: cargo xtask TASK; the task is dist, which `cargo dist` is short for
 
 options: --max-bytes N      refuse a larger module
          --docs URL         where docs/ can be read: alerts and dashboard link there
+         --download URL     where these files will be: pack the Helm chart for it, too (meshwhy-VERSION.tgz)
          --source URL       where the image says that its sources are
          --revision COMMIT  and their commit
          --namespace NAME   what overlays/one-namespace is for";
@@ -40,6 +42,8 @@ struct Request {
     manifests_for: Option<Place>,
     /// Where `docs/` can be read.
     docs: Option<String>,
+    /// Where the files of a release can be downloaded.
+    download: Option<String>,
     origin: Origin,
 }
 
@@ -84,7 +88,20 @@ fn run(request: &Request) -> Result<()> {
     println!("dist/meshwhy.oci.tar: image sha256:{}", image.sha256);
     let sbom = sbom::sbom(&root, &sha256)?;
     write_if_changed(&dist.join("meshwhy.cdx.json"), &sbom)?;
-    let files = [("meshwhy.cdx.json", &sbom), ("meshwhy.oci.tar", &image.archive), ("meshwhy.wasm", &module)];
+    let mut files = BTreeMap::from([
+        ("meshwhy.cdx.json".to_owned(), sbom),
+        ("meshwhy.oci.tar".to_owned(), image.archive),
+        ("meshwhy.wasm".to_owned(), module),
+    ]);
+    let chart = root.join("envoyfilter/chart");
+    if let Some(url) = &request.download {
+        let place = Place { url: format!("{url}/meshwhy.wasm"), namespace: None };
+        let (name, archive) =
+            manifests::packed_chart(manifests::chart(&chart, &place, &sha256, request.docs.as_deref())?)?;
+        write_if_changed(&dist.join(&name), &archive)?;
+        println!("dist/{name}: for {}", place.url);
+        files.insert(name, archive);
+    }
     let sums: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
     write_if_changed(&dist.join("SHA256SUMS"), sums.as_bytes())?;
     if let Some(place) = &request.manifests_for {
@@ -105,11 +122,11 @@ fn run(request: &Request) -> Result<()> {
         for name in manifests::render_monitoring(&from, &to, request.docs.as_deref())? {
             println!("dist/envoyfilter/monitoring/{name}");
         }
-        let (from, to) = (root.join("envoyfilter/chart"), dist.join("envoyfilter/chart"));
-        manifests::render_chart(&from, &to, place, pin, request.docs.as_deref())?;
-        let chart = format!("meshwhy-{}.tgz", env!("CARGO_PKG_VERSION"));
-        write_if_changed(&dist.join("envoyfilter").join(&chart), &manifests::packed_chart(&to)?)?;
-        println!("dist/envoyfilter/chart\ndist/envoyfilter/{chart}");
+        let files = manifests::chart(&chart, place, pin, request.docs.as_deref())?;
+        manifests::write_chart(&files, &dist.join("envoyfilter/chart"))?;
+        let (name, archive) = manifests::packed_chart(files)?;
+        write_if_changed(&dist.join("envoyfilter").join(&name), &archive)?;
+        println!("dist/envoyfilter/chart\ndist/envoyfilter/{name}");
         if request.docs.is_none() {
             println!(
                 "note: links in monitoring/ still say REPLACE-ME; --docs URL (make: DOCS_URL) fills them in"
@@ -178,8 +195,13 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 impl Request {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut request =
-            Self { max_bytes: DEFAULT_MAX_BYTES, manifests_for: None, docs: None, origin: Origin::default() };
+        let mut request = Self {
+            max_bytes: DEFAULT_MAX_BYTES,
+            manifests_for: None,
+            docs: None,
+            download: None,
+            origin: Origin::default(),
+        };
         let mut wants_manifests = false;
         let (mut url, mut namespace) = (None, None);
         let mut arguments = arguments.iter().map(String::as_str);
@@ -203,6 +225,10 @@ impl Request {
                     let url = arguments.next().context("--docs needs a URL")?;
                     request.docs = Some(manifests::checked_docs(url)?.to_owned());
                 }
+                "--download" => {
+                    let url = arguments.next().context("--download needs a URL")?;
+                    request.download = Some(manifests::checked_docs(url)?.to_owned());
+                }
                 "--source" => {
                     request.origin.source =
                         Some(arguments.next().context("--source needs a URL")?.to_owned());
@@ -217,7 +243,8 @@ impl Request {
         ensure!(wants_manifests == url.is_some(), "manifests and --url go together\n{USAGE}");
         ensure!(url.is_some() || namespace.is_none(), "--namespace is for manifests\n{USAGE}");
         request.manifests_for = url.map(|url| Place { url, namespace });
-        ensure!(wants_manifests || request.docs.is_none(), "--docs is for manifests\n{USAGE}");
+        let links = wants_manifests || request.download.is_some();
+        ensure!(links || request.docs.is_none(), "--docs is for manifests and the chart\n{USAGE}");
         Ok(request)
     }
 }
@@ -237,6 +264,7 @@ mod tests {
             max_bytes: DEFAULT_MAX_BYTES,
             manifests_for: None,
             docs: None,
+            download: None,
             origin: Origin::default(),
         };
         assert_eq!(parse("").unwrap(), plain());
@@ -253,7 +281,11 @@ mod tests {
         let origin = parse("--revision abc --source https://example.com/m").unwrap().origin;
         assert_eq!(origin.source.as_deref(), Some("https://example.com/m"));
         assert_eq!(origin.revision.as_deref(), Some("abc"));
+        let chart = parse("--download https://example.com/v1/ --docs https://example.com/docs").unwrap();
+        assert_eq!(chart.download.as_deref(), Some("https://example.com/v1"));
         for wrong in [
+            "--download",
+            "--download oci://example.com/v1",
             "--max-bytes",
             "--max-bytes many",
             "manifests",

@@ -94,7 +94,7 @@ pub struct Place {
 }
 
 /// Renders each YAML file of one folder into another; returns their names. `base` and the overlays are folders in it; what is in
-/// `monitoring` knows nothing of the module, and the chart has values ([`render_chart`]).
+/// `monitoring` knows nothing of the module, and the chart has values ([`chart`]).
 pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
@@ -117,25 +117,31 @@ pub fn render_folder(from: &Path, to: &Path, place: &Place, sha256: &str) -> Res
     Ok(names)
 }
 
-/// Copies the Helm chart, whose links become files; its values have the module's address and hash, and that of `docs` if it is known.
-pub fn render_chart(from: &Path, to: &Path, place: &Place, sha256: &str, docs: Option<&str>) -> Result<()> {
-    for (name, content) in chart_files(from, "")? {
-        let content = match name.as_str() {
-            "values.yaml" => {
-                let text = render(&String::from_utf8(content)?, place, sha256);
-                text.replace(PLACEHOLDER_DOCS, docs.unwrap_or(PLACEHOLDER_DOCS)).into_bytes()
-            }
-            _ => content,
-        };
-        write_if_changed(&to.join(name), &content)?;
-    }
-    Ok(())
+/// The files of the Helm chart, whose links become files; its values have the module's address and hash, and that of `docs` if it is
+/// known.
+pub fn chart(
+    from: &Path,
+    place: &Place,
+    sha256: &str,
+    docs: Option<&str>,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = chart_files(from, "")?;
+    let values = files.get_mut("values.yaml").context("the chart has no values")?;
+    let text = render(std::str::from_utf8(values)?, place, sha256);
+    *values = text.replace(PLACEHOLDER_DOCS, docs.unwrap_or(PLACEHOLDER_DOCS)).into_bytes();
+    Ok(files)
 }
 
-/// The chart as an archive that Helm installs.
-pub fn packed_chart(chart: &Path) -> Result<Vec<u8>> {
-    let files = chart_files(chart, "")?.into_iter();
-    gzip(&tar(&files.map(|(name, content)| (format!("meshwhy/{name}"), content)).collect())?)
+/// Writes them into a folder.
+pub fn write_chart(files: &BTreeMap<String, Vec<u8>>, to: &Path) -> Result<()> {
+    files.iter().try_for_each(|(name, content)| write_if_changed(&to.join(name), content).map(drop))
+}
+
+/// The chart as an archive that Helm installs, and its name.
+pub fn packed_chart(files: BTreeMap<String, Vec<u8>>) -> Result<(String, Vec<u8>)> {
+    let name = format!("meshwhy-{}.tgz", env!("CARGO_PKG_VERSION"));
+    let files = files.into_iter().map(|(name, content)| (format!("meshwhy/{name}"), content));
+    Ok((name, gzip(&tar(&files.collect())?)?))
 }
 
 fn chart_files(folder: &Path, below: &str) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -262,7 +268,8 @@ spec:
         let folder = std::env::temp_dir().join(format!("meshwhy-chart-{}", std::process::id()));
         let from = crate::compile::workspace_root().unwrap().join("envoyfilter/chart");
         let docs = Some("https://docs.test");
-        render_chart(&from, &folder, &at("https://a/b.wasm"), "abc", docs).unwrap();
+        let files = chart(&from, &at("https://a/b.wasm"), "abc", docs).unwrap();
+        write_chart(&files, &folder).unwrap();
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         let values = read("values.yaml");
         assert!(values.contains("  url: https://a/b.wasm\n  # The module's own hash"), "{values}");
@@ -274,7 +281,7 @@ spec:
         // What values change is as it was.
         assert!(read("files/base/wasmplugin-http.yaml").contains(PLACEHOLDER_URL));
         assert!(!folder.join("files/base").is_symlink());
-        let names = crate::image::unpacked_gzip(&packed_chart(&folder).unwrap());
+        let names = crate::image::unpacked_gzip(&packed_chart(files).unwrap().1);
         for name in
             ["Chart.yaml", "templates/proxies.yaml", "files/log-only.yaml", "files/monitoring/dashboard.json"]
         {

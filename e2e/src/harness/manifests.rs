@@ -58,7 +58,7 @@ pub fn chart(url: &str, sha256: &str, values: &[&str]) -> Vec<String> {
 
 /// The chart as `make manifests` leaves it, in this folder.
 pub fn rendered_chart(place: &Place, sha256: &str, folder: &Path) -> Result<PathBuf> {
-    manifests::render_chart(&shipped().join("chart"), folder, place, sha256, None)?;
+    manifests::write_chart(&manifests::chart(&shipped().join("chart"), place, sha256, None)?, folder)?;
     Ok(folder.to_owned())
 }
 
