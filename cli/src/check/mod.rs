@@ -63,7 +63,9 @@ pub fn check(sources: &[Source], given: Given<'_>) -> Checked {
         resource::resources(sources, given.namespace);
     // What a template makes may be what something else refers to.
     let complete = given.complete && templates.is_empty();
-    let mut findings = rules::findings(&Mesh::new(&resources, complete, given.all_of));
+    let mesh = Mesh::new(&resources, complete, given.all_of);
+    let mut findings = rules::findings(&mesh);
+    notes.extend(rules::notes(&resources, &mesh));
     let place = |finding: &Finding| (finding.origin.file.clone(), finding.line, finding.cause);
     findings.sort_by_key(place);
     let (findings, allowed) = allow::apart(findings, sources, &mut notes);

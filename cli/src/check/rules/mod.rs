@@ -18,9 +18,12 @@ mod references;
 mod rivals;
 mod unreachable;
 mod visibility;
+mod waypoints;
 
 use super::finding::Finding;
 use super::mesh::Mesh;
+
+pub use waypoints::notes;
 
 /// All mistakes of a mesh.
 pub fn findings(mesh: &Mesh) -> Vec<Finding> {

@@ -1,12 +1,13 @@
 //! The Gateway API: what attaches to what, and who may refer to whom; the ambient mesh.
 
-use super::{all, found, found_in_all};
+use super::{all, checked, found, found_in_all};
 
 fn object(kind: &str, namespace: &str, name: &str, spec: &str) -> String {
     let version = match kind {
         "ReferenceGrant" => "gateway.networking.k8s.io/v1beta1",
         "AuthorizationPolicy" => "security.istio.io/v1",
-        "VirtualService" => "networking.istio.io/v1",
+        "VirtualService" | "EnvoyFilter" => "networking.istio.io/v1",
+        "WasmPlugin" => "extensions.istio.io/v1alpha1",
         "Service" => "v1",
         _ => "gateway.networking.k8s.io/v1",
     };
@@ -341,4 +342,41 @@ fn what_is_no_mistake_in_the_ambient_mesh() {
         "{hosts: [app], gateways: [mesh, edge/gw], http: [{route: [{destination: {host: app}}]}]}",
     );
     assert!(found(&all(&[&rules, &service, &ambient])).is_empty());
+}
+
+#[test]
+fn waypoints_take_only_what_names_them() {
+    let waypoint = object(
+        "Gateway",
+        "web",
+        "waypoint",
+        "{gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}",
+    );
+    let notes = |documents: &[&str]| -> Vec<String> {
+        let checked = checked(&all(documents), false);
+        assert!(checked.findings.is_empty());
+        checked.notes.into_iter().map(|note| note.message).collect()
+    };
+    const TARGET: &str =
+        "targetRefs: [{group: gateway.networking.k8s.io, kind: GatewayClass, name: istio-waypoint}]";
+    let plugin = object("WasmPlugin", "istio-system", "p", "{url: 'http://a/m.wasm'}");
+    let noted =
+        "WasmPlugin/istio-system/p has no targetRefs: Gateway/web/waypoint and other waypoints don't take it";
+    assert_eq!(notes(&[&plugin, &waypoint]), [noted]);
+    assert!(notes(&[&plugin]).is_empty());
+    let beside =
+        |url: &str| object("WasmPlugin", "istio-system", "q", &format!("{{url: '{url}', {TARGET}}}"));
+    assert!(notes(&[&plugin, &beside("http://a/m.wasm"), &waypoint]).is_empty());
+    assert_eq!(notes(&[&plugin, &beside("http://a/other.wasm"), &waypoint]).len(), 1);
+    let filter = |namespace: &str, spec: &str| object("EnvoyFilter", namespace, "f", spec);
+    const INBOUND: &str = "configPatches: [{applyTo: HTTP_FILTER, match: {context: SIDECAR_INBOUND}}]";
+    assert_eq!(notes(&[&filter("web", &format!("{{{INBOUND}}}")), &waypoint]).len(), 1);
+    for silent in [
+        filter("shop", &format!("{{{INBOUND}}}")),
+        filter("web", &format!("{{{INBOUND}, workloadSelector: {{labels: {{app: a}}}}}}")),
+        filter("web", &format!("{{{INBOUND}, {TARGET}}}")),
+        filter("web", "{configPatches: [{applyTo: HTTP_FILTER, match: {context: GATEWAY}}]}"),
+    ] {
+        assert!(notes(&[&silent, &waypoint]).is_empty(), "{silent}");
+    }
 }
