@@ -80,7 +80,7 @@ fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
     has_filters(rig, &["client", "elsewhere"], &["client", "elsewhere"])?;
     // What the notes say to look at.
     let shell = Shell::new(rig)?;
-    let runs = format!("default/client         sidecar  {}   connection http", env!("CARGO_PKG_VERSION"));
+    let runs = format!("default/client         sidecar   {}   connection http", env!("CARGO_PKG_VERSION"));
     shell.until("kubectl meshwhy status", &[&runs, "upstream_refused"])?;
     shell.until(
         "kubectl meshwhy explain client --since 1m",
