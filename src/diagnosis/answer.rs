@@ -173,6 +173,10 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         Some("connection_termination") => {
             return Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS));
         }
+        // 1.36 says the same of a stream that its server ends before what it promised.
+        Some("remote_reset") if was_cut_short(e) => {
+            return Some(Verdict::likely(Cause::UpstreamReset, FACTS));
+        }
         // The peer's RST_STREAM. On HTTP/1 nothing resets a stream.
         Some("remote_reset") => return Some(Verdict::certain(Cause::UpstreamReset, FACTS)),
         // GOAWAY leaves streams out like that, too (nginx, 1.40): whether it was about to close can't be told.

@@ -118,6 +118,10 @@ fn cut_off(e: &Evidence) -> Verdict {
         side: None,
         fix: "Raise tcp.idleTimeout in a DestinationRule (1h unless set), or have the client's pool end idle connections sooner.",
     };
+    static EITHER: Advice = Advice {
+        side: None,
+        fix: "Raise the rule's tcp.idleTimeout, unless the proxy ended or its listener changed: %DOWNSTREAM_LOCAL_CLOSE_REASON% says which.",
+    };
     static CHANGED: Advice = Advice {
         side: None,
         fix: "See whether its listener changed, or an idle timeout is set: %DOWNSTREAM_LOCAL_CLOSE_REASON% in the TCP log says which.",
@@ -126,9 +130,9 @@ fn cut_off(e: &Evidence) -> Verdict {
         let verdict = if e.lived.is_some() { Verdict::likely } else { Verdict::possible };
         return verdict(Cause::IdleTimeout, FACTS).advising(&IDLE).blaming(&e.upstream.resource);
     }
-    // Too young for the usual one: another may be set.
+    // Too young for the usual one: another may be set. A proxy that exits looks the same (1.40).
     if e.upstream.resource.is_some() {
-        return Verdict::possible(Cause::IdleTimeout, FACTS).advising(&IDLE).blaming(&e.upstream.resource);
+        return Verdict::possible(Cause::IdleTimeout, FACTS).advising(&EITHER).blaming(&e.upstream.resource);
     }
     Verdict::likely(Cause::ProxyClosedConnection, FACTS).advising(&CHANGED)
 }

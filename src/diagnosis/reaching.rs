@@ -137,7 +137,10 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         Some(ConnectError::Other) => None,
         None if failure.is_some() => None,
         None if is_closed_in_handshake(e) => {
-            Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
+            // Look-alike on TCP: a forward proxy that refuses a tunnel (1.36; later ones leave its status).
+            let by_rule = e.layer != Layer::Tcp || e.upstream.resource.is_some();
+            let how_sure = if by_rule { Verdict::likely } else { Verdict::possible };
+            Some(how_sure(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
         }
         None if e.layer == Layer::Tcp => Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)),
         None => None,

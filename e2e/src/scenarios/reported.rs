@@ -205,7 +205,9 @@ fn connections() -> Vec<Scenario> {
         })
         .server("backend", Server::Made(Habit::Answer(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")))
         .client(Client::Raw("tcp", b"hello\r\n"))
-        .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamProxyError, Likely).because(&["upstream_failure=tunnel_response:407"]),
+        .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamProxyError, Likely).because(&["upstream_failure=tunnel_response:407"])
+        // Nothing tells of it there.
+        .before(39, |same| same.names(Cause::UpstreamTlsFailed, Possible)),
         Scenario::new("reaching/proxy_protocol_upstream", "a PROXY header to a server that takes none", {
             http(with(backend(), upstream(json!({"name": "proxy", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",

@@ -70,7 +70,12 @@ fn streams() -> Vec<Scenario> {
         .curl(ASK)
         .logs(Log::Http, &[("code", "200"), ("flags", "UPE")])
         .names(Cause::UpstreamProtocolError, Likely)
-        .because(&["promised=100; passed=0"]),
+        .because(&["promised=100; passed=0"])
+        .before(37, |same| {
+            let fields =
+                &[("flags", "UR"), ("details", "upstream_reset_after_response_started{remote_reset}")];
+            same.logs(Log::Http, fields).names(Cause::UpstreamReset, Likely)
+        }),
         Scenario::new(
             "answer/stream_closed_midway",
             "an HTTP/2 connection closed in the middle of a body",
