@@ -293,6 +293,10 @@ fn envoys_own_replies() {
         let Reading::Failed(_, finding) = READER.read(reply.as_bytes()) else { panic!("{reply}") };
         assert_eq!(finding.cause.id(), cause, "{reply}");
         assert_ne!(finding.confidence.id(), "certain", "{reply}");
+        for grpc in ["rpc error: code = Unavailable desc = ", "  Message: "] {
+            let read = READER.read(format!("{grpc}{reply}").as_bytes());
+            assert_eq!(read, READER.read(reply.as_bytes()), "{grpc}{reply}");
+        }
         let logged = format!("ERROR shop: {reply} (attempt 1)");
         assert_eq!(READER.read(logged.as_bytes()), Reading::Unreadable, "{logged}");
     }

@@ -23,6 +23,7 @@ mod grpc;
 mod json;
 mod judgement;
 mod line;
+mod logfmt;
 mod many;
 mod memory;
 mod own;

@@ -8,8 +8,8 @@ use super::json::Wrapped;
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, Own, formats, front, gather, json, own, pasted, prefix, reply, unseen,
-    ztunnel,
+    Column, Finding, Format, Line, Own, formats, front, gather, json, logfmt, own, pasted, prefix, reply,
+    unseen, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -93,7 +93,8 @@ impl Reader {
         let text = text(bytes.trim_ascii_end());
         let restored = || front::read(&pasted::restored(&text)?, &self.known, keep);
         let reply = || Some(front::at_most(Confidence::Likely, explain(&reply::read(&text)?, keep)));
-        front::read(&text, &self.known, keep).or_else(restored).or_else(reply).unwrap_or(Reading::Unreadable)
+        let reading = front::read(&text, &self.known, keep).or_else(restored).or_else(reply);
+        reading.unwrap_or(Reading::Unreadable)
     }
 
     fn read_plain(&self, text: &str, keep: bool) -> Reading {
@@ -190,7 +191,7 @@ impl Reader {
             return parsed;
         }
         match self.known_line(text) {
-            Parsed::No => self.object(text).map_or(Parsed::No, Parsed::One),
+            Parsed::No => self.object(text).or_else(|| logfmt::read(text)).map_or(Parsed::No, Parsed::One),
             parsed => parsed,
         }
     }

@@ -24,21 +24,36 @@ const WHOLE: &[(&str, &str)] = &[
 /// What a line that is such a reply says, and nothing else: the request isn't there.
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     // A shell's sign for a missing line feed.
-    let text = text.trim().trim_end_matches('%');
-    let mut line = Line::default();
-    let mut set = |column, value: String| line.set(column, Cow::Owned(value));
-    if let Some((_, details)) = WHOLE.iter().find(|(reply, _)| *reply == text) {
-        set(Column::Details, (*details).to_owned());
-        return Some(line);
+    let text = without_grpc(text.trim().trim_end_matches('%'));
+    match WHOLE.iter().find(|(reply, _)| *reply == text) {
+        Some((_, details)) => Some(of_details((*details).to_owned())),
+        None => upstream(text.strip_prefix(UPSTREAM)?),
     }
-    let (_, reason) = text.strip_prefix(UPSTREAM)?.split_once("reset reason: ")?;
+}
+
+/// The reply behind what gRPC's clients write in front of it: Go's errors, grpcurl.
+fn without_grpc(text: &str) -> &str {
+    let described = || text.strip_prefix("rpc error: code = ")?.split_once(" desc = ");
+    described().map_or_else(|| text.strip_prefix("Message: ").unwrap_or(text), |(_, reply)| reply)
+}
+
+fn of_details(details: String) -> Line<'static> {
+    let mut line = Line::default();
+    line.set(Column::Details, Cow::Owned(details));
+    line
+}
+
+/// What follows [`UPSTREAM`].
+fn upstream(rest: &str) -> Option<Line<'static>> {
+    let (_, reason) = rest.split_once("reset reason: ")?;
     let (reset, failure) = reason.split_once(", transport failure reason: ").unwrap_or((reason, ""));
     let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b' ';
     let reset = reset.trim_end();
     reset.bytes().all(proper).then_some(())?;
-    set(Column::Details, format!("upstream_reset_before_response_started{{{}}}", reset.replace(' ', "_")));
+    let details = format!("upstream_reset_before_response_started{{{}}}", reset.replace(' ', "_"));
+    let mut line = of_details(details);
     if !failure.is_empty() {
-        set(Column::UpstreamFailure, failure.to_owned());
+        line.set(Column::UpstreamFailure, Cow::Owned(failure.to_owned()));
     }
     Some(line)
 }
