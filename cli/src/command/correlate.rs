@@ -83,14 +83,14 @@ pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
         let proxy = line.proxy.clone().unwrap_or_else(|| visible(&file_stem(input)));
         let hop = Hop { proxy, line: *line, finding };
         let Some(own) = own else {
-            kept += 1;
-            ends.push(hop);
+            let is_new = put(&mut ends, hop);
+            kept += usize::from(is_new);
+            wanted.counts.without_id = wanted.counts.without_id.saturating_sub(u64::from(!is_new));
             return;
         };
         let hops = &mut requests.entry(own).or_default().hops;
         if hops.len() < MOST_HOPS {
-            kept += 1;
-            hops.push(hop);
+            kept += usize::from(put(hops, hop));
         } else {
             wanted.counts.lines_left_out += 1;
         }
@@ -112,6 +112,32 @@ pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
         .chain(connections.into_iter().filter(|_| id.is_none()))
         .collect();
     Found { shown, counts, broken, is_known }
+}
+
+/// Puts a line to others; whether it is one more. A proxy with two access logs writes a stream into both: what the filter said stays.
+fn put(hops: &mut Vec<Hop>, hop: Hop) -> bool {
+    let is_by_filter =
+        |hop: &Hop| hop.finding.as_ref().is_some_and(|finding| finding.source == Source::Filter);
+    let mut before = hops.iter_mut().rev().take(MOST_HOPS);
+    match before.find(|other| other.proxy == hop.proxy && is_same_stream(&other.line, &hop.line)) {
+        Some(twin) if is_by_filter(&hop) && !is_by_filter(twin) => *twin = hop,
+        Some(_) => {}
+        None => {
+            hops.push(hop);
+            return true;
+        }
+    }
+    false
+}
+
+/// To the millisecond, from one socket, with one end.
+fn is_same_stream(one: &Line<'_>, other: &Line<'_>) -> bool {
+    let same = |column: Column| one.get(column) == other.get(column);
+    let has = |column: Column| one.get(column).is_some() && same(column);
+    has(Column::Time)
+        && has(Column::RemoteAddress)
+        && [Column::Duration, Column::Flags, Column::UpstreamHost].into_iter().all(same)
+        && one.code() == other.code()
 }
 
 impl Found {

@@ -1,5 +1,7 @@
 //! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
 
+use memchr::memmem;
+
 use super::reader::explain;
 use super::{Reader, Reading, front, many, prefix, vertical, ztunnel};
 use crate::input::records::{Record, records};
@@ -26,6 +28,8 @@ impl Reader {
     /// Reads whole lines, of which the first has this number; `keep` as in [`Reader::read_all`]. Ends where `see` says false.
     pub fn walk(&self, bytes: &[u8], first: u64, keep: bool, mut see: impl FnMut(Read<'_>) -> bool) {
         let mut rest = records(bytes, first);
+        // The agent prints it over many lines when it starts.
+        let mut in_configuration = false;
         while let Some(Record { bytes, number }) = rest.next() {
             let reading = self.read_strictly(&bytes, keep);
             // Whose error stands in the next rows.
@@ -33,6 +37,8 @@ impl Reader {
             let is_whole =
                 reading != Reading::Unreadable && !(matches!(reading, Reading::Fine(_)) && goes_on());
             if is_whole {
+                let is_own = reading == Reading::ProxyLog;
+                in_configuration = is_own && memmem::find(&bytes, b"Effective config: ").is_some();
                 if !see(Read { number, bytes: &bytes, reading, mended: false }) {
                     return;
                 }
@@ -63,6 +69,8 @@ impl Reader {
                 },
             };
             rest.by_ref().take(rows).for_each(drop);
+            in_configuration = in_configuration && reading == Reading::Unreadable;
+            let reading = if in_configuration { Reading::ProxyLog } else { reading };
             if !see(Read { number, bytes: &bytes, reading, mended }) {
                 return;
             }

@@ -147,3 +147,15 @@ fn one_that_is_asked_for_is_joined_like_all_others() {
     assert_eq!(named(&unjoined).len(), 1);
     assert_eq!(unjoined[0]["request_id"], "cccc");
 }
+
+/// Istio's default log and another one beside it.
+#[test]
+fn a_stream_that_a_proxy_logged_twice_is_one() {
+    let once = correlate("once", &[GATEWAY], &[SERVER]);
+    let twice = correlate("twice", &[GATEWAY, GATEWAY], &[SERVER, SERVER]);
+    assert_eq!(once, twice);
+    // Another attempt is another stream.
+    let retry = Seen { start: "01.050", ..SERVER };
+    let retried = with("retried", &["--id", "bbbb"], &[], &[SERVER, retry]);
+    assert_eq!(retried[0]["hops"].as_array().unwrap().len(), 2, "{retried:?}");
+}

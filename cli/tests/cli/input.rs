@@ -196,3 +196,16 @@ fn a_file_is_followed_over_rotation_and_truncation() {
     child.wait().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// The agent prints its configuration when it starts.
+#[test]
+fn the_agents_configuration_is_the_proxys_own_log() {
+    let agent = "2026-11-20T10:00:00.113011Z\tinfo\tEffective config: binaryPath: /usr/local/bin/envoy\nconcurrency: 1\nextraStatTags:\n- cause\n- side\n\
+        2026-11-20T10:00:00.2Z\tinfo\tJWT policy is third-party-jwt\n";
+    let output = fed(&["explain"], format!("{agent}{TIMEOUT}\n").as_bytes());
+    assert!(err(&output).contains("6 other lines of the proxy's log passed over"), "{}", err(&output));
+    assert!(!err(&output).contains("could not be read"), "{}", err(&output));
+    // Elsewhere such lines are what they are.
+    let output = fed(&["explain"], format!("{TIMEOUT}\nconcurrency: 1\n").as_bytes());
+    assert!(err(&output).contains("1 line could not be read"), "{}", err(&output));
+}

@@ -280,7 +280,8 @@ fn status(rig: &Rig, shell: &Shell) -> Result<()> {
     ensure!(client["state"] == "runs" && client["version"] == env!("CARGO_PKG_VERSION"), "{client}");
     ensure!(client["roles"] == serde_json::json!(["access_log", "connection", "http"]), "{client}");
     ensure!(client["failures"]["upstream_refused"].as_u64() > Some(0), "{client}");
-    // Without a Gateway it has no listener, and so nothing of meshwhy.
+    // Without a Gateway it has no listener, and so nothing of meshwhy; Envoy may have no dump of plugins then.
+    ensure!(of("ingress")?["state"] == "none", "{}", of("ingress")?);
     rig.apply(GATEWAY)?;
     let gateway = of("ingress")?;
     rig.delete(GATEWAY)?;
