@@ -39,7 +39,10 @@ pub fn everything(rig: &Rig) -> Result<String> {
     let folder = rig.folder().join("envoyfilter-waypoints");
     let overlay = manifests::overlay("waypoints", &place, &manifests::module_sha256()?, &folder)?;
     let overlay = overlay.to_str().context("a path that is no text")?;
-    Ok(format!("{shipped}\n---\n{}", rig.plane.kubectl(&["kustomize", overlay], "")?))
+    // Its Telemetry is for a namespace without another one.
+    let overlay = rig.plane.kubectl(&["kustomize", overlay], "")?;
+    let parts = overlay.split("\n---\n").filter(|part| !part.contains("kind: Telemetry\n"));
+    Ok(parts.fold(shipped, |all, part| format!("{all}\n---\n{part}")))
 }
 
 /// Deploys meshwhy, and Istio's default access log beside its own. Every request is looked at: a story has only one.
@@ -51,7 +54,7 @@ pub fn deploy(rig: &Rig) -> Result<()> {
     rig.apply(&format!("{every}\n---\n{BOTH_LOGS}"))
 }
 
-/// The built-in provider `envoy` is Istio's default log. The last one is the overlay's own.
+/// The built-in provider `envoy` is Istio's default log. Waypoints take it, too.
 pub(super) const BOTH_LOGS: &str = "
 apiVersion: telemetry.istio.io/v1
 kind: Telemetry
@@ -63,13 +66,6 @@ kind: Telemetry
 metadata: {name: both-logs, namespace: istio-system}
 spec:
   selector: {matchLabels: {istio: ingressgateway}}
-  accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
----
-apiVersion: telemetry.istio.io/v1
-kind: Telemetry
-metadata: {name: meshwhy-waypoints, namespace: default}
-spec:
-  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}]
   accessLogging: [{providers: [{name: meshwhy}, {name: envoy}]}]
 ";
 
