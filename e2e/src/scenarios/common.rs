@@ -12,6 +12,18 @@ pub const ASK_TCP: &[&str] = &["http://127.0.0.1:{listener:tcp}/"];
 pub const ASK_TLS_OVER_TCP: &[&str] =
     &["-k", "--connect-to", "httpbin.org:443:127.0.0.1:{listener:tcp}", "https://httpbin.org/"];
 
+/// The log of an answer that the upstream gave.
+pub const FINE: &[(&str, &str)] = &[("code", "200"), ("flags", "-"), ("details", "via_upstream")];
+/// The log where the upstream closed the connection before it answered.
+pub const CLOSED_EARLY: &[(&str, &str)] =
+    &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination}")];
+/// The log where the answer was no HTTP that Envoy takes.
+pub const BROKEN_ANSWER: &[(&str, &str)] = &[
+    ("code", "502"),
+    ("flags", "UPE"),
+    ("details", "upstream_reset_before_response_started{protocol_error}"),
+];
+
 /// nginx in plaintext.
 pub const PLAIN: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 200 ok; }");
 /// The same for HTTP/2.

@@ -16,7 +16,7 @@ use crate::harness::envoy::parts::{
     all_by, all_to, cluster, cluster_at, http2, originate_tls, route, trusting, with,
 };
 use crate::harness::peers::{Habit, Http2, Server};
-use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, backend, http, tcp};
+use crate::scenarios::common::{ASK, BROKEN_ANSWER, FINE, PLAIN, PLAIN_HTTP2, backend, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
 const SERVICE: &str = "outbound|80||shop.default.svc.cluster.local";
@@ -52,38 +52,24 @@ fn answers() -> Vec<Scenario> {
             "a 204 with Transfer-Encoding",
             b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         )
-        .logs(
-            Log::Http,
-            &[
-                ("code", "502"),
-                ("flags", "UPE"),
-                ("details", "upstream_reset_before_response_started{protocol_error}"),
-            ],
-        )
+        .logs(Log::Http, BROKEN_ANSWER)
         .names(Cause::UpstreamProtocolError, Likely),
         made("answer/large_headers", "70 kB of response headers", big.leak().as_bytes())
             .gets(200)
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+            .logs(Log::Http, FINE),
         made(
             "answer/early_hints",
             "103 Early Hints before the answer",
             b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         )
         .gets(200)
-        .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        .logs(Log::Http, FINE),
         made(
             "answer/no_status",
             "a status line without a status",
             b"HTTP/1.1 OK\r\nContent-Length: 2\r\n\r\nok",
         )
-        .logs(
-            Log::Http,
-            &[
-                ("code", "502"),
-                ("flags", "UPE"),
-                ("details", "upstream_reset_before_response_started{protocol_error}"),
-            ],
-        )
+        .logs(Log::Http, BROKEN_ANSWER)
         .names(Cause::UpstreamProtocolError, Likely),
         made(
             "answer/more_than_promised",
@@ -91,7 +77,7 @@ fn answers() -> Vec<Scenario> {
             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokMORE",
         )
         .gets(200)
-        .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        .logs(Log::Http, FINE),
         Scenario::new(
             "answer/http2_invalid_length",
             "HTTP/2 with a content-length that is no number",
@@ -99,14 +85,7 @@ fn answers() -> Vec<Scenario> {
         )
         .server("backend", Server::Http2(Http2::Promises("4 6")))
         .curl(ASK)
-        .logs(
-            Log::Http,
-            &[
-                ("code", "502"),
-                ("flags", "UPE"),
-                ("details", "upstream_reset_before_response_started{protocol_error}"),
-            ],
-        )
+        .logs(Log::Http, BROKEN_ANSWER)
         .names(Cause::UpstreamProtocolError, Likely),
         Scenario::new(
             "answer/websocket_over_http2",

@@ -42,6 +42,10 @@ pub(super) fn table() -> Vec<Scenario> {
             .logs(Log::Tcp, &[("flags", "-")])
     };
     let here = &["closed_by=proxy; lived="];
+    let closed_here = |scenario: Scenario| {
+        let closed = scenario.says("closed").names(Cause::ProxyClosedConnection, Likely).because(here);
+        closed.before(38, Scenario::names_nothing)
+    };
     let with_rule = || with(backend(), istio_config("destination-rule", "default", "redis"));
     vec![
         redis(
@@ -55,38 +59,30 @@ pub(super) fn table() -> Vec<Scenario> {
         .because(here)
         .blames("DestinationRule/default/redis")
         .before(38, Scenario::names_nothing),
-        redis(
+        closed_here(redis(
             "limits/idle_session_without_rule",
             "the same without one: another reason is likelier",
             idle(backend(), "0.3s"),
             wait,
-        )
-        .says("closed")
-        .names(Cause::ProxyClosedConnection, Likely)
-        .because(here)
-        .before(38, Scenario::names_nothing),
-        redis(
-            "limits/chain_replaced_under_session",
-            "a filter chain is replaced under a session",
-            changing(),
-            replaced,
-        )
-        .discovered()
-        .says("closed")
-        .names(Cause::ProxyClosedConnection, Likely)
-        .because(here)
-        .before(38, Scenario::names_nothing),
-        redis(
-            "limits/listener_removed_under_session",
-            "a listener is removed under a session",
-            changing(),
-            removed,
-        )
-        .discovered()
-        .says("closed")
-        .names(Cause::ProxyClosedConnection, Likely)
-        .because(here)
-        .before(38, Scenario::names_nothing),
+        )),
+        closed_here(
+            redis(
+                "limits/chain_replaced_under_session",
+                "a filter chain is replaced under a session",
+                changing(),
+                replaced,
+            )
+            .discovered(),
+        ),
+        closed_here(
+            redis(
+                "limits/listener_removed_under_session",
+                "a listener is removed under a session",
+                changing(),
+                removed,
+            )
+            .discovered(),
+        ),
         redis(
             "healthy/session_used_again",
             "a session is idle for long, and then used",

@@ -100,8 +100,9 @@ fn evidence_is_the_same_when_read_again() {
 /// The proxy knew a resource and the report names none: each is meant.
 #[test]
 fn a_resource_that_is_known_is_named() {
-    /// By cause, and why it is nobody's fault whose resource is known.
+    /// By cause, and why the known resource is not to blame.
     const NAMELESS: &[(&str, &str)] = &[
+        ("succeeded_after_retries", "Istio retries by default, and what failed was the upstream"),
         ("max_duration_reached", "the connection manager's limit has the same details as the route's"),
         ("upstream_closed_connection", "the application crashed, as far as anybody knows"),
         ("upstream_connect_timeout", "nothing answered, whatever the rule says"),

@@ -89,8 +89,7 @@ pub(super) fn http(
         e.downstream.protocol = text(host, PROTOCOL);
     }
     if left {
-        let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
-        e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
+        e.answer.stream = stream(host);
     }
     // External authorization's local replies have a flag of their own, or none.
     if plan.contains(FetchPlan::MIXER)
@@ -136,8 +135,7 @@ pub(super) fn left(
     if e.left_midway() {
         // Event streams and tunnels have no other end.
         measure(host, &mut e.answer);
-        let kind = host.header(HeaderMap::Response, "content-type").ok().flatten();
-        e.answer.stream = kind.and_then(|kind| Stream::of_content_type(&kind));
+        e.answer.stream = stream(host);
     }
     if e.ended_like_a_tunnel() {
         e.downstream.tunnel = Some(is_connect(host));
@@ -207,6 +205,11 @@ fn name_route(host: &impl Host, route: &mut Route) {
     {
         route.resource = None;
     }
+}
+
+/// What kind of stream the answer is, by its content type.
+fn stream(host: &impl Host) -> Option<Stream> {
+    Stream::of_content_type(&host.header(HeaderMap::Response, "content-type").ok().flatten()?)
 }
 
 /// Adds how long the body was to be, and how much of it came.

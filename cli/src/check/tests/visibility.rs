@@ -13,6 +13,16 @@ fn rules(namespace: &str, spec: &str) -> String {
     )
 }
 
+/// The pods of the gateway in its own namespace.
+fn ingress_pods() -> String {
+    resource(
+        "Deployment",
+        "edge",
+        "ingress",
+        "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}",
+    )
+}
+
 fn service(namespace: &str, name: &str) -> String {
     resource(
         "Service",
@@ -51,12 +61,7 @@ fn a_public_host_without_gateways() {
 #[test]
 fn export_to_leaves_the_gateway_out() {
     let gw = gateway("edge", "gw", SERVER);
-    let pods = resource(
-        "Deployment",
-        "edge",
-        "ingress",
-        "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}",
-    );
+    let pods = ingress_pods();
     let bound = |export: &str| rules("default", &format!("hosts: [a.com]\ngateways: [edge/gw]\n{export}"));
     let expected = ["route_host_unknown likely VirtualService/default/vs"];
     assert_eq!(found(&all(&[&gw, &pods, &bound("exportTo: ['.']")])), expected);
@@ -133,12 +138,7 @@ fn a_subset_that_the_gateways_pods_find() {
 #[test]
 fn who_sees_what() {
     let gw = gateway("edge", "gw", SERVER);
-    let pods = resource(
-        "Deployment",
-        "edge",
-        "ingress",
-        "template: {metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: istio-proxy}]}}",
-    );
+    let pods = ingress_pods();
     let bound = |export: &str| {
         rules("default", &format!("hosts: [a.com]\ngateways: [edge/gw]\nexportTo: [{export}]"))
     };

@@ -7,7 +7,7 @@ use crate::harness::client::Client;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_to, http2, with};
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, PLAIN, backend, http, tcp};
+use crate::scenarios::common::{ASK, CLOSED_EARLY, PLAIN, backend, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -20,13 +20,7 @@ fn cut_off() -> Vec<Scenario> {
             .server("backend", Server::Made(habit))
             .curl(ASK)
             .gets(503)
-            .logs(
-                Log::Http,
-                &[
-                    ("flags", "UC"),
-                    ("details", "upstream_reset_before_response_started{connection_termination}"),
-                ],
-            )
+            .logs(Log::Http, CLOSED_EARLY)
             .names(Cause::UpstreamClosedConnection, Likely)
     };
     vec![

@@ -10,7 +10,7 @@ use crate::harness::client::http2::Ask;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_by, http2, route, vhost, with};
 use crate::harness::peers::{Http2, Server};
-use crate::scenarios::common::{ASK, backend, http};
+use crate::scenarios::common::{ASK, CLOSED_EARLY, FINE, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -53,13 +53,7 @@ fn streams() -> Vec<Scenario> {
             .server("backend", Server::Http2(Http2::GoesAway(Reason::ENHANCE_YOUR_CALM)))
             .curl(ASK)
             .gets(503)
-            .logs(
-                Log::Http,
-                &[
-                    ("flags", "UC"),
-                    ("details", "upstream_reset_before_response_started{connection_termination}"),
-                ],
-            )
+            .logs(Log::Http, CLOSED_EARLY)
             .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new(
             "answer/promises_more",
@@ -103,7 +97,7 @@ fn grpc_statuses() -> Vec<Scenario> {
     vec![
         grpc("answer/grpc_unavailable", "the application's own gRPC error, in trailers", Http2::Grpc("14"))
             .says("grpc-status: 14")
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
+            .logs(Log::Http, FINE)
             .names(Cause::ApplicationError, Likely)
             .because(&["grpc_status=14"]),
         grpc(
@@ -112,18 +106,18 @@ fn grpc_statuses() -> Vec<Scenario> {
             Http2::GrpcRefuses("14"),
         )
         .says("grpc-status: 14")
-        .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")])
+        .logs(Log::Http, FINE)
         .names(Cause::ApplicationError, Certain)
         .because(&["grpc_status=14"]),
         grpc("answer/grpc_not_found", "healthy: NOT_FOUND is an answer to the caller", Http2::Grpc("5"))
             .says("grpc-status: 5")
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+            .logs(Log::Http, FINE),
         grpc("answer/grpc_not_found_at_once", "healthy: the same in headers", Http2::GrpcRefuses("5"))
             .says("grpc-status: 5")
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+            .logs(Log::Http, FINE),
         grpc("answer/grpc_ok", "healthy: a call that succeeds", Http2::Grpc("0"))
             .says("grpc-status: 0")
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+            .logs(Log::Http, FINE),
     ]
 }
 

@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::FINE;
 use crate::harness::client::Client;
 use crate::harness::envoy::config::{FailurePolicy, Roles};
-use crate::scenarios::common::{ASK, PLAIN, backend, http};
+use crate::scenarios::common::{ASK, FINE, PLAIN, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {

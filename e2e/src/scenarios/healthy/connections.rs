@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::FINE;
 use crate::harness::client::{Client, Places, Seen, leaving, status_in};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_to, demanding_certificate, originate_tls, trusting, with};
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, ASK_TLS_OVER_TCP, PLAIN, TLS, backend, http, tcp};
+use crate::scenarios::common::{ASK, ASK_TLS_OVER_TCP, FINE, PLAIN, TLS, backend, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {

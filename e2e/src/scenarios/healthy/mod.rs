@@ -11,10 +11,8 @@ use crate::harness::client::http2::Ask;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_by, all_to, direct, http2, with};
 use crate::harness::peers::{Habit, Http2, Server};
-use crate::scenarios::common::{ASK, PLAIN, PLAIN_HTTP2, backend, http};
+use crate::scenarios::common::{ASK, FINE, PLAIN, PLAIN_HTTP2, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
-
-const FINE: &[(&str, &str)] = &[("code", "200"), ("flags", "-"), ("details", "via_upstream")];
 
 pub(super) fn table() -> Vec<Scenario> {
     [versions(), statuses(), bodies(), streams::table(), connections::table(), configurations::table()]

@@ -14,7 +14,7 @@ use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_by, all_to, and_endpoint, cluster, route, with};
 use crate::harness::peers::websocket::Closes;
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, PLAIN, backend, http};
+use crate::scenarios::common::{ASK, FINE, PLAIN, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -51,7 +51,7 @@ pub(super) fn table() -> Vec<Scenario> {
         tunnel("healthy/tunnel_ended_by_the_server", "the same when the server closes it")
             .server("backend", Server::Made(Habit::Answer(b"hello")))
             .client(Client::Custom(through_a_tunnel))
-            .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+            .logs(Log::Http, FINE),
         tunnel("healthy/tunnel_reset_by_the_client", "over HTTP/2, with RST_STREAM")
             .server("backend", Server::Made(Habit::Echo))
             .client(Client::Http2("http", Ask::Tunnel(Reason::CANCEL)))

@@ -10,7 +10,7 @@ use crate::harness::client::http2::Ask;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_to, cluster, http2, with};
 use crate::harness::peers::{Habit, Http2, Server};
-use crate::scenarios::common::{ASK, PLAIN, backend};
+use crate::scenarios::common::{ASK, FINE, PLAIN, backend};
 use crate::scenarios::scenario::{Log, Scenario};
 
 const KIND: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
@@ -83,7 +83,7 @@ fn grpc() -> Vec<Scenario> {
         })
         .server("policy", Server::Nobody)
         .gets(200)
-        .logs(Log::Http, &[("code", "200"), ("flags", "-"), ("details", "via_upstream")]),
+        .logs(Log::Http, FINE),
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::harness::envoy::parts::{
     all_by, demanding_certificate, direct, istio_mtls_endpoint, originate_tls, presenting, trusting, with,
 };
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, ASK_TCP, PLAIN, backend, http, tcp};
+use crate::scenarios::common::{ASK, ASK_TCP, CLOSED_EARLY, PLAIN, backend, http, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
 /// Istio's page about it.
@@ -41,10 +41,7 @@ fn made() -> Vec<Scenario> {
         .server("backend", Server::Made(Habit::CloseAfterRequest))
         .curl(ASK)
         .gets(503)
-        .logs(
-            Log::Http,
-            &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination}")],
-        )
+        .logs(Log::Http, CLOSED_EARLY)
         .names(Cause::DestinationRuleTlsConflict, Likely)
         .because(&["endpoint_takes_istio_mtls=true"])
         .blames("DestinationRule/default/reviews"),
@@ -83,10 +80,7 @@ fn strict_sidecar() -> Vec<Scenario> {
         .server("backend", strict())
         .curl(ASK)
         .gets(503)
-        .logs(
-            Log::Http,
-            &[("flags", "UC"), ("details", "upstream_reset_before_response_started{connection_termination}")],
-        )
+        .logs(Log::Http, CLOSED_EARLY)
         .names(Cause::DestinationRuleTlsConflict, Likely)
         .because(&["endpoint_takes_istio_mtls=true"])
         .blames("DestinationRule/default/reviews"),
