@@ -137,7 +137,7 @@ fn requests() -> Vec<Scenario> {
             .client(Client::Raw("http", bytes))
     };
     vec![
-        raw("client_bytes/two_lengths", "two content-lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")
+        raw("client_bytes/two_content_lengths", "two content-lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")
             .logs(Log::Http, &[("code", "400"), ("flags", "DPE"), ("details", "http1.codec_error")]).names(Cause::InvalidHttpRequest, Certain),
         raw("client_bytes/gzip_encoding", "Transfer-Encoding: gzip", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n")
             .logs(Log::Http, &[("code", "501"), ("flags", "DPE"), ("details", "http1.invalid_transfer_encoding")]).names(Cause::InvalidHttpRequest, Certain),
