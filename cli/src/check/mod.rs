@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 pub use finding::Finding;
 pub use mesh::Mesh;
-pub use print::{json, plain_path, visible, visible_json};
+pub use print::{json, plain_path, visible, visible_json, with};
 use resource::Read;
 pub use resource::{Note, Origin, Source, Unreadable};
 pub use yaml::YamlError;

@@ -25,6 +25,14 @@ pub fn json(finding: &Finding) -> Value {
     })
 }
 
+/// A JSON object with one member more.
+pub fn with(mut object: Value, key: &str, member: impl Into<Value>) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.insert(key.to_owned(), member.into());
+    }
+    object
+}
+
 /// A file's path as others write it: without the `./` before it.
 pub fn plain_path(file: &str) -> &str {
     file.strip_prefix("./").unwrap_or(file)

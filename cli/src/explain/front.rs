@@ -9,7 +9,7 @@ use memchr::memmem;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::{ClusterName, Detail, Details, Flags};
 
-use super::reader::{explain, finding};
+use super::outcome::{explain, finding};
 use super::readings::{self, Parsed};
 use super::{Column, Finding, Format, Line, Reading, prefix};
 

@@ -6,9 +6,10 @@ use csv::{ByteRecord, Position, ReaderBuilder};
 use jiff::civil::DateTime;
 use memchr::memchr_iter;
 
-use super::reader::explain;
+use super::outcome::explain;
 use super::{Column, Line, Read, Reader, Reading, json};
-use crate::input::chunks::{Chunk, lines};
+use crate::input::chunks::Chunk;
+use crate::input::records::lines;
 use crate::input::records::records;
 
 /// What divides the cells of a row.

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::reader::explain;
+use super::outcome::explain;
 use super::{Reader, Reading, front, many, prefix, vertical, ztunnel};
 use crate::input::records::{Record, records};
 

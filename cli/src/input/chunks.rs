@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memmem, memrchr};
 
-use super::records::unfinished;
+use super::records::{lines, unfinished};
 
 /// The most that is held of a stream at once; a longer line is passed over.
 pub const SIZE: usize = 1 << 20;
@@ -203,20 +203,6 @@ fn rows_end(bytes: &[u8]) -> usize {
         }
     }
     end
-}
-
-/// The lines of a piece, without their ends.
-pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr(b'\n', rest).unwrap_or(rest.len());
-        let (line, after) = rest.split_at_checked(end)?;
-        rest = after.get(1..).unwrap_or_default();
-        Some(line)
-    })
 }
 
 #[cfg(test)]

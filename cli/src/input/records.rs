@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-use super::chunks::lines;
-
 /// One record of a log, and the number of the line where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -231,6 +229,20 @@ fn compact(object: &[u8]) -> Vec<u8> {
         kept.pop();
     }
     kept
+}
+
+/// The lines of a piece, without their ends.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at_checked(end)?;
+        rest = after.get(1..).unwrap_or_default();
+        Some(line)
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::input::Input;
 use super::{CLUSTER, FailOn, Format, Report, github, junit, sarif};
-use crate::check::{Checked, Finding, json, visible, visible_json};
+use crate::check::{Checked, Finding, json, visible, visible_json, with};
 use crate::command::output::{BOLD, DIM, FIX};
 use crate::command::text::counted;
 
@@ -162,12 +162,4 @@ fn whole(report: &Report) -> Value {
         "notes": notes.iter().map(|note| with(place(&note.file, note.line), "note", note.message.as_str())).collect::<Vec<_>>(),
         "summary": summary,
     })
-}
-
-/// A JSON object with one member more.
-pub(super) fn with(mut object: Value, key: &str, member: impl Into<Value>) -> Value {
-    if let Value::Object(members) = &mut object {
-        members.insert(key.to_owned(), member.into());
-    }
-    object
 }

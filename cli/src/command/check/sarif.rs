@@ -8,8 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Report;
-use super::formats::with;
-use crate::check::{Finding, Origin, plain_path};
+use crate::check::{Finding, Origin, plain_path, with};
 
 /// What has a meaning in a URI, or can't be in its path.
 const RESERVED: &AsciiSet = &CONTROLS

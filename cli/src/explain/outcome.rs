@@ -1,0 +1,47 @@
+//! What a line comes to.
+
+use super::{Finding, Line, Own, gather, own, unseen};
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// Nothing is on it.
+    Blank,
+    /// A request or connection, and nothing failed as far as the line shows.
+    Fine(Option<Box<Line<'static>>>),
+    /// The same, of a line that can be read in several ways: nothing failed in any of them.
+    Ambiguous,
+    /// A request or connection that failed.
+    Failed(Box<Line<'static>>, Box<Finding>),
+    /// A failure that meshwhy's filter wrote into the proxy's own log.
+    Own(Box<Own>),
+    /// Any other line of the proxy's own log.
+    ProxyLog,
+    /// None of these.
+    Unreadable,
+}
+
+pub(super) fn explain(line: &Line<'_>, keep: bool) -> Reading {
+    let finding = finding(line);
+    if finding.is_none() && !keep {
+        return Reading::Fine(None);
+    }
+    judged(line.to_owned_line(), finding, keep)
+}
+
+pub(super) fn judged(line: Line<'static>, finding: Option<Finding>, keep: bool) -> Reading {
+    match finding {
+        Some(finding) => Reading::Failed(Box::new(line), Box::new(finding)),
+        None => Reading::Fine(keep.then(|| Box::new(line))),
+    }
+}
+
+pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
+    if let Some(finding) = own::in_line(line) {
+        return Some(finding);
+    }
+    if line.is_fine() {
+        return None;
+    }
+    unseen::judge(&gather::evidence(line), line)
+}
