@@ -47,6 +47,7 @@ fn a_flag_suggests_its_cause() {
 const RARE: &[(Cause, &str)] = &[
     (Cause::FilterRejected, "cdn_loop_detected"),
     (Cause::FilterRejected, "ext_proc_error"),
+    (Cause::FilterRejected, "filter_removed_required_request_headers"),
     (Cause::FilterRejected, "health_check_failed_no_cluster_found"),
     (Cause::ProxyOverloaded, "overload"),
     // The flag is the upstream's protocol error.
