@@ -167,7 +167,10 @@ pub fn neighbours(inputs: &[Input], reader: &Reader, id: &str) -> BTreeSet<Strin
     drop(each_line(inputs, reader, true, |_, reading| {
         let (Reading::Failed(line, _) | Reading::Fine(Some(line))) = reading else { return };
         if line.get(Column::RequestId).is_some_and(|own| own.starts_with(id)) {
-            all.extend(ENDS.iter().filter_map(|end| Some(line.get(*end)?.rsplit_once(':')?.0.to_owned())));
+            // Of a tunnel (`envoy://connect_originate/ADDRESS:PORT`) what it leads to.
+            let address =
+                |end: &Column| line.get(*end)?.rsplit('/').next()?.rsplit_once(':').map(|(host, _)| host);
+            all.extend(ENDS.iter().filter_map(address).map(str::to_owned));
         }
     }));
     all

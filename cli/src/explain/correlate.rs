@@ -154,6 +154,19 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
             inner && same
         })
     };
+    // A tunnel to a waypoint, which logs the addresses inside of it: both names are the request's own.
+    let to_waypoint = || {
+        others().find(|(_, other)| {
+            let into = other.line.get(Column::UpstreamHost).is_some_and(|host| host.starts_with("envoy://"));
+            let same =
+                same(get(other, Column::Authority).as_deref(), get(this, Column::Authority).as_deref());
+            into && same
+                && is(this, "inbound-vip")
+                && !is(other, "inbound-vip")
+                && !is(other, "inbound")
+                && other.proxy != this.proxy
+        })
+    };
     // A pod's own: what came in, and what the application then asked for.
     let inbound = || {
         others().find(|(_, other)| other.proxy == this.proxy && is(other, "inbound") && !is(this, "inbound"))
@@ -167,7 +180,12 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
                 && same(get(other, Column::Authority).as_deref(), get(this, Column::Authority).as_deref())
         })
     };
-    connected.or_else(tunnelled).or_else(inbound).or_else(retried).map(|(other, _)| other)
+    connected
+        .or_else(tunnelled)
+        .or_else(to_waypoint)
+        .or_else(inbound)
+        .or_else(retried)
+        .map(|(other, _)| other)
 }
 
 /// The hops in front, the nearest first. Bounded, should addresses make a ring.

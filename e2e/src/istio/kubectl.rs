@@ -180,26 +180,40 @@ fn follows(rig: &Rig, shell: &Shell) -> Result<()> {
 /// From a namespace in which none of its proxies is: the gateway's log leads to the server's.
 fn one_request(rig: &Rig, shell: &Shell) -> Result<()> {
     rig.apply(GATEWAY)?;
-    rig.pod("outside")?.exec(&["curl", "-s", "-m", "5", "http://httpbin.example.com/one"])?;
-    let id = eventually(|| {
-        let log = rig.pod("ingress")?.output();
-        let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut ids = lines.filter(|line| line["path"] == "/one");
-        Ok(ids.find_map(|line| line["request_id"].as_str().map(str::to_owned)))
-    })?;
+    let id = id_at_the_gateway(rig, "/one")?;
     let asked = format!("kubectl meshwhy request {id} -n shop");
     let said = shell.until(&asked, &["reports", "ingress", "(a consequence)"])?;
     ensure!(said.code == 1 && said.out.contains("upstream_refused (certain) at reports"), "{said:#?}");
     let json = shell.run(&format!("{asked} --json"))?;
     let object: Value = serde_json::from_str(json.out.trim()).with_context(|| format!("{json:#?}"))?;
     ensure!(object["schema"] == "meshwhy.request/1" && object["proxy"] == "reports", "{object}");
-    rig.delete(GATEWAY)?;
+    behind_a_tunnel(rig, shell)?;
     let nobody = shell.run("kubectl meshwhy request 00000000-nobody -n shop")?;
     ensure!(
         nobody.code == 2 && nobody.err.contains("none of") && nobody.err.contains("shop/elsewhere"),
         "{nobody:#?}"
     );
     Ok(())
+}
+
+/// Asks from outside; the gateway's log has the id.
+fn id_at_the_gateway(rig: &Rig, path: &str) -> Result<String> {
+    rig.pod("outside")?.exec(&["curl", "-s", "-m", "5", &format!("http://httpbin.example.com{path}")])?;
+    eventually(|| {
+        let log = rig.pod("ingress")?.output();
+        let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut ids = lines.filter(|line| line["path"] == path);
+        Ok(ids.find_map(|line| line["request_id"].as_str().map(str::to_owned)))
+    })
+}
+
+/// The gateway's log names the waypoint by the tunnel to it.
+fn behind_a_tunnel(rig: &Rig, shell: &Shell) -> Result<()> {
+    rig.apply(&GATEWAY.replace("host: reports, port: {number: 81}", "host: sold-out, port: {number: 80}"))?;
+    let asked = format!("kubectl meshwhy request {} -n shop", id_at_the_gateway(rig, "/tunnel")?);
+    let said = shell.until(&asked, &["no_endpoints (likely", " at waypoint", "(a consequence)"]);
+    rig.delete(GATEWAY)?;
+    said.map(drop)
 }
 
 /// The end that refused the connection logged no id: the socket joins the two.
