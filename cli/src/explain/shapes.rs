@@ -49,8 +49,6 @@ const RARE: &[(Cause, &str)] = &[
     (Cause::FilterRejected, "ext_proc_error"),
     (Cause::FilterRejected, "filter_removed_required_request_headers"),
     (Cause::FilterRejected, "health_check_failed_no_cluster_found"),
-    // The flag is the client's protocol error.
-    (Cause::FilterRejected, "filter_removed_required_request_headers"),
     (Cause::ProxyOverloaded, "overload"),
     // The flag is the upstream's protocol error.
     (Cause::UpstreamClosedConnection, "upstream_reset_after_response_started{protocol_error}"),
