@@ -126,7 +126,7 @@ pub struct Explain {
     pub files: Vec<PathBuf>,
     /// What comes of them.
     #[command(flatten)]
-    pub telling: Telling,
+    pub reporting: Reporting,
     /// Wait for more at the end of the files, also when they are rotated (as `tail -F`)
     #[arg(long, short)]
     pub follow: bool,
@@ -134,11 +134,11 @@ pub struct Explain {
 
 /// How logs are read, and what is said of them.
 #[derive(Debug, Args)]
-pub struct Telling {
+pub struct Reporting {
     /// The log's format as Envoy or Istio is given it: text, or a JSON object of keys and operators. May be repeated
     #[arg(long, value_name = "FORMAT", value_parser = crate::explain::Format::parse)]
     pub format: Vec<crate::explain::Format>,
-    /// Count by cause, host and resource instead of telling each failure
+    /// Count by cause, host and resource instead of reporting each failure
     #[arg(long)]
     pub summary: bool,
     /// One JSON object a line

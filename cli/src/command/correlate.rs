@@ -39,7 +39,7 @@ pub fn run(options: &Correlate) -> anyhow::Result<Outcome> {
         found.counts.report();
         return Ok(Outcome::Unreadable);
     }
-    found.tell(options.json)
+    found.report(options.json)
 }
 
 /// What the logs hold of the requests that failed anywhere.
@@ -142,7 +142,7 @@ fn is_same_stream(one: &Line<'_>, other: &Line<'_>) -> bool {
 
 impl Found {
     /// Prints it.
-    pub fn tell(&self, json: bool) -> anyhow::Result<Outcome> {
+    pub fn report(&self, json: bool) -> anyhow::Result<Outcome> {
         self.broken.iter().for_each(|error| warn!("meshwhy: {error}"));
         print(&self.shown, json)?;
         warn!("meshwhy: {} failed somewhere", text::counted(self.shown.len() as u64, "request"));

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 
-use super::arguments::{Explain, Telling};
+use super::arguments::{Explain, Reporting};
 use super::joining::Joining;
 use super::outcome::Outcome;
 use super::part::Part;
@@ -20,12 +20,12 @@ pub fn run(options: Explain) -> anyhow::Result<Outcome> {
     if inputs == [Input::Stdin] && std::io::stdin().is_terminal() {
         warn!("meshwhy: reading access-log lines from the terminal; end with Ctrl-D");
     }
-    tell(inputs, options.telling, options.follow)
+    report(inputs, options.reporting, options.follow)
 }
 
 /// Reads the inputs, and says why requests failed.
-pub fn tell(inputs: Vec<Input>, telling: Telling, follow: bool) -> anyhow::Result<Outcome> {
-    let style = match (telling.quiet, telling.summary, telling.json) {
+pub fn report(inputs: Vec<Input>, reporting: Reporting, follow: bool) -> anyhow::Result<Outcome> {
+    let style = match (reporting.quiet, reporting.summary, reporting.json) {
         (true, _, _) => Style::Quiet,
         (_, true, _) => Style::Summary,
         (_, _, true) => Style::Json,
@@ -38,7 +38,7 @@ pub fn tell(inputs: Vec<Input>, telling: Telling, follow: bool) -> anyhow::Resul
     let shows_progress = style != Style::Text || !std::io::stdout().is_terminal();
     let progress = Progress::new(&inputs, &control.taken, shows_progress && !follow);
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
-    let reader = Reader::new(telling.format);
+    let reader = Reader::new(reporting.format);
     let joining = RefCell::new(Joining::new(style, names.clone(), follow));
     let work = move |piece| Part::of(piece, &reader, &names, style);
     let tick = || {
@@ -50,7 +50,7 @@ pub fn tell(inputs: Vec<Input>, telling: Telling, follow: bool) -> anyhow::Resul
     let result = pipeline::run(inputs, follow, &control, work, collect, tick);
     progress.end();
     result?;
-    joining.into_inner().finish(telling.json)
+    joining.into_inner().finish(reporting.json)
 }
 
 /// The first interrupt ends the reading, and what was counted is shown; the second ends everything.

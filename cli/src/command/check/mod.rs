@@ -31,12 +31,12 @@ pub struct Check {
     exclude: Vec<String>,
     /// What comes of them.
     #[command(flatten)]
-    telling: Telling,
+    reporting: Reporting,
 }
 
 /// What is said of the findings, and what of them counts.
 #[derive(Debug, Args)]
-pub struct Telling {
+pub struct Reporting {
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -100,21 +100,21 @@ struct Report {
 pub fn run(options: &Check) -> anyhow::Result<Outcome> {
     let input = Input::read(&options.paths, Excluded::new(&options.exclude)?);
     let given = Given { namespace: options.namespace.as_deref(), ..Given::default() };
-    tell(&input, given, &options.telling, |_| true)
+    report(&input, given, &options.reporting, |_| true)
 }
 
 /// What a cluster holds, as `kubectl get -o yaml` prints it: all of some kinds. Of the findings those that are asked for.
 pub fn of_cluster(
     texts: Vec<String>,
     all_of: &[(&str, &str)],
-    telling: &Telling,
+    reporting: &Reporting,
     is_asked: impl Fn(&Finding) -> bool,
 ) -> anyhow::Result<Outcome> {
     let sources = texts.into_iter().map(|text| Source { name: CLUSTER.to_owned(), text }).collect();
-    tell(&Input::of(sources), Given { all_of, ..Given::default() }, telling, is_asked)
+    report(&Input::of(sources), Given { all_of, ..Given::default() }, reporting, is_asked)
 }
 
-impl Telling {
+impl Reporting {
     /// All findings for people, and none that fails anything.
     pub const PLAIN: Self = Self {
         format: Format::Text,
@@ -129,10 +129,10 @@ impl Telling {
 /// What a cluster's objects are called: they have no file.
 const CLUSTER: &str = "cluster";
 
-fn tell(
+fn report(
     input: &Input,
     given: Given<'_>,
-    options: &Telling,
+    options: &Reporting,
     is_asked: impl Fn(&Finding) -> bool,
 ) -> anyhow::Result<Outcome> {
     let given = Given { complete: options.complete, ..given };

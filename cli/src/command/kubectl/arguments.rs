@@ -4,7 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cluster::{Kubectl, Scope};
-use crate::command::arguments::{Telling, one_or_part_of_an_id};
+use crate::command::arguments::{Reporting, one_or_part_of_an_id};
 use crate::command::check;
 use crate::explain::Format;
 
@@ -148,7 +148,7 @@ pub struct Explain {
     #[arg(long, conflicts_with = "follow")]
     pub previous: bool,
     #[command(flatten)]
-    pub telling: Telling,
+    pub reporting: Reporting,
 }
 
 /// What `check` takes.
@@ -158,7 +158,7 @@ pub struct Check {
     #[arg(long, short = 'A')]
     pub all_namespaces: bool,
     #[command(flatten)]
-    pub telling: check::Telling,
+    pub reporting: check::Reporting,
 }
 
 /// What `status` takes.

@@ -10,7 +10,7 @@ use crate::cluster::{Kubectl, Scope};
 use crate::command::check;
 use crate::command::outcome::Outcome;
 
-/// What is asked for, as far as the cluster has it: the resource, its group and kind. No Secrets, which are nobody's business.
+/// What is asked for, as far as the cluster has it: the resource, its group and kind. No Secrets: nothing here needs them.
 const RESOURCES: &[(&str, &str, &str)] = &[
     ("gateways", "networking.istio.io", "Gateway"),
     ("virtualservices", "networking.istio.io", "VirtualService"),
@@ -42,14 +42,14 @@ const NAMESPACES: &str = "namespaces";
 pub fn run(reach: &Reach, options: &Check) -> anyhow::Result<Outcome> {
     let kubectl = reach.kubectl();
     let scope = reach.scope(&kubectl, options.all_namespaces)?;
-    of(&kubectl, &scope, &options.telling, |_| true)
+    of(&kubectl, &scope, &options.reporting, |_| true)
 }
 
 /// Checks what the cluster holds, and tells of the findings that are asked for.
 pub fn of(
     kubectl: &Kubectl,
     scope: &Scope,
-    telling: &check::Telling,
+    reporting: &check::Reporting,
     is_asked: impl Fn(&Finding) -> bool,
 ) -> anyhow::Result<Outcome> {
     let known = kubectl.run(&["api-resources", "-o", "name", "--verbs=list"])?;
@@ -79,10 +79,10 @@ pub fn of(
     if let Scope::Namespace(name) = scope {
         texts.extend(kubectl.run(&["get", "namespace", name, "-o", "yaml"]));
     }
-    // Whoever may not read it is told what holds by default.
+    // Whoever may not read it gets what holds by default.
     let mesh = ["get", "configmap", "istio", "-n", "istio-system", "--ignore-not-found", "-o", "yaml"];
     texts.extend(kubectl.run(&mesh).ok().filter(|text| !text.trim().is_empty()));
-    let outcome = check::of_cluster(texts, all_of, telling, is_asked)?;
+    let outcome = check::of_cluster(texts, all_of, reporting, is_asked)?;
     Ok(if refused.is_empty() { outcome } else { Outcome::Unreadable })
 }
 

@@ -35,7 +35,7 @@ pub fn run(reach: &Reach, options: Explain) -> anyhow::Result<Outcome> {
         .chain(options.previous.then_some("--previous"))
         .collect();
     let inputs = pods.iter().map(|pod| Input::Program(pod.log(&kubectl, &given))).collect();
-    explain::tell(inputs, options.telling, options.follow)
+    explain::report(inputs, options.reporting, options.follow)
 }
 
 /// The pods that have a proxy.

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::arguments::{Reach, Request};
 use super::{check, explain};
 use crate::cluster::{Kubectl, Pod, Scope, each};
-use crate::command::check::Telling;
+use crate::command::check::Reporting;
 use crate::command::correlate;
 use crate::command::outcome::Outcome;
 use crate::command::text::proxies;
@@ -58,7 +58,7 @@ pub fn run(reach: &Reach, options: &Request) -> anyhow::Result<Outcome> {
         );
         return Ok(Outcome::Unreadable);
     }
-    let outcome = found.tell(options.json)?;
+    let outcome = found.report(options.json)?;
     if options.check && outcome == Outcome::Failures {
         check_verdicts(&kubectl, &found)?;
     }
@@ -69,7 +69,7 @@ pub fn run(reach: &Reach, options: &Request) -> anyhow::Result<Outcome> {
 fn check_verdicts(kubectl: &Kubectl, found: &correlate::Found) -> anyhow::Result<()> {
     let named: BTreeSet<&str> = found.verdicts().filter_map(|verdict| verdict.resource.as_deref()).collect();
     let causes: Vec<_> = found.verdicts().map(|verdict| verdict.cause).collect();
-    check::of(kubectl, &Scope::All, &Telling::PLAIN, |finding| {
+    check::of(kubectl, &Scope::All, &Reporting::PLAIN, |finding| {
         let origins = std::iter::once(&finding.origin).chain(&finding.related);
         causes.contains(&finding.cause)
             || origins.map(|origin| origin.id()).any(|id| named.contains(id.as_str()))

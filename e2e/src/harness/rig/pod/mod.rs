@@ -26,7 +26,7 @@ enum Proxy {
 }
 
 impl Proxy {
-    /// What the agent is told to be.
+    /// What the agent is started as.
     const fn role(self) -> Option<&'static str> {
         match self {
             Self::Sidecar { .. } => Some("sidecar"),
