@@ -80,6 +80,7 @@ fn causes_that_the_details_name_alone() {
         (504, "SI", "stream_idle_timeout", "idle_timeout"),
         (504, "-", "max_duration_timeout", "max_duration_reached"),
         (503, "OM", "overload", "proxy_overloaded"),
+        (503, "DF", "", "upstream_dns_failure"),
         (503, "LH", "", "local_health_check_failed"),
         (500, "NFCF", "", "filter_config_missing"),
     ] {
