@@ -42,7 +42,8 @@ pub(super) fn table() -> Vec<Scenario> {
     let mut all = vec![
         closing("answer/idle_connection_closed", "the server closes a reused connection as the request comes", 0)
             .names(Cause::UpstreamClosedIdleConnection, Likely)
-            .because(&["pool_ready=", "lived="]),
+            .because(&["pool_ready=", "lived="])
+            .less_when_busy(Cause::UpstreamClosedConnection),
         Scenario::new("answer/idle_connection_of_the_mesh_closed", "the same where mutual TLS is taken and was turned off", {
             http(istio_mtls_endpoint(backend()))
         })
@@ -50,10 +51,10 @@ pub(super) fn table() -> Vec<Scenario> {
         .client(Client::Program("sh", "dash", TWICE, ""))
         .gets(503)
         .logs(Log::Http, CLOSED)
-        .names(Cause::UpstreamClosedIdleConnection, Likely),
+        .names(Cause::UpstreamClosedIdleConnection, Likely)
+        .less_when_busy(Cause::DestinationRuleTlsConflict),
         closing("answer/reused_connection_closed_late", "the server worked for a while and crashed", 300)
-            .names(Cause::UpstreamClosedConnection, Likely)
-            .because(&["pool_ready=", "lived="]),
+            .names(Cause::UpstreamClosedConnection, Likely),
         Scenario::new("answer/new_connection_closed", "a new connection is closed at once", http(backend()))
             .server("backend", Server::Made(Habit::CloseAfterRequest))
             .curl(ASK)
@@ -121,6 +122,7 @@ fn raced() -> Vec<Scenario> {
             .logs(Log::Http, CLOSED)
             .names(Cause::UpstreamClosedIdleConnection, Likely)
             .because(&["pool_ready=", "lived="])
+            .less_when_busy(Cause::UpstreamClosedConnection)
     };
     let over_tls = originate_tls(with(trusting("ca"), presenting("client")));
     vec![

@@ -208,6 +208,13 @@ impl Scenario {
         self
     }
 
+    /// What tells are microseconds, which a busy machine doesn't keep: then it is this cause, and it is played again, twice at most.
+    #[must_use]
+    pub fn less_when_busy(mut self, cause: Cause) -> Self {
+        self.less_when_busy = Some(cause);
+        self
+    }
+
     /// Older Envoys than 1.N lack what it is configured with.
     #[must_use]
     pub fn since(mut self, minor: u32) -> Self {

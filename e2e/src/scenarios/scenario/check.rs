@@ -16,7 +16,17 @@ use crate::harness::record;
 impl Scenario {
     /// Plays it and compares the triple. Where evidence is recorded, it is kept under this name.
     pub fn check(&self, name: &str) -> Result<()> {
-        let mut outcome = self.play()?;
+        for _ in 0..2 {
+            let outcome = self.play()?;
+            let less = self.less_when_busy.is_some_and(|less| outcome.names(less));
+            if !less {
+                return self.judge(name, outcome);
+            }
+        }
+        self.judge(name, self.play()?)
+    }
+
+    fn judge(&self, name: &str, mut outcome: Outcome) -> Result<()> {
         let shown = format!(
             "client: {:?}\nlog: {}\nsamples: {:?}",
             outcome.seen,

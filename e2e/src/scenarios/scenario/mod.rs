@@ -73,6 +73,7 @@ pub struct Scenario {
     older: Vec<(u32, Differs)>,
     since: u32,
     undecided: bool,
+    less_when_busy: Option<Cause>,
     another_vm_crashes: bool,
     /// Listeners come by discovery.
     discovered: bool,
@@ -105,6 +106,7 @@ impl Scenario {
             older: Vec::new(),
             since: 0,
             undecided: false,
+            less_when_busy: None,
             another_vm_crashes: false,
             discovered: false,
             side: None,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use meshwhy::causes::Cause;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,6 +43,13 @@ impl Stage {
         let own = self.folder.path().join("front");
         std::fs::create_dir(&own)?;
         server.filled(&|text| places.fill(text)).start(&own, &self.folder.path().join("pki"))
+    }
+}
+
+impl Outcome {
+    /// Whether the access log has this cause.
+    pub(super) fn names(&self, cause: Cause) -> bool {
+        self.lines.iter().any(|line| line["cause"] == cause.id())
     }
 }
 
