@@ -43,7 +43,7 @@ pub fn stories() -> Vec<Story> {
             ))
             .says(Says::new("client", Cause::UpstreamProxyError, Likely)),
         Story::new("keep_alive/in_time", "The same server, asked before it closes")
-            .run(&["sh", "-c", "for i in $(seq 20); do curl -sS -i -m 20 http://shelf/; sleep 0.1; done"])
+            .run(&["sh", "-c", "for i in $(seq 20); do curl -sS -i -m 20 http://shelf/; sleep 0.02; done"])
             .gets(Only("200 OK", "503")),
         Story::new("keep_alive/late", "The same server, asked long after it closed")
             .run(&["sh", "-c", "for i in $(seq 5); do sleep 0.6; curl -sS -i -m 20 http://shelf/; done"])
