@@ -184,6 +184,7 @@ fn create_objects(
         .collect();
     let mut pods: BTreeMap<&str, Value> = plan.pods.iter().map(|pod| (pod.name, pod.object())).collect();
     objects.extend(pods.values().cloned());
+    objects.extend(may_read_secrets());
     for (name, pod) in &mut pods {
         pod["status"]["podIP"] = addresses[name].as_str().into();
     }
@@ -217,6 +218,23 @@ fn create_objects(
         plane.kubectl(&[&patch[..], &["-p", &status.to_string()]].concat(), "")?;
     }
     Ok(())
+}
+
+/// istiod gives a proxy the secrets that its service account may read: the charts of gateways grant that.
+fn may_read_secrets() -> [Value; 2] {
+    let group = "rbac.authorization.k8s.io";
+    let metadata = json!({ "name": "proxies-read-secrets" });
+    [
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": metadata,
+            "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"] }],
+        }),
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding", "metadata": metadata,
+            "roleRef": { "apiGroup": group, "kind": "ClusterRole", "name": "proxies-read-secrets" },
+            "subjects": [{ "apiGroup": group, "kind": "Group", "name": "system:serviceaccounts" }],
+        }),
+    ]
 }
 
 /// Where gateways have a certificate (`*.test.com`) mounted: `tls.crt`, `tls.key`, and `ca.crt` that signed it.
