@@ -184,7 +184,7 @@ fn create_objects(
         .collect();
     let mut pods: BTreeMap<&str, Value> = plan.pods.iter().map(|pod| (pod.name, pod.object())).collect();
     objects.extend(pods.values().cloned());
-    objects.extend(may_read_secrets());
+    objects.extend(may_read_secrets(plan));
     for (name, pod) in &mut pods {
         pod["status"]["podIP"] = addresses[name].as_str().into();
     }
@@ -220,10 +220,16 @@ fn create_objects(
     Ok(())
 }
 
-/// istiod gives a proxy the secrets that its service account may read: the charts of gateways grant that.
-fn may_read_secrets() -> [Value; 2] {
+/// istiod gives a proxy the secrets that its service account may read, asked by its name: the charts of gateways grant that.
+fn may_read_secrets(plan: &Plan) -> [Value; 2] {
     let group = "rbac.authorization.k8s.io";
     let metadata = json!({ "name": "proxies-read-secrets" });
+    let subjects: Vec<Value> = plan
+        .pods
+        .iter()
+        .filter(|pod| pod.has_proxy())
+        .map(|pod| json!({ "kind": "ServiceAccount", "name": pod.app, "namespace": pod.namespace }))
+        .collect();
     [
         json!({
             "apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": metadata,
@@ -232,7 +238,7 @@ fn may_read_secrets() -> [Value; 2] {
         json!({
             "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding", "metadata": metadata,
             "roleRef": { "apiGroup": group, "kind": "ClusterRole", "name": "proxies-read-secrets" },
-            "subjects": [{ "apiGroup": group, "kind": "Group", "name": "system:serviceaccounts" }],
+            "subjects": subjects,
         }),
     ]
 }
