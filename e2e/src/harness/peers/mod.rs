@@ -3,6 +3,7 @@
 mod http2;
 pub mod log_receiver;
 mod misbehaving;
+mod race;
 mod ratelimit;
 mod real;
 mod relay;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use http2::Http2;
 pub use misbehaving::{Habit, Misbehaving};
+pub use race::RACE;
 pub use relay::RELAY;
 
 use crate::harness::envoy::Envoy;

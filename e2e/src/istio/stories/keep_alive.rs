@@ -5,38 +5,20 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Only, Status};
 use super::super::story::{Says, Story};
-use crate::harness::peers::RELAY;
-
-/// Asks about as often as the server closes, until that number of requests failed.
-macro_rules! until_failed {
-    ($failures:literal, $url:literal) => {
-        &[
-            "sh",
-            "-c",
-            concat!(
-                "left=",
-                $failures,
-                "; for i in $(seq 400); do answer=$(curl -sS -i -m 20 ",
-                $url,
-                "); case $answer in *' 503'*) left=$((left - 1));; esac; ",
-                "[ $left = 0 ] && break; sleep 0.1$((70 + i % 20)); done; echo \"$answer\""
-            ),
-        ]
-    };
-}
+use crate::harness::peers::{RACE, RELAY};
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
     vec![
         Story::new("keep_alive/http1", "nginx closes idle connections after 0.2 s, 3 ms away")
-            .run(until_failed!(4, "http://shelf/"))
+            .run(&["python3", "-c", RACE, "shelf", "80", "4"])
             .gets(Status(503))
             .says(Says::new("orders", Cause::UpstreamClosedIdleConnection, Likely).inbound())
             // A busy proxy takes as long for a connection that it has as for a new one: 3 % of them.
             .may_say(Says::new("orders", Cause::UpstreamClosedConnection, Likely).inbound())
             .says(Says::new("client", Cause::UpstreamProxyError, Likely)),
         Story::new("keep_alive/http2", "nginx says GOAWAY on idle HTTP/2 connections")
-            .run(until_failed!(1, "http://shelf:81/"))
+            .run(&["python3", "-c", RACE, "shelf", "81", "1"])
             .gets(Status(503))
             .says(Says::new("orders", Cause::UpstreamReset, Certain).inbound().fix(
                 "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",

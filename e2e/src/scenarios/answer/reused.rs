@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::client::Client;
 use crate::harness::envoy::parts::{http2, istio_mtls_endpoint, originate_tls, presenting, trusting, with};
-use crate::harness::peers::{Habit, RELAY, Server};
+use crate::harness::peers::{Habit, RACE, RELAY, Server};
 use crate::scenarios::common::{ASK, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
@@ -77,24 +77,9 @@ pub(super) fn table() -> Vec<Scenario> {
     all
 }
 
-/// Asks about as often as the server closes, until one fails: `WAIT` seconds, and up to 36 ms more.
-macro_rules! until_it_fails {
-    ($wait:literal) => {
-        Client::Program(
-            "sh",
-            "dash",
-            &[
-                "-c",
-                concat!(
-                    "for i in $(seq 60); do code=$(curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:{listener:http}/); ",
-                    "[ $code = 503 ] && break; sleep $(echo $i | awk '{printf \"%.3f\", ", $wait, " + ($1 % 10) * 0.004}'); done; ",
-                    "echo HTTP/1.1 $code"
-                ),
-            ],
-            "",
-        )
-    };
-}
+/// Asks until a request fails.
+const UNTIL_IT_FAILS: Client =
+    Client::Program("python3", "python3", &["-c", RACE, "127.0.0.1", "{listener:http}", "1"], "");
 
 /// Real servers behind a network of 3 ms each way, asked just as they close.
 fn raced() -> Vec<Scenario> {
@@ -131,21 +116,21 @@ fn raced() -> Vec<Scenario> {
             "nginx closes an idle connection",
             backend(),
             plain,
-            until_it_fails!("0.17"),
+            UNTIL_IT_FAILS,
         )),
         closed(far(
             "answer/race_over_mutual_tls",
             "the same over mutual TLS",
             with(backend(), over_tls),
             mutual,
-            until_it_fails!("0.17"),
+            UNTIL_IT_FAILS,
         )),
         far(
             "answer/race_over_http2",
             "nginx says GOAWAY, and leaves the stream out",
             with(backend(), http2()),
             http2_server,
-            until_it_fails!("0.17"),
+            UNTIL_IT_FAILS,
         )
         .logs(
             Log::Http,
