@@ -21,7 +21,7 @@ const HEALTHY: &[&str] = &["/ok", "/tls"];
 const FAILING: &[(&str, u16, Cause)] = &[
     ("/nowhere", 404, Cause::RouteNoMatch),
     ("/refused", 503, Cause::UpstreamRefused),
-    ("/dies", 200, Cause::UpstreamClosedConnection),
+    ("/dies", 200, Cause::UpstreamProtocolError),
 ];
 
 /// One in this many requests fails.
