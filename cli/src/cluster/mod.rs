@@ -12,7 +12,7 @@ pub use proxy::{Module, PLUGINS, STATS, State};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// So many calls run at once.
+/// The most calls that run at once.
 const AT_ONCE: usize = 8;
 
 /// Does the work on each, several at once; the results are in the same order.

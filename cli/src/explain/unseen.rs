@@ -68,7 +68,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     conclude(shown, line).filter(|finding| !(finding.cause == Cause::UpstreamReset && answered(shown, line)))
 }
 
-/// Whether the server of a TCP connection has answered, as far as the line tells: some end with a reset what is done.
+/// Whether the server of a TCP connection has answered, as far as the line shows: some end with a reset what is done.
 fn answered(shown: &Evidence, line: &Line<'_>) -> bool {
     let sent = line.get(Column::BytesSent).and_then(|sent| sent.parse::<u64>().ok());
     shown.layer == Layer::Tcp && sent.is_none_or(|sent| sent > 0)

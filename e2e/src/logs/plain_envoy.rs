@@ -10,7 +10,7 @@ use crate::harness::envoy::Envoy;
 use crate::harness::process::wait_for;
 use crate::harness::tools::{module, program, root};
 
-/// So many requests of each kind.
+/// How many requests of each kind are made.
 const EACH: usize = 3;
 
 /// Failures that the HTTP role sees, one that no HTTP filter sees, and requests that work.

@@ -45,7 +45,7 @@ pub fn run(reach: &Reach, options: &Check) -> anyhow::Result<Outcome> {
     of(&kubectl, &scope, &options.reporting, |_| true)
 }
 
-/// Checks what the cluster holds, and tells of the findings that are asked for.
+/// Checks what the cluster holds, and prints the findings that are asked for.
 pub fn of(
     kubectl: &Kubectl,
     scope: &Scope,

@@ -20,7 +20,7 @@ use crate::input::Input;
 /// No way leads over more proxies than this behind one another.
 const MOST_STEPS: usize = 8;
 
-/// So many proxies are named where none has it.
+/// The most proxies that are named where none has it.
 const FEW: usize = 10;
 
 /// Runs it.

@@ -17,7 +17,7 @@ use crate::command::text;
 /// How much of a proxy's log is looked at.
 const TAIL: &str = "--tail=5000";
 
-/// So many causes are named of each proxy.
+/// The most causes that are named of each proxy.
 const FEW: usize = 3;
 
 /// A proxy, and what was found of it, or why nothing was.
