@@ -14,22 +14,13 @@ use crate::harness::rig::{MODULE_URL, Rig, kubelet};
 use crate::hostile::fail_policy::TRAPS;
 
 /// A gateway in front of a port where nobody listens, behind the sidecar of another pod.
-const GATEWAY: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: plugin, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: plugin, namespace: default}
-spec:
-  hosts: ['*']
-  gateways: [plugin]
+const GATEWAY: &str = through_ingress!(
+    "plugin",
+    "'*'",
+    "
   http: [{route: [{destination: {host: reports, port: {number: 81}}}]}]
-";
+"
+);
 
 /// A subset that no DestinationRule has.
 const SUBSET: &str = "

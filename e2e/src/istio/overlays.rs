@@ -16,22 +16,13 @@ use crate::harness::rig::pod::Running;
 use crate::harness::rig::{MODULE_URL, Rig};
 
 /// A gateway whose route leads to a closed port.
-const GATEWAY: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: overlays, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: overlays, namespace: default}
-spec:
-  hosts: ['*']
-  gateways: [overlays]
+const GATEWAY: &str = through_ingress!(
+    "overlays",
+    "'*'",
+    "
   http: [{route: [{destination: {host: legacy, port: {number: 81}}}]}]
-";
+"
+);
 
 /// Who asks for what is broken: at the sidecars of two namespaces, at the gateway, which is in a third, and at the waypoint.
 const ASKED: &[(&str, &str)] = &[

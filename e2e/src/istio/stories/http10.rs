@@ -102,19 +102,10 @@ spec:
   - {hosts: [istio-system/*]}
 ";
 
-const GATEWAY: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: hello, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: hello, namespace: default}
-spec:
-  hosts: ['*']
-  gateways: [hello]
+const GATEWAY: &str = through_ingress!(
+    "hello",
+    "'*'",
+    "
   http: [{route: [{destination: {host: helloworld}}]}]
-";
+"
+);

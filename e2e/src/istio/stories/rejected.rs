@@ -178,41 +178,23 @@ fn external_authorization() -> Vec<Story> {
     ]
 }
 
-const SHOP_GATEWAY: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: shop, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: [shop.example.com]
-  gateways: [shop]
+const SHOP_GATEWAY: &str = through_ingress!(
+    "shop",
+    "shop.example.com",
+    "
   http:
   - match: [{uri: {prefix: /orders}}]
     route: [{destination: {host: helloworld}}]
-";
+"
+);
 
-const SHOP_GATEWAY_TO_V1: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: shop, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: [shop.example.com]
-  gateways: [shop]
+const SHOP_GATEWAY_TO_V1: &str = through_ingress!(
+    "shop",
+    "shop.example.com",
+    "
   http: [{route: [{destination: {host: helloworld, subset: v1}}]}]
-";
+"
+);
 
 const ONLY_HELLO: &str = "
 apiVersion: networking.istio.io/v1

@@ -233,21 +233,10 @@ const GONE: &str = waypoint!("gone");
 /// The ingress gateway leads to this Service.
 macro_rules! at_ingress {
     ($service:literal) => {
-        concat!(
+        through_ingress!(
+            "front",
+            "'*'",
             "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: front, namespace: default}
-spec:
-  hosts: ['*']
-  gateways: [front]
   http: [{route: [{destination: {host: ",
             $service,
             ", port: {number: 80}}}]}]

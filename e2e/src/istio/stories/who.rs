@@ -176,21 +176,12 @@ spec:
   failStrategy: FAIL_CLOSE
 ";
 
-const DELEGATED: &str = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: shop, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: ['*']
-  gateways: [shop]
+const DELEGATED: &str = through_ingress!(
+    "shop",
+    "'*'",
+    "
   http:
   - match: [{uri: {prefix: /}}]
     delegate: {name: gone, namespace: default}
-";
+"
+);
