@@ -21,10 +21,13 @@ pub fn records(bytes: &[u8], first: u64) -> impl Iterator<Item = Record<'_>> + C
         loop {
             let line = lines(rest).next()?;
             let number = next;
-            if let Object::Closed(length, count) = object(rest, line) {
-                let (object, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            // The sign in front of an element that goes on in the next lines.
+            let signs = if element(line.trim_ascii()).is_none() { sign(line) } else { 0 };
+            let (inner, text) = (line.get(signs..)?, rest.get(signs..)?);
+            if let Object::Closed(length, count) = object(text, inner) {
+                let (object, after) = text.split_at_checked(length).unwrap_or((text, &[]));
                 (rest, next) = (after, number.saturating_add(count));
-                return Some(Record { bytes: Cow::Owned(one_line(object, line)), number });
+                return Some(Record { bytes: Cow::Owned(one_line(object, inner)), number });
             }
             rest = behind(rest, line);
             next = number.saturating_add(1);
@@ -43,10 +46,21 @@ pub fn records(bytes: &[u8], first: u64) -> impl Iterator<Item = Record<'_>> + C
 /// The one element of an array on this line, which may be its first or last.
 fn element(line: &[u8]) -> Option<&[u8]> {
     let inner = match line {
-        [b'[', inner @ .., b','] | [inner @ .., b',' | b']'] => inner.trim_ascii(),
+        [b'[', .., b']'] => return None,
+        [b'[' | b',', inner @ .., b',' | b']'] | [b'[' | b',', inner @ ..] | [inner @ .., b',' | b']'] => {
+            inner.trim_ascii()
+        }
         _ => return None,
     };
     matches!(inner, [b'{', _, .., b'}']).then_some(inner)
+}
+
+/// How long what stands in front of an element is: of an array's first, and of others where the comma begins the line.
+fn sign(line: &[u8]) -> usize {
+    let inner = line.trim_ascii_start();
+    let Some(behind) = inner.strip_prefix(b"[").or_else(|| inner.strip_prefix(b",")) else { return 0 };
+    let is_element = behind.trim_ascii_start().starts_with(b"{");
+    if is_element { line.len().saturating_sub(behind.len()) } else { 0 }
 }
 
 /// Where an object begins that these whole lines don't end.
@@ -59,8 +73,9 @@ pub fn unfinished(bytes: &[u8]) -> Option<usize> {
     }
     let mut rest = bytes;
     while let Some(line) = lines(rest).next() {
-        match object(rest, line) {
-            Object::Closed(length, _) => rest = rest.get(length..)?,
+        let signs = if element(line.trim_ascii()).is_none() { sign(line) } else { 0 };
+        match object(rest.get(signs..)?, line.get(signs..)?) {
+            Object::Closed(length, _) => rest = rest.get(signs.saturating_add(length)..)?,
             Object::Open => return bytes.len().checked_sub(rest.len()),
             Object::None => rest = behind(rest, line),
         }
@@ -145,6 +160,7 @@ fn object(text: &[u8], first: &[u8]) -> Object {
         if number > 0 && !goes_on(inner) {
             return Object::None;
         }
+        let begin = length;
         let after = behind(rest, line);
         length = length.saturating_add(rest.len().saturating_sub(after.len()));
         rest = after;
@@ -152,7 +168,11 @@ fn object(text: &[u8], first: &[u8]) -> Object {
         match depth.feed(inner) {
             State::Within => {}
             State::Ended if number > 0 => return Object::Closed(length, count),
-            State::Ended | State::Broken => return Object::None,
+            // `}, {`: the next one begins on the same line.
+            State::EndedAt(end) if number > 0 && prefix.is_empty() => {
+                return Object::Closed(begin.saturating_add(end), count.saturating_sub(1));
+            }
+            State::Ended | State::EndedAt(_) | State::Broken => return Object::None,
         }
     }
     Object::Open
@@ -184,6 +204,8 @@ struct Depth {
 enum State {
     Within,
     Ended,
+    /// Behind these bytes of the line, on which another begins.
+    EndedAt(usize),
     Broken,
 }
 
@@ -199,8 +221,17 @@ impl Depth {
                 (false, b'}' | b']') => {
                     self.open = self.open.saturating_sub(1);
                     if self.open == 0 {
-                        let rest = line.get(at.saturating_add(1)..).unwrap_or_default().trim_ascii();
-                        return if matches!(rest, b"" | b"," | b"]") { State::Ended } else { State::Broken };
+                        let end = at.saturating_add(1);
+                        let rest = line.get(end..).unwrap_or_default();
+                        return match rest.trim_ascii() {
+                            b"" | b"," | b"]" => State::Ended,
+                            _ if sign(rest) > 0
+                                && opening(rest.get(sign(rest)..).unwrap_or_default()).is_some() =>
+                            {
+                                State::EndedAt(end)
+                            }
+                            _ => State::Broken,
+                        };
                     }
                 }
                 _ => {}
@@ -211,7 +242,7 @@ impl Depth {
     }
 }
 
-/// Without the space outside of its strings, and the comma behind it.
+/// Without the space outside of its strings, and without the comma or the array's end behind it.
 fn compact(object: &[u8]) -> Vec<u8> {
     let (mut quoted, mut escaped) = (false, false);
     let kept = object.iter().copied().filter(|byte| {
@@ -225,7 +256,7 @@ fn compact(object: &[u8]) -> Vec<u8> {
         keep
     });
     let mut kept: Vec<u8> = kept.collect();
-    if kept.ends_with(b",") {
+    while matches!(kept.as_slice(), [b'{', .., b',' | b']']) {
         kept.pop();
     }
     kept
@@ -266,6 +297,25 @@ mod tests {
             all("[\n{\"a\":1},\n{\"a\":2}\n]"),
             [(2, r#"{"a":1}"#.to_owned()), (3, r#"{"a":2}"#.to_owned())]
         );
+    }
+
+    #[test]
+    fn a_comma_may_stand_in_front_of_an_element() {
+        let one = |number: u64, text: &str| (number, text.to_owned());
+        assert_eq!(
+            all("[{\"a\":1}\n,{\"a\":2}\n, {\"a\":3}\n]"),
+            [one(1, "{\"a\":1}"), one(2, "{\"a\":2}"), one(3, "{\"a\":3}")]
+        );
+        assert_eq!(all("[{\"a\":1}\n,{\"a\":2}]"), [one(1, "{\"a\":1}"), one(2, "{\"a\":2}")]);
+        let pretty = "[{\n  \"a\": 1\n}, {\n  \"a\": 2\n}\n, {\n  \"a\": 3\n}]\nlast\n";
+        let expected = [one(1, "{\"a\":1}"), one(3, "{\"a\":2}"), one(6, "{\"a\":3}"), one(9, "last")];
+        assert_eq!(all(pretty), expected);
+        for end in pretty.match_indices('\n').map(|(at, _)| at + 1) {
+            let whole = unfinished(&pretty.as_bytes()[..end]).unwrap_or(end);
+            let whole = all(pretty.get(..whole).unwrap());
+            assert_eq!(whole, expected[..whole.len()], "{end}");
+        }
+        assert_eq!(all("[{\"a\":1},{\"a\":2}]"), [one(1, "[{\"a\":1},{\"a\":2}]")]);
     }
 
     #[test]
