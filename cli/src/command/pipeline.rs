@@ -1,7 +1,7 @@
 //! One thread reads, the others work on chunks, the results come back in order. A bounded channel limits memory.
 
 use std::fs::{File, Metadata};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::input::chunks::{Chunk, Chunks};
+use crate::input::encoding::Growing;
 use crate::input::program::{self, Program};
 use crate::input::{self, Input, Streams};
 
@@ -185,13 +186,15 @@ impl<R> Reading<R> {
 struct Followed {
     path: PathBuf,
     open: Option<(File, Metadata)>,
+    encoding: Growing,
     chunks: Chunks,
     reported: bool,
 }
 
 impl Followed {
     fn new(number: usize, path: PathBuf) -> Self {
-        Self { path, open: None, chunks: Chunks::new(number), reported: false }
+        let (open, encoding) = (None, Growing::default());
+        Self { path, open, encoding, chunks: Chunks::new(number), reported: false }
     }
 
     fn read_on(&mut self, send: &mut impl FnMut(Piece) -> bool) -> bool {
@@ -217,11 +220,12 @@ impl Followed {
             if length < file.stream_position()? {
                 // Cut short: `copytruncate` of logrotate.
                 file.seek(SeekFrom::Start(0))?;
+                self.encoding = Growing::default();
                 if !self.chunks.begin_anew(&mut give) {
                     return Ok(false);
                 }
             }
-            if !self.chunks.read(&mut file.by_ref(), true, &mut give)? {
+            if !self.chunks.read(&mut self.encoding.of(file), true, &mut give)? {
                 return Ok(false);
             }
         }
@@ -232,6 +236,7 @@ impl Followed {
             (opened, Ok(_)) => {
                 let going = opened.is_none() || self.chunks.begin_anew(&mut give);
                 self.open = Some(open(&self.path)?);
+                self.encoding = Growing::default();
                 Ok(going)
             }
             (None, Err(error)) => Err(error),

@@ -2,7 +2,7 @@
 
 pub mod chunks;
 pub mod colours;
-mod encoding;
+pub mod encoding;
 pub mod program;
 pub mod records;
 

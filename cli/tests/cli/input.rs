@@ -197,6 +197,32 @@ fn a_file_is_followed_over_rotation_and_truncation() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// PowerShell's `>` writes it.
+#[test]
+fn utf16_is_followed_character_by_character() {
+    let log = std::env::temp_dir().join(format!("meshwhy-utf16-{}.log", std::process::id()));
+    let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let line = wide(&format!("{TIMEOUT}\r\n"));
+    let (half, rest) = line.split_at(101);
+    std::fs::write(&log, [b"\xff\xfe", half].concat()).unwrap();
+    let mut child = meshwhy(&["explain", "--json", "--follow", log.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    std::thread::sleep(Duration::from_millis(500));
+    let mut file = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+    file.write_all(&[rest, line.as_slice()].concat()).unwrap();
+    for _ in 0..2 {
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("upstream_timeout"), "{line}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_file(&log).unwrap();
+}
+
 /// The agent prints its configuration when it starts.
 #[test]
 fn the_agents_configuration_is_the_proxys_own_log() {
