@@ -55,7 +55,7 @@ pub struct Found {
 pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
     let mut wanted = Wanted::default();
     let is_asked = |line: &Line<'_>| {
-        id.is_none_or(|beginning| line.get(Column::RequestId).is_some_and(|id| id.starts_with(beginning)))
+        id.is_none_or(|asked| line.get(Column::RequestId).is_some_and(|own| is_of(own, asked)))
     };
     drop(each_line(inputs, reader, false, |_, reading| wanted.see(reading, is_asked)));
     let mut requests: BTreeMap<String, Group> = BTreeMap::new();
@@ -96,9 +96,10 @@ pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
         }
     });
     let mut counts = wanted.counts;
+    complete(&mut requests);
     // A whole id is nothing but itself.
     let is_whole = id.is_some_and(|id| requests.contains_key(id));
-    let is_one = |own: &str| id.is_none_or(|id| if is_whole { own == id } else { own.starts_with(id) });
+    let is_one = |own: &str| id.is_none_or(|id| if is_whole { own == id } else { is_of(own, id) });
     if is_whole {
         requests.retain(|own, _| is_one(own) || id.is_some_and(|id| !own.starts_with(id)));
     }
@@ -112,6 +113,46 @@ pub fn find(inputs: &[Input], reader: &Reader, id: Option<&str>) -> Found {
         .chain(connections.into_iter().filter(|_| id.is_none()))
         .collect();
     Found { shown, counts, broken, is_known }
+}
+
+/// Whether a line with this id is of the request that is asked for, by its id or the beginning of it; the log may have only a part of it.
+fn is_of(own: &str, asked: &str) -> bool {
+    own.starts_with(asked) || beginning(own).is_some_and(|part| asked.starts_with(part))
+}
+
+/// What is there of an id that may be cut off (`8496d84a...`), if it is enough to know it by.
+fn beginning(own: &str) -> Option<&str> {
+    const ENOUGH: usize = 8;
+    let part = own.trim_end_matches(['.', '\u{2026}']);
+    (part.len() >= ENOUGH).then_some(part)
+}
+
+/// The length of a UUID.
+const UUID: usize = 36;
+
+/// Puts lines that have only the beginning of an id to the one request whose id begins so.
+fn complete(requests: &mut BTreeMap<String, Group>) {
+    let whole = |own: &String| {
+        let part = beginning(own)?;
+        let mut others = requests.range(part.to_owned()..).map(|(other, _)| other);
+        let mut others =
+            others.by_ref().take_while(|other| other.starts_with(part)).filter(|other| *other != own);
+        // Other ids than UUIDs may begin alike.
+        let is_cut = |one: &&String| part.len() < own.len() || (one.len() == UUID && part.len() < UUID);
+        let one = others.next().filter(is_cut)?;
+        others.next().is_none().then(|| one.clone())
+    };
+    let parts: Vec<(String, String)> =
+        requests.keys().filter_map(|own| Some((own.clone(), whole(own)?))).collect();
+    for (part, whole) in parts {
+        let Some(group) = requests.remove(&part) else { continue };
+        let hops = &mut requests.entry(whole).or_default().hops;
+        for hop in group.hops {
+            if hops.len() < MOST_HOPS {
+                put(hops, hop);
+            }
+        }
+    }
 }
 
 /// Puts a line to others; whether it is one more. A proxy with two access logs writes a stream into both: what the filter said stays.
@@ -166,7 +207,7 @@ pub fn neighbours(inputs: &[Input], reader: &Reader, id: &str) -> BTreeSet<Strin
     let mut all = BTreeSet::new();
     drop(each_line(inputs, reader, true, |_, reading| {
         let (Reading::Failed(line, _) | Reading::Fine(Some(line))) = reading else { return };
-        if line.get(Column::RequestId).is_some_and(|own| own.starts_with(id)) {
+        if line.get(Column::RequestId).is_some_and(|own| is_of(own, id)) {
             // Of a tunnel (`envoy://connect_originate/ADDRESS:PORT`) what it leads to.
             let address =
                 |end: &Column| line.get(*end)?.rsplit('/').next()?.rsplit_once(':').map(|(host, _)| host);

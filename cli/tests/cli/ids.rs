@@ -159,3 +159,29 @@ fn a_stream_that_a_proxy_logged_twice_is_one() {
     let retried = with("retried", &["--id", "bbbb"], &[], &[SERVER, retry]);
     assert_eq!(retried[0]["hops"].as_array().unwrap().len(), 2, "{retried:?}");
 }
+
+#[test]
+fn an_id_that_one_log_cut_off_is_the_same() {
+    let whole = "8496d84a-13ac-4f17-b2c1-0a6d2c2b7f10";
+    let elsewhere = "10.0.0.7:8080 10.0.0.99:50122";
+    for cut in ["8496d84a", "8496d84a-13ac...", "8496d84a\u{2026}"] {
+        let gateway = [Seen { id: whole, ..GATEWAY }];
+        let server = [Seen { id: cut, came: elsewhere, ..SERVER }];
+        for options in [&[][..], &["--id", whole], &["--id", "8496d84a"]] {
+            let found = with("cut-ids", options, &gateway, &server);
+            assert_eq!(found.len(), 1, "{cut} {options:?} {found:?}");
+            assert_eq!(found[0]["hops"].as_array().unwrap().len(), 2, "{cut} {options:?}");
+            assert_eq!(found[0]["cause"], "upstream_refused", "{cut} {options:?}");
+        }
+    }
+    // Two that begin so, and a number that another begins with.
+    let other =
+        Seen { id: "8496d84a-13ac-4f17-b2c1-0a6d2c2b7f11", came: "10.0.0.2:80 192.0.2.1:4001", ..GATEWAY };
+    let server = [Seen { id: "8496d84a", came: elsewhere, ..SERVER }];
+    assert_eq!(correlate("cut-ids", &[Seen { id: whole, ..GATEWAY }, other], &server).len(), 3);
+    let gateway = [Seen { id: "123456789", ..GATEWAY }];
+    assert_eq!(
+        correlate("cut-ids", &gateway, &[Seen { id: "12345678", came: elsewhere, ..SERVER }]).len(),
+        2
+    );
+}
