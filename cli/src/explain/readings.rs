@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use memchr::{memchr_iter, memmem};
 
@@ -65,15 +64,17 @@ impl TextFormat {
         let text = text.trim_end_matches(['\r', '\n']);
         let Some(rest) = text.strip_prefix(self.start.as_str()) else { return Parsed::No };
         let quotes = memchr_iter(b'"', text.as_bytes()).count();
-        if quotes < self.quotes {
+        let end = self.values.last().map(|piece| piece.end.needle()).unwrap_or_default();
+        if quotes < self.quotes || !text.as_bytes().ends_with(end) {
             return Parsed::No;
         }
         // No value has a quote then, and where one ends is beyond doubt.
         let plain = self.quoted && quotes == self.quotes;
         let telling = self.values.iter().rposition(|piece| piece.column.is_some_and(Line::is_decisive));
         let decided = telling.map_or(0, |at| at.saturating_add(1));
-        let mut search =
-            Search { format: self, tries: 0, lines: Vec::new(), dead: HashSet::default(), plain, decided };
+        let length = if plain { 0 } else { rest.len() };
+        let dead = Dead::new(self.values.len(), length);
+        let mut search = Search { format: self, tries: 0, lines: Vec::new(), dead, plain, decided };
         search.find(&self.values, rest, &mut Vec::with_capacity(self.values.len()));
         let complete = search.is_complete();
         let lines = search.lines;
@@ -160,29 +161,60 @@ struct Search<'f, 'a> {
     tries: usize,
     /// Those that differ in what they say.
     lines: Vec<Line<'a>>,
-    /// Pieces and lengths of the rest that lead nowhere.
-    dead: HashSet<(usize, usize), BuildHasherDefault<Mix>>,
+    dead: Dead,
     /// Whether the first reading is the only one.
     plain: bool,
     /// From this piece on it makes no difference where a value ends.
     decided: usize,
 }
 
-/// Mixes two small numbers: most lines of a format that is none of the known ones come here, again and again.
-#[derive(Default)]
-struct Mix(u64);
+/// Most lines of a format that is none of the known ones are searched again and again: up to here a bit for each place is quicker.
+const MOST_BITS: usize = 1 << 16;
 
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+/// Pieces and lengths of the rest that lead nowhere.
+enum Dead {
+    /// A bit for each; so many for each number of pieces.
+    Bits(Vec<u64>, usize),
+    Set(HashSet<(usize, usize)>),
+}
+
+impl Dead {
+    /// For so many pieces, and a text of this length.
+    fn new(pieces: usize, length: usize) -> Self {
+        let row = length.saturating_add(1);
+        match pieces.saturating_add(1).saturating_mul(row) {
+            bits @ ..=MOST_BITS => Self::Bits(vec![0; bits.div_ceil(64)], row),
+            _ => Self::Set(HashSet::new()),
+        }
     }
 
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0.rotate_left(29) ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fn contains(&self, place: (usize, usize)) -> bool {
+        match self {
+            Self::Bits(words, row) => {
+                let (word, bit) = Self::bit(place, *row);
+                words.get(word).is_some_and(|word| word & bit != 0)
+            }
+            Self::Set(set) => set.contains(&place),
+        }
     }
 
-    fn finish(&self) -> u64 {
-        self.0
+    fn insert(&mut self, place: (usize, usize)) {
+        match self {
+            Self::Bits(words, row) => {
+                let (word, bit) = Self::bit(place, *row);
+                if let Some(word) = words.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+            Self::Set(set) => {
+                set.insert(place);
+            }
+        }
+    }
+
+    const fn bit((pieces, length): (usize, usize), row: usize) -> (usize, u64) {
+        let at = pieces.saturating_mul(row).saturating_add(length);
+        (at / 64, 1 << (at % 64))
     }
 }
 
@@ -211,7 +243,7 @@ impl<'a> Search<'_, 'a> {
             found.pop();
             return kept;
         }
-        if !self.plain && self.dead.contains(&(pieces.len(), text.len())) {
+        if !self.plain && self.dead.contains((pieces.len(), text.len())) {
             return Branch::Dead;
         }
         let branch = self.ends(piece, later, text, found);
