@@ -55,6 +55,7 @@ impl Joining {
         self.total.out.push_str(&part.reporter.out);
         self.total.summary.merge(part.reporter.summary);
         self.total.counts.add(part.reporter.counts);
+        self.total.leads.merge(part.reporter.leads);
         self.with(part.input, |pairs, emit| {
             for held in part.held {
                 match held {
@@ -88,6 +89,9 @@ impl Joining {
         for input in 0..self.pairs.len() {
             self.end(input);
         }
+        if self.total.counts.requests == 0 {
+            self.follow_leads();
+        }
         if self.style == Style::Summary {
             self.total.out = if json { self.total.summary.json()? } else { self.total.summary.text() };
         }
@@ -96,6 +100,15 @@ impl Joining {
             self.total.counts.report();
         }
         Ok(self.total.counts.outcome())
+    }
+
+    /// No access log has the failures that the proxy's own log speaks of.
+    fn follow_leads(&mut self) {
+        for lead in self.total.leads.take() {
+            let file = self.names.get(lead.input).map_or("", String::as_str);
+            self.total.report(self.style, &lead.line, &lead.finding, file, lead.number);
+            self.total.counts.proxy_log = self.total.counts.proxy_log.saturating_sub(1);
+        }
     }
 
     fn end(&mut self, input: usize) {

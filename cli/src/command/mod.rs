@@ -15,6 +15,7 @@ mod correlate;
 mod explain;
 mod joining;
 mod kubectl;
+mod leads;
 mod merging;
 mod outcome;
 mod output;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::leads::Lead;
 use super::pipeline::Piece;
 use super::reporter::{Reporter, Style};
 use super::text;
@@ -61,6 +62,10 @@ impl Part {
                     self.reporter.counts.ambiguous += 1;
                 }
                 Reading::ProxyLog => self.reporter.counts.proxy_log += 1,
+                Reading::Lead(line, finding, stream) => {
+                    self.reporter.counts.proxy_log += 1;
+                    self.reporter.leads.add(Lead { line, finding, stream, input: chunk.input, number });
+                }
                 Reading::Unreadable => {
                     self.reporter.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));
                 }

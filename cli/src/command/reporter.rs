@@ -1,5 +1,6 @@
 //! Reports failures in the style that was asked for, and counts them.
 
+use super::leads::Leads;
 use super::outcome::Outcome;
 use super::output;
 use super::record::Record;
@@ -33,6 +34,8 @@ pub struct Reporter {
     pub summary: Summary,
     /// How many.
     pub counts: Counts,
+    /// What the proxy's own log says.
+    pub leads: Leads,
 }
 
 /// What was seen.

@@ -297,7 +297,25 @@ fn envoys_own_replies() {
             let read = READER.read(format!("{grpc}{reply}").as_bytes());
             assert_eq!(read, READER.read(reply.as_bytes()), "{grpc}{reply}");
         }
-        let logged = format!("ERROR shop: {reply} (attempt 1)");
-        assert_eq!(READER.read(logged.as_bytes()), Reading::Unreadable, "{logged}");
+        // Where others repeat it.
+        let reply = reply.trim_end_matches('%');
+        for logged in [
+            format!("ERROR shop: {reply} (attempt 1)"),
+            format!("2026-03-01 08:00:00 WARN c.e.Shop - 503 Service Unavailable: \"{reply}\""),
+            format!("  details = \"{reply}\""),
+            json!({ "level": "error", "msg": "no answer", "error": format!("status 503: {reply}") }).to_string(),
+            json!({ "time": 1, "status": 503, "response": { "headers": { "server": "envoy" }, "body": reply } }).to_string(),
+            json!({ "message": json!({ "error": { "message": reply } }).to_string() }).to_string(),
+        ] {
+            let Reading::Failed(_, finding) = READER.read(logged.as_bytes()) else { panic!("{logged}") };
+            assert_eq!((finding.cause.id(), finding.confidence.id()), (cause, "possible"), "{logged}");
+        }
+        for other in [
+            format!("10.0.0.9 - - [01/Mar/2026:08:00:00 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"{reply}\""),
+            json!({ "method": "GET", "path": "/", "status": 200, "user_agent": reply }).to_string(),
+            json!({ "headers": { "x-body": reply } }).to_string(),
+        ] {
+            assert_eq!(READER.read(other.as_bytes()), Reading::Unreadable, "{other}");
+        }
     }
 }

@@ -13,6 +13,10 @@ use super::{Column, Line, grpc};
 /// Stands for a flag that this version doesn't know.
 const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
 
+/// Where these are the last word, no upstream has answered.
+const NEVER_ANSWERED: Flags =
+    Flags::UPSTREAM_CONNECTION_FAILURE.union(Flags::NO_HEALTHY_UPSTREAM).union(Flags::NO_ROUTE_FOUND);
+
 /// What the line shows.
 pub(super) fn evidence(line: &Line<'_>) -> Evidence {
     let text = |column| line.get(column).map(str::to_owned);
@@ -23,7 +27,9 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
         (false, Layer::Listener) => "filter_chain_not_found",
         _ => line.get(Column::Details).unwrap_or_default(),
     };
-    let details = Details::new(details);
+    // An answer of the upstream and a failure to get there don't go together; the flags are what people look at.
+    let contradicts = details == "via_upstream" && flags.intersects(NEVER_ANSWERED);
+    let details = if contradicts { Details::unseen() } else { Details::new(details) };
     let name = |column| text(column).map(evidence::name);
     let tls_version = |column| line.get(column).map(|name| TlsVersion::parse(name.as_bytes()));
     let host = name(Column::UpstreamHost);

@@ -22,6 +22,7 @@ mod gather;
 mod grpc;
 mod json;
 mod judgement;
+mod lead;
 mod line;
 mod logfmt;
 mod many;
@@ -36,6 +37,7 @@ mod rank;
 mod reader;
 mod readings;
 mod reply;
+mod scattered;
 #[cfg(test)]
 mod shapes;
 mod syslog;
@@ -45,6 +47,7 @@ mod tests;
 #[cfg(test)]
 mod threads;
 mod time;
+mod transcript;
 mod unseen;
 mod vertical;
 mod walk;

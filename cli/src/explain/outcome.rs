@@ -15,6 +15,8 @@ pub enum Reading {
     Failed(Box<Line<'static>>, Box<Finding>),
     /// A failure that meshwhy's filter wrote into the proxy's own log.
     Own(Box<Own>),
+    /// A line of the proxy's own log that says why a request failed, and which that is: it counts where there is no access log.
+    Lead(Box<Line<'static>>, Box<Finding>, String),
     /// Any other line of the proxy's own log.
     ProxyLog,
     /// None of these.

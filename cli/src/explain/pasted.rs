@@ -13,7 +13,9 @@ pub(super) fn is_fence(text: &str) -> bool {
 /// The line as it was, if anything about it looks like a chat's or a page's doing. Envoy writes quotes and JSON's encoders escape
 /// backslashes, so nothing that a client sent gets quotes of its own by this.
 pub(super) fn restored(text: &str) -> Option<String> {
-    let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"']) || text.ends_with('`');
+    let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"', '|'])
+        || text.ends_with('`')
+        || text.contains("\"\"");
     if !is_marked && text.is_ascii() && !text.contains(['\\', '&']) {
         return None;
     }
@@ -21,6 +23,11 @@ pub(super) fn restored(text: &str) -> Option<String> {
     line = without_marks(&line).to_owned();
     if is_cell(&line) {
         line = line.get(1..line.len().saturating_sub(1)).unwrap_or_default().replace("\"\"", "\"");
+    }
+    // A cell that has lost its own quotes.
+    let doubled = line.matches("\"\"").count();
+    if doubled > 1 && line.matches('"').count() == doubled.saturating_mul(2) {
+        line = line.replace("\"\"", "\"");
     }
     line = without_backslashes(&line);
     // Where a quote is left, the others are somebody's text.
@@ -38,13 +45,14 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 
 /// Without the marks of quoting, lists and code in front, and of code behind.
 fn without_marks(text: &str) -> &str {
-    const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`"];
+    const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`", "**", "| ", "\u{2502}"];
     let mut rest = text.trim();
     for _ in 0..MOST_MARKS {
         let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };
         rest = inner.trim_start();
     }
-    rest.trim_end_matches('`').trim_end()
+    let rest = rest.trim_end_matches(['`', '\u{2502}', ' ']);
+    rest.strip_suffix("**").or_else(|| rest.strip_suffix(" |")).unwrap_or(rest).trim_end()
 }
 
 /// Whether it is a quoted cell of a table, in which each quote is doubled.

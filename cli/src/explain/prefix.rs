@@ -175,8 +175,28 @@ fn envoys(line: &str) -> Option<&str> {
     Some(place.filter(|(place, _)| !place.contains(['"', '{', ' '])).map_or(message, |(_, message)| message))
 }
 
+/// The message of one of Envoy's lines that went through Istio's agent, where a terminal made spaces of the tabs.
+fn spaced(line: &str) -> Option<&str> {
+    let mut rest = line;
+    let mut word = || {
+        let (word, behind) = rest.split_once(' ')?;
+        rest = behind.trim_start();
+        Some(word)
+    };
+    date_and(word()?, "T").then_some(())?;
+    LEVELS.contains(&word()?).then_some(())?;
+    (word()? == "envoy").then_some(())?;
+    word()?;
+    // The place in the source: `external/envoy/source/.../filter.cc:12`.
+    let place = rest.split_once(' ').filter(|(place, _)| place.contains(".cc:"));
+    Some(place.map_or(rest, |(_, message)| message.trim_start()))
+}
+
 /// The message of a line of Istio's agent, through which Envoy's lines go, too.
 fn agents(line: &str) -> Option<&str> {
+    if !line.contains('\t') {
+        return spaced(line);
+    }
     let (time, rest) = line.split_once('\t')?;
     date_and(time, "T").then_some(())?;
     let (level, rest) = rest.split_once('\t')?;

@@ -9,7 +9,8 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, formats, front, json, logfmt, own, pasted, prefix, reply, ztunnel,
+    Column, Finding, Format, Line, formats, front, json, lead, logfmt, own, pasted, prefix, reply, scattered,
+    ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -74,7 +75,19 @@ impl Reader {
         let text = text(bytes.trim_ascii_end());
         let restored = || front::read(&pasted::restored(&text)?, &self.known, keep);
         let reply = || Some(front::at_most(Confidence::Likely, explain(&reply::read(&text)?, keep)));
+        let possible = |line: Line<'_>| front::at_most(Confidence::Possible, explain(&line, keep));
+        let quoted = || {
+            let (line, finding) = ztunnel::alone(&text)?;
+            Some(front::at_most(Confidence::Possible, judged(line, finding, keep)))
+        };
+        let keys = || scattered::read(&text).map(possible);
+        let repeated = || {
+            // Looked for where there may be one.
+            let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;
+            Some(possible(line))
+        };
         let reading = front::read(&text, &self.known, keep).or_else(restored).or_else(reply);
+        let reading = reading.or_else(repeated).or_else(quoted).or_else(keys);
         reading.unwrap_or(Reading::Unreadable)
     }
 
@@ -114,8 +127,10 @@ impl Reader {
         if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
             return judged(line, finding, keep);
         }
-        if let Some(logged) = own::in_proxy_log(text, false) {
-            return logged.into();
+        match own::in_proxy_log(text, false) {
+            Some(own @ Logged::Failure(_)) => return own.into(),
+            Some(Logged::Other) => return lead(prefix::own_log(text).map_or("", |(_, message)| message)),
+            None => {}
         }
         if let Some(wrapped) = wrapped.checked_sub(1)
             && let Some(at) = prefix::object(text)
@@ -141,6 +156,9 @@ impl Reader {
             Reading::Own(own) => {
                 own::set_time(&mut own.line, &wrapped.time);
                 own.line.set_proxy(wrapped.pod, before);
+            }
+            Reading::Unreadable if wrapped.is_own_log && wrapped.is_envoys => {
+                return wrapped.inside.first().map_or(Reading::ProxyLog, |message| lead(message));
             }
             Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
             _ => {}
@@ -247,6 +265,18 @@ impl Reader {
             std::iter::once(line).chain(fit.into_iter().flat_map(|readings| readings.lines)).collect();
         Parsed::Several(Readings { lines, complete, sure, reason: readings::FORMATS })
     }
+}
+
+/// What the message of a line of the proxy's own log is.
+fn lead(message: &str) -> Reading {
+    let said = lead::read(message).and_then(|(line, stream)| match explain(&line, false) {
+        Reading::Failed(line, finding) => Some((line, finding, stream)),
+        _ => None,
+    });
+    said.map_or(Reading::ProxyLog, |(line, mut finding, stream)| {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        Reading::Lead(line, finding, stream)
+    })
 }
 
 /// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Column, Line};
+use memchr::memmem;
+use meshwhy::evidence::MixerStatus;
+use serde_json::Value;
+
+use super::{Column, Line, prefix};
 
 /// How its reply to a failed upstream begins.
 const UPSTREAM: &str = "upstream connect error or disconnect/reset before headers";
@@ -31,6 +35,139 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     }
 }
 
+/// Whether a reply may be somewhere in a text.
+pub(super) fn may_be_in(text: &str) -> bool {
+    let has = |words: &str| memmem::find(text.as_bytes(), words.as_bytes()).is_some();
+    has(UPSTREAM) || has(".istio-system:") || WHOLE.iter().any(|(reply, _)| has(reply))
+}
+
+/// What a reply says that somebody's own log repeats: within a line of text, or in an object, which may hold a whole answer. A request's columns
+/// are a client's, and so are most of an object's texts.
+pub(super) fn read_repeated(text: &str) -> Option<Line<'static>> {
+    let object = text.find('{').and_then(|at| text.get(at..));
+    if let Some(object) = object.filter(|_| prefix::object(text).is_some()) {
+        let value: Value = serde_json::from_str(object).ok()?;
+        return in_object(&value, DEEPEST);
+    }
+    if text.contains(" HTTP/") || text.starts_with("HTTP/") {
+        return None;
+    }
+    within(text)
+}
+
+/// How deep an answer may lie in an object.
+const DEEPEST: u8 = 5;
+
+/// Where applications keep what another one answered.
+const KEYS: &[&str] = &[
+    "answer",
+    "body",
+    "cause",
+    "content",
+    "data",
+    "description",
+    "detail",
+    "details",
+    "err",
+    "error",
+    "exception",
+    "inner",
+    "innererror",
+    "log",
+    "message",
+    "messages",
+    "msg",
+    "output",
+    "payload",
+    "raw",
+    "rawbody",
+    "reason",
+    "response",
+    "responsebody",
+    "responsedata",
+    "result",
+    "stack",
+    "stacktrace",
+    "stderr",
+    "stdout",
+    "text",
+    "textpayload",
+    "title",
+    "trace",
+];
+
+fn in_object(value: &Value, deeper: u8) -> Option<Line<'static>> {
+    let deeper = deeper.checked_sub(1)?;
+    match value {
+        Value::String(text) => read(text)
+            .or_else(|| {
+                in_object(
+                    &serde_json::from_str(text).ok().filter(|value: &Value| !value.is_string())?,
+                    deeper,
+                )
+            })
+            .or_else(|| within(text)),
+        Value::Array(values) => values.iter().find_map(|value| in_object(value, deeper)),
+        Value::Object(values) => {
+            values.iter().find_map(|(key, value)| in_object(value, deeper).filter(|_| is_answers(key)))
+        }
+        _ => None,
+    }
+}
+
+fn is_answers(key: &str) -> bool {
+    let key: String =
+        key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let ends = ["error", "message", "msg", "body", "exception", "payload", "reason"];
+    KEYS.contains(&key.as_str()) || ends.iter().any(|end| key.ends_with(end))
+}
+
+/// The reply among other words.
+fn within(text: &str) -> Option<Line<'static>> {
+    if let Some((_, rest)) = text.split_once(UPSTREAM) {
+        let ends = ['"', '\'', '\\', '<', '\n', '\r', ']', '}', '`', '\u{201d}'];
+        let reason = rest.split(ends).next().unwrap_or_default();
+        let reason = reason.split(" (").next().unwrap_or(reason);
+        return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
+    }
+    if let Some(status) = mixers(text) {
+        return Some(status);
+    }
+    let (_, details) = WHOLE.iter().find(|(reply, _)| stands_alone(text, reply))?;
+    Some(of_details((*details).to_owned()))
+}
+
+/// [`UPSTREAM`] alone, as Envoy said it before 1.10 and as others cut it: most often nothing was listening.
+fn unexplained() -> Line<'static> {
+    let mut line = Line::default();
+    line.set(Column::Code, Cow::Borrowed("503"));
+    line.set(Column::Flags, Cow::Borrowed("UF"));
+    line
+}
+
+/// Mixer's reply (Istio 1.7 and older): `PERMISSION_DENIED:HANDLER.INSTANCE.NAMESPACE:...`.
+fn mixers(text: &str) -> Option<Line<'static>> {
+    let (status, handler) = text.trim_start_matches(['`', '"', ' ']).split_once(':')?;
+    let is_word = MixerStatus::new(status).is_some_and(|known| known.id() == status);
+    (is_word && handler.contains(".istio-system:")).then_some(())?;
+    let mut line = Line::default();
+    line.set(Column::Mixer, Cow::Owned(status.to_owned()));
+    Some(line)
+}
+
+/// Whether it is set off from what is around it.
+fn stands_alone(text: &str, reply: &str) -> bool {
+    text.match_indices(reply).any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default().trim_end();
+        let behind = text.get(at.saturating_add(reply.len())..).unwrap_or_default().trim_start();
+        let opens = before.is_empty()
+            || before.ends_with(|c: char| ":\"'[(>=-|`".contains(c))
+            || before.ends_with("\\n");
+        let closes = behind.is_empty() || behind.starts_with(|c: char| "\"'])(<.,;%}`\\".contains(c));
+        opens && closes
+    })
+}
+
 /// The reply behind what gRPC's clients write in front of it: Go's errors, grpcurl.
 fn without_grpc(text: &str) -> &str {
     let described = || text.strip_prefix("rpc error: code = ")?.split_once(" desc = ");
@@ -43,17 +180,56 @@ fn of_details(details: String) -> Line<'static> {
     line
 }
 
+/// What Envoy gives as reasons of a reset.
+const RESETS: &[&str] = &[
+    "remote connection failure",
+    "local connection failure",
+    "connection failure",
+    "connection termination",
+    "connection timeout",
+    "connection error",
+    "remote refused stream reset",
+    "local refused stream reset",
+    "remote reset",
+    "local reset",
+    "overflow",
+    "protocol error",
+    "connect error",
+    "overload manager reset",
+    "http1 premature upstream half close",
+];
+
 /// What follows [`UPSTREAM`].
-fn upstream(rest: &str) -> Option<Line<'static>> {
+pub(super) fn upstream(rest: &str) -> Option<Line<'static>> {
     let (_, reason) = rest.split_once("reset reason: ")?;
-    let (reset, failure) = reason.split_once(", transport failure reason: ").unwrap_or((reason, ""));
-    let proper = |byte: u8| byte.is_ascii_lowercase() || byte == b' ';
-    let reset = reset.trim_end();
-    reset.bytes().all(proper).then_some(())?;
-    let details = format!("upstream_reset_before_response_started{{{}}}", reset.replace(' ', "_"));
-    let mut line = of_details(details);
-    if !failure.is_empty() {
+    let reason = reason.trim_start();
+    let reset = RESETS.iter().find(|reset| reason.starts_with(**reset))?;
+    let failure =
+        reason.get(reset.len()..).and_then(|rest| rest.strip_prefix(", transport failure reason: "));
+    let mut line =
+        of_details(format!("upstream_reset_before_response_started{{{}}}", reset.replace(' ', "_")));
+    if let Some(failure) = failure.filter(|failure| !failure.is_empty()) {
         line.set(Column::UpstreamFailure, Cow::Owned(failure.to_owned()));
     }
     Some(line)
+}
+
+/// Whether a reply begins here that may go on in the next rows.
+pub(super) fn begins(text: &str) -> bool {
+    memmem::find(text.as_bytes(), UPSTREAM.as_bytes()).is_some()
+}
+
+/// Whether the end of its reason is still to come.
+pub(super) fn is_cut(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once(UPSTREAM) else { return false };
+    let rest = rest.trim_end();
+    matches!(rest, "" | ".")
+        || ["reason:", "transport failure", "transport"].iter().any(|end| rest.ends_with(end))
+}
+
+/// The reply that a text begins with, as where a shell's sign follows it.
+pub(super) fn at_beginning(text: &str) -> Option<Line<'static>> {
+    let whole = WHOLE.iter().find(|(reply, _)| text.starts_with(reply));
+    let whole = whole.map(|(_, details)| of_details((*details).to_owned()));
+    whole.or_else(|| upstream(text.strip_prefix(UPSTREAM)?))
 }

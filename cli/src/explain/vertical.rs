@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Column, Line};
 
-/// Fewer rows are none.
+/// Fewer rows are none, unless a status and what Envoy says of it are all that there is.
 const FEWEST: usize = 3;
 /// What stands between a key and its value.
 const SIGNS: &[&str] = &[" | ", "\t", ": "];
@@ -30,7 +30,8 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>) -> Option<(Line<'sta
         }
     }
     let is_envoys = Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column));
-    (count >= FEWEST && is_envoys).then_some((line, count))
+    let is_whole = count >= FEWEST || (count > 1 && line.shows(Column::Code));
+    (is_whole && is_envoys).then_some((line, count))
 }
 
 /// A key, its value and what stands between them.
@@ -41,6 +42,8 @@ pub(super) fn pair(row: &str) -> Option<(&str, &str, &'static str)> {
         Some((key.trim().trim_matches('"'), value.trim(), *sign))
     })?;
     let proper = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:@".contains(&byte));
+    // Of an object's members.
+    let value = value.strip_suffix(',').unwrap_or(value);
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     (proper && !key.is_empty()).then_some((key, quoted.unwrap_or(value), sign))
 }
@@ -59,9 +62,16 @@ mod tests {
         let expected = Some((Some("503".to_owned()), 3));
         assert_eq!(rows("method | GET\nresponse_code | 503\nresponse_flags | UH\nmethod | GET"), expected);
         assert_eq!(rows("method: GET\nresponse_code: \"503\"\nresponse_flags: UH\n\nx"), expected);
-        for text in
-            ["response_code: 503\nresponse_flags: UH", "a: 1\nb: 2\nresponse_code: 503", "a\nb\nc", ""]
-        {
+        let two = Some((Some("503".to_owned()), 2));
+        assert_eq!(rows("response_code: 503\nresponse_flags: UH"), two);
+        assert_eq!(rows("response_flags: UH\nresponse_code: 503\n\nresponse_flags: UH"), two);
+        for text in [
+            "response_flags: UH\na: 1",
+            "response_code: 503\na: 1",
+            "a: 1\nb: 2\nresponse_code: 503",
+            "a\nb\nc",
+            "",
+        ] {
             assert_eq!(rows(text), None, "{text}");
         }
     }

@@ -3,13 +3,16 @@
 use memchr::memmem;
 
 use super::outcome::explain;
-use super::{Reader, Reading, front, many, prefix, vertical, ztunnel};
+use super::{Reader, Reading, front, many, prefix, reply, transcript, vertical, ztunnel};
 use crate::input::records::{Record, records};
 
 /// A terminal is at least so wide.
 const NARROWEST: usize = 40;
 /// The most rows of one line.
 const MOST_ROWS: usize = 100;
+
+/// What stands around a row: some consoles draw a box.
+const AROUND: [char; 5] = [' ', '\t', '\r', '\n', '\u{2502}'];
 
 /// What was read.
 #[derive(Debug)]
@@ -62,7 +65,9 @@ impl Reader {
                 Some((reading, rows)) => (reading, rows, false),
                 None => match mended() {
                     Some((reading, rows)) => (reading, rows, true),
-                    None => match upright(&text, rest.clone(), keep) {
+                    None => match answer(&text, rest.clone(), keep)
+                        .or_else(|| upright(&text, rest.clone(), keep))
+                    {
                         Some((reading, rows)) => (reading, rows, false),
                         None => (self.read_front(&bytes, keep), 0, false),
                     },
@@ -81,21 +86,27 @@ impl Reader {
     fn continued<'a>(
         &self,
         first: &str,
-        rest: impl Iterator<Item = Record<'a>>,
+        rest: impl Iterator<Item = Record<'a>> + Clone,
         keep: bool,
     ) -> Option<(Reading, usize)> {
-        (begins(first) || front::begins(first) || ztunnel::begins(first.as_bytes())).then_some(())?;
-        let (mut whole, mut rows) = (first.trim_end().to_owned(), 0);
+        let is_reply = reply::begins(first);
+        // Of most lines the next one isn't set in.
+        let next = rest.clone().find(|record| !record.bytes.trim_ascii().is_empty())?;
+        let may_go_on = matches!(next.bytes.first(), Some(b' ' | b'\t')) || is_reply;
+        may_go_on.then_some(())?;
+        (begins(first) || front::begins(first) || ztunnel::begins(first.as_bytes()) || is_reply)
+            .then_some(())?;
+        let (mut whole, mut rows) = (first.trim_end_matches(AROUND).to_owned(), 0);
         for (row, record) in rest.take(MOST_ROWS).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
-            let inner = text.trim();
-            // Envoy's own reply goes over two lines.
-            let is_reply = inner.starts_with("reset reason: ");
+            let inner = text.trim_matches(AROUND);
+            // Envoy's own reply goes over several lines.
+            let goes_on = inner.starts_with("reset reason: ") || (is_reply && reply::is_cut(&whole));
             let is_set_in =
-                (text.starts_with([' ', '\t']) && !begins(inner) && !front::begins(inner)) || is_reply;
+                text.starts_with([' ', '\t']) && !is_reply && !begins(inner) && !front::begins(inner);
             match inner {
                 "" => {}
-                _ if !is_set_in => break,
+                _ if !(is_set_in || goes_on) => break,
                 inner => {
                     whole = whole + " " + inner;
                     rows = row.saturating_add(1);
@@ -150,6 +161,15 @@ impl Reader {
         }
         found
     }
+}
+
+/// An answer as curl shows it.
+fn answer<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> Option<(Reading, usize)> {
+    transcript::begins(first).then_some(())?;
+    let rest = rest.take(MOST_ROWS).map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
+    let rows: Vec<String> = std::iter::once(first.to_owned()).chain(rest).collect();
+    let (reading, rows) = transcript::read(rows.iter().map(String::as_str), keep)?;
+    Some((reading, rows.saturating_sub(1)))
 }
 
 /// A line whose columns stand one under the other.

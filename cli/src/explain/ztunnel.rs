@@ -24,6 +24,15 @@ pub(super) fn in_text(text: &str) -> Option<Connection> {
     Some(connection)
 }
 
+/// An error alone, as people quote it: `error="..."`, if it is one of ztunnel's.
+pub(super) fn alone(text: &str) -> Option<Connection> {
+    text.trim().strip_prefix("error=\"")?.strip_suffix('"')?;
+    let fields = pairs(text.trim());
+    let [(_, error)] = fields.as_slice() else { return None };
+    let known = cause(error, false).0 != Cause::Unclassified;
+    known.then(|| connection("", |key| (key == "error").then(|| error.clone())))
+}
+
 /// Reads an object of `"scope":"access"`.
 pub(super) fn in_json(text: &str) -> Option<Connection> {
     let at = prefix::object(text)?;
@@ -41,6 +50,10 @@ pub(super) fn in_json(text: &str) -> Option<Connection> {
 
 /// What stands behind the message.
 fn fields(line: &str) -> Option<&str> {
+    // Whoever shows it to others may leave out all that stands in front.
+    if line.starts_with("src.") && line.contains(" dst.") && line.contains(" error=") {
+        return Some(line);
+    }
     let mut rest = line;
     let mut word = || {
         let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
@@ -211,7 +224,7 @@ fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
             (Cause::UpstreamConnectTimeout, Likely, &[])
         }
         () if has("(os error 104)") => (Cause::UpstreamReset, Possible, &[Cause::ClientDisconnected]),
-        () if has("(os error 32)") => {
+        () if has("(os error 32)") || has("broken pipe") => {
             (Cause::UpstreamClosedConnection, Possible, &[Cause::ClientDisconnected])
         }
         () if has("client disconnected") => (Cause::ClientDisconnected, Likely, &[]),

@@ -1,0 +1,96 @@
+//! What Envoy says of a request in its own log, at level debug: the same as in the access log, word for word.
+
+use std::borrow::Cow;
+
+use super::{Column, Line, reply};
+
+/// What the message of a line of the proxy's own log says of a request, and of which stream.
+pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
+    let (stream, said) = tagged(message);
+    let said = said.split("\tthread=").next().unwrap_or(said).trim();
+    let replied = ["Sending local reply with details ", "Preparing local reply with details "];
+    let line = if let Some(text) = replied.iter().find_map(|start| said.strip_prefix(start)) {
+        details(text)
+    } else if let Some(reset) = said.strip_prefix("upstream reset: ") {
+        reply::upstream(reset)?
+    } else if let Some(policy) = said.strip_prefix("enforced denied") {
+        let policy = policy.strip_prefix(", matched policy ").unwrap_or("none");
+        details(&format!("rbac_access_denied_matched_policy[{policy}]"))
+    } else if said.starts_with("no route match for URL") {
+        details("route_not_found").with(Column::Flags, "NR")
+    } else if said.starts_with("unknown cluster '") {
+        details("cluster_not_found")
+    } else if said.starts_with("dispatch error: http/1.1 protocol error: ") {
+        details("http1.codec_error").with(Column::Flags, "DPE").with(Column::Code, "400")
+    } else if said.starts_with("Error dispatching received data: ") {
+        details("upstream_reset_before_response_started{protocol_error}")
+    } else if said.starts_with("upstream connect error") {
+        reply::read_repeated(said)?
+    } else {
+        return None;
+    };
+    Some((line, stream))
+}
+
+fn details(details: &str) -> Line<'static> {
+    Line::default().with(Column::Details, &details.trim().replace(' ', "_"))
+}
+
+impl Line<'static> {
+    fn with(mut self, column: Column, value: &str) -> Self {
+        self.set(column, Cow::Owned(value.to_owned()));
+        self
+    }
+}
+
+/// The connection's and the stream's number, and what is said of it: `[C1][S2] ...`, `[Tags: "ConnectionId":"1","StreamId":"2"] ...`.
+fn tagged(message: &str) -> (String, &str) {
+    let message = message.trim_start();
+    let mut rest = message;
+    while let Some((tag, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_number = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
+        if !tag.starts_with("Tags: ") && !tag.strip_prefix(['C', 'S']).is_some_and(is_number) {
+            break;
+        }
+        rest = behind;
+    }
+    let tags = message.get(..message.len().saturating_sub(rest.len())).unwrap_or_default();
+    (tags.to_owned(), rest.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_stream() {
+        let read = |message: &str| {
+            let (line, stream) = read(message)?;
+            Some((line.get(Column::Details)?.to_owned(), stream))
+        };
+        let said = |details: &str, stream: &str| Some((details.to_owned(), stream.to_owned()));
+        assert_eq!(
+            read(
+                "[C1][S2] Sending local reply with details upstream_reset_before_response_started{protocol error}"
+            ),
+            said("upstream_reset_before_response_started{protocol_error}", "[C1][S2]")
+        );
+        assert_eq!(
+            read(
+                "[Tags: \"ConnectionId\":\"1\"] Preparing local reply with details route_not_found\tthread=25"
+            ),
+            said("route_not_found", "[Tags: \"ConnectionId\":\"1\"]")
+        );
+        assert_eq!(
+            read("[C1][S2] upstream reset: reset reason: connection failure, transport failure reason: x"),
+            said("upstream_reset_before_response_started{connection_failure}", "[C1][S2]")
+        );
+        assert_eq!(
+            read("enforced denied, matched policy ns[a]-policy[b]-rule[0]"),
+            said("rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", "")
+        );
+        for other in ["enforced allowed", "[C1] new stream", "x Sending local reply with details y", ""] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}
