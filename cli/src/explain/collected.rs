@@ -189,13 +189,14 @@ fn a_terminals_wrap_is_mended_where_there_is_one_way_to() {
             assert_eq!(walked(&READER, &trimmed.join("\n")), [(1, refused)], "{wrapped}");
         }
     }
-    // Rows that don't belong together stay what they are.
-    let mut unreadable = 0;
+    // Rows that don't belong together stay what they are: the last has details of its own, and no request.
+    let (mut unreadable, mut requests) = (0, 0);
     READER.walk(TEXT.replacen(" 503", "\nhello\n503", 1).as_bytes(), 1, false, |read| {
         unreadable += u64::from(read.reading == Reading::Unreadable);
+        requests += u64::from(matches!(read.reading, Reading::Failed(line, _) if line.shows(Column::Path)));
         true
     });
-    assert_eq!(unreadable, 3);
+    assert_eq!((unreadable, requests), (2, 0));
 }
 
 #[test]

@@ -89,10 +89,21 @@ pub(super) fn has_request(line: &Line<'_>) -> bool {
     line.get(Column::Method).is_some()
 }
 
-/// Whether it was over before any usual time-out; `None` where the log doesn't say how long it took.
+/// Whether it is a request and no tunnel.
+pub(super) fn is_plain_request(line: &Line<'_>) -> bool {
+    line.get(Column::Method).is_some_and(|method| method != "CONNECT")
+        && line.get(Column::Protocol).is_some_and(|protocol| protocol.starts_with("HTTP/"))
+}
+
+/// Whether it took too short, or nothing like whole seconds, for a usual time-out and its repetitions; `None` where the log doesn't say how long
+/// it took.
 pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
-    const SHORT: u64 = 1_000;
-    line.get(Column::Duration)?.parse().ok().map(|duration: u64| duration < SHORT)
+    const SECOND: u64 = 1_000;
+    const LONG: u64 = 5_000;
+    // Before each repetition Envoy waits up to 25 ms, then 75 ms.
+    const AROUND: std::ops::RangeInclusive<u64> = 250..=979;
+    let duration: u64 = line.get(Column::Duration)?.parse().ok()?;
+    Some(duration < SECOND || (duration < LONG && AROUND.contains(&duration.wrapping_rem(SECOND))))
 }
 
 /// Whether the log has it that TLS failed, be it without saying how.

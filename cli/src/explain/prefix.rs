@@ -175,6 +175,13 @@ fn envoys(line: &str) -> Option<&str> {
     Some(place.filter(|(place, _)| !place.contains(['"', '{', ' '])).map_or(message, |(_, message)| message))
 }
 
+/// The message of one of Envoy's lines that Cilium's agent logs: `level=debug msg="[[C1] ..." subsys=envoy-router threadID=1`.
+pub(super) fn ciliums(line: &str) -> Option<&str> {
+    let (_, message) = line.strip_prefix("level=")?.split_once(" msg=\"[")?;
+    let (message, subsystem) = message.rsplit_once("\" subsys=")?;
+    subsystem.starts_with("envoy-").then_some(message)
+}
+
 /// The message of one of Envoy's lines that went through Istio's agent, where a terminal made spaces of the tabs.
 fn spaced(line: &str) -> Option<&str> {
     let mut rest = line;

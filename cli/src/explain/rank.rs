@@ -143,7 +143,9 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
         return &[Cause::UpstreamConnectTimeout];
     }
     if gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
-        return by_duration(line);
+        let cluster = e.upstream.cluster.as_ref().map(ClusterName::as_str).unwrap_or_default();
+        // To the application beside it no packet is lost.
+        return if cluster.starts_with("inbound|") { &[Cause::UpstreamRefused] } else { by_duration(line) };
     }
     // Older versions reset what took too long to connect.
     if e.details.reset_reason() == Some("local_reset") && line.short == Some(true) {

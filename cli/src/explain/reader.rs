@@ -80,7 +80,7 @@ impl Reader {
             let (line, finding) = ztunnel::alone(&text)?;
             Some(front::at_most(Confidence::Possible, judged(line, finding, keep)))
         };
-        let keys = || scattered::read(&text).map(possible);
+        let keys = || scattered::read(&text).or_else(|| scattered::read_details(&text)).map(possible);
         let repeated = || {
             // Looked for where there may be one.
             let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;
@@ -131,6 +131,9 @@ impl Reader {
             Some(own @ Logged::Failure(_)) => return own.into(),
             Some(Logged::Other) => return lead(prefix::own_log(text).map_or("", |(_, message)| message)),
             None => {}
+        }
+        if let Some(message) = prefix::ciliums(text) {
+            return lead(message);
         }
         if let Some(wrapped) = wrapped.checked_sub(1)
             && let Some(at) = prefix::object(text)

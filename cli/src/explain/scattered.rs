@@ -64,6 +64,41 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     (flags || details).then_some(line)
 }
 
+/// Details that are written without a key, as in `503 UC upstream_reset_before_response_started{connection_termination}`, but in no quotes: there a client's
+/// words may be.
+pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
+    let (at, length) = WORDS.iter().find_map(|word| {
+        let at = text.find(word)?;
+        let rest = text.get(at..)?;
+        let end = match rest.split_once('}') {
+            Some((inside, _)) if word.ends_with('{') => inside.len().saturating_add(1),
+            _ => word.len(),
+        };
+        (!word.ends_with('{') || rest.contains('}')).then_some((at, end))
+    })?;
+    let before = text.get(..at)?;
+    let is_quoted = before.matches('"').count() % 2 == 1 || text.contains(" HTTP/");
+    let details = text.get(at..at.saturating_add(length)).filter(|_| !is_quoted)?;
+    let mut line = Line::default();
+    let mut words = before.split_whitespace().rev();
+    let flags = words.next().filter(|flags| flags.split(',').all(|name| !Flags::from_short(name).is_empty()));
+    if let Some(flags) = flags {
+        line.set(Column::Flags, Cow::Owned(flags.to_owned()));
+        let code = words.next().filter(|code| code.len() == 3 && Column::Code.takes(code));
+        code.into_iter().for_each(|code| line.set(Column::Code, Cow::Owned(code.to_owned())));
+    }
+    line.set(Column::Details, Cow::Owned(details.replace(' ', "_")));
+    Some(line)
+}
+
+/// Details that are no words of any language.
+const WORDS: &[&str] = &[
+    "upstream_reset_before_response_started{",
+    "upstream_reset_after_response_started{",
+    "jwt_authn_access_denied{",
+    "filter_chain_not_found",
+];
+
 /// What stands behind each place of the key.
 fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(key).filter_map(move |(at, found)| {
@@ -102,6 +137,30 @@ mod tests {
             "jsonPayload.response_flags: \"UF\"",
         ] {
             assert_eq!(flags(text).as_deref(), Some("UF"), "{text}");
+        }
+    }
+
+    #[test]
+    fn details_may_stand_alone() {
+        let read = |text: &str| {
+            let line = read_details(text)?;
+            let get = |column| line.get(column).unwrap_or_default().to_owned();
+            Some((get(Column::Code), get(Column::Flags), get(Column::Details)))
+        };
+        let said = |code: &str, flags: &str, details: &str| Some((code.into(), flags.into(), details.into()));
+        let closed = "upstream_reset_before_response_started{connection_termination}";
+        assert_eq!(read(&format!("Details: {closed}")), said("", "", closed));
+        assert_eq!(read(&format!("we see 503 UC {closed} now")), said("503", "UC", closed));
+        assert_eq!(
+            read("upstream_reset_before_response_started{local reset}"),
+            said("", "", "upstream_reset_before_response_started{local_reset}")
+        );
+        for text in [
+            &format!("\"GET / HTTP/1.1\" 200 5 {closed}"),
+            &format!("GET /a 200 \"{closed}\""),
+            "upstream_reset_before_response_started{",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

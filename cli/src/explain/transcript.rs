@@ -33,6 +33,10 @@ const REPLIES: &[(u16, usize, &str, &str)] = &[
     (504, 24, "UT", "response_timeout"),
 ];
 
+/// Replies with a reason of the transport.
+const LONG: usize = 120;
+const MOST_LONG: usize = 600;
+
 /// Whether an answer begins here that isn't a good one.
 pub(super) fn begins(text: &str) -> bool {
     status(text).is_some_and(|code| code >= 400)
@@ -71,7 +75,12 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
         line.set(Column::Details, Cow::Borrowed("via_upstream"));
     } else {
         let is_it = |reply: &&(u16, usize, &str, &str)| reply.0 == code && length == Some(reply.1);
-        let (.., flags, details) = REPLIES.iter().find(is_it)?;
+        let known = REPLIES.iter().find(is_it).map(|(.., flags, details)| (*flags, *details));
+        // With why the connection failed behind it, the reply is longer than any of these.
+        let is_long = code == 503
+            && length.is_some_and(|length| (LONG..MOST_LONG).contains(&length))
+            && get("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
+        let (flags, details) = known.or_else(|| is_long.then_some(("UF", "")))?;
         line.set(Column::Flags, Cow::Borrowed(flags));
         if !details.is_empty() {
             line.set(Column::Details, Cow::Borrowed(details));

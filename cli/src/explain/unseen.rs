@@ -43,6 +43,15 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     if shown.left_midway() && good {
         return None;
     }
+    // Before there was a flag for it (Envoy 1.9), a request without a status was a client's that left.
+    let had_status = line.shows(Column::Code) && line.shows(Column::Flags) && !line.shows(Column::Details);
+    if had_status && shown.code.is_none() && shown.flags.is_empty() && gather::is_plain_request(line) {
+        let named = (Cause::ClientDisconnected, Confidence::Possible);
+        return Some(Finding {
+            evidence: "code=0".to_owned(),
+            ..Finding::of_line(named, Vec::new(), None, None)
+        });
+    }
     let no_flags = !line.shows(Column::Flags) && !line.shows(Column::FlagsLong);
     if shown.code.is_none() && no_flags {
         // Only a connection to the upstream that failed has a reason, and only what was denied has Mixer's.

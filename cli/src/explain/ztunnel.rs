@@ -29,7 +29,7 @@ pub(super) fn alone(text: &str) -> Option<Connection> {
     text.trim().strip_prefix("error=\"")?.strip_suffix('"')?;
     let fields = pairs(text.trim());
     let [(_, error)] = fields.as_slice() else { return None };
-    let known = cause(error, false).0 != Cause::Unclassified;
+    let known = cause(error, false, false).0 != Cause::Unclassified;
     known.then(|| connection("", |key| (key == "error").then(|| error.clone())))
 }
 
@@ -169,7 +169,8 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
         let facts = facts
             .into_iter()
             .filter_map(|(key, value)| Some(format!("{key}={}", escape(&value?, LONGEST_FACT))));
-        let (cause, mut confidence, alternatives) = cause(&error, inbound);
+        let (cause, mut confidence, alternatives) =
+            cause(&error, inbound, inbound && get("src.identity").is_none());
         if inbound && get("src.identity").is_none() {
             // What the policy asks for may be there, and only the identity lost.
             confidence = confidence.min(Likely);
@@ -200,7 +201,7 @@ fn denied_by(error: &str) -> Option<String> {
 const CONVERTED: &str = "converted_peer_authentication_";
 
 /// What ztunnel's words mean (`proxy::Error`; Istio 1.22 to 1.28).
-fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
+fn cause(error: &str, inbound: bool, no_identity: bool) -> (Cause, Confidence, &'static [Cause]) {
     let has = |words: &str| error.contains(words);
     match () {
         // What istiod makes of a PeerAuthentication that is STRICT: only who comes without mutual TLS is denied by it.
@@ -210,6 +211,9 @@ fn cause(error: &str, inbound: bool) -> (Cause, Confidence, &'static [Cause]) {
         }
         () if has("policy rejection: ") => (Cause::AuthorizationPolicyDenied, Certain, &[]),
         // Older ones don't name the policy.
+        () if has("policy rejection") && no_identity => {
+            (Cause::PlaintextToStrictMtls, Possible, &[Cause::AuthorizationPolicyDenied])
+        }
         () if has("policy rejection") => {
             (Cause::AuthorizationPolicyDenied, Possible, &[Cause::PlaintextToStrictMtls])
         }
