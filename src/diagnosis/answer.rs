@@ -154,6 +154,17 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    const CLOSED: &[Fact] = &[
+        Fact::Details,
+        Fact::PoolReady,
+        Fact::Lived,
+        Fact::Flags,
+        Fact::UpstreamTls,
+        Fact::Answered,
+        Fact::Cluster,
+        Fact::Endpoint,
+        Fact::Attempts,
+    ];
     static REFUSED: Advice = Advice {
         side: None,
         fix: "Retry on refused-stream: the server refused the request unprocessed (GOAWAY, or its stream limit).",
@@ -171,7 +182,21 @@ fn ended(e: &Evidence) -> Option<Verdict> {
             return Some(Verdict::possible(Cause::UpstreamClosedConnection, FACTS).advising(&IN_TUNNEL));
         }
         Some("connection_termination") => {
-            return Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS));
+            static NEW: Advice = Advice {
+                side: None,
+                fix: "See what the server expects there (TLS, a PROXY header), or why it crashed: it closed a new connection at once.",
+            };
+            // TLS 1.3 refuses a client's certificate only after the handshake, and its alert is not logged (1.40).
+            static NEW_TLS: Advice = Advice {
+                side: None,
+                fix: "Read the server's log: it closed a new TLS connection at once, as one that refuses this proxy's certificate, or crashes.",
+            };
+            let closed = Verdict::likely(Cause::UpstreamClosedConnection, CLOSED);
+            return Some(match (closed_new(e), e.upstream.tls_version.is_some()) {
+                (true, true) => closed.advising(&NEW_TLS),
+                (true, false) => closed.advising(&NEW),
+                (false, _) => closed,
+            });
         }
         // 1.36 says the same of a stream that its server ends before what it promised.
         Some("remote_reset") if was_cut_short(e) => {
@@ -202,6 +227,13 @@ const REUSED: u64 = 45;
 /// The longest that such a request lives whose connection was being closed, in milliseconds: one round trip, and what a busy proxy
 /// adds. Measured: 0.3 to 29, and 85 once.
 const AT_ONCE: u64 = 50;
+
+/// Whether a connection that nothing had used was closed as soon as it brought a request, by an endpoint that isn't known to have answered.
+fn closed_new(e: &Evidence) -> bool {
+    let new = e.upstream.pool_ready.is_some_and(|ready| ready > REUSED);
+    let known = e.past.answered || e.past.took_plaintext || e.past.took_mtls;
+    new && !known && e.details.closed_before_response() && e.lived.is_some_and(|lived| lived <= AT_ONCE)
+}
 
 /// Whether the request got a connection that earlier ones had used. A new one takes longer even on
 /// loopback; so may a reused one on a busy machine, and then the confidence is lower.

@@ -106,6 +106,9 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     }
 }
 
+/// As long as a connection that nothing passed on lives at the most, in milliseconds: no idle timeout is so short.
+const AT_ONCE: u64 = 20;
+
 /// The idle timeout of a TCP proxy where nothing sets another, in milliseconds (Envoy 1.36 to 1.40, Istio 1.31).
 const USUAL_IDLE_TIMEOUT: u64 = 3_600_000;
 
@@ -122,10 +125,18 @@ fn cut_off(e: &Evidence) -> Verdict {
         side: None,
         fix: "Raise the rule's tcp.idleTimeout, unless the proxy ended or its listener changed: %DOWNSTREAM_LOCAL_CLOSE_REASON% says which.",
     };
+    static TURNED_AWAY: Advice = Advice {
+        side: None,
+        fix: "Raise the limit of connections that this proxy has for the port: %DOWNSTREAM_LOCAL_CLOSE_REASON% in its log says which filter refused.",
+    };
     static CHANGED: Advice = Advice {
         side: None,
         fix: "See whether its listener changed, or an idle timeout is set: %DOWNSTREAM_LOCAL_CLOSE_REASON% in the TCP log says which.",
     };
+    // Look-alike: a listener that is removed just as its client connects.
+    if e.lived.is_some_and(|lived| lived <= AT_ONCE) && e.downstream.first_bytes.is_none() {
+        return Verdict::possible(Cause::ProxyClosedConnection, FACTS).advising(&TURNED_AWAY);
+    }
     if e.lived.is_none_or(|lived| lived >= USUAL_IDLE_TIMEOUT) {
         let verdict = if e.lived.is_some() { Verdict::likely } else { Verdict::possible };
         return verdict(Cause::IdleTimeout, FACTS).advising(&IDLE).blaming(&e.upstream.resource);

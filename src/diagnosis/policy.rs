@@ -33,7 +33,7 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     if e.layer == Layer::Listener {
         return None;
     }
-    if let Some(verdict) = tcp_rbac(e) {
+    if let Some(verdict) = tcp_rbac(e).or_else(|| tcp_rate_limit(e)) {
         return Some(verdict);
     }
     let cause = match e.details.detail() {
@@ -86,6 +86,13 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         _ => return None,
     };
     Some(Verdict::certain(cause, FACTS))
+}
+
+/// The network filter `local_ratelimit` sets this flag and closes (1.36, 1.40). A TCP proxy that has tried in vain sets others beside it.
+fn tcp_rate_limit(e: &Evidence) -> Option<Verdict> {
+    let alone = e.flags.difference(Flags::HARMLESS) == Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
+    (e.layer == Layer::Tcp && alone && e.upstream.address.is_none()).then_some(())?;
+    Some(Verdict::likely(Cause::RateLimited, &[Fact::Flags, Fact::FilterChain, Fact::Cluster]))
 }
 
 /// A token that was rejected, or keys that could not be fetched.

@@ -96,6 +96,14 @@ impl Connection {
         {
             return Some(waiting);
         }
+        let silent = client.is_none() && self.server.seen().is_none() && !self.ended;
+        if self.closed_here
+            && silent
+            && !flags.any_failure()
+            && let Some(refused) = collect::turned_away(host, flags)
+        {
+            return Some(refused);
+        }
         let suspicious =
             flags.any_failure() || (spoke(Protocol::is_tls) && collect::upstream_tls(host).is_some());
         let cut_off = self.was_in_use() && !flags.any_failure() && collect::flags_upstream_resets(host);

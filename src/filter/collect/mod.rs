@@ -32,6 +32,8 @@ const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
     .union(Flags::DOWNSTREAM_REMOTE_RESET);
 
 /// The details that Envoy gives to a stream that ends this way.
+/// The longest that a connection lives that a filter turns away, in milliseconds. Measured: 0 (1.40).
+const AT_ONCE: u64 = 20;
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
 /// The evidence of a failed HTTP stream, as far as its fetch plan goes.
@@ -272,6 +274,19 @@ pub(super) fn waits_for_greeting(host: &impl Host, flags: Flags) -> Option<Box<E
     session(host, &mut e);
     e.downstream.port = Some(port);
     (e.lived >= Some(SHORTEST) && cluster(host).is_none()).then_some(e)
+}
+
+/// A connection that this proxy closed at once, before a byte had passed, without a flag and without a handshake that failed.
+pub(super) fn turned_away(host: &impl Host, flags: Flags) -> Option<Box<Evidence>> {
+    let mut e = Box::<Evidence>::default();
+    session(host, &mut e);
+    let lived = e.lived.filter(|lived| *lived <= AT_ONCE)?;
+    let failure = downstream_failure(host);
+    let shook_hands = failure.is_none_or(|reason| reason.is_inspectors_note());
+    (shook_hands && flags_upstream_resets(host)).then_some(())?;
+    e = tcp(host, flags);
+    (e.cut_off, e.lived) = (true, Some(lived));
+    Some(e)
 }
 
 /// The evidence of a connection at its listener.
