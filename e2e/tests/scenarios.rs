@@ -19,6 +19,8 @@ fn main() {
     // Most of a scenario is waiting for processes to start.
     arguments.test_threads.get_or_insert(4);
     let mut scenarios = e2e::scenarios::all();
+    let twice = e2e::scenarios::names_twice(&scenarios);
+    assert!(twice.is_empty(), "two scenarios of one name: {twice:?}");
     let coverage = missing(&scenarios);
     let untested = look_alikes::untested(&scenarios, NEVER_SEEN);
     let document = look_alikes::markdown(&scenarios);

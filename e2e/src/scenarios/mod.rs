@@ -5,8 +5,10 @@ mod attacks;
 mod changes;
 mod client_bytes;
 mod common;
+mod databases;
 pub mod demo;
 mod downstream_tls;
+mod field;
 mod healthy;
 mod leaving;
 mod limits;
@@ -37,14 +39,36 @@ pub fn all() -> Vec<Scenario> {
         leaving::table(),
         limits::table(),
         tcp_ends::table(),
+        databases::table(),
         passthrough::table(),
         soft::table(),
         healthy::table(),
         response_header::table(),
         attacks::table(),
         reported::table(),
+        field::table(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Names that more than one scenario has: a filter by name would play both, and a recording would keep one.
+pub fn names_twice(scenarios: &[Scenario]) -> Vec<&'static str> {
+    let mut seen = std::collections::BTreeSet::new();
+    scenarios.iter().map(|scenario| scenario.name).filter(|name| !seen.insert(*name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_one_scenarios() {
+        let mut scenarios = all();
+        assert_eq!(names_twice(&scenarios), [""; 0]);
+        let again = scenarios.first().cloned();
+        scenarios.extend(again);
+        assert_eq!(names_twice(&scenarios).len(), 1, "a second one is found");
+    }
 }
