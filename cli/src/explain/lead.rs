@@ -24,6 +24,12 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         details("http1.codec_error").with(Column::Flags, "DPE").with(Column::Code, "400")
     } else if said.starts_with("Error dispatching received data: ") {
         details("upstream_reset_before_response_started{protocol_error}")
+    } else if said.starts_with("no healthy host for ") {
+        details("no_healthy_upstream").with(Column::Flags, "UH")
+    } else if said == "closing connection: no matching filter chain found" {
+        details("filter_chain_not_found").with(Column::Flags, "NR")
+    } else if let Some(reason) = said.strip_prefix("client disconnected, failure reason: ") {
+        reply::failed(reason)?
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
     } else {
@@ -89,7 +95,14 @@ mod tests {
             read("enforced denied, matched policy ns[a]-policy[b]-rule[0]"),
             said("rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", "")
         );
-        for other in ["enforced allowed", "[C1] new stream", "x Sending local reply with details y", ""] {
+        assert_eq!(read("no healthy host for HTTP connection pool"), said("no_healthy_upstream", ""));
+        for other in [
+            "client disconnected, failure reason: ",
+            "enforced allowed",
+            "[C1] new stream",
+            "x Sending local reply with details y",
+            "",
+        ] {
             assert_eq!(read(other), None, "{other}");
         }
     }

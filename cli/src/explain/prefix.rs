@@ -175,6 +175,17 @@ fn envoys(line: &str) -> Option<&str> {
     Some(place.filter(|(place, _)| !place.contains(['"', '{', ' '])).map_or(message, |(_, message)| message))
 }
 
+/// A header as Envoy logs it at level debug, in a line of its own: `':status', '503'`.
+pub(super) fn is_logged_header(line: &str) -> bool {
+    let header = line
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .and_then(|rest| rest.split_once("', '"));
+    header.is_some_and(|(name, _)| {
+        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b":-_".contains(&b))
+    })
+}
+
 /// The message of one of Envoy's lines that Cilium's agent logs: `level=debug msg="[[C1] ..." subsys=envoy-router threadID=1`.
 pub(super) fn ciliums(line: &str) -> Option<&str> {
     let (_, message) = line.strip_prefix("level=")?.split_once(" msg=\"[")?;

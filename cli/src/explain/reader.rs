@@ -132,6 +132,9 @@ impl Reader {
             Some(Logged::Other) => return lead(prefix::own_log(text).map_or("", |(_, message)| message)),
             None => {}
         }
+        if prefix::is_logged_header(text) {
+            return Reading::ProxyLog;
+        }
         if let Some(message) = prefix::ciliums(text) {
             return lead(message);
         }

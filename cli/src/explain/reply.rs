@@ -38,7 +38,10 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
 /// Whether a reply may be somewhere in a text.
 pub(super) fn may_be_in(text: &str) -> bool {
     let has = |words: &str| memmem::find(text.as_bytes(), words.as_bytes()).is_some();
-    has(UPSTREAM) || has(".istio-system:") || WHOLE.iter().any(|(reply, _)| has(reply))
+    has(UPSTREAM)
+        || has("failure reason: TLS error: ")
+        || has(".istio-system:")
+        || WHOLE.iter().any(|(reply, _)| has(reply))
 }
 
 /// What a reply says that somebody's own log repeats: within a line of text, or in an object, which may hold a whole answer. A request's columns
@@ -130,11 +133,22 @@ fn within(text: &str) -> Option<Line<'static>> {
         let reason = reason.split(" (").next().unwrap_or(reason);
         return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
     }
+    if let Some((_, reason)) = text.split_once("failure reason: ") {
+        return failed(reason.split(['"', '\'', '`']).next().unwrap_or(reason).trim());
+    }
     if let Some(status) = mixers(text) {
         return Some(status);
     }
     let (_, details) = WHOLE.iter().find(|(reply, _)| stands_alone(text, reply))?;
     Some(of_details((*details).to_owned()))
+}
+
+/// Why TLS with the upstream failed, in the transport's words.
+pub(super) fn failed(reason: &str) -> Option<Line<'static>> {
+    reason.starts_with("TLS error: ").then_some(())?;
+    let mut line = of_details("upstream_reset_before_response_started{connection_failure}".to_owned());
+    line.set(Column::UpstreamFailure, Cow::Owned(reason.to_owned()));
+    Some(line)
 }
 
 /// [`UPSTREAM`] alone, as Envoy said it before 1.10 and as others cut it: most often nothing was listening.

@@ -42,7 +42,9 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     };
     let mut line = Line::default();
     for (key, column) in KEYS {
-        let mut values = values(&plain, key);
+        // Another key may end so: `permissive_response_code`.
+        let (own, longer): (Vec<_>, Vec<_>) = values(&plain, key).partition(|(is_whole, _)| *is_whole);
+        let mut values = if own.is_empty() { longer } else { own }.into_iter().map(|(_, value)| value);
         let Some(value) = values.next() else { continue };
         if values.any(|other| other != value) {
             // Nothing says which is Envoy's.
@@ -64,31 +66,57 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     (flags || details).then_some(line)
 }
 
-/// Details that are written without a key, as in `503 UC upstream_reset_before_response_started{connection_termination}`, but in no quotes: there a client's
-/// words may be.
+/// A status, flags and details without keys, as in `503 UC upstream_reset_before_response_started{connection_termination}`, but in no quotes:
+/// there a client's words may be. Of details that are no words of any language these alone.
 pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
-    let (at, length) = WORDS.iter().find_map(|word| {
-        let at = text.find(word)?;
-        let rest = text.get(at..)?;
-        let end = match rest.split_once('}') {
-            Some((inside, _)) if word.ends_with('{') => inside.len().saturating_add(1),
-            _ => word.len(),
-        };
-        (!word.ends_with('{') || rest.contains('}')).then_some((at, end))
-    })?;
-    let before = text.get(..at)?;
-    let is_quoted = before.matches('"').count() % 2 == 1 || text.contains(" HTTP/");
-    let details = text.get(at..at.saturating_add(length)).filter(|_| !is_quoted)?;
-    let mut line = Line::default();
-    let mut words = before.split_whitespace().rev();
-    let flags = words.next().filter(|flags| flags.split(',').all(|name| !Flags::from_short(name).is_empty()));
-    if let Some(flags) = flags {
-        line.set(Column::Flags, Cow::Owned(flags.to_owned()));
-        let code = words.next().filter(|code| code.len() == 3 && Column::Code.takes(code));
-        code.into_iter().for_each(|code| line.set(Column::Code, Cow::Owned(code.to_owned())));
+    if text.contains(" HTTP/") || text.trim_start().starts_with('/') {
+        return None;
     }
-    line.set(Column::Details, Cow::Owned(details.replace(' ', "_")));
+    let is_plain = |at: usize| text.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
+    let mut line = Line::default();
+    if let Some((at, details)) =
+        WORDS.iter().find_map(|word| detail(text, word)).filter(|(at, _)| is_plain(*at))
+    {
+        let mut words = text.get(..at)?.split_whitespace().rev();
+        if let Some(flags) = words.next().filter(|flags| are_flags(flags)) {
+            line.set(Column::Flags, Cow::Owned(flags.to_owned()));
+            let code = words.next().filter(|code| is_status(code));
+            code.into_iter().for_each(|code| line.set(Column::Code, Cow::Owned(code.to_owned())));
+        }
+        line.set(Column::Details, Cow::Owned(details));
+        return Some(line);
+    }
+    let words: Vec<&str> =
+        text.split_whitespace().map(|word| word.trim_matches(['`', '\'', '*', ',', '(', ')', ':'])).collect();
+    let pair = words
+        .windows(2)
+        .position(|pair| matches!(pair, [code, flags] if is_status(code) && are_flags(flags)))?;
+    let &[code, flags] = words.get(pair..pair.saturating_add(2))? else { return None };
+    text.find(code).filter(|at| is_plain(*at))?;
+    line.set(Column::Code, Cow::Owned(code.to_owned()));
+    line.set(Column::Flags, Cow::Owned(flags.to_owned()));
+    let known = |details: &&&str| !matches!(Details::new(**details).detail(), Detail::None | Detail::Other);
+    if let Some(details) = words.get(pair.saturating_add(2)).filter(known) {
+        line.set(Column::Details, Cow::Owned((*details).to_owned()));
+    }
     Some(line)
+}
+
+/// Where such a word begins, and all of it: in braces there may be spaces.
+fn detail(text: &str, word: &str) -> Option<(usize, String)> {
+    let at = text.find(word)?;
+    let rest = text.get(at..)?;
+    let details = if word.ends_with('{') { rest.get(..=rest.find('}')?)? } else { word };
+    Some((at, details.replace(' ', "_")))
+}
+
+fn are_flags(word: &str) -> bool {
+    word.split(',').all(|name| !Flags::from_short(name).is_empty())
+}
+
+/// Of a failure.
+fn is_status(word: &str) -> bool {
+    word.len() == 3 && word.starts_with(['4', '5']) && Column::Code.takes(word)
 }
 
 /// Details that are no words of any language.
@@ -99,9 +127,10 @@ const WORDS: &[&str] = &[
     "filter_chain_not_found",
 ];
 
-/// What stands behind each place of the key.
-fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+/// What stands behind each place of the key, and whether nothing is in front of it that belongs to it.
+fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = (bool, &'a str)> {
     text.match_indices(key).filter_map(move |(at, found)| {
+        let is_whole = !text.get(..at)?.ends_with('_');
         let rest = text.get(at.saturating_add(found.len())..)?.trim_start_matches('*');
         let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start();
         let rest = rest.strip_prefix("=>").or_else(|| rest.strip_prefix([':', '=']))?.trim_start();
@@ -111,7 +140,7 @@ fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
             '~' => return None,
             _ => rest.split([',', ';', '}', ' ', '\t', '|', ')', ']', '"', '\'']).next()?,
         };
-        (value.len() < 1_024).then(|| value.trim_end_matches('*'))
+        (value.len() < 1_024).then(|| (is_whole, value.trim_end_matches('*')))
     })
 }
 
@@ -130,6 +159,7 @@ mod tests {
             r#"..."response_code": 503, "response_flags": "UF", ..."#,
             "{'response_code': 503, 'response_flags': 'UF', 'method': None}",
             r#"istio_requests_total{response_code="503",response_flags="UF",source_app="a"} 5"#,
+            r#"a{permissive_response_code="none",response_code="503",response_flags="UF"}	1"#,
             r#"{"response_code"=>503, "response_flags"=>"UF"}"#,
             "pod:a,response_code:0,logtag:Fresponse_flags:UF, duration:0",
             r#"{\"response_code\":503,\"response_flags\":\"UF\",\"pa"#,

@@ -56,7 +56,10 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
     }
     let get =
         |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-    let server = get("server").filter(|server| server.ends_with("envoy"))?;
+    // Some take the header away; what a whole reply says is enough then.
+    let server = get("server").unwrap_or_default();
+    (server.is_empty() || server.ends_with("envoy")).then_some(())?;
+    let is_text = get("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
     let mut ahead = 0_usize;
     let body = rows.find(|row| {
         ahead = ahead.saturating_add(1);
@@ -67,33 +70,40 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
     let length: Option<usize> = get("content-length").and_then(|length| length.parse().ok());
     let by_upstream = get("x-envoy-upstream-service-time").is_some();
     let mut line = Line::default();
+    let is_said = said.is_some();
     if let Some(said) = said {
         count = count.saturating_add(ahead);
         line = said;
-    } else if by_upstream {
+    } else if by_upstream && !server.is_empty() {
         line.set(Column::Flags, Cow::Borrowed("-"));
         line.set(Column::Details, Cow::Borrowed("via_upstream"));
     } else {
         let is_it = |reply: &&(u16, usize, &str, &str)| reply.0 == code && length == Some(reply.1);
         let known = REPLIES.iter().find(is_it).map(|(.., flags, details)| (*flags, *details));
         // With why the connection failed behind it, the reply is longer than any of these.
-        let is_long = code == 503
-            && length.is_some_and(|length| (LONG..MOST_LONG).contains(&length))
-            && get("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
+        let is_long =
+            code == 503 && length.is_some_and(|length| (LONG..MOST_LONG).contains(&length)) && is_text;
         let (flags, details) = known.or_else(|| is_long.then_some(("UF", "")))?;
+        (!server.is_empty() || (is_text && length > Some(0))).then_some(())?;
         line.set(Column::Flags, Cow::Borrowed(flags));
         if !details.is_empty() {
             line.set(Column::Details, Cow::Borrowed(details));
         }
     }
-    line.set(Column::Code, Cow::Owned(code.to_string()));
+    let status = || Cow::Owned(code.to_string());
+    // A reply says by itself what failed.
+    if !is_said {
+        line.set(Column::Code, status());
+    }
     let length = length.map(|length| format!("; content_length={length}")).unwrap_or_default();
     let reading = match front::at_most(Confidence::Possible, explain(&line, keep)) {
         Reading::Failed(mut line, mut finding) => {
             // It wasn't shown.
             line.forget(Column::Flags);
-            if !by_upstream {
-                finding.evidence = format!("code={code}; server={server}{length}");
+            line.set(Column::Code, status());
+            if !by_upstream && !is_said {
+                let server = if server.is_empty() { String::new() } else { format!("; server={server}") };
+                finding.evidence = format!("code={code}{server}{length}");
             }
             Reading::Failed(line, finding)
         }
@@ -153,6 +163,7 @@ mod tests {
                 ("authorization_policy_denied", 5),
             ),
             ("HTTP/1.1 502 Bad Gateway\nserver: envoy\ncontent-length: 0\n", ("egress_blocked", 3)),
+            ("HTTP/1.1 413 x\ncontent-type: text/plain\ncontent-length: 17\n", ("request_too_large", 3)),
             (
                 "HTTP/1.1 404 x\nserver: envoy\nx-envoy-upstream-service-time: 4\ncontent-length: 0\n",
                 ("fine", 4),
