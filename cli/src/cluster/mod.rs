@@ -7,7 +7,7 @@ mod workload;
 
 pub use kubectl::{Kubectl, Scope};
 pub use pods::{Pod, Role};
-pub use proxy::{Module, PLUGINS, STATS, State};
+pub use proxy::{Counts, Module, PLUGINS, STATS, State};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -52,6 +52,52 @@ impl State {
     }
 }
 
+/// What was counted, by cause: failures, and observations of traffic that works.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Failures.
+    pub failures: BTreeMap<String, u64>,
+    /// The same of traffic that works.
+    pub observations: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// From what the admin interface answers ([`STATS`]).
+    pub fn new(stats: &str) -> Self {
+        let mut counts = Self::default();
+        for (cause, of, value) in values(stats).filter_map(|(name, value)| {
+            let (of, tag) = series(name)?;
+            Some((tag("cause")?, of, value))
+        }) {
+            let map = match of {
+                "meshwhy_failures_total" => &mut counts.failures,
+                "meshwhy_observations_total" => &mut counts.observations,
+                _ => continue,
+            };
+            if value > 0 {
+                let count = map.entry(cause).or_default();
+                *count = count.saturating_add(value);
+            }
+        }
+        counts
+    }
+
+    /// What came after these. Where there are fewer than before, the module was loaded anew, and all came after.
+    pub fn since(&self, before: &Self) -> Self {
+        let grown = |now: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
+            let counted = now.iter().map(|(cause, count)| {
+                let earlier = before.get(cause).copied().unwrap_or(0);
+                (cause.clone(), count.checked_sub(earlier).unwrap_or(*count))
+            });
+            counted.filter(|(_, count)| *count > 0).collect()
+        };
+        Self {
+            failures: grown(&self.failures, &before.failures),
+            observations: grown(&self.observations, &before.observations),
+        }
+    }
+}
+
 /// The module in one proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
@@ -61,10 +107,8 @@ pub struct Module {
     pub version: Option<String>,
     /// Its roles.
     pub roles: BTreeSet<String>,
-    /// Failures that it has counted since it was loaded, by cause.
-    pub failures: BTreeMap<String, u64>,
-    /// The same of traffic that works.
-    pub observations: BTreeMap<String, u64>,
+    /// What it has counted since it was loaded.
+    pub counts: Counts,
     /// The last line of the proxy's own log that says what is wrong.
     pub said: Option<String>,
 }
@@ -76,15 +120,16 @@ impl Module {
             state: State::Absent,
             version: None,
             roles: BTreeSet::new(),
-            failures: BTreeMap::new(),
-            observations: BTreeMap::new(),
+            counts: Counts::new(stats),
             said: None,
         };
         let mut loaded = BTreeSet::new();
-        for (name, value) in stats.lines().filter_map(|line| line.split_once(": ")) {
+        for (name, _) in values(stats) {
             let plugin = name.strip_prefix("wasm.").and_then(|name| name.strip_suffix(".vm_reload"));
             loaded.extend(plugin.filter(|plugin| plugin.contains(NAME)));
-            module.count(name, value.trim().parse().unwrap_or(0));
+            if let Some(("meshwhy_build_info", tag)) = series(name) {
+                module.version = tag("version");
+            }
         }
         let configured = configured(plugins);
         let role_of = |name: &str| configured.iter().find(|plugin| plugin.name == name)?.role.clone();
@@ -109,28 +154,22 @@ impl Module {
         };
         module
     }
+}
 
-    /// A series: `wasmcustom.cause=.=ID;.;...;.;meshwhy_failures_total`.
-    fn count(&mut self, name: &str, value: u64) {
-        let Some(series) = name.strip_prefix("wasmcustom.") else { return };
-        let tag = |tag: &str| {
-            let mut tags = series.split(";.;").filter_map(|part| part.split_once("=.="));
-            tags.find(|(key, _)| *key == tag).map(|(_, value)| value.to_owned())
-        };
-        let of = match series.rsplit(";.;").next() {
-            Some("meshwhy_build_info") => {
-                self.version = tag("version");
-                return;
-            }
-            Some("meshwhy_failures_total") => &mut self.failures,
-            Some("meshwhy_observations_total") => &mut self.observations,
-            _ => return,
-        };
-        if let Some(cause) = tag("cause").filter(|_| value > 0) {
-            let count = of.entry(cause).or_default();
-            *count = count.saturating_add(value);
-        }
-    }
+/// `NAME: VALUE` in lines.
+fn values(stats: &str) -> impl Iterator<Item = (&str, u64)> {
+    let lines = stats.lines().filter_map(|line| line.split_once(": "));
+    lines.map(|(name, value)| (name, value.trim().parse().unwrap_or(0)))
+}
+
+/// A series, `wasmcustom.cause=.=ID;.;...;.;meshwhy_failures_total`: its name, and its tags.
+fn series(name: &str) -> Option<(&str, impl Fn(&str) -> Option<String> + '_)> {
+    let series = name.strip_prefix("wasmcustom.")?;
+    let tag = move |tag: &str| {
+        let mut tags = series.split(";.;").filter_map(|part| part.split_once("=.="));
+        tags.find(|(key, _)| *key == tag).map(|(_, value)| value.to_owned())
+    };
+    Some((series.rsplit(";.;").next()?, tag))
 }
 
 /// The role of a plugin that is in no dump: network filters and access loggers, by the names that the manifests give them.
@@ -216,8 +255,8 @@ wasmcustom.version=.=0.1.0;.;meshwhy_build_info: 1
         let module = Module::new(LOADED, &dump("wasm.v3.Wasm", "2026-11-30T13:00:00.000Z"), "");
         assert_eq!((module.state, module.version.as_deref()), (State::Runs, Some("0.1.0")));
         assert_eq!(module.roles.iter().collect::<Vec<_>>(), ["access_log", "connection", "http"]);
-        assert_eq!(module.failures, BTreeMap::from([("no_endpoints".to_owned(), 5)]));
-        assert_eq!(module.observations, BTreeMap::from([("http10_client".to_owned(), 4)]));
+        assert_eq!(module.counts.failures, BTreeMap::from([("no_endpoints".to_owned(), 5)]));
+        assert_eq!(module.counts.observations, BTreeMap::from([("http10_client".to_owned(), 4)]));
     }
 
     #[test]
@@ -242,6 +281,18 @@ wasmcustom.version=.=0.1.0;.;meshwhy_build_info: 1
             assert_eq!(module.state, state, "{log}");
             assert_eq!(module.said.is_some(), state.is_wrong(), "{state:?}");
         }
+    }
+
+    #[test]
+    fn what_was_counted_lately() {
+        let first = Counts::new(LOADED);
+        let later = LOADED.replace("meshwhy_failures_total: 3", "meshwhy_failures_total: 10");
+        let lately = Counts::new(&later).since(&first);
+        assert_eq!(lately.failures, BTreeMap::from([("no_endpoints".to_owned(), 7)]));
+        assert!(lately.observations.is_empty());
+        // Loaded anew.
+        let anew = Counts::new(&LOADED.replace("meshwhy_failures_total: 3", "meshwhy_failures_total: 1"));
+        assert_eq!(anew.since(&first).failures, BTreeMap::from([("no_endpoints".to_owned(), 3)]));
     }
 
     #[test]

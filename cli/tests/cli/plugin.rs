@@ -159,25 +159,31 @@ fn a_request_leaves_no_logs_behind() {
 #[test]
 fn status_shows_each_proxy_and_those_that_do_not_answer() {
     let answers = r#"case "$*" in
-  *stats*) cat <<'END'
+  *stats*) failures=7; [ -e "$0.asked" ] && failures=9; : >"$0.asked"; cat <<END
 wasm.default.meshwhy-http.vm_reload: 0
 wasmcustom.version=.=0.9.0;.;meshwhy_build_info: 1
-wasmcustom.cause=.=no_endpoints;.;confidence=.=likely;.;meshwhy_failures_total: 7
+wasmcustom.cause=.=no_endpoints;.;confidence=.=likely;.;meshwhy_failures_total: $failures
 wasmcustom.cause=.=http10_client;.;confidence=.=likely;.;meshwhy_observations_total: 2
 END
   ;;
   *) echo '{"configs": []}' ;;
   esac"#;
     let plugin = Plugin::new("status", Some(&cart_with("true", answers)));
-    let output = plugin.run(&["status"]);
+    let output = plugin.run(&["status", "--over", "1s"]);
     let table = out(&output);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    let row = "shop/cart-1  sidecar  0.9.0   http   no_endpoints 7 (http10_client 2)\n";
+    let row = "shop/cart-1  sidecar  0.9.0   http   no_endpoints 2  no_endpoints 7 (http10_client 2)\n";
     assert!(table.contains(row) && !table.contains("cart-old"), "{table}");
-    assert!(table.contains("1 of 1 proxy run"), "{table}");
-    let json: serde_json::Value = serde_json::from_str(&out(&plugin.run(&["status", "--json"]))).unwrap();
+    assert!(table.contains("1 of 1 proxy run meshwhy; lately: within "), "{table}");
+    let table = out(&plugin.run(&["status", "--over", "0s"]));
+    let row = "shop/cart-1  sidecar  0.9.0   http   no_endpoints 9 (http10_client 2)\n";
+    assert!(table.contains(row) && !table.contains("LATELY") && !table.contains("lately"), "{table}");
+    let json = out(&plugin.run(&["status", "--over", "1s", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["schema"], "meshwhy.proxy/1");
-    assert_eq!((&json["failures"]["no_endpoints"], &json["state"]), (&7.into(), &"runs".into()));
+    assert_eq!((&json["failures"]["no_endpoints"], &json["state"]), (&9.into(), &"runs".into()));
+    assert_eq!(json["lately"]["failures"], serde_json::json!({}));
+    assert!(json["lately"]["seconds"].as_f64() >= Some(1.0), "{json}");
 
     let refused = "echo 'Error from server (Forbidden): pods/exec' >&2; exit 1";
     let plugin = Plugin::new("no-exec", Some(&cart_with("true", refused)));

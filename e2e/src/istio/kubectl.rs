@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -282,7 +283,7 @@ fn says_what_is_wrong(shell: &Shell) -> Result<()> {
 /// What each state of the module looks like in a real proxy.
 fn status(rig: &Rig, shell: &Shell) -> Result<()> {
     let of = |pod: &str| -> Result<Value> {
-        let said = shell.run("kubectl meshwhy status -A --json")?;
+        let said = shell.run("kubectl meshwhy status -A --over 0s --json")?;
         let mut objects = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         objects.find(|object| object["pod"] == pod).with_context(|| format!("no {pod}: {said:#?}"))
     };
@@ -296,7 +297,8 @@ fn status(rig: &Rig, shell: &Shell) -> Result<()> {
     let gateway = of("ingress")?;
     rig.delete(GATEWAY)?;
     ensure!(gateway["proxy"] == "gateway" && gateway["state"] == "runs", "{gateway}");
-    let table = shell.run("kubectl meshwhy status")?;
+    lately(rig, shell)?;
+    let table = shell.run("kubectl meshwhy status --over 0s")?;
     ensure!(
         table.code == 0 && table.out.contains("default/client") && !table.out.contains("outside"),
         "{table:#?}"
@@ -309,6 +311,31 @@ fn status(rig: &Rig, shell: &Shell) -> Result<()> {
     let broken = broken(rig, shell);
     deployment::deploy(rig)?;
     broken
+}
+
+/// What fails while the counters are watched stands apart from what has failed.
+fn lately(rig: &Rig, shell: &Shell) -> Result<()> {
+    let status = || -> Result<Value> {
+        let said = shell.run("kubectl meshwhy status -l app=client --over 2s --json")?;
+        serde_json::from_str(said.out.trim()).with_context(|| format!("{said:#?}"))
+    };
+    // Envoy's workers hand their counts over now and then.
+    std::thread::sleep(Duration::from_secs(1));
+    let quiet = status()?;
+    ensure!(quiet["lately"]["failures"] == serde_json::json!({}), "{quiet}");
+    ensure!(quiet["failures"]["upstream_refused"].as_u64() > Some(0), "{quiet}");
+    let failing = std::thread::scope(|scope| {
+        let failing = scope.spawn(status);
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(150));
+            fail(rig)?;
+        }
+        failing.join().map_err(|_| anyhow::anyhow!("it panicked"))?
+    })?;
+    let (counted, seconds) =
+        (&failing["lately"]["failures"]["upstream_refused"], &failing["lately"]["seconds"]);
+    ensure!(counted.as_u64() > Some(0) && seconds.as_f64() >= Some(2.0), "{failing}");
+    Ok(())
 }
 
 /// One that can't be fetched, one that is cut off, one that traps: each beside what was shipped before.
@@ -330,7 +357,7 @@ fn broken(rig: &Rig, shell: &Shell) -> Result<()> {
         rig.plane.kubectl(&["apply", "-f", "-"], &yaml)?;
         let seen = eventually(|| {
             rig.pod("client")?.exec(&["curl", "-s", "-m", "5", "http://helloworld/"])?;
-            let said = shell.run("kubectl meshwhy status -l app=client")?;
+            let said = shell.run("kubectl meshwhy status -l app=client --over 0s")?;
             Ok((said.code == 1 && said.out.contains(says)).then_some(said))
         })
         .with_context(|| {

@@ -1,5 +1,7 @@
 //! What can be asked for of a cluster.
 
+use std::time::Duration;
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -10,7 +12,7 @@ use crate::explain::Format;
 
 const EXAMPLES: &str = "\
 Examples:
-  kubectl meshwhy status -A                              # is it loaded, and what has it counted?
+  kubectl meshwhy status -A                              # is it loaded, and what does it count?
   kubectl meshwhy explain deploy/reviews -n shop --since 10m
   kubectl meshwhy request 84961386-6d84-929d-98bd-c5aee93b5c88 -n shop --check
   kubectl meshwhy check -A
@@ -30,7 +32,8 @@ the mistakes in it.\n\nNeeds: list of these kinds. Without -A what isn't in the 
 
 const STATUS: &str = "\
 Asks each proxy (`kubectl exec -c istio-proxy -- pilot-agent request GET ...`) whether it has meshwhy, in which version and roles, \
-whether the module could not be fetched, was refused, or ended, and what it has counted since it was loaded.\n\n\
+whether the module could not be fetched, was refused, or ended, what it has counted since it was loaded, and what of that within \
+the last few seconds.\n\n\
 Needs: list of pods, create of pods/exec, get of pods/log.";
 
 const REQUEST: &str = "\
@@ -170,6 +173,9 @@ pub struct Status {
     /// Only pods with these labels
     #[arg(long, short = 'l', value_name = "LABELS", value_parser = NonEmptyStringValueParser::new())]
     pub selector: Option<String>,
+    /// How long to watch the counters (`30s`, `2m`), to tell what fails now from what has failed; `0s` doesn't wait
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = window)]
+    pub over: Duration,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -204,4 +210,28 @@ fn duration(text: &str) -> Result<String, String> {
         && text.ends_with(['s', 'm', 'h'])
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     fits.then(|| text.to_owned()).ok_or_else(|| "a time is a number with its unit: 30s, 10m, 3h".into())
+}
+
+/// Whole seconds, minutes or hours.
+fn window(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let found = units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds)
+    });
+    found.map(Duration::from_secs).ok_or_else(|| "a time is a whole number with its unit: 30s, 2m".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_have_units() {
+        assert_eq!(window("0s"), Ok(Duration::ZERO));
+        assert_eq!(window("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "5", "s", "-1s", "1.5s", "5ms", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(window(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::{Reach, Status};
 use crate::check::{visible, visible_json};
-use crate::cluster::{Kubectl, Module, PLUGINS, Pod, Role, STATS, Scope, State, each};
+use crate::cluster::{Counts, Kubectl, Module, PLUGINS, Pod, Role, STATS, Scope, State, each};
 use crate::command::outcome::Outcome;
 use crate::command::output::{BOLD, CAUSE, DIM};
 use crate::command::text;
@@ -25,6 +26,10 @@ struct Seen {
     pod: Pod,
     role: Role,
     module: Result<Module, String>,
+    /// When its counters were read.
+    at: Instant,
+    /// What they grew by, and in how long.
+    lately: Option<(Counts, Duration)>,
 }
 
 /// Runs it.
@@ -45,12 +50,22 @@ pub fn run(reach: &Reach, options: &Status) -> anyhow::Result<Outcome> {
         warn!("meshwhy: no pod with a proxy runs in {place}");
         return Ok(Outcome::Unreadable);
     }
-    let seen = each(&proxies, |(pod, role)| {
+    let began = Instant::now();
+    let mut seen = each(&proxies, |(pod, role)| {
+        let at = Instant::now();
         let module = look(&kubectl, pod).map_err(|error| format!("{error:#}"));
-        Seen { pod: pod.clone(), role: *role, module }
+        Seen { pod: pod.clone(), role: *role, module, at, lately: None }
     });
+    if !options.over.is_zero() {
+        // In the same order, so that each is watched for about as long.
+        std::thread::sleep(options.over.saturating_sub(began.elapsed()));
+        let grown = each(&seen, |one| lately(&kubectl, one));
+        for (one, grown) in seen.iter_mut().zip(grown) {
+            one.lately = grown;
+        }
+    }
     let mut out = anstream::AutoStream::auto(std::io::stdout());
-    let text = if options.json { objects(&seen) } else { table(&seen) };
+    let text = if options.json { objects(&seen) } else { table(&seen, !options.over.is_zero()) };
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(outcome(&seen))
@@ -69,6 +84,13 @@ fn look(kubectl: &Kubectl, pod: &Pod) -> anyhow::Result<Module> {
     let mut log = String::new();
     std::io::Read::read_to_string(&mut pod.log(kubectl, &[TAIL]).start()?, &mut log)?;
     Ok(Module::new(&stats, &plugins, &log))
+}
+
+/// Nothing of one that ended meanwhile.
+fn lately(kubectl: &Kubectl, seen: &Seen) -> Option<(Counts, Duration)> {
+    let module = seen.module.as_ref().ok().filter(|module| module.state != State::Absent)?;
+    let stats = seen.pod.admin(kubectl, STATS).ok()?;
+    Some((Counts::new(&stats).since(&module.counts), seen.at.elapsed()))
 }
 
 fn outcome(seen: &[Seen]) -> Outcome {
@@ -99,16 +121,21 @@ fn advice(state: State) -> Option<&'static str> {
     }
 }
 
-fn table(seen: &[Seen]) -> String {
-    let rows: Vec<[String; 5]> = seen.iter().map(row).collect();
-    let head = ["POD", "PROXY", "MODULE", "ROLES", "COUNTED"];
-    let mut widths = head.map(str::len);
-    for row in &rows {
+fn table(seen: &[Seen], is_watched: bool) -> String {
+    // Without it, one column less.
+    let cut = |cells: [String; COLUMNS]| {
+        let kept = cells.into_iter().enumerate().filter(|(number, _)| is_watched || *number != LATELY);
+        kept.map(|(_, cell)| cell).collect::<Vec<String>>()
+    };
+    let rows: Vec<Vec<String>> = seen.iter().map(|one| cut(row(one))).collect();
+    let head = cut(["POD", "PROXY", "MODULE", "ROLES", "LATELY", "IN ALL"].map(str::to_owned));
+    let mut widths = vec![0; head.len()];
+    for row in rows.iter().chain([&head]) {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let mut out = format!("{BOLD}{}{BOLD:#}\n", line(&head.map(str::to_owned), &widths));
+    let mut out = format!("{BOLD}{}{BOLD:#}\n", line(&head, &widths));
     for (one, row) in seen.iter().zip(&rows) {
         out.push_str(&line(row, &widths));
         out.push('\n');
@@ -121,23 +148,34 @@ fn table(seen: &[Seen]) -> String {
     }
     let have =
         seen.iter().filter(|one| one.module.as_ref().is_ok_and(|module| module.state == State::Runs)).count();
+    let longest = seen.iter().filter_map(|one| Some(one.lately.as_ref()?.1)).max();
+    let lately = longest.map_or_else(String::new, |time| format!("lately: within {} s; ", seconds(time)));
     let _ = writeln!(
         out,
-        "{DIM}{have} of {} run meshwhy; counted since the module was loaded, observations of traffic that works in brackets{DIM:#}",
+        "{DIM}{have} of {} run meshwhy; {lately}in all: since the module was loaded; observations of traffic that works in brackets{DIM:#}",
         text::proxies(seen.len())
     );
     out
 }
 
-fn line(row: &[String; 5], widths: &[usize; 5]) -> String {
+/// Rounded up: counted were those within this time.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+/// A table's columns, and which of them is left out where the counters weren't watched.
+const COLUMNS: usize = 6;
+const LATELY: usize = 4;
+
+fn line(row: &[String], widths: &[usize]) -> String {
     let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
-fn row(seen: &Seen) -> [String; 5] {
+fn row(seen: &Seen) -> [String; COLUMNS] {
     let (pod, role) = (seen.pod.id(), seen.role.id().to_owned());
     let module = match &seen.module {
-        Err(error) => return [pod, role, "?".into(), String::new(), visible(error)],
+        Err(error) => return [pod, role, "?".into(), String::new(), String::new(), visible(error)],
         Ok(module) => module,
     };
     let what = match (module.state, &module.version) {
@@ -147,19 +185,24 @@ fn row(seen: &Seen) -> [String; 5] {
         (state, _) => state.id().into(),
     };
     let roles = module.roles.iter().map(|role| visible(role)).collect::<Vec<_>>().join(" ");
-    let failures = counts(&module.failures);
-    let observations = counts(&module.observations);
-    let counts = match (failures.is_empty(), observations.is_empty()) {
-        (true, true) if module.state == State::Runs => "nothing".into(),
+    let lately = seen.lately.as_ref().map(|(counts, _)| said(counts, "-")).unwrap_or_default();
+    let nothing = if module.state == State::Runs { "nothing" } else { "" };
+    [pod, role, what, roles, lately, said(&module.counts, nothing)]
+}
+
+/// In brackets those of traffic that works.
+fn said(counts: &Counts, nothing: &str) -> String {
+    let (failures, observations) = (most(&counts.failures), most(&counts.observations));
+    match (failures.is_empty(), observations.is_empty()) {
+        (true, true) => nothing.to_owned(),
         (_, true) => failures,
         (true, false) => format!("({observations})"),
         (false, false) => format!("{failures} ({observations})"),
-    };
-    [pod, role, what, roles, counts]
+    }
 }
 
 /// The most frequent first.
-fn counts(by_cause: &BTreeMap<String, u64>) -> String {
+fn most(by_cause: &BTreeMap<String, u64>) -> String {
     let mut all: Vec<(&String, &u64)> = by_cause.iter().collect();
     all.sort_by_key(|(cause, count)| (std::cmp::Reverse(**count), *cause));
     let more = all.len().saturating_sub(FEW);
@@ -185,14 +228,24 @@ struct Record<'a> {
     failures: BTreeMap<&'a str, u64>,
     observations: BTreeMap<&'a str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    lately: Option<Lately<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
 
+/// What was counted within so many seconds.
+#[derive(Serialize)]
+struct Lately<'a> {
+    seconds: f64,
+    failures: &'a BTreeMap<String, u64>,
+    observations: &'a BTreeMap<String, u64>,
+}
+
 fn objects(seen: &[Seen]) -> String {
     let mut out = String::new();
-    for Seen { pod, role, module } in seen {
+    for Seen { pod, role, module, lately, .. } in seen {
         let found = module.as_ref().ok();
         let all = |counts: fn(&Module) -> &BTreeMap<String, u64>| {
             found.into_iter().flat_map(counts).map(|(cause, count)| (cause.as_str(), *count)).collect()
@@ -205,8 +258,13 @@ fn objects(seen: &[Seen]) -> String {
             state: found.map(|module| module.state.id()),
             version: found.and_then(|module| module.version.as_deref()),
             roles: found.iter().flat_map(|module| &module.roles).map(String::as_str).collect(),
-            failures: all(|module| &module.failures),
-            observations: all(|module| &module.observations),
+            failures: all(|module| &module.counts.failures),
+            observations: all(|module| &module.counts.observations),
+            lately: lately.as_ref().map(|(counts, time)| Lately {
+                seconds: (time.as_secs_f64() * 10.0).round() / 10.0,
+                failures: &counts.failures,
+                observations: &counts.observations,
+            }),
             log: found.and_then(|module| module.said.as_deref()),
             error: module.as_ref().err().map(String::as_str),
         };
