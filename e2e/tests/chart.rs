@@ -335,8 +335,11 @@ fn helm_test() -> Result<()> {
     let names: Vec<&str> =
         container["env"].as_array().into_iter().flatten().filter_map(|env| env["name"].as_str()).collect();
     ensure!(names == ["URL", "SHA256"], "{names:?}");
-    let image = ["module.url=oci://registry.test/meshwhy:1"];
-    ensure!(test(&template(&image)?)?.is_none(), "of an image nothing is tested");
+    // The script for an image runs on the rig, with a registry.
+    let image = ["module.url=oci://registry.test/meshwhy:1", "module.imagePullSecret=pull"];
+    let pod = test(&template(&image)?)?.context("no test of an image")?;
+    let accounts = &pod["spec"]["containers"][0]["env"][2]["valueFrom"]["secretKeyRef"];
+    ensure!(*accounts == json!({ "name": "pull", "key": ".dockerconfigjson" }), "{pod}");
     Ok(())
 }
 

@@ -1,29 +1,47 @@
 //! The Helm chart on the rig, by the real Helm: installed, upgraded and removed on a real API server, and what the proxies make of it.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use xtask::manifests::Place;
 
 use super::deployment::{self, BOTH_LOGS, HTTP_FILTER, NETWORK_FILTER, eventually};
 use super::kubectl::Shell;
 use super::story::counters;
-use crate::harness::rig::{MODULE_URL, Rig};
+use crate::harness::registry::{self, Registry};
+use crate::harness::rig::netns::HOST;
+use crate::harness::rig::{MODULE_URL, Rig, kubelet};
 use crate::harness::{manifests, programs};
 
 /// A port behind which nobody listens.
 const ASKED: &str = "http://legacy:81/";
 
-struct Helm {
+pub(super) struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
     home: PathBuf,
 }
 
 impl Helm {
-    fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(&self.program)
+    pub(super) fn new(rig: &Rig) -> Result<Self> {
+        let home = rig.folder().join("helm");
+        Ok(Self { program: programs::helm()?, kubeconfig: rig.plane.kubeconfig(), home })
+    }
+
+    /// The chart as `make manifests` leaves it for the rig's module, in a folder of its own.
+    pub(super) fn chart(&self) -> Result<String> {
+        let place = Place { url: MODULE_URL.into(), namespace: None };
+        let chart =
+            manifests::rendered_chart(&place, &manifests::module_sha256()?, &self.home.join("chart"))?;
+        Ok(chart.to_str().context("a path that is no text")?.to_owned())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
             .args(arguments)
             .args(["-n", "istio-system"])
             .env("KUBECONFIG", &self.kubeconfig)
@@ -31,8 +49,21 @@ impl Helm {
             .env("HELM_CACHE_HOME", self.home.join("cache"))
             .env("HELM_CONFIG_HOME", self.home.join("config"))
             .env("HELM_DATA_HOME", self.home.join("data"))
-            .stdin(Stdio::null())
-            .output()?;
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `helm test`: whether it passed, and what the pod said.
+    fn test(&self, rig: &Rig) -> Result<(bool, String)> {
+        let mut command = self.command(&["test", "meshwhy", "--timeout", "60s"]);
+        let output = kubelet::with_pods_run(rig, "outside", &mut command)?;
+        let pod = fs::read_to_string(rig.folder().join("meshwhy-module/output"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok((output.status.success(), pod + &said + &String::from_utf8_lossy(&output.stderr)))
+    }
+
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "helm {}: {said}", arguments.join(" "));
         Ok(String::from_utf8(output.stdout)?)
@@ -41,11 +72,8 @@ impl Helm {
 
 /// From nothing to nothing; afterwards the rig is as it was.
 pub fn check(rig: &Rig) -> Result<()> {
-    let home = rig.folder().join("helm");
-    let helm = Helm { program: programs::helm()?, kubeconfig: rig.plane.kubeconfig(), home: home.clone() };
-    let place = Place { url: MODULE_URL.into(), namespace: None };
-    let chart = manifests::rendered_chart(&place, &manifests::module_sha256()?, &home.join("chart"))?;
-    let chart = chart.to_str().context("a path that is no text")?;
+    let helm = Helm::new(rig)?;
+    let chart = &helm.chart()?;
     validates(rig, &helm, chart)?;
     rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::everything(rig)?))?;
     let played = play(rig, &helm, chart);
@@ -87,6 +115,9 @@ fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
         &["upstream_refused (certain, by meshwhy's filter)"],
     )?;
 
+    let (passed, said) = helm.test(rig)?;
+    ensure!(passed && said.contains(&format!("{MODULE_URL} has ")), "{said}");
+
     // Narrower, by the label of a namespace that Helm looks up.
     rig.plane.kubectl(&["label", "namespace", "shop", "meshwhy=wanted"], "")?;
     let labelled = ["--set", "scope.mode=namespaces", "--set", "scope.namespaceLabels.meshwhy=wanted"];
@@ -100,6 +131,7 @@ fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
     rig.settle()?;
     has_filters(rig, &["client", "elsewhere"], &["client", "elsewhere"])?;
 
+    tested(rig, helm, chart)?;
     helm.run(&["uninstall", "meshwhy"])?;
     rig.settle()?;
     eventually(|| Ok(deployment::no_parts_left(rig).is_ok().then_some(())))
@@ -107,6 +139,54 @@ fn play(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
     let left = rig.plane.kubectl(&["get", "wasmplugins,envoyfilters,telemetries", "-A", "-o", "name"], "")?;
     ensure!(!left.contains("meshwhy"), "{left}");
     Ok(())
+}
+
+/// What `helm test` says of modules and images that aren't there, or are others, and of an image in a registry that asks who pulls.
+fn tested(rig: &Rig, helm: &Helm, chart: &str) -> Result<()> {
+    let registry = Registry::start_asking(&rig.folder().join("helm-registry"), &format!("{HOST}:5001"))?;
+    let digest = registry.push(&registry::built()?, "team/meshwhy", "test")?;
+    let digest = digest.strip_prefix("sha256:").context("no sha256")?;
+    let (account, password) = registry::ACCOUNT;
+    let [server, user, password] =
+        [("server", registry.address.as_str()), ("username", account), ("password", password)]
+            .map(|(key, value)| format!("--docker-{key}={value}"));
+    let create =
+        ["create", "secret", "docker-registry", "pull", "-n", "istio-system", &server, &user, &password];
+    rig.plane.kubectl(&create, "")?;
+    namespace(rig, "nobody")?;
+    let image = format!("oci://{}/team/meshwhy", registry.address);
+    let (own, zeros) = (manifests::module_sha256()?, "1".repeat(64));
+    let cases: &[(&str, &str, &str, Option<&str>)] = &[
+        (MODULE_URL, &zeros, "", Some("not 1111")),
+        (&MODULE_URL.replace("meshwhy.wasm", "nowhere.wasm"), &own, "", Some("404")),
+        (&format!("{image}:test"), digest, "pull", None),
+        (&format!("{image}:test@sha256:{digest}"), digest, "pull", None),
+        (&format!("{image}:test"), &zeros, "pull", Some("not 1111")),
+        (&format!("{image}:other"), digest, "pull", Some("404")),
+        (&format!("{image}:test"), digest, "", Some("401")),
+    ];
+    for (url, sha256, secret, says) in cases {
+        let sets = [
+            format!("module.url={url}"),
+            format!("module.sha256={sha256}"),
+            format!("module.imagePullSecret={secret}"),
+        ];
+        let sets = sets.iter().flat_map(|set| ["--set-string", set.as_str()]);
+        // No proxy gets it: only the test is looked at.
+        let only = ["--set", "scope.mode=namespaces", "--set", "scope.namespaces={nobody}"];
+        let upgrade = ["upgrade", "meshwhy", chart].into_iter().chain(sets).chain(only);
+        helm.run(&upgrade.collect::<Vec<_>>())?;
+        let (passed, said) = helm.test(rig)?;
+        let expected = says.unwrap_or(" has ");
+        ensure!(passed == says.is_none() && said.contains(expected), "{url} {sha256} {secret:?}: {said}");
+    }
+    rig.plane.kubectl(&["delete", "secret", "pull", "-n", "istio-system"], "").map(drop)
+}
+
+/// Makes it if it isn't there. Without a controller none ends, so it stays.
+pub(super) fn namespace(rig: &Rig, name: &str) -> Result<()> {
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    rig.plane.kubectl(&["apply", "-f", "-"], &namespace.to_string()).map(drop)
 }
 
 /// Which of these proxies have the filters.
