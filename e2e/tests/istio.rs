@@ -10,7 +10,9 @@ use e2e::harness::rig::{Rig, kubelet, sandbox};
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
-use e2e::istio::{access_logs, deployment, fail_policy, helm, kubectl, overlays, stories, traces};
+use e2e::istio::{
+    access_logs, deployment, fail_policy, helm, kubectl, operator, overlays, stories, traces,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The rig that runs; a test that needs another version ends it.
@@ -24,8 +26,18 @@ const OCI: &str = "deployment/oci";
 
 const OCI_OVERLAY: &str = "deployment/overlay/from_image";
 
-/// The check that needs Helm.
 const HELM: &str = "deployment/helm";
+
+/// The check of what the Prometheus Operator reads.
+const OPERATOR: &str = "deployment/prometheus_operator";
+
+/// Programs of Go modules that some checks need, and how each is had.
+const BUILT: &[(&str, Build, &[&str])] = &[
+    ("helm", programs::helm, &[HELM, OPERATOR]),
+    ("prometheus-operator", programs::operator_crds, &[OPERATOR]),
+];
+
+type Build = fn() -> Result<std::path::PathBuf>;
 
 type Check = fn(&Rig) -> Result<()>;
 
@@ -47,6 +59,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/fail_policy", fail_policy::check),
     ("deployment/kubectl", kubectl::check),
     (HELM, helm::check),
+    (OPERATOR, operator::check),
     ("deployment/removed", deployment::removed),
 ];
 
@@ -102,12 +115,11 @@ fn main() -> Result<ExitCode> {
         table::check(&played)
     }));
     trials.extend(DEPLOYMENT.iter().map(|(name, check)| {
-        let needs: &[&'static str] = match *name {
-            OCI | OCI_OVERLAY => &[registry::PACKAGE.0],
-            HELM => &["helm"],
-            _ => &[],
-        };
-        trial(Version::V1_31, name, lacks(needs), check)
+        let is_for = |checks: &[&str]| checks.contains(name);
+        let built = BUILT.iter().filter(|(_, _, checks)| is_for(checks)).map(|(program, ..)| *program);
+        let registry = is_for(&[OCI, OCI_OVERLAY, HELM]).then_some(registry::PACKAGE.0);
+        let needs: Vec<&'static str> = built.chain(registry).collect();
+        trial(Version::V1_31, name, lacks(&needs), check)
     }));
     // A rig is started once for all tests of its version.
     trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
@@ -124,16 +136,18 @@ fn unavailable(arguments: &Arguments, stories: &[Story]) -> BTreeSet<String> {
         part.split_once('/').filter(|(rig, _)| rig.starts_with("istio-")).map_or(part, |(_, part)| part);
     let is_chosen = |name: &str| part.is_empty() || name.contains(part) || part.contains(name);
     let chosen = stories.iter().filter(|s| is_chosen(s.name));
-    let registry = (is_chosen(OCI) || is_chosen(OCI_OVERLAY)).then_some(registry::PACKAGE);
+    let registry = [OCI, OCI_OVERLAY, HELM].into_iter().any(is_chosen).then_some(registry::PACKAGE);
     let needed: BTreeSet<_> =
         PACKAGES.iter().copied().chain(registry).chain(chosen.flat_map(|s| s.needs.clone())).collect();
     let mut missing: BTreeSet<String> =
         e2e::harness::tools::install(needed).into_iter().map(str::to_owned).collect();
-    if is_chosen(HELM)
-        && let Err(error) = programs::helm()
-    {
-        eprintln!("no Helm: {error:#}");
-        missing.insert("helm".into());
+    for (program, build, checks) in BUILT {
+        if checks.iter().any(|check| is_chosen(check))
+            && let Err(error) = build()
+        {
+            eprintln!("no {program}: {error:#}");
+            missing.insert((*program).into());
+        }
     }
     let rig_lacks = PACKAGES.iter().find(|(program, _)| missing.contains(*program));
     let obstacle = rig_lacks

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::harness::tools::root;
 
@@ -130,6 +131,17 @@ pub fn helm() -> Result<PathBuf> {
     let folder = folder().join("helm");
     build("helm", &[("helm", "helm.sh/helm/v3/cmd/helm")], &folder, "2 min")?;
     Ok(folder.join("helm"))
+}
+
+/// Where the custom resource definitions of the Prometheus Operator are: in its module, of which nothing is built.
+pub fn operator_crds() -> Result<PathBuf> {
+    let module = "github.com/prometheus-operator/prometheus-operator";
+    let fetched = go("prometheus-operator").args(["mod", "download", "-json", module]).output()?;
+    let said: Value = serde_json::from_slice(&fetched.stdout).unwrap_or_default();
+    let folder = said["Dir"].as_str().map(Path::new);
+    let folder =
+        folder.with_context(|| format!("{module} can't be had: {said} {}", last_line(&fetched.stderr)))?;
+    Ok(folder.join("example/prometheus-operator-crd"))
 }
 
 fn folder() -> PathBuf {

@@ -39,6 +39,7 @@ pub mod explained;
 pub mod fail_policy;
 pub mod helm;
 pub mod kubectl;
+pub mod operator;
 pub mod overlays;
 pub mod stories;
 pub mod story;
