@@ -232,6 +232,10 @@ fn telemetry() -> Result<()> {
         "{several}"
     );
     let values = ["telemetry.tracing.enabled=true", "telemetry.tracing.providers={zipkin}"];
+    let sampled =
+        of(&[&values[..], &["telemetry.tracing.randomSamplingPercentage=0"]].concat())?["spec"]["tracing"]
+            .take();
+    ensure!(sampled[0]["randomSamplingPercentage"] == 0, "{sampled}");
     let traced = of(&values)?;
     // The same tags and header as those of the overlays' component.
     let tags = manifests::traces("Telemetry")?[0]["customTags"].clone();

@@ -11,7 +11,7 @@ use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{
-    access_logs, deployment, fail_policy, helm, kubectl, operator, overlays, stories, traces,
+    access_logs, deployment, fail_policy, helm, kubectl, operator, overlays, stories, traces, walk,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -28,13 +28,19 @@ const OCI_OVERLAY: &str = "deployment/overlay/from_image";
 
 const HELM: &str = "deployment/helm";
 
+const TRACES: &str = "deployment/traces";
+
 /// The check of what the Prometheus Operator reads.
 const OPERATOR: &str = "deployment/prometheus_operator";
 
+/// The one that has all of it, from nothing.
+const WALK: &str = "deployment/readme";
+
 /// Programs of Go modules that some checks need, and how each is had.
 const BUILT: &[(&str, Build, &[&str])] = &[
-    ("helm", programs::helm, &[HELM, OPERATOR]),
+    ("helm", programs::helm, &[HELM, OPERATOR, WALK]),
     ("prometheus-operator", programs::operator_crds, &[OPERATOR]),
+    ("collector", programs::collector, &[TRACES, WALK]),
 ];
 
 type Build = fn() -> Result<std::path::PathBuf>;
@@ -48,7 +54,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/scraped", deployment::scraped),
     (OCI, deployment::oci),
     ("deployment/access_logs", access_logs::check),
-    ("deployment/traces", traces::check),
+    (TRACES, traces::check),
     ("deployment/overlay/mesh_wide", overlays::mesh_wide),
     ("deployment/overlay/gateways_only", overlays::gateways_only),
     ("deployment/overlay/one_namespace", overlays::one_namespace),
@@ -60,6 +66,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/kubectl", kubectl::check),
     (HELM, helm::check),
     (OPERATOR, operator::check),
+    (WALK, walk::check),
     ("deployment/removed", deployment::removed),
 ];
 

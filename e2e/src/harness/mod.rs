@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod client;
+pub mod collector;
 pub mod documents;
 pub mod envoy;
 pub mod manifests;

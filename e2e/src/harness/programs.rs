@@ -55,7 +55,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`, `ratelimit`, `helm`.
+    /// Builds what is missing. `$ISTIO_PROGRAMS` may name a folder that has them in `kubernetes`, `1.31`, `1.29`, `ratelimit`, `helm`, `collector`.
     pub fn of(version: Version) -> Result<Self> {
         let folder = folder();
         let kubernetes = folder.join("kubernetes");
@@ -107,6 +107,11 @@ impl Programs {
         self.source.join("manifests/charts/base/files/crd-all.gen.yaml")
     }
 
+    /// The chart of istiod.
+    pub fn istiod_chart(&self) -> PathBuf {
+        self.source.join("manifests/charts/istio-control/istio-discovery")
+    }
+
     /// The Gateway API's, as Istio's own tests have them.
     pub fn gateway_api_crds(&self) -> PathBuf {
         self.source.join("tests/integration/pilot/testdata/gateway-api-crd.yaml")
@@ -131,6 +136,13 @@ pub fn helm() -> Result<PathBuf> {
     let folder = folder().join("helm");
     build("helm", &[("helm", "helm.sh/helm/v3/cmd/helm")], &folder, "2 min")?;
     Ok(folder.join("helm"))
+}
+
+/// An OpenTelemetry Collector that receives OTLP and writes JSON, built once.
+pub fn collector() -> Result<PathBuf> {
+    let folder = folder().join("collector");
+    build("collector", &[("collector", "meshwhy/e2e/collector")], &folder, "2 min")?;
+    Ok(folder.join("collector"))
 }
 
 /// Where the custom resource definitions of the Prometheus Operator are: in its module, of which nothing is built.

@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::deployment::{self, eventually};
-use crate::harness::manifests;
 use crate::harness::rig::{MODULE_URL, Rig, kubelet};
+use crate::harness::tools::root;
+use crate::harness::{manifests, programs};
 use crate::hostile::fail_policy::TRAPS;
 
 /// A gateway in front of a port where nobody listens, behind the sidecar of another pod.
@@ -64,7 +65,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: developer}]
 /// A shell with kubectl and the plugin in its PATH.
 pub(super) struct Shell {
     path: String,
-    kubeconfig: PathBuf,
+    variables: Vec<(&'static str, PathBuf)>,
 }
 
 /// What a command came to.
@@ -79,15 +80,26 @@ impl Shell {
     pub(super) fn new(rig: &Rig) -> Result<Self> {
         let folder = kubelet::stand_in(rig)?;
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
-        Ok(Self { path, kubeconfig: rig.plane.kubeconfig() })
+        Ok(Self { path, variables: vec![("KUBECONFIG", rig.plane.kubeconfig())] })
+    }
+
+    /// With Helm, and nothing of whoever runs the tests.
+    pub(super) fn with_helm(self, rig: &Rig) -> Result<Self> {
+        let helm = programs::helm()?;
+        let path = format!("{}:{}", helm.parent().context("no folder")?.display(), self.path);
+        let home = rig.folder().join("helm");
+        let own = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
+        let own = own.map(|name| (name, home.join(name.to_ascii_lowercase())));
+        Ok(Self { path, variables: self.variables.into_iter().chain(own).collect() })
     }
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
         command
             .args(["-c", line])
+            .current_dir(root())
             .env("PATH", &self.path)
-            .env("KUBECONFIG", &self.kubeconfig)
+            .envs(self.variables.iter().map(|(name, path)| (name, path)))
             .stdin(Stdio::null());
         command
     }
@@ -100,6 +112,13 @@ impl Shell {
             out: text(&output.stdout),
             err: text(&output.stderr),
         })
+    }
+
+    /// A command that has to succeed; all that it printed.
+    pub(super) fn succeeds(&self, line: &str) -> Result<String> {
+        let said = self.run(line)?;
+        ensure!(said.code == 0, "{line}: {said:#?}");
+        Ok(said.out + &said.err)
     }
 
     /// Repeats a command until what it prints on standard output has all of this.

@@ -45,3 +45,4 @@ pub mod stories;
 pub mod story;
 pub mod table;
 pub mod traces;
+pub mod walk;

@@ -1,44 +1,49 @@
-//! `envoyfilter/components/traces` through Istio's Telemetry API: the cause on a sidecar's span.
-
-use std::net::SocketAddr;
+//! `envoyfilter/components/traces` through Istio's Telemetry API: the cause on a sidecar's span, in a real OpenTelemetry Collector.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::deployment::{self, BOTH_LOGS, eventually};
+use super::helm::namespace;
+use crate::harness::collector::{Collector, Span};
 use crate::harness::manifests;
-use crate::harness::peers::log_receiver::LogReceiver;
 use crate::harness::rig::netns::HOST;
 use crate::harness::rig::{MODULE_URL, Rig};
 use xtask::manifests::Place;
 
-/// Where spans go: a provider of the mesh's, as its owners have one.
-pub const PROVIDER: &str = "spans";
-/// Its receiver.
-const COLLECTOR: &str = "collector.observability.svc.cluster.local";
+/// The tracer of `mesh-config.yaml`, and its port.
+const PROVIDER: &str = "otel-tracing";
+const PORT: u16 = 4317;
 
-/// The provider for the plan.
-pub fn provider() -> Value {
-    json!({ "name": PROVIDER, "opentelemetry": { "service": COLLECTOR, "port": 4317 } })
+/// A collector on the rig's host, and the Service by which `mesh-config.yaml` names it, as YAML.
+pub(super) fn collector(rig: &Rig) -> Result<(Collector, String)> {
+    let metadata = |name: &str| json!({ "name": name, "namespace": "observability" });
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": metadata("opentelemetry-collector"),
+        "spec": { "ports": [{ "name": "grpc-otlp", "port": PORT }] },
+    });
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": { "name": "opentelemetry-collector", "namespace": "observability",
+                      "labels": { "kubernetes.io/service-name": "opentelemetry-collector" } },
+        "endpoints": [{ "addresses": [HOST], "conditions": { "ready": true } }],
+        "ports": [{ "name": "grpc-otlp", "port": PORT, "protocol": "TCP" }],
+    });
+    namespace(rig, "observability")?;
+    let collector = Collector::start(rig.folder(), &format!("{HOST}:{PORT}"))?;
+    let both = json!({ "apiVersion": "v1", "kind": "List", "items": [service, slice] });
+    Ok((collector, both.to_string()))
 }
 
 /// The overlay with the component, and all requests traced: the span of the one that failed has the cause, the other's has no key of
 /// meshwhy's.
 pub fn check(rig: &Rig) -> Result<()> {
-    let receiver = LogReceiver::start(format!("{HOST}:0").parse::<SocketAddr>()?)?;
-    let collector = json!({
-        "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
-        "metadata": { "name": "collector", "namespace": "istio-system" },
-        "spec": { "hosts": [COLLECTOR], "location": "MESH_EXTERNAL", "resolution": "STATIC",
-                  "ports": [{ "number": 4317, "targetPort": receiver.port(), "name": "grpc", "protocol": "GRPC" }],
-                  "endpoints": [{ "address": HOST }] },
-    })
-    .to_string();
+    let (collector, service) = collector(rig)?;
     let rendered = rendered(rig)?;
     deployment::valid(rig, &rendered)?;
     rig.delete(BOTH_LOGS)?;
-    let traced = rig.apply(&collector).and_then(|()| rig.apply(&rendered)).and_then(|()| ask(rig, &receiver));
-    let restored = rig.delete(&collector).and_then(|()| deployment::deploy(rig));
+    let traced = rig.apply(&service).and_then(|()| rig.apply(&rendered)).and_then(|()| ask(rig, &collector));
+    let restored = rig.delete(&service).and_then(|()| deployment::deploy(rig));
     traced.and(restored)
 }
 
@@ -58,18 +63,8 @@ fn rendered(rig: &Rig) -> Result<String> {
     Ok(all.replace(tags, &sent))
 }
 
-fn ask(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
-    let client = rig.pod("client")?;
-    for (url, status) in [("http://helloworld/", 200), ("http://legacy:81/", 503)] {
-        let seen = client.exec(&["curl", "-si", "-m", "5", url])?;
-        ensure!(seen.status == Some(status), "{url}: {seen:?}");
-    }
-    let tags = |url: &str| {
-        let spans = receiver.entries();
-        let is_it = |entry: &&Value| entry["span"]["http.url"] == url;
-        spans.iter().find(is_it).and_then(|entry| entry["span"].as_object().cloned())
-    };
-    let failed = eventually(|| Ok(tags("http://legacy:81/"))).context("no span of the failed request")?;
+fn ask(rig: &Rig, collector: &Collector) -> Result<()> {
+    let failed = span_of(rig, collector, "http://legacy:81/", 503)?;
     for (key, part) in [
         ("meshwhy.cause", "upstream_refused"),
         ("meshwhy.confidence", "certain"),
@@ -77,10 +72,19 @@ fn ask(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
         ("meshwhy.evidence", "connect_error=refused"),
         ("meshwhy.fix", "Start the application"),
     ] {
-        let text = failed.get(key).and_then(Value::as_str).unwrap_or_default();
-        ensure!(text.contains(part), "{key}: {failed:#?}");
+        ensure!(failed.text(key).contains(part), "{key}: {failed:#?}");
     }
-    let worked = eventually(|| Ok(tags("http://helloworld/"))).context("no span of the other request")?;
-    ensure!(worked.keys().all(|key| !key.starts_with("meshwhy")), "{worked:#?}");
+    let worked = span_of(rig, collector, "http://helloworld/", 200)?;
+    ensure!(worked.attributes.keys().all(|key| !key.starts_with("meshwhy")), "{worked:#?}");
     Ok(())
+}
+
+/// Asks until there is one: nothing tells when a proxy has the collector's address.
+fn span_of(rig: &Rig, collector: &Collector, url: &str, status: u16) -> Result<Span> {
+    eventually(|| {
+        let seen = rig.pod("client")?.exec(&["curl", "-si", "-m", "5", url])?;
+        ensure!(seen.status == Some(status), "{url}: {seen:?}");
+        Ok(collector.spans()?.into_iter().find(|span| span.text("http.url") == url))
+    })
+    .with_context(|| format!("no span of {url}"))
 }

@@ -93,9 +93,20 @@ impl ControlPlane {
         Ok(serde_json::from_str(&self.istiod("/debug/syncz")?)?)
     }
 
+    /// The mesh configuration that istiod has.
+    pub fn mesh(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&fs::read_to_string(self.folder.join("mesh.yaml"))?)?)
+    }
+
     /// Replaces the mesh configuration; istiod picks it up by itself.
     pub fn set_mesh(&self, mesh: &Value) -> Result<()> {
         write_mesh(&self.folder, mesh)
+    }
+
+    /// What a kubelet does for istiod: its file is what the ConfigMap `istio` of its chart says.
+    pub fn mount_mesh(&self) -> Result<()> {
+        let text = ["get", "configmap", "istio", "-n", "istio-system", "-o", "jsonpath={.data.mesh}"];
+        self.set_mesh(&serde_norway::from_str(&self.kubectl(&text, "")?)?)
     }
 }
 

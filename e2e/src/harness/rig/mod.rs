@@ -148,6 +148,11 @@ impl Rig {
         self.dns.add(name, &self.pod(pod)?.address)
     }
 
+    /// Lets a name outside of the cluster stand for the rig's own host.
+    pub fn resolve_to_host(&self, name: &str) -> Result<()> {
+        self.dns.add(name, HOST)
+    }
+
     /// Whether the plan has a Service of this name.
     fn has_planned(&self, service: &str) -> bool {
         self.services.contains(service)

@@ -186,7 +186,6 @@ fn sidecars(version: Version) -> Plan {
         providers: vec![
             authorizer("authorizer", "authorizer.default.svc.cluster.local"),
             authorizer("authorizer-gone", "nobody.default.svc.cluster.local"),
-            super::traces::provider(),
         ],
     }
 }
