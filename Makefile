@@ -138,6 +138,13 @@ release-check: toolchain ## Build a release in dist/ and check it (RELEASE=vX.Y.
 	$(say) "Module, image, bill of materials"
 	cargo dist --revision "$$(git describe --always --abbrev=40 --exclude='*' --dirty)" $${SET_SOURCE_URL:+--source "$$SET_SOURCE_URL"} \
 	  $${SET_RELEASE:+$${SET_SOURCE_URL:+--download "$$SET_SOURCE_URL/releases/download/$$SET_RELEASE" --docs "$$SET_SOURCE_URL/blob/$$SET_RELEASE/docs"}}
+	$(say) "Command-line tool of this platform, packed for kubectl"
+	cargo dist tool
+	@url="$${SET_SOURCE_URL:-https://example.com/meshwhy}"; \
+	cargo dist krew --url "$$url/releases/download/$${SET_RELEASE:-untagged}" --homepage "$$url"
+	@folder="$$(mktemp -d)"; trap 'rm -r "$$folder"' EXIT; archive="$$(ls -t dist/kubectl-meshwhy_*.tar.gz | head -n 1)"; \
+	tar -xzf "$$archive" -C "$$folder"; "$$folder/meshwhy" --version; \
+	grep -qF "$$(sha256sum "$$archive" | cut -d ' ' -f 1)" dist/meshwhy.krew.yaml || { echo "meshwhy.krew.yaml has another hash" >&2; exit 1; }
 	$(say) "Through a registry and back"
 	cargo test -q -p e2e --test registry
 	$(say) "Checksums"

@@ -147,7 +147,9 @@ fn workflows_use_actions_by_their_commit() {
                 let text = read(&format!(".github/workflows/{file}"));
                 assert!(text.contains(&format!("{used} # v")), "{file}: {used} without its tag");
             }
-            if let Some(image) = value["container"]["image"].as_str() {
+            let of_kinds = value["strategy"]["matrix"]["include"].as_array().into_iter().flatten();
+            let images = of_kinds.chain([&value["container"]]).filter_map(|kind| kind["image"].as_str());
+            for image in images.filter(|image| !image.is_empty()) {
                 let toolchain = read("rust-toolchain.toml");
                 let version = image.strip_prefix("rust:").and_then(|image| image.split('-').next()).unwrap();
                 assert!(toolchain.contains(&format!("channel = \"{version}\"")), "{file}: {image}");
@@ -190,7 +192,19 @@ fn a_release_is_tested_and_signed() {
     let release = of("release.yml");
     assert_eq!(release["jobs"]["test"]["uses"], "./.github/workflows/ci.yml");
     assert!(of("ci.yml")["on"].as_object().unwrap().contains_key("workflow_call"));
-    assert_eq!(release["jobs"]["publish"]["needs"], serde_json::json!(["test", "build"]));
+    assert_eq!(release["jobs"]["publish"]["needs"], serde_json::json!(["test", "pack"]));
+    assert_eq!(release["jobs"]["pack"]["needs"], serde_json::json!(["build", "tool"]));
+    // Each of the files that are signed is published.
+    let text = release["jobs"]["publish"].to_string();
+    for name in [
+        "kubectl-meshwhy_*.tar.gz",
+        "meshwhy.krew.yaml",
+        "meshwhy-*.tgz",
+        "meshwhy.oci.tar",
+        "meshwhy.cdx.json",
+    ] {
+        assert!(text.contains(name), "{name} is not published");
+    }
     let order: Vec<String> = steps(&release["jobs"]["publish"]).iter().map(Value::to_string).collect();
     let at = |word: &str| order.iter().position(|step| step.contains(word)).unwrap();
     assert!(

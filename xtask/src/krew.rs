@@ -1,8 +1,9 @@
 //! `kubectl meshwhy` for krew: the tool's archive for this platform, and the manifest of all archives that are there.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -12,21 +13,39 @@ use crate::image::gzip;
 /// An archive is called `kubectl-meshwhy_OS_ARCH.tar.gz`.
 const PREFIX: &str = "kubectl-meshwhy_";
 const SUFFIX: &str = ".tar.gz";
+/// What krew's index takes.
+const MANIFEST: &str = "meshwhy.krew.yaml";
 
-/// Packs `dist/meshwhy` and writes `dist/meshwhy.krew.yaml`, whose archives will be below `url`; tells what it wrote.
-pub fn krew(root: &Path, url: &str, homepage: &str) -> Result<Vec<String>> {
-    let dist = root.join("dist");
-    let tool = fs::read(dist.join("meshwhy")).context("dist/meshwhy is missing: make cli")?;
+/// Builds the tool for this platform and packs it; the archive's name.
+pub fn tool(root: &Path) -> Result<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "meshwhy-cli", "--target-dir"];
+    let built = Command::new(cargo).current_dir(root).args(build).arg(&target).status()?;
+    ensure!(built.success(), "the tool can't be built");
+    let program = format!("meshwhy{}", env::consts::EXE_SUFFIX);
+    let tool = fs::read(target.join("release").join(&program))?;
     let licence = fs::read(root.join("LICENSE"))?;
     let name = format!("{PREFIX}{}_{}{SUFFIX}", os(), arch());
-    write_if_changed(
-        &dist.join(&name),
-        &gzip(&archive(&[("LICENSE", 0o644, &licence), ("meshwhy", 0o755, &tool)])?)?,
-    )?;
-    let template = fs::read_to_string(root.join("cli/krew.yaml"))?;
-    let manifest = manifest(&template, &archives(&dist)?, url, homepage)?;
-    write_if_changed(&dist.join("meshwhy.krew.yaml"), manifest.as_bytes())?;
-    Ok(vec![name, "meshwhy.krew.yaml".into()])
+    let packed = gzip(&archive(&[("LICENSE", 0o644, &licence), (&program, 0o755, &tool)])?)?;
+    write_if_changed(&root.join("dist").join(&name), &packed)?;
+    Ok(name)
+}
+
+/// Writes `meshwhy.krew.yaml` for the archives in this folder, which will be below `url`, and adds all of them to its `SHA256SUMS`.
+pub fn krew(dist: &Path, template: &str, url: &str, homepage: &str) -> Result<()> {
+    let mut sums = archives(dist)?;
+    let manifest = manifest(template, &sums, url, homepage)?;
+    write_if_changed(&dist.join(MANIFEST), manifest.as_bytes())?;
+    sums.insert(MANIFEST.to_owned(), sha256_hex(manifest.as_bytes()));
+    let file = dist.join("SHA256SUMS");
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    let own = |name: &str| name == MANIFEST || (name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+    let others = before.lines().filter_map(|line| line.split_once("  ")).filter(|(_, name)| !own(name));
+    sums.extend(others.map(|(hash, name)| (name.to_owned(), hash.to_owned())));
+    let lines: String = sums.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect();
+    write_if_changed(&file, lines.as_bytes())?;
+    Ok(())
 }
 
 /// As krew and Go call them.
@@ -79,7 +98,7 @@ fn manifest(
             url.trim_end_matches('/')
         ));
     }
-    ensure!(!archives.is_empty(), "no archive of the tool");
+    ensure!(!archives.is_empty(), "no archive of the tool in dist/: cargo dist tool");
     Ok(text)
 }
 
@@ -124,6 +143,26 @@ mod tests {
             ]
         );
         assert!(manifest(&template, &BTreeMap::new(), "https://a", "https://b").is_err());
+    }
+
+    #[test]
+    fn the_manifest_has_the_hashes_of_the_files_and_so_have_the_sums() {
+        let dist = env::temp_dir().join(format!("meshwhy-krew-{}", std::process::id()));
+        fs::create_dir_all(&dist).unwrap();
+        let archive = format!("{PREFIX}linux_amd64{SUFFIX}");
+        fs::write(dist.join(&archive), b"packed").unwrap();
+        let before = format!("aa  meshwhy.wasm\nbb  {PREFIX}plan9_mips{SUFFIX}\ncc  {archive}\n");
+        fs::write(dist.join("SHA256SUMS"), before).unwrap();
+        let template = "spec:\n  version: VERSION\n  platforms:\n";
+        krew(&dist, template, "https://files.test/v1", "https://meshwhy.test").unwrap();
+        let manifest = fs::read(dist.join(MANIFEST)).unwrap();
+        let hash = sha256_hex(b"packed");
+        assert!(String::from_utf8_lossy(&manifest).contains(&format!("sha256: {hash}\n")));
+        let sums = fs::read_to_string(dist.join("SHA256SUMS")).unwrap();
+        let own = sha256_hex(&manifest);
+        fs::remove_dir_all(&dist).unwrap();
+        // That of an archive that is gone goes, too.
+        assert_eq!(sums, format!("{hash}  {archive}\n{own}  {MANIFEST}\naa  meshwhy.wasm\n"));
     }
 
     #[test]

@@ -19,9 +19,11 @@ usage: cargo xtask TASK; the task is dist, which `cargo dist` is short for
                                             its bill of materials meshwhy.cdx.json, and SHA256SUMS of all
        cargo dist record                    build target/record/meshwhy.wasm, which writes evidence into
                                             the proxy's log: for the tests that record it
+       cargo dist tool                      build the command-line tool for this platform and pack it:
+                                            dist/kubectl-meshwhy_OS_ARCH.tar.gz
        cargo dist krew --url URL --homepage URL
-                                            pack dist/meshwhy (make cli) for kubectl's plugin manager, and
-                                            write dist/meshwhy.krew.yaml for the archives below that URL
+                                            write dist/meshwhy.krew.yaml for the archives in dist/, which
+                                            will be below that URL, and add all of them to SHA256SUMS
        cargo dist manifests --url URL       build, and render envoyfilter/ into dist/envoyfilter/ for that URL
 
 options: --max-bytes N      refuse a larger module
@@ -55,7 +57,8 @@ fn main() -> ExitCode {
     }
     let done = match arguments.split_first() {
         Some((task, [one])) if task == "dist" && one == "record" => record(),
-        Some((task, [what, rest @ ..])) if task == "dist" && what == "krew" => pack(rest),
+        Some((task, [one])) if task == "dist" && one == "tool" => tool(),
+        Some((task, [what, rest @ ..])) if task == "dist" && what == "krew" => krew_manifest(rest),
         Some((task, all)) if task == "dist" => Request::parse(all).and_then(|request| run(&request)),
         Some((task, _)) => Err(anyhow!("no such task: {task:?}\n{USAGE}")),
         None => Err(anyhow!("which task?\n{USAGE}")),
@@ -147,16 +150,23 @@ fn record() -> Result<()> {
     Ok(())
 }
 
-/// The command-line tool as kubectl's plugin.
-fn pack(arguments: &[String]) -> Result<()> {
+/// The command-line tool, packed.
+fn tool() -> Result<()> {
+    println!("dist/{}", krew::tool(&workspace_root()?)?);
+    Ok(())
+}
+
+/// As kubectl's plugin.
+fn krew_manifest(arguments: &[String]) -> Result<()> {
     let (url, homepage) = match arguments {
         [a, url, b, homepage] if a == "--url" && b == "--homepage" => (url, homepage),
         _ => bail!("krew needs --url URL --homepage URL\n{USAGE}"),
     };
     let (url, homepage) = (manifests::checked_docs(url)?, manifests::checked_docs(homepage)?);
-    for name in krew::krew(&workspace_root()?, url, homepage)? {
-        println!("dist/{name}");
-    }
+    let root = workspace_root()?;
+    let template = fs::read_to_string(root.join("cli/krew.yaml"))?;
+    krew::krew(&root.join("dist"), &template, url, homepage)?;
+    println!("dist/meshwhy.krew.yaml");
     Ok(())
 }
 
