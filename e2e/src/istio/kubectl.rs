@@ -93,7 +93,7 @@ impl Shell {
         Ok(Self { path, variables: self.variables.into_iter().chain(own).collect() })
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
         command
             .args(["-c", line])

@@ -20,8 +20,8 @@ use crate::harness::collector::{Collector, Span};
 use crate::harness::process::Process;
 use crate::harness::programs::Programs;
 use crate::harness::prometheus::Prometheus;
-use crate::harness::rig::Rig;
 use crate::harness::rig::netns::HOST;
+use crate::harness::rig::{Rig, kubelet};
 use crate::harness::tools::{self, root};
 use crate::harness::{documents, page};
 use crate::monitoring::scrape;
@@ -109,6 +109,9 @@ fn walk(rig: &Rig, shell: &Shell, collector: &Collector, mistake: &str) -> Resul
     let status = command(install, "kubectl meshwhy status")?;
     let client = format!("default/client         sidecar   {}   connection http", env!("CARGO_PKG_VERSION"));
     shell.until(&status, &[&client])?;
+    let tested =
+        kubelet::with_pods_run(rig, "outside", &mut shell.command(&command(install, "helm test meshwhy")?))?;
+    ensure!(tested.status.success(), "{tested:?}");
 
     // One mistake, and a client who feels it.
     rig.apply(mistake)?;
