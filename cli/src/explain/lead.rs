@@ -24,6 +24,8 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         details("http1.codec_error").with(Column::Flags, "DPE").with(Column::Code, "400")
     } else if said.starts_with("Error dispatching received data: ") {
         details("upstream_reset_before_response_started{protocol_error}")
+    } else if said == "upstream timeout" {
+        details("response_timeout").with(Column::Flags, "UT").with(Column::Code, "504")
     } else if said.starts_with("no healthy host for ") {
         details("no_healthy_upstream").with(Column::Flags, "UH")
     } else if said == "closing connection: no matching filter chain found" {
@@ -51,7 +53,7 @@ impl Line<'static> {
 
 /// The connection's and the stream's number, and what is said of it: `[C1][S2] ...`, `[Tags: "ConnectionId":"1","StreamId":"2"] ...`.
 fn tagged(message: &str) -> (String, &str) {
-    let message = message.trim_start();
+    let message = without_place(message.trim_start());
     let mut rest = message;
     while let Some((tag, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let is_number = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
@@ -62,6 +64,14 @@ fn tagged(message: &str) -> (String, &str) {
     }
     let tags = message.get(..message.len().saturating_sub(rest.len())).unwrap_or_default();
     (tags.to_owned(), rest.trim_start())
+}
+
+/// Without the line of Envoy's source, which older versions name here: `[src/envoy/a.cc:1] ...`.
+fn without_place(message: &str) -> &str {
+    let place = message.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    place
+        .filter(|(place, _)| place.contains(".cc:") && !place.contains(' '))
+        .map_or(message, |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -96,6 +106,14 @@ mod tests {
             said("rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", "")
         );
         assert_eq!(read("no healthy host for HTTP connection pool"), said("no_healthy_upstream", ""));
+        assert_eq!(
+            read("[src/envoy/a.cc:1] [C1][S2] upstream timeout"),
+            said("response_timeout", "[C1][S2]")
+        );
+        assert_eq!(
+            read("[C1] client disconnected, failure reason: delayed connect error: 111"),
+            said("upstream_reset_before_response_started{connection_failure}", "[C1]")
+        );
         for other in [
             "client disconnected, failure reason: ",
             "enforced allowed",

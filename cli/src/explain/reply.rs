@@ -39,7 +39,7 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
 pub(super) fn may_be_in(text: &str) -> bool {
     let has = |words: &str| memmem::find(text.as_bytes(), words.as_bytes()).is_some();
     has(UPSTREAM)
-        || has("failure reason: TLS error: ")
+        || has("failure reason: ")
         || has(".istio-system:")
         || WHOLE.iter().any(|(reply, _)| has(reply))
 }
@@ -127,14 +127,19 @@ fn is_answers(key: &str) -> bool {
 
 /// The reply among other words.
 fn within(text: &str) -> Option<Line<'static>> {
-    if let Some((_, rest)) = text.split_once(UPSTREAM) {
+    if let Some((before, rest)) = text.split_once(UPSTREAM) {
+        if before.ends_with("UNAVAILABLE:") {
+            let mut line = Line::default();
+            line.set(Column::Mixer, Cow::Borrowed("UNAVAILABLE"));
+            return Some(line);
+        }
         let ends = ['"', '\'', '\\', '<', '\n', '\r', ']', '}', '`', '\u{201d}'];
         let reason = rest.split(ends).next().unwrap_or_default();
         let reason = reason.split(" (").next().unwrap_or(reason);
         return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
     }
     if let Some((_, reason)) = text.split_once("failure reason: ") {
-        return failed(reason.split(['"', '\'', '`']).next().unwrap_or(reason).trim());
+        return failed(reason.split(['"', '\'', '`', '\\', ']']).next().unwrap_or(reason).trim());
     }
     if let Some(status) = mixers(text) {
         return Some(status);
@@ -143,9 +148,12 @@ fn within(text: &str) -> Option<Line<'static>> {
     Some(of_details((*details).to_owned()))
 }
 
-/// Why TLS with the upstream failed, in the transport's words.
+/// How the transport's words for a failure begin.
+const FAILURES: &[&str] = &["TLS error: ", "TLS_error:|", "delayed connect error: "];
+
+/// Why a connection to the upstream failed, in the transport's words.
 pub(super) fn failed(reason: &str) -> Option<Line<'static>> {
-    reason.starts_with("TLS error: ").then_some(())?;
+    FAILURES.iter().any(|failure| reason.starts_with(failure)).then_some(())?;
     let mut line = of_details("upstream_reset_before_response_started{connection_failure}".to_owned());
     line.set(Column::UpstreamFailure, Cow::Owned(reason.to_owned()));
     Some(line)

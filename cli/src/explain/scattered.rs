@@ -99,7 +99,15 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
     if let Some(details) = words.get(pair.saturating_add(2)).filter(known) {
         line.set(Column::Details, Cow::Owned((*details).to_owned()));
     }
+    failure(text).into_iter().for_each(|failure| line.set(Column::UpstreamFailure, Cow::Owned(failure)));
     Some(line)
+}
+
+/// The transport's words for it, which stand in quotes in Istio's format.
+fn failure(text: &str) -> Option<String> {
+    let begin = ["\"TLS error: ", "\"TLS_error:", "\"delayed connect error: ", "\"delayed_connect_error:"];
+    let at = begin.iter().find_map(|begin| text.find(begin))?;
+    text.get(at..)?.split('"').nth(1).map(str::to_owned)
 }
 
 /// Where such a word begins, and all of it: in braces there may be spaces.
@@ -192,6 +200,16 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn flags_may_have_a_failure_behind_them() {
+        let failure = |text: &str| {
+            Some(read_details(text)?.get(Column::UpstreamFailure).unwrap_or_default().to_owned())
+        };
+        let tls = "TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER";
+        assert_eq!(failure(&format!("503 UF,URX \"-\" \"{tls}\"")), Some(tls.to_owned()));
+        assert_eq!(failure("503 UF \"-\" \"/TLS error: 1\""), Some(String::new()));
     }
 
     #[test]
