@@ -38,6 +38,7 @@ pub mod deployment;
 pub mod explained;
 pub mod fail_policy;
 pub mod helm;
+pub mod injected;
 pub mod kubectl;
 pub mod operator;
 pub mod overlays;

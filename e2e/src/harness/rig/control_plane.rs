@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use super::injector::{self, Injector};
 use super::netns::HOST;
 use super::pki::MeshCa;
 use crate::harness::process::{Process, wait_for};
@@ -52,19 +53,23 @@ impl ControlPlane {
         let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=20s"];
         kubectl.run(&established, "")?;
         kubectl.run(&["create", "namespace", "istio-system"], "")?;
+        let injector = Injector::new(folder, programs)?;
+        kubectl.run(&["apply", "--server-side", "-f", "-"], &injector.templates)?;
         let mut istiod = start_istiod(folder, programs, ca, ambient)?;
         wait_for("istiod", || {
             ensure!(istiod.is_running(), "istiod ended: {}", tail(&folder.join("istiod.log")));
             std::thread::sleep(Duration::from_millis(50));
             Ok(get_istiod("/ready").ok())
         })?;
-        Ok(Self {
+        let plane = Self {
             folder: folder.into(),
             programs: programs.clone(),
             _istiod: istiod,
             _api: api,
             _etcd: etcd,
-        })
+        };
+        injector.start(&plane)?;
+        Ok(plane)
     }
 
     /// Runs kubectl; what it printed.
@@ -208,7 +213,8 @@ fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa, ambient: bool) 
             .arg(folder.join("kubeconfig"))
             .arg("--meshConfig")
             .arg(folder.join("mesh.yaml"))
-            .args(["--grpcAddr", "", "--httpAddr", "127.0.0.1:15080", "--httpsAddr", ""])
+            .args(["--grpcAddr", "", "--httpAddr", "127.0.0.1:15080"])
+            .args(["--httpsAddr", &format!("{HOST}:{}", injector::PORT)])
             .args(["--secureGRPCAddr", &format!("{HOST}:15012"), "--monitoringAddr", "127.0.0.1:15014"])
             .args(["--ctrlz_port", "0"])
             .arg("--tlsCertFile")
@@ -226,7 +232,8 @@ fn start_istiod(folder: &Path, programs: &Programs, ca: &MeshCa, ambient: bool) 
             // Between networks waypoints use filters that are not in the stock Envoy.
             .env("AMBIENT_ENABLE_MULTI_NETWORK_WAYPOINT", "false")
             .env("VALIDATION_WEBHOOK_CONFIG_NAME", "")
-            .env("INJECTION_WEBHOOK_CONFIG_NAME", "")
+            .env("INJECTION_WEBHOOK_CONFIG_NAME", injector::NAME)
+            .env("REVISION", "default")
             .env("POD_NAMESPACE", "istio-system")
             .env("POD_NAME", "istiod-0")
             .env("CLUSTER_ID", "Kubernetes"),

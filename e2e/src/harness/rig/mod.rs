@@ -4,6 +4,7 @@
 pub mod control_plane;
 pub mod dns;
 pub mod endpoints;
+mod injector;
 pub mod kube_proxy;
 pub mod kubelet;
 pub mod netns;
@@ -83,14 +84,14 @@ impl Rig {
             agent: &agent_folder.join("pilot-agent"),
             envoy: &envoy_folder.join(envoy.file_name().context("no name")?),
             ca: &ca,
-            stat_tags: &mesh["defaultConfig"]["extraStatTags"],
         };
         let addresses: BTreeMap<&str, String> =
             plan.pods.iter().zip(11..).map(|(pod, n)| (pod.name, format!("10.89.0.{n}"))).collect();
         for (name, pod) in &plan.names {
             dns.add(name, &addresses[pod])?;
         }
-        create_objects(&plane, &dns, plan, &addresses)?;
+        create_objects(&plane, &dns, plan, &addresses, &mesh["defaultConfig"])?;
+        let objects = created_pods(&plane)?;
         create_secrets(&plane, &pki, plan)?;
         for yaml in &plan.applied {
             plane.kubectl(&["apply", "-f", "-"], yaml)?;
@@ -99,7 +100,9 @@ impl Rig {
         let module_server = serve_module(&folder)?;
         let mut pods = BTreeMap::new();
         for pod in &plan.pods {
-            let running = Running::start(pod, &addresses[pod.name], &around)
+            let object = objects.get(pod.name).context("the API server has no such pod");
+            let running = object
+                .and_then(|object| Running::start(pod, &addresses[pod.name], object, &around))
                 .with_context(|| format!("pod {}", pod.name))?;
             pods.insert(pod.name, running);
         }
@@ -172,6 +175,9 @@ pub fn default_mesh() -> Result<Value> {
     mesh["accessLogFile"] = "/dev/stdout".into();
     mesh["outboundTrafficPolicy"] = json!({ "mode": "ALLOW_ANY" });
     mesh["defaultConfig"]["discoveryAddress"] = format!("{ISTIOD}:15012").into();
+    mesh["defaultConfig"]["concurrency"] = 1.into();
+    // How long connections stay with the configuration that they began with; 45s by default.
+    mesh["defaultConfig"]["drainDuration"] = "1s".into();
     Ok(mesh)
 }
 
@@ -181,13 +187,15 @@ fn create_objects(
     dns: &Dns,
     plan: &Plan,
     addresses: &BTreeMap<&str, String>,
+    proxy_config: &Value,
 ) -> Result<()> {
     let namespaces: BTreeSet<&str> = plan.pods.iter().map(|pod| pod.namespace).collect();
     let mut objects: Vec<Value> = namespaces
         .into_iter()
         .map(|name| json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
         .collect();
-    let mut pods: BTreeMap<&str, Value> = plan.pods.iter().map(|pod| (pod.name, pod.object())).collect();
+    let mut pods: BTreeMap<&str, Value> =
+        plan.pods.iter().map(|pod| (pod.name, pod.object(proxy_config))).collect();
     objects.extend(pods.values().cloned());
     objects.extend(may_read_secrets(plan));
     for (name, pod) in &mut pods {
@@ -223,6 +231,14 @@ fn create_objects(
         plane.kubectl(&[&patch[..], &["-p", &status.to_string()]].concat(), "")?;
     }
     Ok(())
+}
+
+/// The pods as they came back from the API server, which had istiod inject sidecars.
+fn created_pods(plane: &ControlPlane) -> Result<BTreeMap<String, Value>> {
+    let all: Value = serde_json::from_str(&plane.kubectl(&["get", "pods", "-A", "-o", "json"], "")?)?;
+    let all = all["items"].as_array().into_iter().flatten();
+    let named = |pod: &Value| Some((pod["metadata"]["name"].as_str()?.to_owned(), pod.clone()));
+    Ok(all.filter_map(named).collect())
 }
 
 /// istiod gives a proxy the secrets that its service account may read, asked by its name: the charts of gateways grant that.

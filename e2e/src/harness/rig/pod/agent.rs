@@ -5,32 +5,28 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{Running, Surroundings};
+use super::{Running, Surroundings, kubelet};
 use crate::harness::process::Process;
-use crate::harness::rig::{control_plane, netns};
+use crate::harness::rig::netns;
 use crate::harness::tools::run;
 
 /// The user that Istio's interception leaves alone.
 const PROXY_USER: u32 = 1337;
 
 impl Running {
-    pub(super) fn intercept(&self, around: &Surroundings<'_>) -> Result<()> {
-        if !self.pod.is_intercepted() {
-            return Ok(());
-        }
-        let user = PROXY_USER.to_string();
-        run(netns::command(self.pod.name, around.agent)
-            .args(["istio-iptables", "-p", "15001", "-z", "15006", "-u", &user, "-g", &user])
-            .args(["-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*", "-d", "15090,15021,15020"]))
+    pub(super) fn intercept(&self, object: &Value, around: &Surroundings<'_>) -> Result<()> {
+        let Some(init) = kubelet::container(object, "istio-init") else { return Ok(()) };
+        run(netns::command(self.pod.name, around.agent).args(kubelet::arguments(init, &[])))
     }
 
-    pub(super) fn start_agent(&self, around: &Surroundings<'_>) -> Result<Process> {
+    pub(super) fn start_agent(&self, object: &Value, around: &Surroundings<'_>) -> Result<Process> {
         let folder = &self.folder;
         around.ca.issue(&folder.join("etc/certs"), self.pod.namespace, self.pod.app)?;
         fs::create_dir_all(folder.join("etc/istio/proxy"))?;
+        kubelet::write_down(object, &folder.join("etc/istio/pod"))?;
         let template = folder.join("envoy_bootstrap.json");
         // For waypoints it has an extension of Istio's own that is not in the stock Envoy.
         let bootstrap = fs::read_to_string(around.programs.bootstrap())?;
@@ -45,45 +41,44 @@ impl Running {
         let limit = self.pod.files.map_or_else(String::new, |limit| format!("ulimit -n {limit} && "));
         let script =
             format!("mount -t tmpfs -o mode=777 tmpfs /var/lib/istio/data && {limit}exec \"$0\" \"$@\"");
-        let role = self.pod.proxy.role().unwrap_or("sidecar");
-        let interception = if self.pod.is_intercepted() { "REDIRECT" } else { "NONE" };
+        let proxy = kubelet::container(object, "istio-proxy").context("no sidecar was injected")?;
+        let mut environment = kubelet::environment(object, proxy)?;
+        if !self.pod.stat_tags {
+            environment.iter_mut().filter(|(name, _)| name == "PROXY_CONFIG").try_for_each(without_tags)?;
+        }
         let mut command = netns::command(self.pod.name, "sh");
         command
             .args(["-c", &script, "setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"])
             .arg(around.agent)
-            .args(["proxy", role, "--domain", &format!("{}.svc.cluster.local", self.pod.namespace)])
-            .args(["--meshConfig", "proxy.yaml", "--concurrency", "1", "--templateFile"])
-            .arg("envoy_bootstrap.json")
-            .env("POD_NAME", self.pod.name)
-            .env("POD_NAMESPACE", self.pod.namespace)
-            .env("INSTANCE_IP", &self.address)
-            .env("SERVICE_ACCOUNT", self.pod.app)
-            .env("TRUST_DOMAIN", "cluster.local")
+            .args(kubelet::arguments(proxy, &environment))
+            // What the image has elsewhere.
+            .args(["--meshConfig", "proxy.yaml", "--templateFile", "envoy_bootstrap.json"])
+            .envs(environment)
             // The mounted certificate (`etc/certs`) is the workload's, and shows istiod who asks.
             .env("PROV_CERT", folder.join("etc/certs"))
             .env("XDS_ROOT_CA", folder.join("etc/certs/root-cert.pem"))
-            .env("CA_ROOT_CA", folder.join("etc/certs/root-cert.pem"))
-            .env("ISTIO_META_WORKLOAD_NAME", self.pod.app)
-            .env("ISTIO_META_CLUSTER_ID", "Kubernetes")
-            .env("ISTIO_META_INTERCEPTION_MODE", interception)
-            .env("ISTIO_METAJSON_LABELS", self.pod.object()["metadata"]["labels"].to_string());
+            .env("CA_ROOT_CA", folder.join("etc/certs/root-cert.pem"));
         Process::start(
             command.current_dir(folder).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output),
         )
     }
 
+    /// Where things are on this machine; the rest is in the container's `PROXY_CONFIG`.
     fn proxy_config(&self, around: &Surroundings<'_>) -> Value {
         json!({ "defaultConfig": {
             "binaryPath": around.envoy,
             "configPath": self.folder.join("etc/istio/proxy"),
-            "discoveryAddress": format!("{}:15012", control_plane::ISTIOD),
             "controlPlaneAuthPolicy": "MUTUAL_TLS",
-            "statusPort": 15020,
-            // How long connections stay with the configuration that they began with; 45s by default.
-            "drainDuration": "1s",
-            "extraStatTags": if self.pod.stat_tags { around.stat_tags.clone() } else { json!([]) },
         } })
     }
+}
+
+/// As a pod has it that was there before meshwhy's labels.
+fn without_tags((_, proxy_config): &mut (String, String)) -> Result<()> {
+    let mut config: Value = serde_json::from_str(proxy_config)?;
+    config.as_object_mut().context("no object")?.remove("extraStatTags");
+    *proxy_config = config.to_string();
+    Ok(())
 }
 
 fn own(folder: &Path) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod application;
+mod kubelet;
 mod running;
 mod ztunnel;
 
@@ -25,18 +26,6 @@ enum Proxy {
     None,
 }
 
-impl Proxy {
-    /// What the agent is started as.
-    const fn role(self) -> Option<&'static str> {
-        match self {
-            Self::Sidecar { .. } => Some("sidecar"),
-            Self::Router => Some("router"),
-            Self::Waypoint => Some("waypoint"),
-            Self::None => None,
-        }
-    }
-}
-
 /// What stands for the node's ztunnel in a pod of the ambient mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ztunnel {
@@ -44,6 +33,8 @@ enum Ztunnel {
     Runs(&'static str),
     /// istiod believes that it is there.
     Missing,
+    /// A firewall drops what is sent to it.
+    Unreachable,
 }
 
 /// What a pod is to be.
@@ -97,6 +88,11 @@ impl Pod {
     /// A pod of the ambient mesh whose node's ztunnel is gone.
     pub fn ambient_without_ztunnel(name: &'static str) -> Self {
         Self { ambient: Some(Ztunnel::Missing), ..Self::new(name, Proxy::None) }
+    }
+
+    /// A pod of the ambient mesh, and a firewall that lets nothing through to its node's ztunnel.
+    pub fn ambient_behind_firewall(name: &'static str) -> Self {
+        Self { ambient: Some(Ztunnel::Unreachable), ..Self::new(name, Proxy::None) }
     }
 
     /// A pod outside of the mesh, or a host outside of the cluster.
@@ -198,27 +194,40 @@ impl Pod {
         self.proxy == Proxy::Waypoint
     }
 
-    fn is_intercepted(&self) -> bool {
-        self.proxy == Proxy::Sidecar { redirected: true }
-    }
-
-    /// Its Pod object.
-    pub fn object(&self) -> Value {
+    /// Its Pod object, as its owner writes it: the injector adds the rest. A waypoint's is istiod's own, with these defaults for proxies.
+    pub fn object(&self, proxy_config: &Value) -> Value {
         let mut labels = json!({ "app": self.app });
-        if matches!(self.proxy, Proxy::Sidecar { .. }) {
-            labels["security.istio.io/tlsMode"] = "istio".into();
+        let mut annotations = json!({});
+        let mut containers = vec![json!({ "name": "app", "image": "nginx" })];
+        let mut volumes = json!([]);
+        match self.proxy {
+            Proxy::Sidecar { redirected } => {
+                labels["sidecar.istio.io/inject"] = "true".into();
+                annotations["sidecar.istio.io/userVolume"] = json!([volume()]).to_string().into();
+                annotations["sidecar.istio.io/userVolumeMount"] = json!([mount()]).to_string().into();
+                if !redirected {
+                    annotations["sidecar.istio.io/interceptionMode"] = "NONE".into();
+                }
+            }
+            Proxy::Router => {
+                labels["sidecar.istio.io/inject"] = "true".into();
+                annotations["inject.istio.io/templates"] = "gateway".into();
+                // Its template knows no annotations for volumes.
+                let proxy = json!({ "name": "istio-proxy", "image": "auto", "volumeMounts": [mount()] });
+                (containers, volumes) = (vec![proxy], json!([volume()]));
+            }
+            Proxy::Waypoint => {
+                let mut proxy = waypoint_container(proxy_config);
+                proxy["volumeMounts"] = json!([mount()]);
+                (containers, volumes) = (vec![proxy], json!([volume()]));
+            }
+            Proxy::None => {}
         }
         for (key, value) in &self.labels {
             labels[*key] = (*value).into();
         }
-        let mut annotations = json!({});
         if self.ambient.is_some() {
             annotations["ambient.istio.io/redirection"] = "enabled".into();
-        }
-        let mut containers = vec![json!({ "name": "app", "image": "nginx" })];
-        // As an injected pod has it.
-        if let Some(role) = self.proxy.role() {
-            containers.push(json!({ "name": "istio-proxy", "image": "proxyv2", "args": ["proxy", role] }));
         }
         json!({
             "apiVersion": "v1", "kind": "Pod",
@@ -227,7 +236,38 @@ impl Pod {
                 "serviceAccountName": self.app,
                 "automountServiceAccountToken": false,
                 "containers": containers,
+                "volumes": volumes,
             },
         })
     }
+}
+
+/// Where the module is for the role `access_log`, as the head of `base/envoyfilter-access-log.yaml` has it.
+fn volume() -> Value {
+    json!({ "name": "meshwhy", "configMap": { "name": "meshwhy" } })
+}
+
+fn mount() -> Value {
+    json!({ "name": "meshwhy", "mountPath": "/var/lib/meshwhy", "readOnly": true })
+}
+
+/// As istiod's deployment controller writes it, which doesn't run here.
+fn waypoint_container(proxy_config: &Value) -> Value {
+    let field =
+        |name: &str, path: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": path } } });
+    json!({
+        "name": "istio-proxy", "image": "proxyv2",
+        "args": ["proxy", "waypoint", "--domain", "$(POD_NAMESPACE).svc.cluster.local"],
+        "env": [
+            field("POD_NAME", "metadata.name"),
+            field("POD_NAMESPACE", "metadata.namespace"),
+            field("INSTANCE_IP", "status.podIP"),
+            field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+            field("ISTIO_META_WORKLOAD_NAME", "metadata.name"),
+            { "name": "PROXY_CONFIG", "value": proxy_config.to_string() },
+            { "name": "TRUST_DOMAIN", "value": "cluster.local" },
+            { "name": "ISTIO_META_CLUSTER_ID", "value": "Kubernetes" },
+            { "name": "ISTIO_META_INTERCEPTION_MODE", "value": "REDIRECT" },
+        ],
+    })
 }

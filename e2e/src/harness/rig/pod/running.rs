@@ -32,8 +32,6 @@ pub struct Surroundings<'a> {
     pub envoy: &'a Path,
     /// The mesh's authority.
     pub ca: &'a MeshCa,
-    /// `extraStatTags` of the mesh's default configuration.
-    pub stat_tags: &'a Value,
 }
 
 /// A pod that runs.
@@ -49,8 +47,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts what is in it; the proxy may still be on its way ([`Self::wait`]).
-    pub fn start(pod: &Pod, address: &str, around: &Surroundings<'_>) -> Result<Self> {
+    /// Starts what is in it, as this object of the API server has it; the proxy may still be on its way ([`Self::wait`]).
+    pub fn start(pod: &Pod, address: &str, object: &Value, around: &Surroundings<'_>) -> Result<Self> {
         netns::add(pod.name, address)?;
         let folder = around.folder.join(pod.name);
         fs::create_dir_all(&folder)?;
@@ -66,8 +64,8 @@ impl Running {
         let mut running =
             Self { pod: pod.clone(), address: address.into(), folder, _servers: servers, proxy: None };
         if pod.has_proxy() {
-            running.intercept(around)?;
-            running.proxy = Some(running.start_agent(around)?);
+            running.intercept(object, around)?;
+            running.proxy = Some(running.start_agent(object, around)?);
         }
         Ok(running)
     }
@@ -127,6 +125,13 @@ impl Running {
         netns::within(self.pod.name, || {
             Ok(ureq::get(&url).call()?.body_mut().with_config().limit(1 << 30).read_to_string()?)
         })
+    }
+
+    /// What its proxy's container was started with.
+    pub fn command_line(&self) -> Result<Vec<String>> {
+        let pid = self.proxy.as_ref().context("no proxy")?.pid();
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline"))?;
+        Ok(words.split('\0').map(str::to_owned).collect())
     }
 
     /// What the proxy's container has printed: the agent's and Envoy's own log, and the access log.

@@ -27,7 +27,14 @@ const TYPES: &str = "type.googleapis.com/envoy.extensions";
 
 /// Starts it, where the pod has one.
 pub(super) fn start(pod: &Pod, folder: &Path, around: &Surroundings<'_>) -> Result<Option<Process>> {
-    let Some(Ztunnel::Runs(waypoint)) = pod.ambient else { return Ok(None) };
+    let waypoint = match pod.ambient {
+        Some(Ztunnel::Runs(waypoint)) => waypoint,
+        Some(Ztunnel::Unreachable) => {
+            drop_tunnels(pod.name)?;
+            return Ok(None);
+        }
+        Some(Ztunnel::Missing) | None => return Ok(None),
+    };
     let folder = folder.join("ztunnel");
     around.ca.issue(&folder, pod.namespace, pod.app)?;
     let config = folder.join("envoy.json");
@@ -50,6 +57,13 @@ pub(super) fn start(pod: &Pod, folder: &Path, around: &Surroundings<'_>) -> Resu
         Ok(netns::within(pod.name, || Ok(TcpStream::connect(("127.0.0.1", HBONE))?)).ok())
     })?;
     Ok(Some(process))
+}
+
+/// As a NetworkPolicy does that doesn't know of HBONE.
+fn drop_tunnels(pod: &str) -> Result<()> {
+    let mut command: Command = netns::command(pod, "iptables");
+    command.args(["-w", "-A", "INPUT", "-p", "tcp", "--dport", &HBONE.to_string(), "-j", "DROP"]);
+    run(&mut command)
 }
 
 /// What goes to services, but for its own tunnels.
