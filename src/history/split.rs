@@ -11,6 +11,10 @@ type RouteKey = (String, String);
 pub(super) struct Split {
     route: RouteKey,
     clusters: Vec<(String, u32)>,
+    /// Where the latest one went.
+    latest: usize,
+    /// Whether one went where another had gone before the one in front of it. A route that was changed goes back to nothing.
+    mixed: bool,
 }
 
 /// The most clusters that are counted for a route.
@@ -26,20 +30,26 @@ pub(super) fn judge(splits: &mut Bounded<Split>, e: &Evidence, every: u32) -> Op
     let cluster = e.upstream.cluster.as_ref()?;
     let route = key(e)?;
     if splits.find(|split| split.route == route).is_none() {
-        splits.push(Split { route: route.clone(), clusters: Vec::new() });
+        splits.push(Split { route: route.clone(), clusters: Vec::new(), latest: 0, mixed: false });
     }
     let split = splits.find(|split| split.route == route)?;
     let room = split.clusters.len() < MAX_CLUSTERS;
-    match split.clusters.iter_mut().find(|(name, _)| name == cluster.as_str()) {
-        Some((_, count)) => *count = count.saturating_add(1),
+    let known = split.clusters.iter_mut().enumerate().find(|(_, (name, _))| name == cluster.as_str());
+    match known {
+        Some((at, (_, count))) => {
+            *count = count.saturating_add(1);
+            split.mixed |= at != split.latest;
+            split.latest = at;
+        }
         None if room => {
+            split.latest = split.clusters.len();
             split.clusters.push((cluster.as_str().to_owned(), 1));
         }
         None => return None,
     }
     let seen = split.clusters.iter().fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
     let requests = seen.saturating_mul(every);
-    (requests < SETTLED && is_uneven(&split.clusters, seen)).then(|| shown(&split.clusters))
+    (split.mixed && requests < SETTLED && is_uneven(&split.clusters, seen)).then(|| shown(&split.clusters))
 }
 
 fn shown(clusters: &[(String, u32)]) -> String {

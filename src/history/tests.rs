@@ -60,15 +60,26 @@ fn weights_are_not_judged_too_early_and_not_at_all_later() {
     for _ in 0..50 {
         assert_eq!(history.success(&v1).split, None, "one cluster is no weights");
     }
-    let split = history.success(&v2).split.unwrap();
-    assert_eq!(split, "outbound|80|v1|reviews:50,outbound|80|v2|reviews:1");
+    assert_eq!(history.success(&v2).split, None, "it may lead there from now on");
+    let split = history.success(&v1).split.unwrap();
+    assert_eq!(split, "outbound|80|v1|reviews:51,outbound|80|v2|reviews:1");
     let reported = (0..200).filter(|_| history.success(&v1).split.is_some()).count();
-    assert_eq!(reported, 48, "until a hundred were seen");
+    assert_eq!(reported, 47, "until a hundred were seen");
     let mut history = History::new(1);
     assert!((0..200).all(|i| history.success(if i % 2 == 0 { &v1 } else { &v2 }).split.is_none()), "even");
     let mut history = History::new(100);
     let few: Vec<_> = (0..9).map(|i| history.success(if i == 0 { &v2 } else { &v1 }).split).collect();
     assert!(few.iter().all(Option::is_none), "nine looks are nine hundred requests");
+}
+
+#[test]
+fn a_route_that_was_changed_has_no_weights() {
+    let mut history = History::new(1);
+    for cluster in ["blue", "blue", "green", "green", "red"] {
+        for _ in 0..9 {
+            assert_eq!(history.success(&named(&format!("outbound|80||{cluster}"))).split, None);
+        }
+    }
 }
 
 #[test]
