@@ -51,6 +51,7 @@ mod transcript;
 mod unseen;
 mod vertical;
 mod walk;
+mod waypoint;
 mod ztunnel;
 
 pub use column::Column;

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use memchr::memchr_iter;
 
 use super::outcome::explain;
-use super::{Column, Line, Read, Reader, Reading, json};
+use super::{Column, Line, Read, Reader, Reading, json, waypoint};
 use crate::input::chunks::Chunk;
 use crate::input::records::lines;
 use crate::input::records::records;
@@ -101,6 +101,12 @@ fn rows(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
 impl Reader {
     /// Reads a piece of a stream as [`Reader::walk`] does, by its first line where that names columns.
     pub fn walk_chunk(&self, chunk: &Chunk, keep: bool, mut see: impl FnMut(Read<'_>) -> bool) {
+        let mut see = |mut read: Read<'_>| {
+            if chunk.of_waypoint {
+                waypoint::reconsider(&mut read.reading);
+            }
+            see(read)
+        };
         let Some(table) = chunk.head.as_deref().and_then(Table::of_head) else {
             return self.walk(&chunk.bytes, chunk.first_line, keep, see);
         };

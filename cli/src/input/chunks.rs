@@ -13,6 +13,9 @@ pub const SIZE: usize = 1 << 20;
 
 const EVENT: &[u8] = b"event";
 
+/// Names of clusters and listeners that are in no other proxy's log than a waypoint's (Istio 1.31).
+const WAYPOINTS: [&[u8]; 2] = [b"inbound-vip|", b"envoy://main_internal/"];
+
 /// Whole lines of one input.
 #[derive(Debug, Default)]
 pub struct Chunk {
@@ -26,6 +29,8 @@ pub struct Chunk {
     pub too_long: Vec<u64>,
     /// Whether meshwhy has written into the proxy's own log here or before.
     pub has_own: bool,
+    /// Whether a waypoint has written into the log here or before.
+    pub of_waypoint: bool,
     /// The first line of the stream, if it may name a table's columns. Pieces of tables end where rows do.
     pub head: Option<Arc<[u8]>>,
 }
@@ -37,6 +42,7 @@ pub struct Chunks {
     held: Vec<u8>,
     line: u64,
     in_long_line: bool,
+    of_waypoint: bool,
     /// Known once the first line is there.
     head: Option<Option<Arc<[u8]>>>,
 }
@@ -56,7 +62,7 @@ impl Chunk {
 impl Chunks {
     /// For the input of this number.
     pub fn new(input: usize) -> Self {
-        Self { input, held: Vec::new(), line: 1, in_long_line: false, head: None }
+        Self { input, held: Vec::new(), line: 1, in_long_line: false, of_waypoint: false, head: None }
     }
 
     /// Reads until the stream has nothing more for now, giving each chunk on; `live` ones as soon as a line is whole.
@@ -161,7 +167,10 @@ impl Chunks {
         let first_line = self.line;
         self.line += memchr_iter(b'\n', &bytes).count() as u64;
         let head = self.head.clone().flatten();
-        Chunk { input: self.input, bytes, first_line, head, ..Chunk::default() }
+        let is_waypoint = || WAYPOINTS.iter().any(|mark| memmem::find(&bytes, mark).is_some());
+        self.of_waypoint = self.of_waypoint || is_waypoint();
+        let of_waypoint = self.of_waypoint;
+        Chunk { input: self.input, bytes, first_line, of_waypoint, head, ..Chunk::default() }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, ensure};
+use meshwhy::causes::Cause;
 use meshwhy_cli::explain::{Column, Finding, Line, Reader, Reading};
+use meshwhy_cli::input::chunks::{Chunk, Chunks};
 
 use super::story::{Lines, Outcome};
 use crate::harness::agreement;
@@ -17,7 +19,7 @@ pub fn check(outcome: &Outcome) -> Result<()> {
         let counted = outcome.counted.keys().filter(|counted| counted.pod == *pod && !counted.soft);
         let counted: Vec<_> =
             counted.filter_map(|c| agreement::Reported::new(&c.cause, &c.confidence)).collect();
-        check_pod(lines, &counted).with_context(|| pod.clone())?;
+        check_pod(lines, &counted).and_then(|()| check_whole(lines)).with_context(|| pod.clone())?;
     }
     Ok(())
 }
@@ -57,6 +59,30 @@ fn check_pod(lines: &Lines, counted: &[agreement::Reported]) -> Result<()> {
 fn is_internal(text: &str) -> bool {
     let is_waypoints = || text.contains(" 10.96.0.") && !text.contains("outbound_.");
     text.contains(" connect_originate ") || (text.contains("filter_chain_not_found") && is_waypoints())
+}
+
+/// In a waypoint's log the lines of connections that match no chain are told from a sidecar's.
+fn check_whole(lines: &Lines) -> Result<()> {
+    let (reader, log) = (Reader::new(Vec::new()), lines.text.join("\n"));
+    let mut wrong = None;
+    let mut see = |chunk: Chunk| {
+        reader.walk_chunk(&chunk, false, |read| {
+            if let Reading::Failed(line, finding) = read.reading {
+                let unmatched = line.get(Column::Details) == Some("filter_chain_not_found");
+                let known = finding.cause == Cause::RouteHostUnknown;
+                if chunk.of_waypoint && unmatched && !known {
+                    wrong = Some(agreement::said(&finding));
+                }
+            }
+            true
+        });
+        true
+    };
+    let mut chunks = Chunks::new(0);
+    chunks.read(&mut log.as_bytes(), false, &mut see)?;
+    chunks.finish(&mut see);
+    ensure!(wrong.is_none(), "explain: a waypoint's connection without a chain is {wrong:?}");
+    Ok(())
 }
 
 fn of_line(reader: &Reader, text: &str) -> Result<(Option<Line<'static>>, Option<Finding>)> {
