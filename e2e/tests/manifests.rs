@@ -57,6 +57,14 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
             "WasmPlugin/meshwhy-http-waypoints",
         ],
     ),
+    (
+        "access-logger-waypoints",
+        "istio-system",
+        &[
+            "EnvoyFilter/default/meshwhy-access-log-http-waypoints",
+            "EnvoyFilter/default/meshwhy-access-log-waypoints",
+        ],
+    ),
 ];
 
 fn main() {

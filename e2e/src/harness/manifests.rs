@@ -26,8 +26,15 @@ pub const NAMES: &[&str] = &[
 pub const SINCE_1_31: &[&str] = &["envoyfilter-black-hole.yaml"];
 
 /// The overlays, which users apply with `kubectl apply -k`.
-pub const OVERLAYS: &[&str] =
-    &["mesh-wide", "gateways-only", "one-namespace", "log-only", "access-logger-only", "waypoints"];
+pub const OVERLAYS: &[&str] = &[
+    "mesh-wide",
+    "gateways-only",
+    "one-namespace",
+    "log-only",
+    "access-logger-only",
+    "waypoints",
+    "access-logger-waypoints",
+];
 
 /// The chart's values that come to the same as each overlay.
 pub const AS_VALUES: &[(&str, &[&str])] = &[
@@ -46,6 +53,17 @@ pub const AS_VALUES: &[(&str, &[&str])] = &[
         ],
     ),
     ("waypoints", &["scope.mode=waypoints"]),
+    (
+        "access-logger-waypoints",
+        &[
+            "scope.mode=waypoints",
+            "roles.http=false",
+            "roles.connection=false",
+            "roles.passthrough=false",
+            "roles.accessLog=true",
+            "telemetry.accessLog=false",
+        ],
+    ),
 ];
 
 /// Helm's arguments for the chart with the module at this place and these values.

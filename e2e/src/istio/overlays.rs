@@ -107,6 +107,12 @@ pub fn access_logger_only(rig: &Rig) -> Result<()> {
     check(rig, "access-logger-only", Effect::new(parts, counted, Pods::new()))
 }
 
+/// The waypoint counts what its access loggers see, without a filter.
+pub fn access_logger_waypoints(rig: &Rig) -> Result<()> {
+    let parts = having(rig, |proxy| proxy.pod.is_waypoint(), &[ACCESS_LOGGER]);
+    check(rig, "access-logger-waypoints", Effect::new(parts, pods(["waypoint"]), Pods::new()))
+}
+
 /// Waypoints take only what has `targetRefs`.
 fn is_no_waypoint(proxy: &Running) -> bool {
     !proxy.pod.is_waypoint()

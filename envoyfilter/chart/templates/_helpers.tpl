@@ -21,12 +21,14 @@
     {{- $places = append $places (dict "namespace" $gateway.namespace "labels" $gateway.labels "suffix" $suffix) -}}
   {{- end -}}
 {{- else if eq $scope.mode "waypoints" -}}
+  {{- /* What a Gateway has to be named for: a Telemetry reaches those of its namespace alone, and not every waypoint mounts the module. */}}
+  {{- $each := list "base/telemetry.yaml" "base/envoyfilter-access-log.yaml" -}}
   {{- $all := dict "group" "gateway.networking.k8s.io" "kind" "GatewayClass" "name" "istio-waypoint" -}}
-  {{- $places = append $places (dict "namespace" $scope.rootNamespace "targetRefs" (list $all) "suffix" "-waypoints" "without" "base/telemetry.yaml") -}}
+  {{- $places = append $places (dict "namespace" $scope.rootNamespace "targetRefs" (list $all) "suffix" "-waypoints" "without" $each) -}}
   {{- range $number, $waypoint := $scope.waypoints -}}
     {{- $gateway := dict "group" "gateway.networking.k8s.io" "kind" "Gateway" "name" $waypoint.name -}}
     {{- $suffix := ternary "-waypoints" (printf "-waypoints-%d" $number) (eq $number 0) -}}
-    {{- $places = append $places (dict "namespace" $waypoint.namespace "targetRefs" (list $gateway) "suffix" $suffix "only" "base/telemetry.yaml") -}}
+    {{- $places = append $places (dict "namespace" $waypoint.namespace "targetRefs" (list $gateway) "suffix" $suffix "only" $each) -}}
   {{- end -}}
 {{- else -}}
   {{- $names := $scope.namespaces -}}
@@ -56,8 +58,8 @@
 {{- $roles := .Values.roles -}}
 {{- $sidecars := has .Values.scope.mode (list "mesh" "namespaces") -}}
 {{- $waypoints := eq .Values.scope.mode "waypoints" -}}
-{{- if and $waypoints (or $roles.accessLog (not .Values.counters)) -}}
-  {{- fail "scope.mode waypoints: roles.accessLog and counters: false are for sidecars and gateways" -}}
+{{- if and $waypoints (not .Values.counters) -}}
+  {{- fail "scope.mode waypoints: counters: false is for sidecars and gateways" -}}
 {{- end -}}
 {{- if .Values.counters -}}
   {{- if $roles.http -}}{{- $files = append $files "base/wasmplugin-http.yaml" -}}{{- end -}}
