@@ -1,5 +1,6 @@
 //! The upstream's answer: late, broken, cut off, or an error of its own.
 
+use super::reaching::NO_TUNNEL;
 use super::{Advice, Verdict};
 use crate::causes::Cause;
 use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer, Page};
@@ -143,6 +144,18 @@ fn was_cut_short(e: &Evidence) -> bool {
     e.details.reset_after_response() && lengths.is_some_and(|(promised, passed)| passed < promised)
 }
 
+/// What a verdict rests on that depends on how long something took.
+const TIMED: &[Fact] = &[
+    Fact::Details,
+    Fact::PoolReady,
+    Fact::Lived,
+    Fact::Flags,
+    Fact::UpstreamTls,
+    Fact::Cluster,
+    Fact::Endpoint,
+    Fact::Attempts,
+];
+
 /// Reset or closed before or during the response.
 fn ended(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[
@@ -177,6 +190,9 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         return Some(verdict);
     }
     match e.details.reset_reason() {
+        Some("connection_termination") if e.upstream.is_tunneled() && is_connect_timeout(e.lived) => {
+            return Some(Verdict::possible(Cause::UpstreamConnectTimeout, TIMED).advising(&NO_TUNNEL));
+        }
         // The other end may have refused the tunnel: the stream sees no difference, the tunnel's line does (1.40).
         Some("connection_termination") if e.upstream.is_tunneled() => {
             return Some(Verdict::possible(Cause::UpstreamClosedConnection, FACTS).advising(&IN_TUNNEL));
@@ -247,21 +263,17 @@ pub(super) fn was_reused(e: &Evidence) -> bool {
 /// `503 UC` on a connection that was used before. Closed at once, the server was closing it as the request came. Look-alike: a server
 /// that crashes on that very request.
 fn closed_reused(e: &Evidence) -> Option<Verdict> {
-    const FACTS: &[Fact] = &[
-        Fact::Details,
-        Fact::PoolReady,
-        Fact::Lived,
-        Fact::Flags,
-        Fact::UpstreamTls,
-        Fact::Cluster,
-        Fact::Endpoint,
-        Fact::Attempts,
-    ];
     let lived = e.lived.filter(|_| was_reused(e))?;
     if lived <= AT_ONCE {
-        return Some(Verdict::likely(Cause::UpstreamClosedIdleConnection, FACTS));
+        return Some(Verdict::likely(Cause::UpstreamClosedIdleConnection, TIMED));
     }
-    Some(Verdict::likely(Cause::UpstreamClosedConnection, FACTS))
+    Some(Verdict::likely(Cause::UpstreamClosedConnection, TIMED))
+}
+
+/// Whether it is as long as a connection to the other end of a tunnel may take by istiod's default, in milliseconds (1.31). The stream
+/// has its connection, to the internal listener, from the beginning. Look-alike: an application that closes after just as long.
+fn is_connect_timeout(lived: Option<u64>) -> bool {
+    lived.is_some_and(|lived| (10_000..10_500).contains(&lived))
 }
 
 /// Whether HTTP calls it a server's error. Some applications have statuses of their own beyond.

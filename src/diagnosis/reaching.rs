@@ -4,6 +4,12 @@ use super::{Advice, Verdict, passthrough};
 use crate::causes::{Cause, Side};
 use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
 
+/// A tunnel of the ambient mesh that can't be had.
+pub(super) static NO_TUNNEL: Advice = Advice {
+    side: Some(Side::Platform),
+    fix: "Let port 15008 (HBONE) through to the endpoint (NetworkPolicy, firewall), where ztunnel or a waypoint ends tunnels: connect_originate in this log has the error.",
+};
+
 /// Shorter than any connect time-out that people set, in microseconds; Envoy's default is 5 s, istiod's 10 s.
 const SHORTEST_TIMEOUT: u64 = 40_000;
 
@@ -104,7 +110,8 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         return Some(if e.upstream.is_tunneled() { refused } else { refused.advising(&TUNNEL) });
     }
     if reason == Some("connection_timeout") {
-        return Some(Verdict::likely(Cause::UpstreamConnectTimeout, FACTS));
+        let late = Verdict::likely(Cause::UpstreamConnectTimeout, FACTS);
+        return Some(if e.upstream.is_tunneled() { late.advising(&NO_TUNNEL) } else { late });
     }
     failed.then_some(())?;
     if let Some(verdict) = passthrough::unreached(e) {
@@ -142,7 +149,10 @@ fn connection(e: &Evidence) -> Option<Verdict> {
             let how_sure = if by_rule { Verdict::likely } else { Verdict::possible };
             Some(how_sure(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
         }
-        None if e.layer == Layer::Tcp => Some(Verdict::possible(Cause::UpstreamConnectTimeout, FACTS)),
+        None if e.layer == Layer::Tcp => {
+            let late = Verdict::possible(Cause::UpstreamConnectTimeout, FACTS);
+            Some(if e.upstream.is_tunneled() { late.advising(&NO_TUNNEL) } else { late })
+        }
         None => None,
     }
 }
@@ -152,10 +162,6 @@ fn connection(e: &Evidence) -> Option<Verdict> {
 fn internal(e: &Evidence, error: Option<ConnectError>) -> Option<Verdict> {
     const FACTS: &[Fact] =
         &[Fact::Details, Fact::UpstreamFailure, Fact::Cluster, Fact::Endpoint, Fact::Attempts];
-    static TUNNEL: Advice = Advice {
-        side: Some(Side::Platform),
-        fix: "Open port 15008 to the endpoint, where ztunnel (or a waypoint) ends tunnels: connect_originate in this log has the error.",
-    };
     static NOT_ATTACHED: Advice = Advice {
         side: Some(Side::Mesh),
         fix: "Attach the Service to this waypoint (label istio.io/use-waypoint), or ask another.",
@@ -169,9 +175,10 @@ fn internal(e: &Evidence, error: Option<ConnectError>) -> Option<Verdict> {
     let verdict = match error? {
         ConnectError::Refused => Verdict::certain(Cause::UpstreamRefused, FACTS),
         ConnectError::Other | ConnectError::Unreachable => Verdict::likely(Cause::UpstreamUnreachable, FACTS),
+        ConnectError::TimedOut => Verdict::certain(Cause::UpstreamConnectTimeout, FACTS),
         _ => return None,
     };
-    Some(verdict.advising(&TUNNEL))
+    Some(verdict.advising(&NO_TUNNEL))
 }
 
 /// A connection that failed, and without an error of its socket.

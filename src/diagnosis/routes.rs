@@ -62,7 +62,10 @@ fn route_not_found(e: &Evidence) -> Option<Verdict> {
         // istiod's virtual host for a gateway port without any usable HTTP route.
         Some(name) if name.starts_with("blackhole:") => without_http_routes(e),
         // The virtual host is there and none of its routes fits; CONNECT is handled above.
-        Some(_) => Verdict::certain(Cause::RouteNoMatch, &[Fact::Details, Fact::VirtualHost]),
+        Some(_) => {
+            let facts = &[Fact::Details, Fact::VirtualHost, Fact::FilterChain];
+            Verdict::certain(Cause::RouteNoMatch, facts).blaming(&e.waypoints_service())
+        }
         // A route table that never came over RDS looks the same, so this is never certain.
         None => Verdict::likely(Cause::RouteHostUnknown, HOST),
     })
@@ -84,7 +87,7 @@ fn without_http_routes(e: &Evidence) -> Verdict {
     const FACTS: &[Fact] = &[Fact::Details, Fact::VirtualHost, Fact::TlsVersion, Fact::Sni];
     static PLAINTEXT: Advice = Advice {
         side: Some(Side::Mesh),
-        fix: "Bind a VirtualService with http routes to this gateway, with hosts of the Gateway's and delegates that exist.",
+        fix: "Bind a VirtualService with http routes to this gateway, with hosts of the Gateway's and delegates that exist, or an HTTPRoute that its listener allows.",
     };
     if e.downstream.tls_version.is_some() {
         return Verdict::certain(Cause::GatewayWithoutHttpRoutes, FACTS);

@@ -38,6 +38,11 @@ impl ClusterName {
         service || (self.direction() == Some("inbound") && self.port().is_some())
     }
 
+    /// Whether it is a waypoint's, for a service.
+    pub fn is_waypoints(&self) -> bool {
+        self.direction() == Some(AT_WAYPOINT)
+    }
+
     /// Whether istiod made it: for a service, or for what no service claims.
     pub fn is_istios(&self) -> bool {
         self.parts().is_some() || self.is_passthrough() || self.is_black_hole()

@@ -401,6 +401,14 @@ impl Evidence {
         (self.downstream.sni.is_some() && self.downstream.tls_version.is_none()).then_some(true)
     }
 
+    /// The Service by whose name a waypoint calls the chain of this stream, like its cluster (1.31).
+    pub fn waypoints_service(&self) -> Option<Resource> {
+        let chain = ClusterName::new(self.filter_chain.as_deref()?)?;
+        let mut parts = chain.host().filter(|_| chain.is_waypoints())?.split('.');
+        let (name, namespace, kind) = (parts.next()?, parts.next()?, parts.next()?);
+        (kind == "svc").then(|| Resource::new("Service", namespace, name)).flatten()
+    }
+
     /// Whether Istio's default chain took the connection: the one of an outbound listener for what its other chains
     /// don't match.
     pub fn fell_through(&self) -> bool {

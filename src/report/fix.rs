@@ -43,6 +43,11 @@ fn value(name: &str, verdict: &Verdict, e: &Evidence) -> Option<String> {
             let either = [verdict.resource.as_ref(), e.upstream.resource.as_ref()];
             spoken(either.into_iter().flatten().find(|r| r.path().starts_with("DestinationRule/"))?)
         }
+        "gateway_route" => {
+            let is_route = |kind: &&str| matches!(*kind, "HTTPRoute" | "GRPCRoute");
+            let resource = verdict.resource.as_ref()?;
+            resource.path().split('/').next().filter(is_route).and_then(|_| spoken(resource))
+        }
         "backend" => spoken(verdict.resource.as_ref().filter(|r| r.path().starts_with("Service/"))?),
         "route" => spoken(e.route.resource.as_ref()?),
         "host" => text(host()),
@@ -52,7 +57,8 @@ fn value(name: &str, verdict: &Verdict, e: &Evidence) -> Option<String> {
         "subset" => text(cluster.and_then(ClusterName::subset)),
         "endpoint" => text(e.upstream.address.as_deref()),
         "principal" => text(e.downstream.principal.as_deref()),
-        "virtual_host" => text(e.route.virtual_host.as_deref()),
+        // At a waypoint it isn't called after a host.
+        "virtual_host" => text(e.route.virtual_host.as_deref().filter(|name| !name.starts_with("inbound|"))),
         // The mesh's own names are none that a client asked for.
         "sni" => Fact::Sni.value(e).filter(|sni| !is_mesh_name(sni)).map(|sni| escape(&sni, LONGEST_FACT)),
         // Elsewhere the proxy's port isn't the one that a Service or Gateway declares.
@@ -159,7 +165,8 @@ mod tests {
                     resource: resource.clone(),
                     advice: None,
                 };
-                let unknown = ["{external}", "{backend}"].iter().any(|name| template.contains(name));
+                let unknown =
+                    ["{external}", "{backend}", "{gateway_route}"].iter().any(|name| template.contains(name));
                 let known = filled(template, &verdict, &e).is_some() || unknown;
                 assert!(known && template.contains('{'), "{template}");
             }

@@ -33,8 +33,11 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
     let name = |column| text(column).map(evidence::name);
     let tls_version = |column| line.get(column).map(|name| TlsVersion::parse(name.as_bytes()));
     let host = name(Column::UpstreamHost);
+    let in_tunnel = host.as_deref().is_some_and(|host| host.starts_with("envoy://"));
+    let lived = line.get(Column::Duration).filter(|_| in_tunnel).and_then(|lived| lived.parse().ok());
     Evidence {
         layer,
+        lived,
         code: line.code(),
         flags,
         termination: Details::new(line.get(Column::Termination).unwrap_or_default()),

@@ -8,6 +8,12 @@ use meshwhy::evidence::Evidence;
 use super::judgement::Judgement;
 use super::{Column, Line, gather};
 
+/// How Envoy writes internal listeners.
+const INTERNAL: &str = "envoy://";
+
+/// How exactly it matters how long a stream lived, in milliseconds.
+const ABOUT: u64 = 500;
+
 /// How many judgements each thread keeps; then it starts anew.
 const CAPACITY: usize = 4_096;
 
@@ -64,8 +70,12 @@ impl Question {
     pub(super) fn new(shown: &Evidence, line: &Line<'_>) -> Self {
         let mut evidence = shown.clone();
         if let Some(address) = &mut evidence.upstream.address {
-            address.clear();
+            // An internal listener, which stands before the address, is one of few.
+            let listener = address.strip_prefix(INTERNAL).and_then(|rest| rest.find('/'));
+            address.truncate(listener.map_or(0, |at| INTERNAL.len().saturating_add(at)));
         }
+        // So is this, more or less.
+        evidence.lived = evidence.lived.map(|lived| lived.saturating_sub(lived % ABOUT));
         Self { evidence, columns: Columns::of(line) }
     }
 }

@@ -9,7 +9,9 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Define what the route points to: the host, its port, and the subset in a \
         DestinationRule.",
-    named_fixes: &["Define what {resource} points to: the host, its port, and the subset in a \
+    named_fixes: &["Correct the backendRefs of {gateway_route}: a Service that exists, a port that it has, and a \
+            ReferenceGrant where it is in another namespace.",
+        "Define what {resource} points to: the host, its port, and the subset in a \
             DestinationRule."],
     special_case_of: &[],
     look_alikes: &[Cause::NoEndpoints, Cause::ConfigPropagating],

@@ -7,8 +7,8 @@ pub const DEFINITION: Definition = Definition {
     // True of the configuration, whatever was sent.
     sender: Sender::NoClient,
     soft: Softness::Never,
-    fix: "Bind a VirtualService with http routes to this gateway: tls routes do nothing where it \
-        terminates TLS.",
+    fix: "Bind a VirtualService with http routes, or an HTTPRoute that the listener allows, to this gateway: tls routes \
+        do nothing where it terminates TLS.",
     named_fixes: &[],
     special_case_of: &[],
     look_alikes: &[

@@ -7,8 +7,8 @@ pub const DEFINITION: Definition = Definition {
     // Any host and any path: `GET /zzz`.
     sender: Sender::Anyone,
     soft: Softness::Never,
-    fix: "Add the host to a Gateway's server and a VirtualService bound to it, or to a Service or \
-        ServiceEntry on this port.",
+    fix: "Add the host to a Gateway's server and a VirtualService bound to it, to a listener and its HTTPRoute, or to a \
+        Service or ServiceEntry on this port.",
     named_fixes: &[],
     special_case_of: &[],
     look_alikes: &[

@@ -10,6 +10,7 @@ pub const DEFINITION: Definition = Definition {
     fix: "Add a rule that fits the request, or a last one without match, to the host's \
         VirtualService.",
     named_fixes: &[
+        "Add a rule that fits the request, or a last one without match, to the HTTPRoute or VirtualService of {backend}.",
         "Add a rule that fits the request, or a last one without match, to the VirtualService of \
             {virtual_host}.",
     ],

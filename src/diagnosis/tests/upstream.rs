@@ -246,6 +246,14 @@ fn tunnels_fail_apart_from_what_is_behind_them() {
         assert_eq!(named(&e), Some(verdict), "{flags} {details} {address}");
         let advised = diagnose(&e).is_some_and(|verdict| verdict.advice.is_some());
         assert_eq!(advised, address.starts_with("envoy://"), "{address}");
+        // Its own connect time-out.
+        e.lived = Some(10_001);
+        let late = flags == "UC" && address == TUNNELED;
+        assert_eq!(
+            named(&e),
+            Some(if late { ("upstream_connect_timeout", "possible") } else { verdict }),
+            "{flags} {address}"
+        );
         // A connection to an internal listener takes no time: how long it took says nothing.
         (e.upstream.pool_ready, e.lived) = (Some(10), Some(1));
         let reused = flags == "UC" && address != TUNNELED;
@@ -266,5 +274,22 @@ fn tunnels_fail_apart_from_what_is_behind_them() {
         e.upstream.address = Some("10.89.0.32:15008".into());
         e.upstream.transport_failure = TransportFailure::new(reason);
         assert_eq!(named(&e), Some(verdict), "{reason}");
+    }
+}
+
+#[test]
+fn a_waypoints_chain_names_the_service_of_a_route_that_is_missing() {
+    let mut e = stream(404, "NR", "route_not_found");
+    e.route.virtual_host = Some("inbound|http|80".into());
+    for (chain, service) in [
+        ("inbound-vip|80|http|catalog.shop.svc.cluster.local", Some("Service/shop/catalog")),
+        ("inbound-vip|80|http|api.example.com", None),
+        ("outbound|80||catalog.shop.svc.cluster.local", None),
+        ("virtualInbound", None),
+    ] {
+        e.filter_chain = Some(chain.into());
+        let verdict = diagnose(&e).unwrap();
+        assert_eq!(verdict.cause.id(), "route_no_match");
+        assert_eq!(verdict.resource.as_ref().map(|resource| resource.path()), service, "{chain}");
     }
 }

@@ -74,6 +74,11 @@ pub(super) fn http(
     if plan.contains(FetchPlan::VIRTUAL_HOST) {
         e.route.virtual_host = virtual_host(host);
     }
+    // A waypoint's are all called alike, and its chains after their Services (1.31).
+    let anonymous = || e.route.virtual_host.as_deref().is_some_and(|name| name.starts_with("inbound|"));
+    if e.details.detail() == Detail::RouteNotFound && anonymous() {
+        e.filter_chain = name(host, "xds\0filter_chain_name");
+    }
     if plan.contains(FetchPlan::ROUTE) {
         name_route(host, &mut e.route);
     }
@@ -205,7 +210,7 @@ fn name_route(host: &impl Host, route: &mut Route) {
         && !Resource::is_envoy_gateway(route.name.as_deref().unwrap_or_default())
         && is_grpc(host)
     {
-        route.resource = None;
+        route.resource = Resource::istiods_gateway(&path);
     }
 }
 
