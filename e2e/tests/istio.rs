@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use e2e::harness::programs::{self, PACKAGES, Programs, Version};
 use e2e::harness::rig::{Rig, kubelet, sandbox};
 use e2e::harness::{page, record, registry, releases, tools};
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{
-    access_logs, deployment, fail_policy, helm, kubectl, operator, overlays, stories, traces, walk,
+    access_logs, deployment, fail_policy, helm, injected, kubectl, operator, overlays, stories, traces, walk,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
+use meshwhy::causes::manual::PageSection;
 
 /// The rig that runs; a test that needs another version ends it.
 static RIG: Mutex<Option<(Version, Result<Rig, String>)>> = Mutex::new(None);
@@ -49,6 +50,7 @@ type Check = fn(&Rig) -> Result<()>;
 
 /// What is checked of meshwhy's deployment.
 const DEPLOYMENT: &[(&str, Check)] = &[
+    ("deployment/injected", injected::check),
     ("deployment/validates", deployment::validates),
     ("deployment/logged_as_shipped", deployment::logged_as_shipped),
     ("deployment/scraped", deployment::scraped),
@@ -61,6 +63,7 @@ const DEPLOYMENT: &[(&str, Check)] = &[
     ("deployment/overlay/log_only", overlays::log_only),
     ("deployment/overlay/access_logger_only", overlays::access_logger_only),
     ("deployment/overlay/waypoints", overlays::waypoints),
+    ("deployment/overlay/access_logger_waypoints", overlays::access_logger_waypoints),
     (OCI_OVERLAY, overlays::from_image),
     ("deployment/fail_policy", fail_policy::check),
     ("deployment/kubectl", kubectl::check),
@@ -115,7 +118,7 @@ fn main() -> Result<ExitCode> {
         conclusion.exit();
     }
     trials.push(Trial::test("the_whole_page_is_played", || Ok(whole_page(&stories::all())?)));
-    let expected = stories::all().iter().filter(|story| story.broken_section().is_some()).count();
+    let expected = stories::all().iter().filter(|story| story.is_shown()).count();
     trials.push(trial(Version::V1_31, "page_table", lacks(&[]), move |_| {
         let played = PLAYED.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(played.len() == expected, "{} of {expected} stories of the page were played", played.len());
@@ -193,6 +196,20 @@ fn whole_page(stories: &[Story]) -> Result<()> {
         let of_section = || stories.iter().filter(|s| s.section == Some(section));
         ensure!(of_section().any(Story::is_broken), "{section:?} is not played broken");
         ensure!(of_section().any(|story| !story.is_broken()), "{section:?} is not played fixed");
+    }
+    // What is played with the Gateway API is a story of the page, and is played broken and fixed there, too.
+    let section = |like: &str| stories.iter().find(|story| story.name == like).and_then(|s| s.section);
+    let mut with_gateway_api: BTreeSet<(PageSection, bool)> = BTreeSet::new();
+    for story in stories {
+        let Some(like) = story.is_like() else { continue };
+        let section = section(like).with_context(|| format!("{}: the page has no {like}", story.name))?;
+        with_gateway_api.insert((section, story.is_broken()));
+    }
+    for (section, _) in &with_gateway_api {
+        for broken in [true, false] {
+            let played = with_gateway_api.contains(&(*section, broken));
+            ensure!(played, "{section:?} with the Gateway API is not played, broken: {broken}");
+        }
     }
     Ok(())
 }

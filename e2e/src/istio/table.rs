@@ -13,8 +13,22 @@ use crate::harness::tools::root;
 /// One story of the page, as it was played.
 #[derive(Debug)]
 pub struct Row {
-    section: PageSection,
+    name: &'static str,
     text: String,
+    /// The same in one cell.
+    short: String,
+    part: Part,
+}
+
+/// What of the table it is.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// A row of this section, but for the last cell.
+    Row(PageSection),
+    /// A row of a table of its own, and perhaps the last cell of this story's row.
+    GatewayApi(Option<&'static str>),
+    /// A row of a table of its own.
+    Ambient,
 }
 
 const HEAD: &str = "# Istio's page, played\n\n\
@@ -24,17 +38,25 @@ own YAML on a real Istio 1.31 (istiod, sidecars and gateway with Envoy 1.40) beh
 Each proxy says what it can know, and none contradicts another. Start with the log of the proxy nearest to the client that has a failure: a sidecar\n\
 on its side, or the gateway. Where that one says `likely`, the next proxy on the way knows more: the server's sidecar for mutual TLS and for\n\
 connections that match no filter chain. *observed* is what meshwhy counts on traffic that works (`meshwhy_observations_total`). Fixed as the\n\
-page says, each of these works and every proxy is silent: that is tested, too.\n";
+page says, each of these works and every proxy is silent: that is tested, too.\n\n\
+The last column is the same mistake made with the Gateway API (HTTPRoute, TLSRoute, BackendTLSPolicy, ReferenceGrant), at a gateway and for Services of\n\
+the mesh: what the client gets, and meshwhy's words. `–`: the mistake is in what the Gateway API has no kind for. The last two tables are mistakes with the Gateway API and in\n\
+the ambient mesh (an Envoy stands in for ztunnel), the page's and others.\n";
 
 impl Row {
-    /// The row of a story of the page; the healthy ones have none.
+    /// The row of a story of the page, or its last cell; the healthy ones have none.
     pub fn new(story: &Story, outcome: &Outcome) -> Option<Self> {
-        let section = story.broken_section()?;
-        let mut text = format!("| {} | {} |", story.about, cell(&client(outcome)));
-        let _ = write!(text, " {} |", cell(&envoy(outcome)));
-        let _ = write!(text, " {} |", cell(&analyze(outcome)));
-        let _ = writeln!(text, " {} |", cell(&outcome.verdicts().join("\n")));
-        Some(Self { section, text })
+        let part = match story.broken_section() {
+            Some(section) => Part::Row(section),
+            None if story.is_of("waypoint") => Part::Ambient,
+            None => Part::GatewayApi(story.is_like()),
+        };
+        let (client, says) = (cell(&client(outcome)), cell(&outcome.verdicts().join("\n")));
+        let (envoy, analyze) = (cell(&envoy(outcome)), cell(&analyze(outcome)));
+        story.is_shown().then_some(())?;
+        let text = format!("| {} | {client} | {envoy} | {analyze} | {says} |", story.about);
+        let short = format!("{}: {client}<br>{says}", story.about);
+        Some(Self { name: story.name, text, short, part })
     }
 }
 
@@ -57,12 +79,13 @@ pub fn check(rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-/// Headings, and of each row the first and the last cell.
-fn essence(document: &str) -> Vec<(String, String)> {
+/// Headings, and of each row the first and the last two cells.
+fn essence(document: &str) -> Vec<[String; 3]> {
     let cells = |line: &str| {
         let line = line.trim_matches(['|', ' ']);
-        let (first, last) = (line.split(" | ").next()?, line.rsplit(" | ").next()?);
-        (line.len() > 2).then(|| (first.to_owned(), last.to_owned()))
+        let (first, mut last) = (line.split(" | ").next()?, line.rsplit(" | "));
+        let (same, says) = (last.next()?, last.next().unwrap_or_default());
+        (line.len() > 2).then(|| [first.to_owned(), says.to_owned(), same.to_owned()])
     };
     document.lines().filter(|line| line.starts_with(['|', '#'])).filter_map(cells).collect()
 }
@@ -70,19 +93,42 @@ fn essence(document: &str) -> Vec<(String, String)> {
 fn document(rows: &[Row]) -> String {
     // The order of `PageSection` is the page's.
     let mut by_section: BTreeMap<PageSection, Vec<&Row>> = BTreeMap::new();
+    let mut same: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let (mut gateway_api, mut ambient) = (Vec::new(), Vec::new());
     for row in rows {
-        by_section.entry(row.section).or_default().push(row);
+        match row.part {
+            Part::Row(section) => by_section.entry(section).or_default().push(row),
+            Part::GatewayApi(like) => {
+                gateway_api.push(row);
+                if let Some(like) = like {
+                    same.entry(like).or_default().push(&row.short);
+                }
+            }
+            Part::Ambient => ambient.push(row),
+        }
     }
     let mut out = String::from(HEAD);
     for (section, rows) in by_section {
-        let _ = write!(
-            out,
-            "\n## {}\n\n| broken | the client gets | Envoy's default log | `istioctl analyze` | meshwhy |\n|---|---|---|---|---|\n",
-            section.title()
-        );
-        rows.iter().for_each(|row| out.push_str(&row.text));
+        table(&mut out, section.title(), &rows, |row| {
+            let same = same.get(row.name).map_or_else(|| "–".into(), |same| same.join("<br>"));
+            format!(" {same} |")
+        });
     }
+    table(&mut out, "The Gateway API", &gateway_api, |_| String::new());
+    table(&mut out, "Waypoints and tunnels of the ambient mesh", &ambient, |_| String::new());
     out
+}
+
+fn table(out: &mut String, title: &str, rows: &[&Row], last: impl Fn(&Row) -> String) {
+    let is_page = rows.iter().any(|row| matches!(row.part, Part::Row(_)));
+    let (head, line) = if is_page { (" with the Gateway API |", "---|") } else { ("", "") };
+    let _ = write!(
+        out,
+        "\n## {title}\n\n| broken | the client gets | Envoy's default log | `istioctl analyze` | meshwhy |{head}\n|---|---|---|---|---|{line}\n",
+    );
+    for row in rows {
+        let _ = writeln!(out, "{}{}", row.text, last(row));
+    }
 }
 
 /// Fit for a cell.
@@ -191,8 +237,9 @@ mod tests {
         let row = |log: &str, says: &str| {
             super::essence(&format!("| about | HTTP 404 | {log} | nothing | {says} |\n"))
         };
-        assert_eq!(row("a", "x: **no_route**"), row("b\\|c", "x: **no_route**"));
-        assert_ne!(row("a", "x: **no_route**"), row("a", "y: **no_route**"));
+        assert_eq!(row("a", "x: **no_route** | –"), row("b\\|c", "x: **no_route** | –"));
+        assert_ne!(row("a", "x: **no_route** | –"), row("a", "y: **no_route** | –"));
+        assert_ne!(row("a", "x: **no_route** | –"), row("a", "x: **no_route** | z: **no_route**"));
     }
 
     #[test]

@@ -169,6 +169,8 @@ fn sidecars(version: Version) -> Plan {
                 // A sidecar that isn't redirected to has one listener for a port of all services.
                 .private(),
             Service::new("elsewhere", &[("http", 80, 8080)]).namespace("shop"),
+            // TLS, with a certificate for httpbin.org.
+            Service::new("secured", &[("https", 444, 443)]).of("httpbin-org"),
         ],
         applied: Vec::new(),
         names: vec![

@@ -18,6 +18,7 @@ pub(super) fn join(mut plan: Plan) -> Plan {
         Pod::ambient("catalog", "waypoint").serving(8080),
         Pod::ambient("shopper", "waypoint"),
         Pod::ambient_without_ztunnel("stranded").serving(8080),
+        Pod::ambient_behind_firewall("walled").serving(8080),
     ]);
     let behind = |waypoint: &'static str, service: Service| {
         service.label("istio.io/use-waypoint", waypoint).label("istio.io/ingress-use-waypoint", "true")
@@ -40,6 +41,7 @@ pub(super) fn join(mut plan: Plan) -> Plan {
         // A waypoint whose pods are gone.
         Service::new("gone", &[("mesh", 15008, 15008)]).of("service1"),
         behind("gone", Service::new("lost", &[("http", 80, 8080)]).of("catalog")),
+        behind("waypoint", Service::new("walled", &[("http", 80, 8080)])),
     ]);
     plan.applied.extend([STOCK_ENVOY, WAYPOINT, GONE]);
     plan
@@ -101,7 +103,10 @@ fn at_the_waypoint() -> Vec<Story> {
         routed("waypoint/no_match", "A path that no rule matches")
             .curl(&["http://catalog/other"])
             .gets(Status(404))
-            .says(waypoint(Cause::RouteNoMatch, Certain)),
+            .says(waypoint(Cause::RouteNoMatch, Certain).blames("Service/default/catalog").fix(
+                "Add a rule that fits the request, or a last one without match, to the HTTPRoute or \
+                 VirtualService of Service default/catalog.",
+            )),
         of("waypoint/no_endpoints", "A Service without pods")
             .curl(&["http://sold-out/"])
             .gets(Status(503))
@@ -142,6 +147,14 @@ fn tunnels() -> Vec<Story> {
             .says(
                 waypoint(Cause::UpstreamUnreachable, Likely)
                     .because(&["endpoint=envoy://connect_originate/"])
+                    .fix(NO_TUNNEL),
+            ),
+        of("waypoint/tunnel_dropped", "A NetworkPolicy that leaves out the port of tunnels")
+            .curl(&["http://walled/"])
+            .gets(Status(503))
+            .says(
+                waypoint(Cause::UpstreamConnectTimeout, Possible)
+                    .because(&["lived=10", "endpoint=envoy://connect_originate/"])
                     .fix(NO_TUNNEL),
             ),
         refused("waypoint/tunnel_503", "ztunnel can't reach the application", "http://catalog:81/"),
@@ -206,8 +219,8 @@ fn at_the_ingress() -> Vec<Story> {
     ]
 }
 
-const NO_TUNNEL: &str = "Open port 15008 to the endpoint, where ztunnel (or a waypoint) ends tunnels: \
-                         connect_originate in this log has the error.";
+const NO_TUNNEL: &str = "Let port 15008 (HBONE) through to the endpoint (NetworkPolicy, firewall), where ztunnel or a \
+                         waypoint ends tunnels: connect_originate in this log has the error.";
 
 /// What of a waypoint's configuration the stock Envoy doesn't know.
 const STOCK_ENVOY: &str = include_str!("../../../istio/waypoint-on-stock-envoy.yaml");

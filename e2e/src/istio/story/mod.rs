@@ -45,6 +45,7 @@ pub struct Story {
     says: Vec<Says>,
     may_say: Vec<Says>,
     broken: bool,
+    like: Option<&'static str>,
     versions: &'static [Version],
 }
 
@@ -65,6 +66,7 @@ impl Story {
             says: Vec::new(),
             may_say: Vec::new(),
             broken: false,
+            like: None,
             versions: &[Version::V1_31],
         }
     }
@@ -73,6 +75,13 @@ impl Story {
     #[must_use]
     pub fn page(mut self, section: PageSection) -> Self {
         self.section = Some(section);
+        self
+    }
+
+    /// The page's story of this name with the Gateway API instead.
+    #[must_use]
+    pub fn like(mut self, story: &'static str) -> Self {
+        self.like = Some(story);
         self
     }
 
@@ -208,7 +217,26 @@ impl Story {
         self.broken
     }
 
-    /// Its section of the page, if it plays the mistake: these are shown to people.
+    /// The page's story that it plays with the Gateway API.
+    pub fn is_like(&self) -> Option<&'static str> {
+        self.like
+    }
+
+    /// Whether it is a mistake of the page, with the Gateway API or in the ambient mesh: these are shown to people.
+    pub fn is_shown(&self) -> bool {
+        self.broken
+            && (self.section.is_some()
+                || self.like.is_some()
+                || self.is_of("gateway_api")
+                || self.is_of("waypoint"))
+    }
+
+    /// Whether its name begins with this.
+    pub fn is_of(&self, part: &str) -> bool {
+        self.name.split('/').next() == Some(part)
+    }
+
+    /// Its section of the page, if it plays the mistake.
     pub fn broken_section(&self) -> Option<PageSection> {
         self.section.filter(|_| self.broken)
     }

@@ -88,7 +88,7 @@ impl Story {
             seen = Some(pod.exec(command)?);
         }
         let seen = seen.context("the story has no client")?;
-        let shown = self.broken_section().is_some();
+        let shown = self.is_shown();
         let analyze = shown
             .then(|| rig.plane.istioctl(&["analyze", "-A", "--color=false"], "").map(|(_, said)| said))
             .transpose()?;
