@@ -214,8 +214,8 @@ fn ended(e: &Evidence) -> Option<Verdict> {
                 (false, _) => closed,
             });
         }
-        // 1.36 says the same of a stream that its server ends before what it promised.
-        Some("remote_reset") if was_cut_short(e) => {
+        // 1.36 says the same of a stream that its server ends before what it promised, and what was promised may be unseen.
+        Some("remote_reset") if e.details.reset_after_response() => {
             return Some(Verdict::likely(Cause::UpstreamReset, FACTS));
         }
         // The peer's RST_STREAM. On HTTP/1 nothing resets a stream.

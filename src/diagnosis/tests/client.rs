@@ -248,6 +248,8 @@ fn a_session_that_this_proxy_ended() {
             Some(FirstBytes { protocol: Protocol::TlsClientHello, tls: Some(tls), http: None });
         named(&e)
     };
+    let at_once = |e: &mut Evidence| e.lived = Some(20);
+    assert_eq!(with(at_once), Some(("proxy_closed_connection", "possible")), "turned away");
     assert_eq!(hello("h2"), None);
     assert_eq!(hello("postgresql"), Some(("proxy_closed_connection", "likely")));
 }

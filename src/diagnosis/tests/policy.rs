@@ -42,6 +42,17 @@ fn no_authorization_policy_is_for_outbound_traffic() {
 }
 
 #[test]
+fn a_connection_over_the_limit_was_never_tried() {
+    let mut e = Evidence { layer: Layer::Tcp, flags: Flags::from_short("URX"), ..Evidence::default() };
+    assert_eq!(named(&e), Some(("rate_limited", "likely")));
+    e.upstream.address = Some("10.0.0.1:5432".into());
+    assert_eq!(named(&e), Some(("unclassified", "possible")), "this one was");
+    e.upstream.address = None;
+    e.flags = Flags::from_short("UF,URX");
+    assert_ne!(named(&e).map(|(cause, _)| cause), Some("rate_limited"));
+}
+
+#[test]
 fn names_of_istiods_that_others_may_use_prove_nothing() {
     let mut e = stream(502, "-", "direct_response");
     e.route.name = Some("block_all".into());

@@ -134,3 +134,26 @@ fn a_session_that_this_proxy_cuts_off_is_reported() {
     };
     assert_eq!(after(PING, 40, server_first), 0);
 }
+
+#[test]
+fn a_connection_that_is_turned_away_at_once_is_reported() {
+    const BEGAN: u64 = 1_000_000_000;
+    let end = |lived: u64, by_proxy: bool, failure: &str| {
+        let host = FakeHost::new()
+            .with_number("response.flags", 0)
+            .with_number("request.time", BEGAN)
+            .with_number("xds.node.user_agent_build_version.version.minor_number", 40)
+            .with_property("connection.transport_failure_reason", failure);
+        host.set_time(BEGAN + lived * 1_000_000);
+        let mut connection = Connection::default();
+        connection.on_downstream_close(by_proxy);
+        connection.on_log(&host, &mut plugin(r#"{"role":"connection"}"#), &mut Series::default());
+        counted(&host).len()
+    };
+    assert_eq!(end(0, true, ""), 1);
+    assert_eq!(end(20, true, "TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST"), 1);
+    assert_eq!(end(21, true, ""), 0, "a timer");
+    assert_eq!(end(0, false, ""), 0, "the client left");
+    let failed = "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end";
+    assert_eq!(end(0, true, failed), 0, "the access logger's");
+}

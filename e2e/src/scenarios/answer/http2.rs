@@ -88,7 +88,7 @@ fn streams() -> Vec<Scenario> {
             Log::Http,
             &[("code", "200"), ("flags", "UR"), ("details", "upstream_reset_after_response_started{*")],
         )
-        .names(Cause::UpstreamReset, Certain),
+        .names(Cause::UpstreamReset, Likely),
     ]
 }
 
