@@ -3,7 +3,7 @@
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
-use super::super::story::Gets::Status;
+use super::super::story::Gets::{NoAnswer, Status};
 use super::super::story::{Says, Story};
 
 /// The Gateway API's kinds reach istiod by other ways than the marker that the rig waits for; connections keep the filters that they began with.
@@ -78,6 +78,30 @@ fn rejected() -> Vec<Story> {
                 "curl -sS -i -m 20 http://orders/large -H \"x-large: $(head -c 7000 /dev/zero | tr '\\0' a)\"",
             ])
             .gets(Status(200)),
+        Story::new("replies/too_many_headers_http2", "HTTP/2 with more headers than a sidecar takes, which no filter sees")
+            .run(&[
+                "sh",
+                "-c",
+                "curl -sS -i -m 20 --http2-prior-knowledge http://shelf:81/ \
+                 $(i=0; while [ $i -lt 120 ]; do printf ' -H a%s:b' $i; i=$((i+1)); done)",
+            ])
+            .gets(NoAnswer)
+            .says(Says::new("client", Cause::RequestTooLarge, Certain).only_counted()),
+        Story::new("replies/many_headers_http2", "Fewer of them")
+            .run(&[
+                "sh",
+                "-c",
+                "curl -sS -i -m 20 --http2-prior-knowledge http://shelf:81/ \
+                 $(i=0; while [ $i -lt 80 ]; do printf ' -H a%s:b' $i; i=$((i+1)); done)",
+            ])
+            .gets(Status(200)),
+        Story::new("replies/local_rate_limit_tcp", "An EnvoyFilter limits the connections to a TCP port")
+            .own(TCP_RATE_LIMIT)
+            .run(UNTIL_TRANSLATED)
+            .run(&["sh", "-c", "curl -sS -m 5 http://orders:9000/; curl -sS -i -m 5 http://orders:9000/"])
+            .gets(NoAnswer)
+            .says(Says::new("client", Cause::RateLimited, Likely))
+            .may_say(Says::new("client", Cause::HttpTreatedAsTcp, Certain).soft()),
         Story::new("replies/lua", "A Lua filter of an EnvoyFilter rejects the request")
             .own(LUA)
             .run(UNTIL_TRANSLATED)
@@ -174,6 +198,25 @@ spec:
   action: CUSTOM
   provider: {name: nobody-defined-it}
   rules: [{}]
+";
+
+const TCP_RATE_LIMIT: &str = "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: connections, namespace: default}
+spec:
+  workloadSelector: {labels: {app: client}}
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match: {context: SIDECAR_OUTBOUND, listener: {portNumber: 9000, filterChain: {filter: {name: envoy.filters.network.tcp_proxy}}}}
+    patch:
+      operation: INSERT_BEFORE
+      value:
+        name: envoy.filters.network.local_ratelimit
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
+          stat_prefix: connections
+          token_bucket: {max_tokens: 1, fill_interval: 3600s}
 ";
 
 const LUA: &str = "
