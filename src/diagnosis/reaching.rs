@@ -52,6 +52,14 @@ fn endpoints(e: &Evidence) -> Option<Verdict> {
         &[Fact::Details, Fact::Flags, Fact::Cluster, Fact::Endpoints, Fact::EndpointFailed];
     let named = e.details.detail() == Detail::NoHealthyUpstream;
     (named || e.flags.contains(Flags::NO_HEALTHY_UPSTREAM)).then_some(())?;
+    if e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_passthrough()) {
+        // It has no endpoints but each connection's own.
+        static UNREDIRECTED: Advice = Advice {
+            side: Some(Side::Mesh),
+            fix: "Have iptables redirect this connection, or route it elsewhere: PassthroughCluster goes to its original destination, and it has none.",
+        };
+        return Some(Verdict::likely(Cause::NoEndpoints, FACTS).advising(&UNREDIRECTED));
+    }
     let istios = e.upstream.cluster.as_ref().is_some_and(|cluster| cluster.is_service());
     let counted = e.upstream.endpoints.is_some();
     // One that has failed may be ejected, or removed since. In Istio nothing else makes
@@ -93,6 +101,10 @@ fn connection(e: &Evidence) -> Option<Verdict> {
     static TUNNEL: Advice = Advice {
         side: None,
         fix: "Give the forward proxy what its status in the evidence wants: 407 credentials, 403 a destination it allows.",
+    };
+    static HUNG_UP: Advice = Advice {
+        side: None,
+        fix: "See whether the server takes the TLS that this proxy begins (Postgres has its own way), or, as a forward proxy, the tunnel.",
     };
     let reason = e.details.reset_reason();
     let failure = e.upstream.transport_failure.as_ref();
@@ -144,10 +156,11 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         Some(ConnectError::Other) => None,
         None if failure.is_some() => None,
         None if is_closed_in_handshake(e) => {
-            // Look-alike on TCP: a forward proxy that refuses a tunnel (1.36; later ones leave its status).
-            let by_rule = e.layer != Layer::Tcp || e.upstream.resource.is_some();
-            let how_sure = if by_rule { Verdict::likely } else { Verdict::possible };
-            Some(how_sure(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
+            // On TCP a forward proxy that refuses a tunnel looks the same (1.36; later ones leave its status) or hangs up on it (1.40).
+            if e.layer == Layer::Tcp && e.upstream.resource.is_none() {
+                return Some(Verdict::possible(Cause::UpstreamClosedConnection, FACTS).advising(&HUNG_UP));
+            }
+            Some(Verdict::likely(Cause::UpstreamTlsFailed, FACTS).blaming(&e.upstream.resource))
         }
         None if e.layer == Layer::Tcp => {
             let late = Verdict::possible(Cause::UpstreamConnectTimeout, FACTS);

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Result;
-use meshwhy::causes::Cause;
+use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
@@ -186,7 +186,27 @@ fn connections() -> Vec<Scenario> {
         .client(Client::Raw("tcp", b"hello\r\n"))
         .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamProxyError, Likely).because(&["upstream_failure=tunnel_response:407"])
         // Nothing tells of it there.
-        .before(39, |same| same.names(Cause::UpstreamTlsFailed, Possible)),
+        .before(39, |same| same.names(Cause::UpstreamClosedConnection, Possible)),
+        Scenario::new("reaching/tunnel_hung_up", "a forward proxy that closes on CONNECT", {
+            Proxy::new([Listener::tcp("tcp", "backend").filter(json!({"tunneling_config": {"hostname": "db.example:443"}}))], [backend()])
+        })
+        .server("backend", Server::Made(Habit::CloseAfterRequest))
+        .client(Client::Raw("tcp", b"hello\r\n"))
+        .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamClosedConnection, Possible),
+        Scenario::new("reaching/tunnel_taken", "healthy: a forward proxy that takes the tunnel", {
+            Proxy::new([Listener::tcp("tcp", "backend").filter(json!({"tunneling_config": {"hostname": "db.example:443"}}))], [backend()])
+        })
+        .server("backend", Server::Made(Habit::AnswerOnce(b"HTTP/1.1 200 OK\r\n\r\n+PONG\r\n")))
+        .client(Client::Raw("tcp", b"hello\r\n"))
+        .says("PONG")
+        .logs(Log::Tcp, &[("flags", "-")]),
+        Scenario::new("reaching/no_original_destination", "a connection that nothing redirected goes to PassthroughCluster", {
+            let cluster = json!({"name": "PassthroughCluster", "connect_timeout": "1s", "type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"});
+            Proxy::new([Listener::http("http", all_to("PassthroughCluster"))], [cluster])
+        })
+        .curl(ASK)
+        .gets(503).logs(Log::Http, &[("code", "503"), ("flags", "UH"), ("details", "no_healthy_upstream")])
+        .names(Cause::NoEndpoints, Likely).side(Side::Mesh),
         Scenario::new("reaching/proxy_protocol_upstream", "a PROXY header to a server that takes none", {
             http(with(backend(), upstream(json!({"name": "proxy", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",

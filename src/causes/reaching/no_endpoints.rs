@@ -8,8 +8,8 @@ pub const DEFINITION: Definition = Definition {
     side: Side::Platform,
     sender: Sender::NoClient,
     soft: Softness::Never,
-    fix: "Make the Service's selector, and the labels of the subset if one is used, match a \
-        ready pod.",
+    fix: "Make the Service's selector (and the subset's labels) match a ready pod, or the cluster's \
+        name resolve.",
     named_fixes: &[
         "Make the labels of subset {subset}, and the selector of the Service {service}, match a \
             ready pod.",
