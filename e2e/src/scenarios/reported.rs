@@ -192,7 +192,7 @@ fn connections() -> Vec<Scenario> {
         })
         .server("backend", Server::Made(Habit::CloseAfterRequest))
         .client(Client::Raw("tcp", b"hello\r\n"))
-        .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamClosedConnection, Possible),
+        .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamClosedConnection, Possible).less_when_busy(Cause::UpstreamConnectTimeout),
         Scenario::new("reaching/tunnel_taken", "healthy: a forward proxy that takes the tunnel", {
             Proxy::new([Listener::tcp("tcp", "backend").filter(json!({"tunneling_config": {"hostname": "db.example:443"}}))], [backend()])
         })

@@ -84,7 +84,8 @@ fn broken_off() -> Vec<Scenario> {
         .logs(Log::Tcp, &[("flags", "UF,URX")])
         .names(Cause::UpstreamTlsFailed, Likely)
         .because(&["pool_ready="])
-        .blames("DestinationRule/default/db"),
+        .blames("DestinationRule/default/db")
+        .less_when_busy(Cause::UpstreamConnectTimeout),
         Scenario::new(
             "upstream_tls/tls_to_silence",
             "TLS to a server that waits looks like a connect time-out",
