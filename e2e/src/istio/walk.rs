@@ -2,7 +2,7 @@
 //! `docs/traces.md`, command by command as they stand there.
 //!
 //! What stands in for what the rig lacks: Istio's Helm repository is one of the rig's, with istiod's chart from Istio's Go module; the
-//! rig's istiod runs in place of the Deployment that this chart makes, and reads the ConfigMap that it makes; the proxies have had
+//! rig's istiod runs in place of the Deployment that this chart makes, and reads the ConfigMap that it makes, for a revision beside the rig's own; the proxies have had
 //! `extraStatTags` in their bootstrap since they started, so none is restarted; nginx is `files.example.com`; Prometheus is told of the pods.
 
 use std::fs;
@@ -28,6 +28,9 @@ use crate::monitoring::scrape;
 
 /// The host of the README's `MODULE_URL`.
 const FILES: &str = "files.example.com";
+
+/// The chart's: names without one are those of the rig's own injector.
+const REVISION: &str = "readme";
 
 /// What it all comes to.
 const CAUSE: &str = "gateway_without_http_routes";
@@ -63,11 +66,13 @@ fn istio_alone(rig: &Rig, shell: &Shell) -> Result<()> {
         format!("helm repo index {charts} --url http://{HOST}:8099/charts"),
         format!("helm repo add istio http://{HOST}:8099/charts"),
         // Its own filters in C++ are not in the stock Envoy.
-        "helm install istiod istio/istiod -n istio-system --set telemetry.enabled=false".to_owned(),
+        format!(
+            "helm install istiod istio/istiod -n istio-system --set telemetry.enabled=false --set revision={REVISION}"
+        ),
     ] {
         shell.succeeds(&line)?;
     }
-    rig.plane.mount_mesh()?;
+    rig.plane.mount_mesh(REVISION)?;
     eventually(|| Ok((!meshs_providers(rig)?.contains("meshwhy")).then_some(()))).context("istiod's mesh")
 }
 
@@ -99,7 +104,7 @@ fn walk(rig: &Rig, shell: &Shell, collector: &Collector, mistake: &str) -> Resul
     for line in rest {
         shell.succeeds(line)?;
     }
-    rig.plane.mount_mesh()?;
+    rig.plane.mount_mesh(REVISION)?;
     eventually(|| Ok(meshs_providers(rig)?.contains("meshwhy").then_some(()))).context("istiod's mesh")?;
     // And the cause on spans.
     let traces = documents::read("docs/traces.md")?;

@@ -108,9 +108,10 @@ impl ControlPlane {
         write_mesh(&self.folder, mesh)
     }
 
-    /// What a kubelet does for istiod: its file is what the ConfigMap `istio` of its chart says.
-    pub fn mount_mesh(&self) -> Result<()> {
-        let text = ["get", "configmap", "istio", "-n", "istio-system", "-o", "jsonpath={.data.mesh}"];
+    /// What a kubelet does for istiod: its file is what the ConfigMap of its chart says, for this revision.
+    pub fn mount_mesh(&self, revision: &str) -> Result<()> {
+        let name = format!("istio-{revision}");
+        let text = ["get", "configmap", &name, "-n", "istio-system", "-o", "jsonpath={.data.mesh}"];
         self.set_mesh(&serde_norway::from_str(&self.kubectl(&text, "")?)?)
     }
 }
