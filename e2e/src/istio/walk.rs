@@ -40,8 +40,6 @@ pub fn check(rig: &Rig) -> Result<()> {
     let mesh = rig.plane.mesh()?;
     let mistake = page::text(PageSection::GatewayTermination, "broken.yaml")?;
     rig.delete(&format!("{}\n---\n{BOTH_LOGS}", deployment::everything(rig)?))?;
-    // istiod's chart brings its own.
-    rig.plane.remove_injector()?;
     let shell = Shell::new(rig)?.with_helm(rig)?;
     let (collector, service) = traces::collector(rig)?;
     let walked = istio_alone(rig, &shell)

@@ -61,13 +61,3 @@ impl Injector {
         })
     }
 }
-
-impl ControlPlane {
-    /// As before Istio was there: pods that are made from now on get no sidecar.
-    pub fn remove_injector(&self) -> Result<()> {
-        for kind in ["configmap", "mutatingwebhookconfiguration"] {
-            self.kubectl(&["delete", kind, NAME, "-n", "istio-system", "--ignore-not-found"], "")?;
-        }
-        Ok(())
-    }
-}
