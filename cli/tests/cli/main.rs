@@ -73,7 +73,7 @@ fn gzip(text: &str) -> Vec<u8> {
 /// on; `trycmd` would bring 27 crates for these six.
 fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs").join(name);
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
+    if std::env::var_os("MESHWHY_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, actual).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();

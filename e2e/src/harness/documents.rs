@@ -7,9 +7,14 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::tools::root;
 
+/// Whether this run writes anew what it would compare (`MESHWHY_BLESS=1`).
+pub fn blessed() -> bool {
+    std::env::var("MESHWHY_BLESS").is_ok_and(|value| value == "1")
+}
+
 /// Compares the file with what was made, or writes it anew where that is asked for (`MESHWHY_BLESS=1`).
 pub fn check_file(path: &Path, text: &str) -> Result<()> {
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
+    if blessed() {
         fs::write(path, text)?;
     }
     let written = fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -26,7 +31,7 @@ pub fn check(document: &str, name: &str, text: &str) -> Result<()> {
     let no_marks = || format!("{document} has no {name}");
     let (before, rest) = whole.split_once(&marks[0]).with_context(no_marks)?;
     let (written, after) = rest.split_once(&marks[1]).with_context(no_marks)?;
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
+    if blessed() {
         return Ok(fs::write(file, format!("{before}{}{text}{}{after}", marks[0], marks[1]))?);
     }
     ensure!(

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use meshwhy::causes::manual::PageSection;
 
 use super::story::{Outcome, Story};
+use crate::harness::documents;
 use crate::harness::tools::root;
 
 /// One story of the page, as it was played.
@@ -65,7 +66,7 @@ impl Row {
 pub fn check(rows: &[Row]) -> Result<()> {
     let file = root().join("docs/page.md");
     let text = document(rows);
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
+    if documents::blessed() {
         return Ok(fs::write(file, text)?);
     }
     let written = fs::read_to_string(&file).unwrap_or_default();

@@ -10,6 +10,7 @@ use meshwhy_cli::explain::{Reader, Reading};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places};
+use crate::harness::documents;
 use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::config_log::file_log;
@@ -43,7 +44,7 @@ pub fn check() -> Result<()> {
     let lines = play()?;
     let path = root().join("docs/access-logs.md");
     let mut document = std::fs::read_to_string(&path)?;
-    if std::env::var_os("MESHWHY_BLESS").is_some() {
+    if documents::blessed() {
         for (name, line) in &lines {
             let old = shown(&document, name)?.to_owned();
             document = document.replace(&old, line);
