@@ -165,9 +165,12 @@ record: toolchain ## Record anew what the filter collects in each scenario, on t
 	$(say) "The page's stories on a real Istio"
 	MESHWHY_RECORD=1 cargo test -q -p e2e --test istio
 
-mutants: toolchain ## Break diagnosis and evidence in every small way: native tests must notice (cargo-mutants; an hour and more)
+mutants: toolchain ## Break diagnosis and evidence in every small way: native tests must notice (cargo-mutants; most of an hour)
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-mutants
-	cargo mutants --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/**/*.rs' --output target --test-package meshwhy --test-package meshwhy-cli -- --lib
+	set -- --package meshwhy --file 'src/diagnosis/*.rs' --file 'src/evidence/**/*.rs' --output target --jobs 2; \
+	export CARGO_PROFILE_DEV_DEBUG=0; \
+	cargo mutants "$$@" --test-package meshwhy -- --lib || [ $$? -eq 2 ]; \
+	cargo mutants "$$@" --iterate --test-package meshwhy --test-package meshwhy-cli -- --lib
 
 docs: toolchain ## Write docs/causes.md, docs/look-alikes.md and the tables of docs/reference.md anew
 	$(say) "Writing docs/causes.md, docs/reference.md and docs/look-alikes.md"
