@@ -124,11 +124,11 @@ pub(super) fn is_block_all(e: &Evidence) -> bool {
     }
 }
 
-/// Whether a direct response says that the server failed. For gRPC Envoy makes UNAVAILABLE of 502 to 504, and UNKNOWN of the
-/// other 5xx.
+/// Whether a direct response says that the server failed. For gRPC Envoy makes UNAVAILABLE of 429 and 502 to 504, and UNKNOWN of
+/// all that gRPC has no word for, 500 among them: the call fails, whatever was meant.
 pub(super) fn is_error_reply(e: &Evidence) -> bool {
     e.code.is_some_and(is_server_error)
-        || e.answer.grpc_status.is_some_and(|status| matches!(status.0, 2 | 14))
+        || matches!(e.answer.grpc_status, Some(GrpcStatus::UNKNOWN | GrpcStatus::UNAVAILABLE))
 }
 
 /// A direct response, which only a route gives (or a plugin that uses Envoy's details: configured

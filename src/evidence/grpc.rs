@@ -8,6 +8,8 @@ pub struct GrpcStatus(pub u8);
 impl GrpcStatus {
     /// "Unknown error".
     pub const UNKNOWN: Self = Self(2);
+    /// The service is not available.
+    pub const UNAVAILABLE: Self = Self(14);
 
     /// Reads a header's or trailer's value. What is no number is UNKNOWN to gRPC's clients, and so it is here. Of a header that comes
     /// twice (`0,13`, as Envoy joins them) clients take one or the other: it failed if one of them says so.

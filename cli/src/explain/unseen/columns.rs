@@ -110,7 +110,7 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
         add("meshwhy's http role", vec![reused]);
     }
     // Whether the error page is another proxy's is in no log.
-    let unavailable = e.answer.grpc_status == Some(GrpcStatus(14));
+    let unavailable = e.answer.grpc_status == Some(GrpcStatus::UNAVAILABLE);
     if e.details.via_upstream() && (matches!(e.code, Some(502..=504)) || unavailable) {
         let reply: Change =
             Box::new(|e| (e.answer.page, e.answer.by_proxy) = (Some(Page::ProxyReply), Some(true)));

@@ -44,6 +44,32 @@ pub(super) fn configured() -> Vec<Scenario> {
                 .client(Client::Http2("http", Ask::Grpc))
                 .says("grpc-status: 14"),
         ),
+        by_virtual_service(
+            Scenario::new("routes/direct_418_grpc", "a status that gRPC has no word for", answering(418))
+                .server("backend", OK)
+                .client(Client::Http2("http", Ask::Grpc))
+                .says("grpc-status: 2"),
+        ),
+        by_virtual_service(
+            Scenario::new(
+                "routes/direct_200_grpc",
+                "not even 200 is an answer to a gRPC call",
+                answering(200),
+            )
+            .server("backend", OK)
+            .client(Client::Http2("http", Ask::Grpc))
+            .says("grpc-status: 2"),
+        ),
+        silent(
+            Scenario::new(
+                "routes/direct_404_grpc",
+                "healthy: a method that is closed on purpose",
+                answering(404),
+            )
+            .server("backend", OK)
+            .client(Client::Http2("http", Ask::Grpc))
+            .says("grpc-status: 12"),
+        ),
         silent(asked("routes/direct_200", "healthy: a VirtualService answers 200", 200)),
         silent(asked("routes/direct_404", "healthy: a path that is closed on purpose", 404)),
         silent(asked("routes/direct_429", "healthy: whatever else is configured", 429)),
