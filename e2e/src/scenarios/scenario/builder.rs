@@ -84,6 +84,7 @@ impl Scenario {
     /// meshwhy names this cause.
     #[must_use]
     pub fn names(mut self, cause: Cause, confidence: Confidence) -> Self {
+        assert!(!self.undecided, "{}: undecided, and names {}", self.name, cause.id());
         self.diagnosis = Some(Diagnosis { cause, confidence, evidence: Vec::new(), resource: "" });
         self
     }
@@ -99,6 +100,8 @@ impl Scenario {
     /// part is not.
     #[must_use]
     pub fn undecided(mut self) -> Self {
+        let named = self.diagnosis.as_ref().map(|diagnosis| diagnosis.cause.id());
+        assert!(named.is_none(), "{}: undecided, and names {named:?}", self.name);
         self.undecided = true;
         self
     }
@@ -142,27 +145,27 @@ impl Scenario {
     /// The last observation names this resource.
     #[must_use]
     pub fn of_resource(mut self, resource: &'static str) -> Self {
-        if let Some((observed, _)) = self.observed.last_mut() {
-            observed.resource = resource;
-        }
+        let name = self.name;
+        let observed = self.observed.last_mut();
+        observed.unwrap_or_else(|| panic!("{name}: a resource of no observation")).0.resource = resource;
         self
     }
 
     /// The evidence holds these.
     #[must_use]
     pub fn because(mut self, evidence: &[&'static str]) -> Self {
-        if let Some(diagnosis) = &mut self.diagnosis {
-            diagnosis.evidence = evidence.to_vec();
-        }
+        let name = self.name;
+        let diagnosis = self.diagnosis.as_mut();
+        diagnosis.unwrap_or_else(|| panic!("{name}: evidence of no cause")).evidence = evidence.to_vec();
         self
     }
 
     /// This resource is responsible.
     #[must_use]
     pub fn blames(mut self, resource: &'static str) -> Self {
-        if let Some(diagnosis) = &mut self.diagnosis {
-            diagnosis.resource = resource;
-        }
+        let name = self.name;
+        let diagnosis = self.diagnosis.as_mut();
+        diagnosis.unwrap_or_else(|| panic!("{name}: a resource of no cause")).resource = resource;
         self
     }
 

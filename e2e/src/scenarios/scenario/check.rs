@@ -115,14 +115,12 @@ impl Scenario {
             );
         }
         for (observed, _) in &self.observed {
-            let cause = format!("\"cause\":\"{}\"", observed.cause.id());
-            let fits = |line: &&str| line.contains("meshwhy_observation") && line.contains(&cause);
-            let lines: Vec<&str> = log.lines().filter(fits).collect();
-            let last =
-                lines.last().with_context(|| format!("{} is in no line of the log", observed.cause.id()))?;
-            for part in &observed.evidence {
-                ensure!(last.contains(part), "the evidence lacks {part:?}: {last}");
-            }
+            observed.check_line(&log, "meshwhy_observation")?;
+        }
+        // No access log has it then.
+        let elsewhere = self.diagnosis.iter().filter(|_| self.is_reported_elsewhere() && !self.bare);
+        for diagnosis in elsewhere.filter(|diagnosis| !diagnosis.evidence.is_empty()) {
+            diagnosis.check_line(&log, "meshwhy")?;
         }
         if let Some(secret) = self.secret {
             let shown = format!("{:?} {:?} {log}", outcome.lines, outcome.samples);
@@ -194,6 +192,18 @@ impl Diagnosis {
             ("resource", self.resource),
         ];
         Ok(labels.into())
+    }
+
+    /// Whether the last line of this event and cause in Envoy's own log has the evidence.
+    fn check_line(&self, log: &str, event: &str) -> Result<()> {
+        let parts = [("event", event), ("cause", self.cause.id())];
+        let parts = parts.map(|(key, value)| format!("\"{key}\":\"{value}\""));
+        let last = log.lines().rfind(|line| parts.iter().all(|part| line.contains(part)));
+        let last = last.with_context(|| format!("{} is in no line of the log", self.cause.id()))?;
+        for part in &self.evidence {
+            ensure!(last.contains(part), "the evidence lacks {part:?}: {last}");
+        }
+        Ok(())
     }
 
     fn side(&self, direction: &str) -> Result<Side> {
