@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::SystemTime;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use libtest_mimic::Trial;
 
 /// The repository's root.
@@ -23,10 +24,33 @@ pub fn records() -> bool {
 /// The module under test: `$MESHWHY_WASM`, or what `cargo dist` left (`cargo dist record`, where it is to record).
 pub fn module() -> Result<PathBuf> {
     let built = if records() { "target/record/meshwhy.wasm" } else { "dist/meshwhy.wasm" };
-    let built = root().join(built);
-    let path = std::env::var_os("MESHWHY_WASM").map_or(built, PathBuf::from);
-    ensure!(path.exists(), "{} is missing: run `cargo dist` first", path.display());
+    if let Some(path) = std::env::var_os("MESHWHY_WASM") {
+        return Ok(path.into());
+    }
+    let path = root().join(built);
+    let Ok(about) = path.metadata() else { bail!("{} is missing: run `cargo dist` first", path.display()) };
+    let age = about.modified()?;
+    if let Some(source) = newer(&root().join("src"), age)? {
+        bail!("{} is older than {}: run `cargo dist` first", path.display(), source.display());
+    }
     Ok(path)
+}
+
+/// A source file of the module that was changed since.
+fn newer(folder: &Path, age: SystemTime) -> Result<Option<PathBuf>> {
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        let is_test = path.file_stem().is_some_and(|name| name == "tests");
+        let found = match path.extension() {
+            _ if is_test => None,
+            None => newer(&path, age)?,
+            Some(kind) => (kind == "rs" && path.metadata()?.modified()? > age).then_some(path),
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// A program and the Debian package that has it.
