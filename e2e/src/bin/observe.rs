@@ -1,10 +1,16 @@
 //! Plays one scenario and prints all there is to see: for those who write rules.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 fn main() -> Result<()> {
     let name = std::env::args().nth(1).context("usage: observe PART-OF-A-NAME")?;
-    for scenario in e2e::scenarios::all().into_iter().filter(|s| s.name.contains(&name)) {
+    let mut scenarios = e2e::scenarios::all();
+    scenarios.retain(|scenario| scenario.name.contains(&name));
+    ensure!(
+        !scenarios.is_empty(),
+        "no scenario is called {name} (`cargo test -p e2e --test scenarios -- --list`)"
+    );
+    for scenario in scenarios {
         println!("== {}: {}", scenario.name, scenario.about);
         let outcome = scenario.play()?;
         println!("client: {:?}", outcome.seen);
