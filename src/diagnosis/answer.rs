@@ -12,22 +12,16 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         Layer::Tcp => return tcp_reset(e),
         Layer::Listener => return None,
     }
-    if e.details.detail() == Detail::WebsocketHandshakeUnsuccessful {
+    let is_applications = match e.details.detail() {
         // The upstream took no websocket: the same would happen without this proxy.
-        return Some(Verdict::likely(
-            Cause::ApplicationError,
-            &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
-        ));
-    }
-    if e.details.detail() == Detail::InternalRedirect
-        && e.code.is_some_and(is_server_error)
-        && !e.flags.any_failure()
-    {
+        Detail::WebsocketHandshakeUnsuccessful => true,
         // A custom response takes the error's place: the stream of its page has a line of its own (1.40).
-        return Some(Verdict::likely(
-            Cause::ApplicationError,
-            &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint],
-        ));
+        Detail::InternalRedirect => e.code.is_some_and(is_server_error) && !e.flags.any_failure(),
+        _ => false,
+    };
+    if is_applications {
+        const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Cluster, Fact::Endpoint];
+        return Some(Verdict::likely(Cause::ApplicationError, FACTS));
     }
     timeout(e).or_else(|| broken(e)).or_else(|| ended(e)).or_else(|| own_error(e))
 }

@@ -73,7 +73,9 @@ impl Connection {
         evidence.direction = plugin.direction(host);
         let cluster = evidence.upstream.cluster.as_ref();
         evidence.past.answered = plugin.history.has_answered(cluster);
-        plugin.history.answered(self.server.seen().is_some(), cluster);
+        if self.server.seen().is_some() {
+            plugin.history.remember_answer(cluster);
+        }
         if self.sampled {
             plugin.observe(host, series, &evidence);
         }

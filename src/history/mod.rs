@@ -55,10 +55,10 @@ impl History {
         self.rules.iter().next().is_some()
     }
 
-    /// Records whether an endpoint of this cluster has answered, be it with an error. Behind Istio's passthrough clusters are
+    /// Records that an endpoint of this cluster has answered, be it with an error. Behind Istio's passthrough clusters are
     /// many services.
-    pub fn answered(&mut self, has: bool, cluster: Option<&ClusterName>) {
-        if let Some(cluster) = cluster.filter(|cluster| has && !cluster.is_passthrough()) {
+    pub fn remember_answer(&mut self, cluster: Option<&ClusterName>) {
+        if let Some(cluster) = cluster.filter(|cluster| !cluster.is_passthrough()) {
             self.answered.remember(cluster.as_str());
         }
     }
@@ -71,7 +71,9 @@ impl History {
     /// Records a success, and returns what earlier streams showed.
     pub fn success(&mut self, e: &Evidence) -> Past {
         let mut past = Past::default();
-        self.answered(e.details.via_upstream(), e.upstream.cluster.as_ref());
+        if e.details.via_upstream() {
+            self.remember_answer(e.upstream.cluster.as_ref());
+        }
         match e.direction {
             // No VirtualService applies there.
             Direction::Inbound => return past,
@@ -88,7 +90,9 @@ impl History {
         let past = self.before(e);
         if let Some(cluster) = e.upstream.cluster.as_ref().filter(|_| e.upstream.address.is_some()) {
             self.failed.remember(cluster.as_str());
-            self.answered(e.details.via_upstream(), Some(cluster));
+            if e.details.via_upstream() {
+                self.remember_answer(Some(cluster));
+            }
         }
         past
     }

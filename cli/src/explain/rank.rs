@@ -49,7 +49,8 @@ impl Thread {
 
     /// How much it says of a line like this.
     fn weight(&self, e: &Evidence) -> u32 {
-        const ALL: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
+        // It says that others were tried, and not of what.
+        const RETRIED: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
         let mut weight: u32 = 1;
         // Where Envoy knows a reason, it says so.
         if self.explained && gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
@@ -58,7 +59,7 @@ impl Thread {
         if self.layer == e.layer {
             weight = weight.saturating_add(2);
         }
-        if self.flags.difference(ALL).intersects(e.flags) {
+        if self.flags.difference(RETRIED).intersects(e.flags) {
             weight = weight.saturating_add(8);
         }
         if self.detail.is_some_and(|detail| detail == e.details.detail() && detail != Detail::None) {
@@ -158,7 +159,8 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.code == Some(404) && e.flags.contains(Flags::NO_ROUTE_FOUND) && line.by_service_name {
         return &[Cause::RouteNoMatch];
     }
-    if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE) && e.answer.grpc_status == Some(GrpcStatus(14))
+    if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE)
+        && e.answer.grpc_status == Some(GrpcStatus::UNAVAILABLE)
     {
         return &[Cause::ExtAuthzUnavailable];
     }
@@ -185,11 +187,10 @@ fn is_unusual(cause: Cause, e: &Evidence) -> bool {
 fn by_duration(line: Columns) -> &'static [Cause] {
     const LATE: &[Cause] = &[Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable];
     match line.short {
-        Some(true) => &[Cause::UpstreamRefused],
         // Time-outs are whole seconds.
         Some(false) => LATE,
         // Most often nobody listens there.
-        None => &[Cause::UpstreamRefused],
+        Some(true) | None => &[Cause::UpstreamRefused],
     }
 }
 

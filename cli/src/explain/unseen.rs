@@ -54,7 +54,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     }
     let no_flags = !line.shows(Column::Flags) && !line.shows(Column::FlagsLong);
     if shown.code.is_none() && no_flags {
-        // Only a connection to the upstream that failed has a reason, and only what was denied has Mixer's.
+        // Envoy writes such a reason of connections to the upstream that failed, Mixer's status of what it denied.
         let mut said = shown.clone();
         said.flags |= match (&shown.upstream.transport_failure, &shown.mixer) {
             (Some(_), _) => Flags::UPSTREAM_CONNECTION_FAILURE,
@@ -65,7 +65,7 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
             return conclude(&said, line);
         }
     }
-    // Only a connection to the upstream that failed has a reason, whatever else the line lacks.
+    // Envoy writes such a reason of connections to the upstream that failed, whatever else the line lacks.
     if gather::is_streams_connection(shown) && shown.upstream.transport_failure.is_some() {
         let mut said = shown.clone();
         said.flags |= Flags::UPSTREAM_CONNECTION_FAILURE;
@@ -89,13 +89,14 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let named = (agreed.cause, agreed.confidence);
     let only_advice = verdict.advice.is_none() || agreed.alternatives.is_empty();
     let fits = agreed.cause == verdict.cause && only_advice;
+    let at_gateway = is_sidecars(shown, agreed.cause).then_some(false);
     let evidence = if report.evidence.is_empty() { gather::flags_fact(line) } else { report.evidence };
     Some(Finding {
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
         evidence,
         would_tell,
         named_fix: Some(report.fix.into_owned()).filter(|_| fits),
-        ..Finding::of_line(named, agreed.alternatives, at_gateway(shown, agreed.cause), verdict.advice)
+        ..Finding::of_line(named, agreed.alternatives, at_gateway, verdict.advice)
     })
 }
 
@@ -107,15 +108,12 @@ fn by_flags(shown: &Evidence, line: &Line<'_>) -> Finding {
     finding
 }
 
-/// Gateways and clients' sidecars have the same clusters, but for those that only sidecars have.
-fn at_gateway(shown: &Evidence, cause: Cause) -> Option<bool> {
+/// Whether this is a sidecar's line: gateways have no such clusters, chain or default.
+fn is_sidecars(shown: &Evidence, cause: Cause) -> bool {
     let cluster = shown.upstream.cluster.as_ref();
-    let sidecars = cluster
-        .is_some_and(|c| c.is_passthrough() || c.is_black_hole() || c.as_str().starts_with("inbound|"))
+    cluster.is_some_and(|c| c.is_passthrough() || c.is_black_hole() || c.as_str().starts_with("inbound|"))
         || shown.filter_chain.as_deref() == Some(FALL_THROUGH)
-        // Gateways have no such default.
-        || cause == Cause::EgressBlocked;
-    sidecars.then_some(false)
+        || cause == Cause::EgressBlocked
 }
 
 fn weigh(question: &Question) -> Option<Judgement> {
