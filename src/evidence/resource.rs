@@ -110,6 +110,7 @@ fn camel_case(kebab: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Resource;
+    use crate::evidence::Route;
 
     fn parsed(path: &str) -> Option<String> {
         Resource::from_config_path(path).map(|r| r.to_string())
@@ -140,9 +141,9 @@ mod tests {
             ("grpcroute/shop/cart/rule/1/match/0/*", "", Some("GRPCRoute/shop/cart")),
             ("", "", None),
         ] {
-            let found = Resource::of_gateway_api(route, path);
-            assert_eq!(found.as_ref().map(Resource::path), owner, "{route}");
-            assert_eq!(Resource::is_gateway_api(path), !path.is_empty());
+            let seen = Route { name: Some(route.to_owned()), ..Route::default() }.made_of(path);
+            assert_eq!(seen.resource.as_ref().map(Resource::path), owner, "{route}");
+            assert_eq!(seen.gateway_api, !route.is_empty(), "{route}");
         }
     }
 
