@@ -112,7 +112,8 @@ pub(super) fn gateway_api() -> Vec<Scenario> {
                 .server("backend", OK)
                 .client(Client::Http2("http", Ask::Grpc))
                 .says("grpc-status: 2"),
-        ),
+        )
+        .blames("Gateway/istio-system/gw"),
         without_backend(
             asked("routes/no_backend_of_a_named_rule", "a rule with a name of its own: the Gateway is known", {
                 by_istiod("checkout", direct("/", 500, ""))
