@@ -9,10 +9,12 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Define what the route points to: the host, its port, and the subset in a \
         DestinationRule.",
-    named_fixes: &["Correct the backendRefs of {gateway_route}: a Service that exists, a port that it has, and a \
+    named_fixes: &[
+        "Correct the backendRefs of {gateway_route}: a Service that exists, a port that it has, and a \
             ReferenceGrant where it is in another namespace.",
         "Define what {resource} points to: the host, its port, and the subset in a \
-            DestinationRule."],
+            DestinationRule.",
+    ],
     special_case_of: &[],
     look_alikes: &[Cause::NoEndpoints, Cause::ConfigPropagating],
     place: Place::Either,
