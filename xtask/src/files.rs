@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 /// Writes through a neighbour and a rename, so that a proxy that watches the file never reads half of it;
-/// leaves the file alone when it has these bytes already. Returns whether it wrote.
+/// when it has these bytes already, only its time becomes now, by which tests know that it is as new as its sources. Returns whether
+/// it wrote.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(false);
+        let now = fs::File::options().append(true).open(path)?.set_modified(SystemTime::now());
+        return now.map(|()| false).with_context(|| format!("touch {}", path.display()));
     }
     let folder = path.parent().context("a file without a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
@@ -37,11 +40,14 @@ mod tests {
     }
 
     #[test]
-    fn unchanged_files_are_left_alone() {
+    fn unchanged_files_are_new_all_the_same() {
         let folder = std::env::temp_dir().join(format!("meshwhy-dist-{}", std::process::id()));
         let file = folder.join("a/b");
         assert!(write_if_changed(&file, b"one").unwrap());
+        let age = |file: &Path| file.metadata().unwrap().modified().unwrap();
+        fs::File::options().append(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert!(!write_if_changed(&file, b"one").unwrap());
+        assert!(age(&file) > SystemTime::UNIX_EPOCH);
         assert!(write_if_changed(&file, b"two").unwrap());
         assert_eq!(fs::read(&file).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.join("a")).unwrap().count(), 1);
