@@ -155,7 +155,7 @@ fn not_own() -> Vec<Scenario> {
             b"HTTP/1.1 503 Service Unavailable\r\nserver: envoy\r\ncontent-length: 72\r\n\r\nupstream connect error or disconnect/reset before headers. reset reason: ",
             503,
         )
-        .undecided(),
+        .names(Cause::UpstreamProxyError, Likely),
     ]
 }
 
