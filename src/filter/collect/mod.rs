@@ -31,9 +31,10 @@ const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
     .union(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
     .union(Flags::DOWNSTREAM_REMOTE_RESET);
 
-/// The details that Envoy gives to a stream that ends this way.
 /// The longest that a connection lives that a filter turns away, in milliseconds. Measured: 0 (1.40).
 const AT_ONCE: u64 = 20;
+
+/// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
 
 /// The evidence of a failed HTTP stream, as far as its fetch plan goes.
