@@ -190,6 +190,13 @@ fn a_custom_response_takes_the_place_of_the_applications_error() {
 }
 
 #[test]
+fn an_answer_that_is_no_handshake_is_the_applications() {
+    let refused = |code| named(&stream(code, "-", "websocket_handshake_unsuccessful"));
+    assert_eq!(refused(502), Some(("application_error", "likely")));
+    assert_eq!(refused(200), None);
+}
+
+#[test]
 fn tls_of_ones_own_to_an_endpoint_that_took_the_meshs() {
     for reason in ["Connection_reset_by_peer", "CERTIFICATE_VERIFY_FAILED"] {
         let reason =
