@@ -43,6 +43,10 @@ pub(super) fn known_rule(rules: &mut Bounded<Rule>, e: &Evidence, past: &mut Pas
         }
         return;
     };
+    // With the Gateway API a route of one Service leads to others, which are asked by their own names as well: none is passed by.
+    if e.route.gateway_api {
+        return;
+    }
     if rules.find(|rule| rule.service == service && rule.virtual_host == *virtual_host).is_none() {
         rules.push(Rule { service, virtual_host: virtual_host.clone(), resource: resource.clone() });
     }

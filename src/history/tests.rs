@@ -43,6 +43,16 @@ fn a_rule_is_known_from_another_host_only() {
 }
 
 #[test]
+fn a_route_of_the_gateway_api_is_its_own_services_alone() {
+    let mut history = History::new(1);
+    let mut routed = success("a.svc:80", None, "outbound|80||b.svc");
+    routed.route.resource = Resource::new("HTTPRoute", "default", "a");
+    routed.route.gateway_api = true;
+    history.success(&routed);
+    assert_eq!(history.success(&success("b.svc:80", None, "outbound|80||b.svc")).rule, None);
+}
+
+#[test]
 fn versions_that_answer_side_by_side() {
     let mut history = History::new(1);
     let mut looks =
