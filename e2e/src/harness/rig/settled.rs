@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A listener whose secret does not exist stays warm for ever: some stories want that.
 const WARMING: Duration = Duration::from_secs(2);
 
+/// istiod takes no longer to write the status of what it has translated, on a machine with much else to do.
+const UNPARENTED: Duration = Duration::from_secs(5);
+
 /// An Istio object as the API server holds it.
 #[derive(Debug, PartialEq, Eq)]
 struct Object {
@@ -54,10 +57,33 @@ impl Rig {
             .next()
             .context("kubectl printed nothing")??;
         let written = written["items"].as_array().map_or(std::slice::from_ref(&written), Vec::as_slice);
-        let written: Vec<Object> = written.iter().filter_map(Object::of).collect();
+        let istios: Vec<Object> = written.iter().filter_map(Object::of).collect();
         let is_seen = |known: &[Object], o: &Object| known.iter().any(|k| k.is(o) && k.version >= o.version);
-        self.until_istiod(|known| written.iter().all(|object| is_seen(known, object)))
-            .with_context(|| format!("istiod does not see {written:?}"))
+        self.until_istiod(|known| istios.iter().all(|object| is_seen(known, object)))
+            .with_context(|| format!("istiod does not see {istios:?}"))?;
+        written
+            .iter()
+            .filter(|object| is_translated(object))
+            .try_for_each(|object| self.until_translated(object))
+    }
+
+    /// Waits until istiod has translated an object of the Gateway API: then it has written what it thinks of this generation. Of one
+    /// that is no parent's it writes nothing.
+    fn until_translated(&self, object: &Value) -> Result<()> {
+        let metadata = &object["metadata"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = format!("{}.gateway.networking.k8s.io", text(&object["kind"]));
+        let (name, namespace) = (text(&metadata["name"]), text(&metadata["namespace"]));
+        let deadline = Instant::now() + UNPARENTED;
+        while Instant::now() < deadline {
+            let now = self.plane.kubectl(&["get", &kind, &name, "-n", &namespace, "-o", "json"], "")?;
+            let now: Value = serde_json::from_str(&now)?;
+            if observed(&now["status"]) >= now["metadata"]["generation"].as_u64() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     fn until_istiod(&self, is_so: impl Fn(&[Object]) -> bool) -> Result<()> {
@@ -159,6 +185,21 @@ impl Object {
     fn is(&self, other: &Self) -> bool {
         (&self.kind, &self.namespace, &self.name) == (&other.kind, &other.namespace, &other.name)
     }
+}
+
+/// Whether it is of a kind of the Gateway API that gets a status.
+fn is_translated(object: &Value) -> bool {
+    let is_of = |group: &str| object["apiVersion"].as_str().is_some_and(|version| version.starts_with(group));
+    let has_status = !matches!(object["kind"].as_str(), Some("ReferenceGrant" | "GatewayClass"));
+    is_of("gateway.networking.k8s.io/") && has_status
+}
+
+/// The generation of which a status speaks: the least of its own conditions, and of those for each parent or ancestor.
+fn observed(status: &Value) -> Option<u64> {
+    let of_parents = ["parents", "ancestors"].into_iter().filter_map(|key| status[key].as_array()).flatten();
+    let all =
+        std::iter::once(status).chain(of_parents).filter_map(|of| of["conditions"].as_array()).flatten();
+    all.filter_map(|condition| condition["observedGeneration"].as_u64()).min()
 }
 
 /// Resource types by proxy that were sent and are not acknowledged.

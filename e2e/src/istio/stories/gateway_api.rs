@@ -59,16 +59,13 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use super::super::story::Gets::{Answer, Nothing, Status};
 use super::super::story::{Says, Story};
 
-/// The Gateway API's kinds reach istiod by other ways than the marker that the rig waits for.
-const UNTIL_TRANSLATED: &[&str] = &["sleep", "3"];
-
 /// All of them.
 pub fn stories() -> Vec<Story> {
     [http(), tls(), page::stories()].concat()
 }
 
 fn at(name: &'static str, about: &'static str, yaml: &'static str) -> Story {
-    Story::new(name, about).own(GATEWAY).own(yaml).from("outside").run(UNTIL_TRANSLATED)
+    Story::new(name, about).own(GATEWAY).own(yaml).from("outside")
 }
 
 fn ingress(cause: Cause, confidence: meshwhy::diagnosis::Confidence) -> Says {
@@ -137,7 +134,7 @@ fn http() -> Vec<Story> {
 }
 
 fn tls() -> Vec<Story> {
-    let at = |name, about, yaml| Story::new(name, about).own(yaml).from("outside").run(UNTIL_TRANSLATED);
+    let at = |name, about, yaml| Story::new(name, about).own(yaml).from("outside");
     vec![
         at("gateway_api/tls_route", "A TLSRoute where TLS is terminated for HTTP", TLS_ROUTE_BEHIND_HTTPS)
             .like("gateway_terminates/tls_routes")

@@ -6,8 +6,8 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 use super::super::story::Gets::{NoAnswer, Status};
 use super::super::story::{Says, Story};
 
-/// The Gateway API's kinds reach istiod by other ways than the marker that the rig waits for; connections keep the filters that they began with.
-const UNTIL_TRANSLATED: &[&str] = &["sleep", "2"];
+/// Connections keep the filters that they began with.
+const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -15,7 +15,7 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn routes() -> Vec<Story> {
-    let by = |name, about, yaml| Story::new(name, about).own(yaml).run(UNTIL_TRANSLATED);
+    let by = |name, about, yaml| Story::new(name, about).own(yaml);
     vec![
         by(
             "replies/http_route_without_backend",
@@ -97,14 +97,14 @@ fn rejected() -> Vec<Story> {
             .gets(Status(200)),
         Story::new("replies/local_rate_limit_tcp", "An EnvoyFilter limits the connections to a TCP port")
             .own(TCP_RATE_LIMIT)
-            .run(UNTIL_TRANSLATED)
+            .run(UNTIL_DRAINED)
             .run(&["sh", "-c", "curl -sS -m 5 http://orders:9000/; curl -sS -i -m 5 http://orders:9000/"])
             .gets(NoAnswer)
             .says(Says::new("client", Cause::RateLimited, Likely))
             .may_say(Says::new("client", Cause::HttpTreatedAsTcp, Certain).soft()),
         Story::new("replies/lua", "A Lua filter of an EnvoyFilter rejects the request")
             .own(LUA)
-            .run(UNTIL_TRANSLATED)
+            .run(UNTIL_DRAINED)
             .curl(&["http://orders/lua", "-H", "x-blocked: yes"])
             .gets(Status(403))
             .says(
@@ -119,7 +119,7 @@ fn rejected() -> Vec<Story> {
             .gets(Status(200)),
         Story::new("replies/wrong_principal", "An AuthorizationPolicy allows somebody else")
             .own(ALLOWS_ANOTHER)
-            .run(UNTIL_TRANSLATED)
+            .run(UNTIL_DRAINED)
             .curl(&["http://orders/"])
             .gets(Status(403))
             .says(
@@ -130,7 +130,7 @@ fn rejected() -> Vec<Story> {
             ),
         Story::new("replies/no_provider", "The action CUSTOM names a provider that nobody defined")
             .own(NO_PROVIDER)
-            .run(UNTIL_TRANSLATED)
+            .run(UNTIL_DRAINED)
             .curl(&["http://orders/"])
             .gets(Status(403))
             .says(

@@ -8,9 +8,6 @@ use super::super::story::{Says, Story};
 use crate::harness::rig::pod::{DENIED_PORT, Pod};
 use crate::harness::rig::{Plan, Service};
 
-/// The Gateway API's kinds reach istiod by other ways than the marker that the rig waits for.
-const UNTIL_TRANSLATED: &[&str] = &["sleep", "3"];
-
 /// Adds the ambient part of the mesh.
 pub(super) fn join(mut plan: Plan) -> Plan {
     plan.pods.extend([
@@ -57,7 +54,7 @@ fn of(name: &'static str, about: &'static str) -> Story {
 }
 
 fn routed(name: &'static str, about: &'static str) -> Story {
-    of(name, about).own(ROUTE).run(UNTIL_TRANSLATED)
+    of(name, about).own(ROUTE)
 }
 
 fn ingress(name: &'static str, about: &'static str, yaml: &'static str) -> Story {

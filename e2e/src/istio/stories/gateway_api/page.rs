@@ -6,7 +6,7 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::super::story::Gets::{Answer, Answers, Nothing, Status};
 use super::super::super::story::{Says, Story, Yaml};
-use super::{GATEWAY, GRANT, TLS_ROUTE_BEHIND_HTTPS, UNTIL_TRANSLATED, at, ingress};
+use super::{GATEWAY, GRANT, TLS_ROUTE_BEHIND_HTTPS, at, ingress};
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -14,7 +14,7 @@ pub fn stories() -> Vec<Story> {
 }
 
 fn within(name: &'static str, about: &'static str, yaml: &'static str) -> Story {
-    Story::new(name, about).own(yaml).run(UNTIL_TRANSLATED)
+    Story::new(name, about).own(yaml)
 }
 
 fn client(cause: Cause, confidence: meshwhy::diagnosis::Confidence) -> Says {
@@ -26,6 +26,10 @@ fn mesh() -> Vec<Story> {
         within("gateway_api/mesh/routed", "An HTTPRoute for a Service of the mesh", MESH)
             .like("rejected/nr/mesh_fixed")
             .curl(&["http://helloworld/orders"])
+            .gets(Answer("orders")),
+        within("gateway_api/mesh/backend", "A backend of an HTTPRoute, asked by its own name", MESH)
+            .curl(&["http://helloworld/orders"])
+            .curl(&["http://orders/"])
             .gets(Answer("orders")),
         within("gateway_api/mesh/no_match", "An HTTPRoute for a Service, and a path that no rule has", MESH)
             .like("rejected/nr/mesh_path")
@@ -83,7 +87,8 @@ fn weights() -> Vec<Story> {
             .like("propagation")
             .curl(&["http://httpbin.example.com/late_grant"])
             .then(Yaml::Own(GRANT))
-            .run(UNTIL_TRANSLATED)
+            // What took less than a second is not spoken of.
+            .run(&["sleep", "2"])
             .curl(&["http://httpbin.example.com/late_grant"])
             .gets(Status(200))
             .says(ingress(Cause::ClusterMissing, Certain).blames("HTTPRoute/default/httpbin"))
@@ -106,7 +111,7 @@ fn gateway() -> Vec<Story> {
 }
 
 fn tls() -> Vec<Story> {
-    let at = |name, about, yaml| Story::new(name, about).own(yaml).from("outside").run(UNTIL_TRANSLATED);
+    let at = |name, about, yaml| Story::new(name, about).own(yaml).from("outside");
     vec![
         at("gateway_api/tls_route/http1", "The same over HTTP/1.1", TLS_ROUTE_BEHIND_HTTPS)
             .like("gateway_terminates/tls_routes/http1")
@@ -140,7 +145,6 @@ fn tls() -> Vec<Story> {
             .own(GATEWAY)
             .own(BACKEND_TLS)
             .from("outside")
-            .run(UNTIL_TRANSLATED)
             .like("tls_conflict/reverse/fixed")
             .curl(&["http://httpbin.example.com/backend_tls"])
             .gets(Answer("httpbin-org over TLS")),
