@@ -87,8 +87,8 @@ fn weights() -> Vec<Story> {
             .like("propagation")
             .curl(&["http://httpbin.example.com/late_grant"])
             .then(Yaml::Own(GRANT))
-            // What took less than a second is not spoken of.
-            .run(&["sleep", "2"])
+            // A failure counts as over once three seconds were quiet.
+            .run(&["sleep", "4"])
             .curl(&["http://httpbin.example.com/late_grant"])
             .gets(Status(200))
             .says(ingress(Cause::ClusterMissing, Certain).blames("HTTPRoute/default/httpbin"))
