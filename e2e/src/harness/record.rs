@@ -82,7 +82,14 @@ fn renumber(value: &mut Value, ports: &[u16]) {
     match value {
         Value::String(text) => *text = renumbered(text, ports),
         Value::Array(values) => values.iter_mut().for_each(|value| renumber(value, ports)),
-        Value::Object(members) => members.values_mut().for_each(|value| renumber(value, ports)),
+        Value::Object(members) => {
+            if let Some(port) = members.get_mut("port")
+                && let Some(position) = ports.iter().position(|known| port.as_u64() == Some((*known).into()))
+            {
+                *port = json!(10_000 + position);
+            }
+            members.values_mut().for_each(|value| renumber(value, ports));
+        }
         _ => {}
     }
 }
@@ -138,7 +145,9 @@ fn read(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
 mod tests {
     use meshwhy::evidence::{Details, Evidence, Flags};
 
-    use super::{LIVED, POOL_READY, even, renumbered, without};
+    use serde_json::json;
+
+    use super::{LIVED, POOL_READY, even, renumber, renumbered, without};
 
     #[test]
     fn times_are_made_equal_where_the_verdict_stays() {
@@ -168,6 +177,9 @@ mod tests {
         let text = "127.0.0.1:40123; outbound|401||a; 401234; 140123; v1";
         let expected = "127.0.0.1:10000; outbound|10001||a; 401234; 140123; v1";
         assert_eq!(renumbered(text, &ports), expected);
+        let mut evidence = json!({"downstream": {"port": 40123}, "lived": 40123, "other": {"port": 443}});
+        renumber(&mut evidence, &ports);
+        assert_eq!(evidence, json!({"downstream": {"port": 10000}, "lived": 40123, "other": {"port": 443}}));
     }
 
     #[test]
