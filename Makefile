@@ -47,15 +47,15 @@ help: ## List these commands
 
 demo: dist ## Break requests in a real Envoy and see them explained (KEEP=1 leaves it running, JSON=1 is for machines)
 	$(say) "Demo: a real Envoy with meshwhy (the first run downloads it)"
-	@cargo run -q -p e2e --bin demo -- $${SET_KEEP:+--keep} $${SET_JSON:+--json}
+	@cargo run -p e2e --bin demo -- $${SET_KEEP:+--keep} $${SET_JSON:+--json}
 
 demo-istio: dist ## A real Istio to try meshwhy on, with kubectl and istioctl pointed at it
-	$(say) "Demo: a real Istio (the first run builds it from its Go modules, about 12 minutes)"
-	@cargo run -q -p e2e --bin demo_istio
+	$(say) "Demo: a real Istio (the first run builds it from its Go modules, and this program: about 15 minutes)"
+	@cargo run -p e2e --bin demo_istio
 
 demo-metrics: dist ## Failures, a real Prometheus, alerts that fire and their links (Ctrl-C ends it)
 	$(say) "Demo: metrics and alerts"
-	@cargo run -q -p e2e --bin demo_metrics
+	@cargo run -p e2e --bin demo_metrics
 
 test: dist ## Run all tests, those against a real Envoy included
 	$(say) "Unit and documentation tests"
