@@ -51,6 +51,40 @@ macro_rules! httpbin {
     };
 }
 
+/// A listener that terminates TLS for HTTP, and a route of this kind at it.
+macro_rules! behind_https {
+    ($kind:literal, $rules:literal) => {
+        concat!(
+            gateway!(
+                "secure",
+                listener!(
+                    "https",
+                    "443",
+                    "HTTPS",
+                    "httpbin.example.com",
+                    "mode: Terminate, certificateRefs: [{name: sds-credential}]"
+                )
+            ),
+            "---",
+            at_gateway!($kind, "httpbin", "secure", "https", "httpbin.example.com", $rules)
+        )
+    };
+}
+
+/// Lets routes of the namespace `default` lead to the Services of `shop`.
+macro_rules! grant {
+    () => {
+        "
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: from-default, namespace: shop}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
+  to: [{group: '', kind: Service}]
+"
+    };
+}
+
 mod page;
 
 use meshwhy::causes::Cause;
@@ -199,14 +233,7 @@ const NARROW: &str = httpbin!(
     "[{matches: [{path: {type: PathPrefix, value: /get}}], backendRefs: [{name: helloworld, port: 80}]}]"
 );
 
-const GRANT: &str = "
-apiVersion: gateway.networking.k8s.io/v1beta1
-kind: ReferenceGrant
-metadata: {name: from-default, namespace: shop}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
-  to: [{group: '', kind: Service}]
-";
+const GRANT: &str = grant!();
 
 const OTHER_HOST: &str = at_gateway!(
     "HTTPRoute",
@@ -238,27 +265,8 @@ spec:
     httpbin!("[{backendRefs: [{name: service1, port: 80}]}]")
 );
 
-const TLS_ROUTE_BEHIND_HTTPS: &str = concat!(
-    gateway!(
-        "secure",
-        listener!(
-            "https",
-            "443",
-            "HTTPS",
-            "httpbin.example.com",
-            "mode: Terminate, certificateRefs: [{name: sds-credential}]"
-        )
-    ),
-    "---",
-    at_gateway!(
-        "TLSRoute",
-        "httpbin",
-        "secure",
-        "https",
-        "httpbin.example.com",
-        "[{backendRefs: [{name: helloworld, port: 80}]}]"
-    )
-);
+const TLS_ROUTE_BEHIND_HTTPS: &str =
+    behind_https!("TLSRoute", "[{backendRefs: [{name: helloworld, port: 80}]}]");
 
 const HTTP_ROUTE_BEHIND_PASSTHROUGH: &str = concat!(
     gateway!("passing", listener!("tls", "8443", "TLS", "httpbin.example.com", "mode: Passthrough")),

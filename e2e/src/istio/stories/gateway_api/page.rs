@@ -185,14 +185,7 @@ const WEIGHTS: &str = concat!(
         "[{backendRefs: [{name: orders, port: 80, weight: 90}, {name: elsewhere, namespace: shop, port: 80, weight: 10}]}]"
     ),
     "---",
-    "
-apiVersion: gateway.networking.k8s.io/v1beta1
-kind: ReferenceGrant
-metadata: {name: from-default, namespace: shop}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
-  to: [{group: '', kind: Service}]
-"
+    grant!()
 );
 
 const ROUTE: &str = at_gateway!(
@@ -205,27 +198,8 @@ const ROUTE: &str = at_gateway!(
 );
 const LATE: &str = httpbin!("[{backendRefs: [{name: elsewhere, namespace: shop, port: 80}]}]");
 
-const HTTP_ROUTE_BEHIND_HTTPS: &str = concat!(
-    gateway!(
-        "secure",
-        listener!(
-            "https",
-            "443",
-            "HTTPS",
-            "httpbin.example.com",
-            "mode: Terminate, certificateRefs: [{name: sds-credential}]"
-        )
-    ),
-    "---",
-    at_gateway!(
-        "HTTPRoute",
-        "httpbin",
-        "secure",
-        "https",
-        "httpbin.example.com",
-        "[{backendRefs: [{name: helloworld, port: 80}]}]"
-    )
-);
+const HTTP_ROUTE_BEHIND_HTTPS: &str =
+    behind_https!("HTTPRoute", "[{backendRefs: [{name: helloworld, port: 80}]}]");
 
 const PASSING: &str = concat!(
     gateway!(
@@ -283,27 +257,7 @@ spec:
 const SECURED: &str = secured!();
 
 /// TLS ends at the gateway, and begins again.
-const TERMINATES: &str = concat!(
-    gateway!(
-        "secure",
-        listener!(
-            "https",
-            "443",
-            "HTTPS",
-            "httpbin.example.com",
-            "mode: Terminate, certificateRefs: [{name: sds-credential}]"
-        )
-    ),
-    "---",
-    at_gateway!(
-        "HTTPRoute",
-        "httpbin",
-        "secure",
-        "https",
-        "httpbin.example.com",
-        "[{backendRefs: [{name: secured, port: 444}]}]"
-    )
-);
+const TERMINATES: &str = behind_https!("HTTPRoute", "[{backendRefs: [{name: secured, port: 444}]}]");
 
 const BACKEND_TLS: &str =
     concat!(secured!(), "---", httpbin!("[{backendRefs: [{name: secured, port: 444}]}]"));
