@@ -106,8 +106,8 @@ fn closed_here(e: &Evidence, facts: &'static [Fact]) -> Verdict {
     }
 }
 
-/// As long as a connection that nothing passed on lives at the most, in milliseconds: no idle timeout is so short.
-const AT_ONCE: u64 = 20;
+/// The longest that a connection lives that a filter turns away, in milliseconds. Measured: 0 (1.40). No idle timeout is so short.
+pub(crate) const AT_ONCE: u64 = 20;
 
 /// The idle timeout of a TCP proxy where nothing sets another, in milliseconds (Envoy 1.36 to 1.40, Istio 1.31).
 const USUAL_IDLE_TIMEOUT: u64 = 3_600_000;

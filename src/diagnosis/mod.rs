@@ -23,6 +23,7 @@ mod upstream_tls;
 
 pub use answer::is_server_error;
 pub(crate) use fetch_plan::{FetchPlan, fetch_plan};
+pub(crate) use limits::AT_ONCE;
 pub use policy::is_policy_denial;
 
 use crate::causes::{Cause, Side};

@@ -15,7 +15,7 @@ pub(super) use self::attributes::{
     downstream_failure, first_bytes, flags, flags_upstream_resets, is_router, is_waypoint,
     listener_direction, refused_by_policy, request_key, upstream_tls, waits_for_http,
 };
-use crate::diagnosis::{FetchPlan, fetch_plan, is_policy_denial};
+use crate::diagnosis::{AT_ONCE, FetchPlan, fetch_plan, is_policy_denial};
 use crate::evidence;
 use crate::evidence::{
     Answer, ClusterName, Detail, Details, Direction, Downstream, Evidence, FALL_THROUGH, Flags, Layer,
@@ -30,9 +30,6 @@ const TIME_RAN_OUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT
     .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED)
     .union(Flags::DOWNSTREAM_CONNECTION_TERMINATION)
     .union(Flags::DOWNSTREAM_REMOTE_RESET);
-
-/// The longest that a connection lives that a filter turns away, in milliseconds. Measured: 0 (1.40).
-const AT_ONCE: u64 = 20;
 
 /// The details that Envoy gives to a stream that ends this way.
 const CLIENT_LEFT: &str = "downstream_remote_disconnect";
