@@ -173,13 +173,13 @@ const MOST_BITS: usize = 1 << 16;
 
 /// Pieces and lengths of the rest that lead nowhere.
 enum Dead {
-    /// A bit for each; so many for each number of pieces.
+    /// A bit for each, and how many bits each number of pieces has.
     Bits(Vec<u64>, usize),
     Set(HashSet<(usize, usize)>),
 }
 
 impl Dead {
-    /// For so many pieces, and a text of this length.
+    /// For this number of pieces, and a text of this length.
     fn new(pieces: usize, length: usize) -> Self {
         let row = length.saturating_add(1);
         match pieces.saturating_add(1).saturating_mul(row) {

@@ -1,5 +1,5 @@
 //! A waypoint's inner listener has a chain for each address that it serves, and knows no TLS. Of a connection that matches none it logs what
-//! a sidecar logs of plaintext that it doesn't take; only the log around it tells them apart.
+//! a sidecar logs of plaintext that it doesn't take; only the log around it separates them.
 
 use meshwhy::causes::{Cause, Side};
 use meshwhy::diagnosis::Confidence;

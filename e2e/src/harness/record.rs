@@ -144,7 +144,6 @@ fn read(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
 #[cfg(test)]
 mod tests {
     use meshwhy::evidence::{Details, Evidence, Flags};
-
     use serde_json::json;
 
     use super::{LIVED, POOL_READY, even, renumber, renumbered, without};

@@ -61,7 +61,7 @@ fn is_internal(text: &str) -> bool {
     text.contains(" connect_originate ") || (text.contains("filter_chain_not_found") && is_waypoints())
 }
 
-/// In a waypoint's log the lines of connections that match no chain are told from a sidecar's.
+/// In a waypoint's log the lines of connections that match no chain are distinguished from a sidecar's.
 fn check_whole(lines: &Lines) -> Result<()> {
     let (reader, log) = (Reader::new(Vec::new()), lines.text.join("\n"));
     let mut wrong = None;

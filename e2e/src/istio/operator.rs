@@ -55,7 +55,7 @@ fn shipped(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-/// An API server takes a moment to serve a kind that it was just told of.
+/// An API server takes a moment to serve a kind that has just been defined.
 fn served(rig: &Rig, kind: &str) -> Result<()> {
     eventually(|| Ok(rig.plane.kubectl(&["get", kind, "-A"], "").ok().map(drop)))
         .with_context(|| kind.to_owned())

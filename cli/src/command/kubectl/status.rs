@@ -235,7 +235,7 @@ struct Record<'a> {
     error: Option<&'a str>,
 }
 
-/// What was counted within so many seconds.
+/// What was counted within this number of seconds.
 #[derive(Serialize)]
 struct Lately<'a> {
     seconds: f64,
