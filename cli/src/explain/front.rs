@@ -98,7 +98,7 @@ pub(super) fn at_most(most: Confidence, reading: Reading) -> Reading {
 }
 
 /// Sets who wrote it and when.
-fn place(line: &mut Line<'_>, before: &str) {
+pub(super) fn place(line: &mut Line<'_>, before: &str) {
     let words = || before.split_whitespace().map(|word| word.trim_matches(['[', ']']));
     if let Some(time) = words().rfind(|word| prefix::date_and(word, "T")) {
         line.set(Column::Time, Cow::Owned(time.to_owned()));
@@ -156,7 +156,8 @@ impl<'a> Ends<'a> {
     }
 
     fn at(request: &'a str, at: usize) -> Option<Self> {
-        let behind = request.get(at.checked_add(2)?..)?;
+        // Whoever shows it to others may have put a space in.
+        let behind = request.get(at.checked_add(2)?..)?.trim_start_matches(' ');
         let (code, behind) = behind.split_once(' ')?;
         let is_code = code == "0" || (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()));
         let (flags, rest) = behind.split_once(' ').unwrap_or((behind, ""));

@@ -3,6 +3,7 @@
 //! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
 //! tried (see `unseen`), and only what all of them agree on is said.
 
+mod bare;
 #[cfg(test)]
 mod collected;
 mod column;
@@ -19,6 +20,7 @@ mod format;
 mod formats;
 mod front;
 mod gather;
+mod grid;
 mod grpc;
 mod json;
 mod judgement;

@@ -15,12 +15,13 @@ pub(super) fn is_fence(text: &str) -> bool {
 pub(super) fn restored(text: &str) -> Option<String> {
     let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"', '|'])
         || text.ends_with('`')
-        || text.contains("\"\"");
+        || text.contains("\"\"")
+        || text.contains("**");
     if !is_marked && text.is_ascii() && !text.contains(['\\', '&']) {
         return None;
     }
     let mut line = text.replace(['\u{a0}', '\u{202f}'], " ").replace(['\u{200b}', '\u{feff}'], "");
-    line = without_marks(&line).to_owned();
+    line = without_marks(&line).replace("**", "");
     if is_cell(&line) {
         line = line.get(1..line.len().saturating_sub(1)).unwrap_or_default().replace("\"\"", "\"");
     }
@@ -53,6 +54,20 @@ fn without_marks(text: &str) -> &str {
     }
     let rest = rest.trim_end_matches(['`', '\u{2502}', ' ']);
     rest.strip_suffix("**").or_else(|| rest.strip_suffix(" |")).unwrap_or(rest).trim_end()
+}
+
+/// The line that somebody shows in a sentence, as code: ``I see `[2026-...] "GET / HTTP/1.1" 503 UF ...`. Why?``
+pub(super) fn shown(text: &str) -> Option<&str> {
+    let (before, rest) = text.split_once('`')?;
+    let (line, _) = rest.trim_start_matches('`').rsplit_once('`')?;
+    let line = line.trim_end_matches('`');
+    // Words of people's, and none of a log's.
+    let is_word = |word: &str| {
+        word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | ',' | '.' | ':' | '(' | ')' | '-' | '*'))
+    };
+    let mut words = before.split_whitespace();
+    let are_words = words.clone().count() > 1 && words.all(is_word);
+    (are_words && before.ends_with(' ') && !line.contains('`')).then_some(line.trim())
 }
 
 /// Whether it is a quoted cell of a table, in which each quote is doubled.
@@ -149,6 +164,17 @@ mod tests {
             r#""a" ""b"" "c""#,
         ] {
             assert_eq!(restored(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_shows_a_line_as_code() {
+        assert_eq!(shown("I now see `\"GET / HTTP/1.1\" 503 UF`. Why?"), Some("\"GET / HTTP/1.1\" 503 UF"));
+        assert_eq!(shown("In the log: ```503 UF```"), Some("503 UF"));
+        for text in
+            ["GET /a 200 `503 UF`", "curl `503 UF`", "it is \"x\" `503 UF`", "I see `a` and `b`", "I see 503"]
+        {
+            assert_eq!(shown(text), None, "{text}");
         }
     }
 

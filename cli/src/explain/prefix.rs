@@ -1,5 +1,7 @@
 //! What `kubectl logs`, `stern`, container engines and syslog put in front of a line.
 
+use std::borrow::Cow;
+
 use super::syslog;
 
 /// The longest prefix that is looked through.
@@ -187,10 +189,16 @@ pub(super) fn is_logged_header(line: &str) -> bool {
 }
 
 /// The message of one of Envoy's lines that Cilium's agent logs: `level=debug msg="[[C1] ..." subsys=envoy-router threadID=1`.
-pub(super) fn ciliums(line: &str) -> Option<&str> {
-    let (_, message) = line.strip_prefix("level=")?.split_once(" msg=\"[")?;
+pub(super) fn ciliums(line: &str) -> Option<Cow<'_, str>> {
+    let (before, rest) = line.split_once("level=")?;
+    // The names of a pod and a container, and the time.
+    let is_front = |word: &str| word.starts_with("time=") || !word.contains(['"', '\'', '/', '=', '`']);
+    before.split_whitespace().all(is_front).then_some(())?;
+    let (_, message) = rest.split_once(" msg=\"[").filter(|(level, _)| !level.contains(' '))?;
     let (message, subsystem) = message.rsplit_once("\" subsys=")?;
-    subsystem.starts_with("envoy-").then_some(message)
+    let plain =
+        || if message.contains("\\\"") { message.replace("\\\"", "\"").into() } else { message.into() };
+    subsystem.starts_with("envoy-").then(plain)
 }
 
 /// The message of one of Envoy's lines that went through Istio's agent, where a terminal made spaces of the tabs.
@@ -201,8 +209,12 @@ fn spaced(line: &str) -> Option<&str> {
         rest = behind.trim_start();
         Some(word)
     };
-    date_and(word()?, "T").then_some(())?;
-    LEVELS.contains(&word()?).then_some(())?;
+    // Whoever shows it to others may leave out the time.
+    let mut level = word()?;
+    if date_and(level, "T") {
+        level = word()?;
+    }
+    LEVELS.contains(&level).then_some(())?;
     (word()? == "envoy").then_some(())?;
     word()?;
     // The place in the source: `external/envoy/source/.../filter.cc:12`.

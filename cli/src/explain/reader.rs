@@ -9,8 +9,8 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, formats, front, json, lead, logfmt, own, pasted, prefix, reply, scattered,
-    ztunnel,
+    Column, Finding, Format, Line, bare, formats, front, json, lead, logfmt, own, pasted, prefix,
+    reply, scattered, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -86,8 +86,14 @@ impl Reader {
             let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;
             Some(possible(line))
         };
-        let reading = front::read(&text, &self.known, keep).or_else(restored).or_else(reply);
-        let reading = reading.or_else(repeated).or_else(quoted).or_else(keys);
+        let unquoted = || bare::read(&text, keep);
+        let reading =
+            front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
+        let shown = || {
+            let reading = self.read_strictly(pasted::shown(&text)?.as_bytes(), keep);
+            (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
+        };
+        let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
         reading.unwrap_or(Reading::Unreadable)
     }
 
@@ -136,7 +142,7 @@ impl Reader {
             return Reading::ProxyLog;
         }
         if let Some(message) = prefix::ciliums(text) {
-            return lead(message);
+            return lead(&message);
         }
         if let Some(wrapped) = wrapped.checked_sub(1)
             && let Some(at) = prefix::object(text)

@@ -13,6 +13,11 @@ const SIGNS: &[&str] = &[" | ", "\t", ": "];
 pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>) -> Option<(Line<'static>, usize)> {
     let (mut line, mut count, mut sign) = (Line::default(), 0_usize, None);
     for row in rows {
+        if let Some(code) = status(row).filter(|_| count == 0) {
+            line.set(Column::Code, Cow::Owned(code.to_owned()));
+            count = 1;
+            continue;
+        }
         let Some((key, value, found)) =
             pair(row).filter(|(.., found)| sign.is_none_or(|sign| sign == *found))
         else {
@@ -32,6 +37,17 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>) -> Option<(Line<'sta
     let is_envoys = Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column));
     let is_whole = count >= FEWEST || (count > 1 && line.shows(Column::Code));
     (is_whole && is_envoys).then_some((line, count))
+}
+
+/// A failure's status, as it is called: `500 Internal Server Error`.
+pub(super) fn status(row: &str) -> Option<&str> {
+    let (code, name) = row.trim().split_once(' ')?;
+    let is_failure = code.len() == 3 && code.starts_with(['4', '5']) && Column::Code.takes(code);
+    let is_name = name.split(' ').all(|word| {
+        word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.chars().all(|c| c.is_ascii_alphabetic() || c == '-')
+    });
+    (is_failure && is_name).then_some(code)
 }
 
 /// A key, its value and what stands between them.

@@ -1,9 +1,10 @@
 //! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
 
 use memchr::memmem;
+use meshwhy::diagnosis::Confidence;
 
 use super::outcome::explain;
-use super::{Reader, Reading, front, many, prefix, reply, transcript, vertical, ztunnel};
+use super::{Reader, Reading, front, grid, many, prefix, reply, scattered, transcript, vertical, ztunnel};
 use crate::input::records::{Record, records};
 
 /// A terminal is at least so wide.
@@ -59,6 +60,15 @@ impl Reader {
                 }
                 continue;
             }
+            if let Some((readings, rows)) = drawn(&text, rest.clone(), keep) {
+                rest.by_ref().take(rows).for_each(drop);
+                for reading in readings {
+                    if !see(Read { number, bytes: &bytes, reading, mended: false }) {
+                        return;
+                    }
+                }
+                continue;
+            }
             let together = self.continued(&text, rest.clone(), keep);
             let mended = || begins(&text).then(|| self.mended(&text, rest.clone(), keep)).flatten();
             let (reading, rows, mended) = match together {
@@ -67,6 +77,7 @@ impl Reader {
                     Some((reading, rows)) => (reading, rows, true),
                     None => match answer(&text, rest.clone(), keep)
                         .or_else(|| upright(&text, rest.clone(), keep))
+                        .or_else(|| cut(&text, rest.clone(), keep))
                     {
                         Some((reading, rows)) => (reading, rows, false),
                         None => (self.read_front(&bytes, keep), 0, false),
@@ -172,13 +183,45 @@ fn answer<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -
     Some((reading, rows.saturating_sub(1)))
 }
 
+/// The rows of a table that is drawn with bars.
+fn drawn<'a>(
+    first: &str,
+    rest: impl Iterator<Item = Record<'a>>,
+    keep: bool,
+) -> Option<(Vec<Reading>, usize)> {
+    (first.contains('|') || first.contains('\u{2502}')).then_some(())?;
+    let rest = rest.map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
+    let (lines, rows) = grid::read(first, rest)?;
+    let reading = |line| front::at_most(Confidence::Possible, explain(line, keep));
+    Some((lines.iter().map(reading).collect(), rows))
+}
+
 /// A line whose columns stand one under the other.
 fn upright<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> Option<(Reading, usize)> {
-    vertical::pair(first)?;
+    if vertical::pair(first).is_none() {
+        vertical::status(first)?;
+    }
     let rest = rest.take(MOST_ROWS).map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
     let rows: Vec<String> = std::iter::once(first.to_owned()).chain(rest).collect();
     let (line, rows) = vertical::read(rows.iter().map(String::as_str))?;
     Some((explain(&line, keep), rows.saturating_sub(1)))
+}
+
+/// An object over several rows of which the end is missing.
+fn cut<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> Option<(Reading, usize)> {
+    (first.trim() == "{").then_some(())?;
+    let mut whole = String::new();
+    let mut rows = 0_usize;
+    for record in rest.take(MOST_ROWS) {
+        let text = String::from_utf8_lossy(&record.bytes);
+        if !text.trim_start().starts_with(['"', '{', '}', '[', ']']) {
+            break;
+        }
+        whole = whole + " " + text.trim();
+        rows = rows.saturating_add(1);
+    }
+    let line = scattered::read(&whole)?;
+    Some((front::at_most(Confidence::Possible, explain(&line, keep)), rows))
 }
 
 /// Whether the next row is set in.
