@@ -91,6 +91,8 @@ columns! {
         ["RESP(GRPC-STATUS)"] [],
     Duration "How long it lived, in milliseconds."
         ["DURATION"] ["duration"],
+    ServiceTime "How long the upstream took until its answer's headers, in milliseconds: nothing where it gave none."
+        ["RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)"] ["upstream_service_time" "x-envoy-upstream-service-time"],
     Attempts "Number of attempts."
         ["UPSTREAM_REQUEST_ATTEMPT_COUNT"] ["upstream_request_attempt_count"],
     Endpoints "Number of the cluster's endpoints."
@@ -218,7 +220,7 @@ impl Column {
                 Self::Flags | Self::FlagsLong => {
                     value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
                 }
-                Self::Attempts | Self::Endpoints | Self::Duration => {
+                Self::Attempts | Self::Endpoints | Self::Duration | Self::ServiceTime => {
                     value.bytes().all(|b| b.is_ascii_digit())
                 }
                 Self::UpstreamHost | Self::RemoteAddress | Self::LocalAddress | Self::UpstreamLocal => {

@@ -8,7 +8,8 @@ use meshwhy::evidence::{
 };
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::{Column, Line, grpc};
+use super::memory::Columns;
+use super::{Column, Line, grpc, transcript};
 
 /// Stands for a flag that this version doesn't know.
 const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
@@ -107,6 +108,18 @@ pub(super) fn is_short(line: &Line<'_>) -> Option<bool> {
     const AROUND: std::ops::RangeInclusive<u64> = 250..=979;
     let duration: u64 = line.get(Column::Duration)?.parse().ok()?;
     Some(duration < SECOND || (duration < LONG && AROUND.contains(&duration.wrapping_rem(SECOND))))
+}
+
+/// Whether the answer is as long as one of Envoy's own, of those that it gives with this status.
+pub(super) fn is_as_long_as_a_reply(line: &Line<'_>) -> bool {
+    let sent = line.get(Column::BytesSent).and_then(|sent| sent.parse().ok());
+    line.code().zip(sent).is_some_and(|(code, sent)| transcript::is_reply(code, sent))
+}
+
+/// Whether an upstream has answered, as far as a log without details shows it.
+pub(super) fn was_answered(e: &Evidence, line: Columns) -> bool {
+    let retried = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
+    line.has(Column::ServiceTime) && e.layer == Layer::Http && !e.flags.difference(retried).any_failure()
 }
 
 /// Whether the log has it that TLS failed, be it without saying how.

@@ -8,6 +8,7 @@ use super::{Column, Line, reply};
 pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     let (stream, said) = tagged(message);
     let said = said.split("\tthread=").next().unwrap_or(said).trim();
+    let said = without_thread(said);
     let replied = ["Sending local reply with details ", "Preparing local reply with details "];
     let line = if let Some(text) = replied.iter().find_map(|start| said.strip_prefix(start)) {
         details(text)
@@ -34,10 +35,24 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         reply::failed(reason)?
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
+    } else if let Some((_, reply)) = said.split_once("gRPC config stream closed: 14, ") {
+        // The way to the control plane.
+        reply::read(reply.trim())?
+    } else if said.starts_with("Function: proxy_on_") && said.contains(" failed: ") {
+        // A plugin that trapped: it closes what it works on, unless it fails open.
+        details("wasm_fail_stream")
+    } else if said.starts_with("wasm log ") {
+        reply::read_repeated(said)?
     } else {
         return None;
     };
     Some((line, stream))
+}
+
+/// Without the thread that Istio names behind it, where a terminal made a space of the tab.
+fn without_thread(said: &str) -> &str {
+    let thread = said.rsplit_once(" thread=").filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit()));
+    thread.map_or(said, |(said, _)| said.trim_end())
 }
 
 fn details(details: &str) -> Line<'static> {
@@ -114,7 +129,16 @@ mod tests {
             read("[C1] client disconnected, failure reason: delayed connect error: 111"),
             said("upstream_reset_before_response_started{connection_failure}", "[C1]")
         );
+        assert_eq!(
+            read("StreamAggregatedResources gRPC config stream closed: 14, no healthy upstream"),
+            said("no_healthy_upstream", "")
+        );
+        assert_eq!(
+            read("Function: proxy_on_log failed: Uncaught RuntimeError: unreachable"),
+            said("wasm_fail_stream", "")
+        );
         for other in [
+            "gRPC config stream closed: 13, ",
             "client disconnected, failure reason: ",
             "enforced allowed",
             "[C1] new stream",

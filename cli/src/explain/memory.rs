@@ -40,6 +40,8 @@ pub(super) struct Columns {
     pub(super) in_tls: bool,
     /// Whether the request asked for a Service by its name alone.
     pub(super) by_service_name: bool,
+    /// Whether the answer is as long as one of Envoy's own.
+    pub(super) like_a_reply: bool,
     /// Whether no request came together of what was sent to a port where clients speak TLS.
     pub(super) nothing_at_tls_port: bool,
 }
@@ -92,6 +94,7 @@ impl Columns {
             short: gather::is_short(line),
             in_tls: gather::failed_in_tls(line),
             by_service_name: gather::asks_by_service_name(line),
+            like_a_reply: gather::is_as_long_as_a_reply(line),
             nothing_at_tls_port: gather::read_nothing_at_tls_port(line),
         }
     }

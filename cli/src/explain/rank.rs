@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use meshwhy::causes::{Cause, Place, Softness};
 use meshwhy::diagnosis::Confidence;
-use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer};
+use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer, TransportFailure};
 
 use super::judgement::Agreed;
 use super::memory::Columns;
@@ -127,6 +127,10 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if line.nothing_at_tls_port {
         return &[Cause::TlsOnPlaintextPort];
     }
+    // What the next proxy answered isn't the application's.
+    if line.like_a_reply && e.details.via_upstream() {
+        return &[Cause::UpstreamProxyError];
+    }
     // A client names its host in TLS and in the request: over HTTP/2 they differ where it uses a connection again.
     let multiplexed = matches!(e.downstream.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));
     if multiplexed && e.downstream.sni_is_authority == Some(false) {
@@ -147,6 +151,10 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
         let cluster = e.upstream.cluster.as_ref().map(ClusterName::as_str).unwrap_or_default();
         // To the application beside it no packet is lost.
         return if cluster.starts_with("inbound|") { &[Cause::UpstreamRefused] } else { by_duration(line) };
+    }
+    // Its number says more to those who know the kernel; TLS never began.
+    if e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_connect_error) {
+        return &[Cause::UpstreamUnreachable, Cause::UpstreamRefused];
     }
     // Older versions reset what took too long to connect.
     if e.details.reset_reason() == Some("local_reset") && line.short == Some(true) {
@@ -218,6 +226,10 @@ fn leads(e: &Evidence, line: Columns) -> Vec<Cause> {
     if e.details.reset_reason() == Some("local_reset") {
         found.push(Cause::UpstreamConnectTimeout);
     }
+    // A connection that failed has a flag of its own beside it: what was tried again were answers.
+    if e.flags == Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED && e.layer == Layer::Http {
+        found.extend([Cause::UpstreamProxyError, Cause::ApplicationError]);
+    }
     let found: BTreeSet<Cause> = found.into_iter().collect();
     found.into_iter().collect()
 }
@@ -242,7 +254,9 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
         Place::ServerSide => cluster.starts_with("outbound|"),
         Place::ClientSide => cluster.starts_with("inbound|"),
     };
-    is_soft || denied || elsewhere
+    let without_tls = is_tls(cause)
+        && e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_connect_error);
+    is_soft || denied || elsewhere || without_tls
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
     Column, Finding, Format, Line, bare, formats, front, json, lead, logfmt, own, pasted, prefix,
-    reply, scattered, ztunnel,
+    reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -89,11 +89,13 @@ impl Reader {
         let unquoted = || bare::read(&text, keep);
         let reading =
             front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
+        let inline = || transcript::read_inline(&text, keep);
         let shown = || {
             let reading = self.read_strictly(pasted::shown(&text)?.as_bytes(), keep);
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
+        let reading = reading.or_else(inline);
         reading.unwrap_or(Reading::Unreadable)
     }
 
@@ -132,6 +134,9 @@ impl Reader {
         }
         if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
             return judged(line, finding, keep);
+        }
+        if let Some(finding) = ztunnel::of_tunnel(text) {
+            return Reading::Lead(Box::default(), Box::new(finding), String::new());
         }
         match own::in_proxy_log(text, false) {
             Some(own @ Logged::Failure(_)) => return own.into(),

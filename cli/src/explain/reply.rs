@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{Column, Line, prefix};
 
-/// How its reply to a failed upstream begins.
-const UPSTREAM: &str = "upstream connect error or disconnect/reset before headers";
+/// How its reply to a failed upstream begins, but for its first word, which some leave out.
+const UPSTREAM: &str = "connect error or disconnect/reset before headers";
 
 /// Replies that are one text, and the details that go with them.
 const WHOLE: &[(&str, &str)] = &[
@@ -21,7 +21,10 @@ const WHOLE: &[(&str, &str)] = &[
     ("Jwt is expired", "jwt_authn_access_denied{Jwt_is_expired}"),
     ("Jwt verification fails", "jwt_authn_access_denied{Jwt_verification_fails}"),
     ("Audiences in Jwt are not allowed", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
+    ("Jwt issuer is not configured", "jwt_authn_access_denied{Jwt_issuer_is_not_configured}"),
+    ("Jwks remote fetch is failed", "jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"),
     ("stream timeout", "stream_idle_timeout"),
+    ("upstream max stream duration reached", "upstream_max_stream_duration_reached"),
     ("local_rate_limited", "local_rate_limited"),
 ];
 
@@ -31,8 +34,13 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let text = without_grpc(text.trim().trim_end_matches('%'));
     match WHOLE.iter().find(|(reply, _)| *reply == text) {
         Some((_, details)) => Some(of_details((*details).to_owned())),
-        None => upstream(text.strip_prefix(UPSTREAM)?),
+        None => upstream(begun(text)?),
     }
+}
+
+/// What follows the reply's first words.
+fn begun(text: &str) -> Option<&str> {
+    text.strip_prefix("upstream ").unwrap_or(text).strip_prefix(UPSTREAM)
 }
 
 /// Whether a reply may be somewhere in a text.
@@ -40,6 +48,7 @@ pub(super) fn may_be_in(text: &str) -> bool {
     let has = |words: &str| memmem::find(text.as_bytes(), words.as_bytes()).is_some();
     has(UPSTREAM)
         || has("failure reason: ")
+        || FAILURES.iter().any(|failure| has(failure))
         || has(".istio-system:")
         || WHOLE.iter().any(|(reply, _)| has(reply))
 }
@@ -128,7 +137,7 @@ fn is_answers(key: &str) -> bool {
 /// The reply among other words.
 fn within(text: &str) -> Option<Line<'static>> {
     if let Some((before, rest)) = text.split_once(UPSTREAM) {
-        if before.ends_with("UNAVAILABLE:") {
+        if before.trim_end_matches("upstream ").ends_with("UNAVAILABLE:") {
             let mut line = Line::default();
             line.set(Column::Mixer, Cow::Borrowed("UNAVAILABLE"));
             return Some(line);
@@ -138,7 +147,9 @@ fn within(text: &str) -> Option<Line<'static>> {
         let reason = reason.split(" (").next().unwrap_or(reason);
         return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
     }
-    if let Some((_, reason)) = text.split_once("failure reason: ") {
+    // The transport's words stand alone where somebody tells of nothing else.
+    let of_transport = FAILURES.iter().find_map(|failure| text.get(text.find(failure)?..));
+    if let Some(reason) = text.split_once("failure reason: ").map(|(_, reason)| reason).or(of_transport) {
         return failed(reason.split(['"', '\'', '`', '\\', ']']).next().unwrap_or(reason).trim());
     }
     if let Some(status) = mixers(text) {
@@ -151,9 +162,18 @@ fn within(text: &str) -> Option<Line<'static>> {
 /// How the transport's words for a failure begin.
 const FAILURES: &[&str] = &["TLS error: ", "TLS_error:|", "delayed connect error: "];
 
+/// What only the server of a handshake has to say.
+const SERVERS: &[&str] =
+    &["PEER_DID_NOT_RETURN_A_CERTIFICATE", "HTTP_REQUEST", "NO_SHARED_CIPHER", "UNSUPPORTED_PROTOCOL"];
+
 /// Why a connection to the upstream failed, in the transport's words.
 pub(super) fn failed(reason: &str) -> Option<Line<'static>> {
     FAILURES.iter().any(|failure| reason.starts_with(failure)).then_some(())?;
+    if SERVERS.iter().any(|words| reason.contains(words)) {
+        let mut line = Line::default();
+        line.set(Column::DownstreamFailure, Cow::Owned(reason.to_owned()));
+        return Some(line);
+    }
     let mut line = of_details("upstream_reset_before_response_started{connection_failure}".to_owned());
     line.set(Column::UpstreamFailure, Cow::Owned(reason.to_owned()));
     Some(line)
@@ -253,5 +273,5 @@ pub(super) fn is_cut(text: &str) -> bool {
 pub(super) fn at_beginning(text: &str) -> Option<Line<'static>> {
     let whole = WHOLE.iter().find(|(reply, _)| text.starts_with(reply));
     let whole = whole.map(|(_, details)| of_details((*details).to_owned()));
-    whole.or_else(|| upstream(text.strip_prefix(UPSTREAM)?))
+    whole.or_else(|| upstream(begun(text)?))
 }

@@ -9,15 +9,15 @@ use meshwhy::evidence::{Detail, Details, Flags};
 
 use super::{Column, Line};
 
-/// The keys, as Istio writes them.
+/// The keys, as Istio writes them; others write them `responseFlags` or `Response Flags`.
 const KEYS: &[(&str, Column)] = &[
     ("response_flags", Column::Flags),
-    ("responseFlags", Column::Flags),
     ("response_flag", Column::Flags),
     ("response_code_details", Column::Details),
-    ("responseCodeDetails", Column::Details),
+    ("response_code_detail", Column::Details),
+    ("response_details", Column::Details),
     ("response_code", Column::Code),
-    ("responseCode", Column::Code),
+    ("response_status", Column::Code),
     ("upstream_cluster", Column::Cluster),
     ("upstream_host", Column::UpstreamHost),
     ("upstream_transport_failure_reason", Column::UpstreamFailure),
@@ -33,17 +33,19 @@ const KEYS: &[(&str, Column)] = &[
 /// What the keys say, if one of Envoy's own has a value that Envoy writes.
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let has = |word: &str| memmem::find(text.as_bytes(), word.as_bytes()).is_some();
-    (has("response") && (has("lag") || has("etails"))).then_some(())?;
+    (has("esponse") && (has("lag") || has("etail"))).then_some(())?;
     let quotes = text.matches('"').count();
     let plain = if quotes > 0 && text.matches("\\\"").count() == quotes {
         Cow::Owned(text.replace("\\\"", "\""))
     } else {
         Cow::Borrowed(text)
     };
+    let lower = plain.to_ascii_lowercase();
     let mut line = Line::default();
     for (key, column) in KEYS {
         // Another key may end so: `permissive_response_code`.
-        let (own, longer): (Vec<_>, Vec<_>) = values(&plain, key).partition(|(is_whole, _)| *is_whole);
+        let (own, longer): (Vec<_>, Vec<_>) =
+            values(&plain, &lower, key).partition(|(is_whole, _)| *is_whole);
         let mut values = if own.is_empty() { longer } else { own }.into_iter().map(|(_, value)| value);
         let Some(value) = values.next() else { continue };
         if values.any(|other| other != value) {
@@ -63,7 +65,18 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let details = line
         .get(Column::Details)
         .is_some_and(|details| !matches!(Details::new(details).detail(), Detail::None | Detail::Other));
+    if !flags && !details && has("istio_requests_total{") {
+        return counted(line);
+    }
     (flags || details).then_some(line)
+}
+
+/// A failure that Istio's counter of requests has without flags: an upstream's own.
+fn counted(mut line: Line<'static>) -> Option<Line<'static>> {
+    let is_servers = line.code().is_some_and(|code| code >= 500);
+    (is_servers && line.shows(Column::Flags) && line.get(Column::Flags).is_none()).then_some(())?;
+    line.set(Column::Details, Cow::Borrowed("via_upstream"));
+    Some(line)
 }
 
 /// A status, flags and details without keys, as in `503 UC upstream_reset_before_response_started{connection_termination}`, but in no quotes:
@@ -74,6 +87,10 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
     }
     let is_plain = |at: usize| text.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
     let mut line = Line::default();
+    if ANSWERS.iter().filter_map(|answer| text.find(answer)).any(is_plain) {
+        line.set(Column::Details, Cow::Borrowed("upstream_reset_before_response_started{protocol_error}"));
+        return Some(line);
+    }
     if let Some((at, details)) =
         WORDS.iter().find_map(|word| detail(text, word)).filter(|(at, _)| is_plain(*at))
     {
@@ -86,11 +103,14 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
         line.set(Column::Details, Cow::Owned(details));
         return Some(line);
     }
-    let words: Vec<&str> =
-        text.split_whitespace().map(|word| word.trim_matches(['`', '\'', '*', ',', '(', ')', ':'])).collect();
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .map(|word| word.trim_matches(['`', '\'', '*', ',', '(', ')', ':', '.']))
+        .collect();
     let pair = words
         .windows(2)
-        .position(|pair| matches!(pair, [code, flags] if is_status(code) && are_flags(flags)))?;
+        .position(|pair| matches!(pair, [code, flags] if is_status(code) && are_flags(flags)));
+    let Some(pair) = pair else { return together(&words) };
     let &[code, flags] = words.get(pair..pair.saturating_add(2))? else { return None };
     text.find(code).filter(|at| is_plain(*at))?;
     line.set(Column::Code, Cow::Owned(code.to_owned()));
@@ -100,6 +120,18 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
         line.set(Column::Details, Cow::Owned((*details).to_owned()));
     }
     failure(text).into_iter().for_each(|failure| line.set(Column::UpstreamFailure, Cow::Owned(failure)));
+    Some(line)
+}
+
+/// `503UF`, as people write it.
+fn together(words: &[&str]) -> Option<Line<'static>> {
+    let (code, flags) = words.iter().find_map(|word| {
+        word.split_at_checked(3)
+            .filter(|(code, flags)| is_status(code) && flags.len() > 1 && are_flags(flags))
+    })?;
+    let mut line = Line::default();
+    line.set(Column::Code, Cow::Owned(code.to_owned()));
+    line.set(Column::Flags, Cow::Owned(flags.to_owned()));
     Some(line)
 }
 
@@ -114,7 +146,15 @@ fn failure(text: &str) -> Option<String> {
 fn detail(text: &str, word: &str) -> Option<(usize, String)> {
     let at = text.find(word)?;
     let rest = text.get(at..)?;
-    let details = if word.ends_with('{') { rest.get(..=rest.find('}')?)? } else { word };
+    let details = match word.chars().next_back()? {
+        '{' => rest.get(..=rest.find('}')?)?,
+        '[' => rest.split([' ', '"', '\'', '`', ',']).next()?,
+        _ => word,
+    };
+    // A word of its own.
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    let is_word = !text.get(..at)?.ends_with(goes_on) && !rest.get(details.len()..)?.starts_with(goes_on);
+    is_word.then_some(())?;
     Some((at, details.replace(' ', "_")))
 }
 
@@ -132,19 +172,50 @@ const WORDS: &[&str] = &[
     "upstream_reset_before_response_started{",
     "upstream_reset_after_response_started{",
     "jwt_authn_access_denied{",
+    "rbac_access_denied_matched_policy[",
     "filter_chain_not_found",
+    "cluster_not_found",
+    "downstream_remote_disconnect",
+    "ext_authz_denied",
+    "ext_authz_error",
+    "http1.codec_error",
+    "http1.headers_too_large",
+    "max_duration_timeout",
+    "no_healthy_upstream",
+    "rate_limiter_error",
+    "request_payload_too_large",
+    "stream_idle_timeout",
+    "upstream_max_stream_duration_reached",
+    "upstream_per_try_timeout",
+    "upstream_response_timeout",
+    "wasm_fail_stream",
 ];
 
-/// What stands behind each place of the key, and whether nothing is in front of it that belongs to it.
-fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = (bool, &'a str)> {
-    text.match_indices(key).filter_map(move |(at, found)| {
+/// What Envoy's parser says of answers alone.
+const ANSWERS: &[&str] =
+    &["transfer encoding not allowed in 1xx or 204", "content length not allowed in 1xx or 204"];
+
+/// What stands behind each place of the key, and whether nothing is in front of it that belongs to it. `lower` is the text in lower case.
+fn values<'a>(text: &'a str, lower: &'a str, key: &'a str) -> impl Iterator<Item = (bool, &'a str)> {
+    let mut words = key.split('_');
+    let first = words.next().unwrap_or(key);
+    lower.match_indices(first).filter_map(move |(at, found)| {
         let is_whole = !text.get(..at)?.ends_with('_');
-        let rest = text.get(at.saturating_add(found.len())..)?.trim_start_matches('*');
-        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start();
-        let rest = rest.strip_prefix("=>").or_else(|| rest.strip_prefix([':', '=']))?.trim_start();
+        let mut end = at.saturating_add(found.len());
+        for word in words.clone() {
+            let rest = lower.get(end..)?;
+            let behind = rest.strip_prefix(['_', '-', ' ']).unwrap_or(rest).strip_prefix(word)?;
+            end = lower.len().saturating_sub(behind.len());
+        }
+        let rest = text.get(end..)?.trim_start_matches('*');
+        let rest = rest.strip_prefix(['"', '\'', '`']).unwrap_or(rest).trim_start();
+        let sign = || rest.strip_prefix("=>").or_else(|| rest.strip_prefix([':', '=']));
+        // Somebody tells of it.
+        let told = || rest.strip_prefix("is ").filter(|rest| rest.starts_with(['"', '\'', '`']));
+        let rest = sign().or_else(told)?.trim_start();
         let rest = rest.trim_start_matches('*');
         let value = match rest.chars().next()? {
-            quote @ ('"' | '\'') => rest.get(1..)?.split(quote).next()?,
+            quote @ ('"' | '\'' | '`') => rest.get(1..)?.split(quote).next()?,
             '~' => return None,
             _ => rest.split([',', ';', '}', ' ', '\t', '|', ')', ']', '"', '\'']).next()?,
         };

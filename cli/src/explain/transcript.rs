@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use meshwhy::diagnosis::Confidence;
 
 use super::outcome::explain;
@@ -22,6 +23,7 @@ const REPLIES: &[(u16, usize, &str, &str)] = &[
     (403, 0, "UAEX", ""),
     (400, 11, "DPE", "http1.codec_error"),
     (403, 19, "-", "rbac_access_denied_matched_policy[none]"),
+    (408, 14, "SI", "stream_idle_timeout"),
     (413, 17, "-", "request_payload_too_large"),
     (429, 18, "RL", "local_rate_limited"),
     (503, 19, "UH", "no_healthy_upstream"),
@@ -37,6 +39,43 @@ const REPLIES: &[(u16, usize, &str, &str)] = &[
 const LONG: usize = 120;
 const MOST_LONG: usize = 600;
 
+/// The usual ones: what the connection's failure is called in the reply, and in the access log.
+const REASONS: &[&str] = &[
+    "delayed connect error: 111",
+    "delayed connect error: Connection refused",
+    "delayed connect error: No route to host",
+    "TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+    "TLS error: 268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER",
+    "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end",
+    "TLS error: 268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED",
+    "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end",
+    "TLS error: 33554536:system library:OPENSSL_internal:Connection reset by peer",
+];
+
+/// The usual reason that makes a reply as long as this.
+fn reason(length: usize) -> Option<&'static str> {
+    const RESETS: &[&str] = &["connection failure", "remote connection failure"];
+    const AROUND: usize = "upstream connect error or disconnect/reset before headers. reset reason: , transport failure reason: ".len();
+    let makes_it = |reason: &&str| {
+        RESETS.iter().any(|reset| AROUND.saturating_add(reset.len()).saturating_add(reason.len()) == length)
+    };
+    let mut found = REASONS.iter().copied().filter(makes_it);
+    match (found.next()?, found.next()) {
+        (reason, None) => Some(reason),
+        // Of which kind they are is all that is known.
+        (one, Some(other)) => (one.starts_with("TLS") && other.starts_with("TLS")).then_some("TLS_error"),
+    }
+}
+
+/// Whether Envoy's own reply with this status may be so long.
+pub(super) fn is_reply(code: u16, length: usize) -> bool {
+    // As it was before Envoy 1.10.
+    const OLD: usize = "upstream connect error or disconnect/reset before headers".len();
+    let is_known = |reply: &(u16, usize, &str, &str)| reply.0 == code && reply.1 == length;
+    let is_upstreams = code == 503 && (length == OLD || reason(length).is_some());
+    code >= 500 && length > 0 && (REPLIES.iter().any(is_known) || is_upstreams)
+}
+
 /// Whether an answer begins here that isn't a good one.
 pub(super) fn begins(text: &str) -> bool {
     status(text).is_some_and(|code| code >= 400)
@@ -47,7 +86,9 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
     let mut rows = rows.peekable();
     let code = status(rows.next()?)?;
     let (mut count, mut headers) = (1_usize, Vec::new());
-    while let Some(row) = rows.next_if(|row| header(row).is_some()) {
+    // curl -v -I shows each row twice, and what it thinks of them between them.
+    let is_row = |row: &&str| header(row).is_some() || status(row) == Some(code) || row.starts_with("* ");
+    while let Some(row) = rows.next_if(is_row) {
         count = count.saturating_add(1);
         headers.extend(header(row));
         if headers.len() > MOST_HEADERS {
@@ -68,22 +109,29 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
     });
     let said = body.map(unmarked).and_then(reply::at_beginning);
     let length: Option<usize> = get("content-length").and_then(|length| length.parse().ok());
-    let by_upstream = get("x-envoy-upstream-service-time").is_some();
+    let is_it = |reply: &&(u16, usize, &str, &str)| reply.0 == code && length == Some(reply.1);
+    let known = REPLIES.iter().find(is_it).map(|(.., flags, details)| (*flags, *details));
+    // The next proxy's answer is one, too.
+    let is_proxys = is_text && length > Some(0) && known.is_some();
+    let by_upstream = get("x-envoy-upstream-service-time").is_some() && !is_proxys;
     let mut line = Line::default();
     let is_said = said.is_some();
     if let Some(said) = said {
         count = count.saturating_add(ahead);
         line = said;
-    } else if by_upstream && !server.is_empty() {
+    } else if by_upstream && !server.is_empty() && code != 431 {
         line.set(Column::Flags, Cow::Borrowed("-"));
         line.set(Column::Details, Cow::Borrowed("via_upstream"));
     } else {
-        let is_it = |reply: &&(u16, usize, &str, &str)| reply.0 == code && length == Some(reply.1);
-        let known = REPLIES.iter().find(is_it).map(|(.., flags, details)| (*flags, *details));
         // With why the connection failed behind it, the reply is longer than any of these.
         let is_long =
             code == 503 && length.is_some_and(|length| (LONG..MOST_LONG).contains(&length)) && is_text;
-        let (flags, details) = known.or_else(|| is_long.then_some(("UF", "")))?;
+        if is_long && let Some(reason) = length.and_then(reason) {
+            line.set(Column::UpstreamFailure, Cow::Borrowed(reason));
+        }
+        // Behind a proxy only few servers have a limit that is lower than its own.
+        let too_large = (code == 431).then_some(("DPE", "http1.headers_too_large"));
+        let (flags, details) = known.or_else(|| is_long.then_some(("UF", ""))).or(too_large)?;
         (!server.is_empty() || (is_text && length > Some(0))).then_some(())?;
         line.set(Column::Flags, Cow::Borrowed(flags));
         if !details.is_empty() {
@@ -100,6 +148,7 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
         Reading::Failed(mut line, mut finding) => {
             // It wasn't shown.
             line.forget(Column::Flags);
+            line.forget(Column::UpstreamFailure);
             line.set(Column::Code, status());
             if !by_upstream && !is_said {
                 let server = if server.is_empty() { String::new() } else { format!("; server={server}") };
@@ -110,6 +159,33 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
         other => other,
     };
     Some((reading, count))
+}
+
+/// The same of an answer that an application's error has in one line: `Metadata(:status=431,server=envoy)`, `map[Server:[envoy] ...]`,
+/// `{'server': 'envoy', ...}`.
+pub(super) fn read_inline(text: &str, keep: bool) -> Option<Reading> {
+    memmem::find(text.as_bytes(), b"envoy")?;
+    let lower = text.to_ascii_lowercase();
+    let is_envoys = lower.split("server").skip(1).any(|behind| {
+        let name = behind.trim_start_matches(['"', '\'', '=', ':', '[', ' ']);
+        name.starts_with("envoy") || name.starts_with("istio-envoy")
+    });
+    is_envoys.then_some(())?;
+    let number = |name: &str| {
+        let behind = lower.get(lower.find(name)?.saturating_add(name.len())..)?;
+        let digits: String =
+            behind.chars().skip_while(|c| "\"'=:[> ".contains(*c)).take_while(char::is_ascii_digit).collect();
+        Some(digits).filter(|digits| !digits.is_empty() && digits.len() < 8)
+    };
+    let names = [":status", "status code", "status_code", "statuscode", "status", "code"];
+    let code = names.iter().find_map(|name| number(name).filter(|code| code.len() == 3))?;
+    let mut rows = vec![format!("HTTP/1.1 {code} x"), "server: envoy".to_owned()];
+    rows.extend(number("content-length").map(|length| format!("content-length: {length}")));
+    let time = number("x-envoy-upstream-service-time");
+    rows.extend(time.map(|time| format!("x-envoy-upstream-service-time: {time}")));
+    rows.extend(lower.contains("text/plain").then(|| "content-type: text/plain".to_owned()));
+    status(rows.first()?).filter(|code| *code >= 400)?;
+    Some(read(rows.iter().map(String::as_str), keep)?.0)
 }
 
 /// Without curl's mark of what came.
@@ -164,6 +240,15 @@ mod tests {
             ),
             ("HTTP/1.1 502 Bad Gateway\nserver: envoy\ncontent-length: 0\n", ("egress_blocked", 3)),
             ("HTTP/1.1 413 x\ncontent-type: text/plain\ncontent-length: 17\n", ("request_too_large", 3)),
+            ("HTTP/1.1 431 x\nserver: envoy\nx-envoy-upstream-service-time: 5\n", ("request_too_large", 3)),
+            (
+                "< HTTP/1.1 503 x\nHTTP/1.1 503 x\n< content-length: 211\ncontent-length: 211\n< content-type: text/plain\n< server: envoy\n",
+                ("upstream_speaks_plaintext", 6),
+            ),
+            (
+                "HTTP/1.1 503 x\nserver: envoy\ncontent-type: text/plain\ncontent-length: 167\n",
+                ("upstream_refused", 4),
+            ),
             (
                 "HTTP/1.1 404 x\nserver: envoy\nx-envoy-upstream-service-time: 4\ncontent-length: 0\n",
                 ("fine", 4),
@@ -174,6 +259,27 @@ mod tests {
             ),
         ] {
             assert_eq!(cause(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_stand_in_one_line() {
+        for (text, expected) in [
+            ("HTTP status code 431 trailers: Metadata(:status=431,date=x,server=envoy)", "request_too_large"),
+            (
+                "status: 503, header:map[Content-Length:[95] Content-Type:[text/plain] Server:[envoy]]",
+                "upstream_closed_connection",
+            ),
+            ("{'status': 503, 'headers': {'content-length': '19', 'server': 'istio-envoy'}}", "no_endpoints"),
+            ("code=502 server=envoy content-length=5 x-envoy-upstream-service-time=4", "application_error"),
+        ] {
+            let Some(Reading::Failed(_, finding)) = read_inline(text, false) else { panic!("{text}") };
+            assert_eq!((finding.cause.id(), finding.confidence), (expected, Confidence::Possible), "{text}");
+        }
+        for text in
+            ["status 503 server nginx", "server: envoy", "server=envoy status=200", "server envoy 503"]
+        {
+            assert_eq!(read_inline(text, false), None, "{text}");
         }
     }
 

@@ -207,7 +207,8 @@ fn assumed(shown: &Evidence, line: Columns) -> Evidence {
         e.downstream.tls_version = Some(TlsVersion::Unknown);
     }
     if !line.shows(Column::Details) && e.layer == Layer::Http {
-        e.details = match details_without_column(&e) {
+        let answered = gather::was_answered(&e, line);
+        e.details = match if answered { "via_upstream" } else { details_without_column(&e) } {
             "" => Details::unseen(),
             text => Details::new(text),
         };

@@ -26,11 +26,57 @@ pub(super) fn in_text(text: &str) -> Option<Connection> {
 
 /// An error alone, as people quote it: `error="..."`, if it is one of ztunnel's.
 pub(super) fn alone(text: &str) -> Option<Connection> {
-    text.trim().strip_prefix("error=\"")?.strip_suffix('"')?;
-    let fields = pairs(text.trim());
-    let [(_, error)] = fields.as_slice() else { return None };
-    let known = cause(error, false, false).0 != Cause::Unclassified;
+    let (before, behind) = text.split_once("error=\"")?;
+    // Another program's line of pairs may have one as well.
+    let is_line = before.contains('=') || before.contains(['{', '[']);
+    (!is_line).then_some(())?;
+    let (error, _) = unquoted(behind);
+    let known = cause(&error, false, false).0 != Cause::Unclassified;
     known.then(|| connection("", |key| (key == "error").then(|| error.clone())))
+}
+
+/// What its own log says of tunnels, beside connections: `error proxy::h2 ping error: broken pipe`.
+pub(super) fn of_tunnel(text: &str) -> Option<Finding> {
+    // Looked for where there may be one.
+    memchr::memmem::find(text.as_bytes(), b"proxy::")?;
+    let message = match prefix::object(text) {
+        Some(at) => {
+            let object: serde_json::Value = serde_json::from_str(text.get(at..)?).ok()?;
+            let value = |key: &str| object.get(key).and_then(serde_json::Value::as_str);
+            let level = value("level")?;
+            let is_proxys = value("scope")?.contains("ztunnel::proxy");
+            (is_proxys && is_bad(level)).then_some(())?;
+            value("message")?.to_owned()
+        }
+        None => {
+            let at = prefix::begins(text, |rest| proxys_own(rest).is_some())?;
+            proxys_own(text.get(at..)?)?.to_owned()
+        }
+    };
+    let (cause, _, alternatives) = cause(&message, false, false);
+    let mut finding =
+        Finding::of_line((cause, Confidence::Possible), alternatives.to_vec(), Some(false), None);
+    finding.evidence = format!("error={}", escape(&message, LONGEST_FACT));
+    Some(finding)
+}
+
+fn is_bad(level: &str) -> bool {
+    matches!(level.to_ascii_lowercase().as_str(), "warn" | "warning" | "error")
+}
+
+/// The message of `TIME error proxy::h2:proxy{...} MESSAGE`.
+fn proxys_own(line: &str) -> Option<&str> {
+    let mut rest = line;
+    let mut word = || {
+        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
+        rest = after;
+        Some(word)
+    };
+    prefix::date_and(word()?, "T").then_some(())?;
+    is_bad(word()?).then_some(())?;
+    let scope = word()?;
+    let is_proxys = ["proxy::", "ztunnel::proxy"].iter().any(|begin| scope.starts_with(begin));
+    is_proxys.then(|| rest.trim())
 }
 
 /// Reads an object of `"scope":"access"`.
@@ -250,7 +296,7 @@ fn cause(error: &str, inbound: bool, no_identity: bool) -> (Cause, Confidence, &
         }
         () if has("tls ") => (Cause::UpstreamTlsFailed, Possible, &[]),
         () if has("identity error") => (Cause::ProxyCertificateMissing, Possible, &[]),
-        () if has("http2 handshake failed") || has("h2 failed") => {
+        () if has("http2 handshake failed") || has("h2 failed") || has("GoAway(") => {
             (Cause::UpstreamProtocolError, Possible, &[Cause::UpstreamClosedConnection])
         }
         () if has("drain") => (Cause::ProxyClosedConnection, Likely, &[]),

@@ -61,7 +61,7 @@ pub(super) fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
 
 fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
-    if lacks(Column::Details) {
+    if lacks(Column::Details) && !gather::was_answered(e, line) {
         add(
             "%RESPONSE_CODE_DETAILS%",
             details(e, line.shows(Column::Flags) || line.shows(Column::FlagsLong)),
