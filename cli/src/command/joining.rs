@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use super::leads::Symptom;
 use super::outcome::Outcome;
 use super::part::{Held, Part};
 use super::reporter::{Reporter, Style};
-use crate::explain::{Failure, Pairs};
+use crate::explain::{Failure, Line, Pairs};
 
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -55,7 +56,9 @@ impl Joining {
         self.total.out.push_str(&part.reporter.out);
         self.total.summary.merge(part.reporter.summary);
         self.total.counts.add(part.reporter.counts);
-        self.total.leads.merge(part.reporter.leads);
+        for symptom in self.total.leads.merge(part.reporter.leads) {
+            self.not_read(&symptom);
+        }
         self.with(part.input, |pairs, emit| {
             for held in part.held {
                 match held {
@@ -92,6 +95,7 @@ impl Joining {
         if self.total.counts.requests == 0 {
             self.follow_leads();
         }
+        self.follow_symptoms();
         if self.style == Style::Summary {
             self.total.out = if json { self.total.summary.json()? } else { self.total.summary.text() };
         }
@@ -109,6 +113,25 @@ impl Joining {
             self.total.report(self.style, &lead.line, &lead.finding, file, lead.number);
             self.total.counts.proxy_log = self.total.counts.proxy_log.saturating_sub(1);
         }
+    }
+
+    /// No proxy has said anything: what its clients say is all that there is. Elsewhere it is a line like others.
+    fn follow_symptoms(&mut self) {
+        let counts = self.total.counts.requests == 0;
+        for symptom in self.total.leads.take_symptoms() {
+            if counts {
+                let file = self.names.get(symptom.input).map_or("", String::as_str);
+                let (line, finding) = (Line::default(), &symptom.finding);
+                self.total.report(self.style, &line, finding, file, symptom.number);
+            } else {
+                self.not_read(&symptom);
+            }
+        }
+    }
+
+    fn not_read(&mut self, symptom: &Symptom) {
+        let file = self.names.get(symptom.input).map_or("", String::as_str);
+        self.total.counts.unreadable(|| format!("{file}:{}: {}", symptom.number, symptom.excerpt));
     }
 
     fn end(&mut self, input: usize) {

@@ -20,9 +20,25 @@ pub struct Lead {
     pub number: u64,
 }
 
+/// What a client says of a connection that failed.
+#[derive(Debug)]
+pub struct Symptom {
+    /// What may be behind it.
+    pub finding: Box<Finding>,
+    /// Which input.
+    pub input: usize,
+    /// The line's number.
+    pub number: u64,
+    /// The line.
+    pub excerpt: String,
+}
+
 /// The first of them.
 #[derive(Debug, Default)]
-pub struct Leads(Vec<Lead>);
+pub struct Leads {
+    streams: Vec<Lead>,
+    symptoms: Vec<Symptom>,
+}
 
 impl Leads {
     /// Keeps one; of a stream what says the most, and otherwise what was said last.
@@ -31,23 +47,38 @@ impl Leads {
         let same = |other: &Lead| {
             !lead.stream.is_empty() && other.stream == lead.stream && other.input == lead.input
         };
-        let before = self.0.iter().position(same);
-        let has_room = self.0.len() < MOST;
-        match before.and_then(|at| self.0.get_mut(at)) {
+        let before = self.streams.iter().position(same);
+        let has_room = self.streams.len() < MOST;
+        match before.and_then(|at| self.streams.get_mut(at)) {
             Some(before) if says_more(before) && !says_more(&lead) => {}
             Some(before) => *before = lead,
-            None if has_room => self.0.push(lead),
+            None if has_room => self.streams.push(lead),
             None => {}
         }
     }
 
-    /// Adds those of later lines.
-    pub fn merge(&mut self, other: Self) {
-        other.0.into_iter().for_each(|lead| self.add(lead));
+    /// Keeps what a client says; nothing is kept, and it is given back, where there is no room.
+    pub fn add_symptom(&mut self, symptom: Symptom) -> Option<Symptom> {
+        if self.symptoms.len() >= MOST {
+            return Some(symptom);
+        }
+        self.symptoms.push(symptom);
+        None
     }
 
-    /// All of them.
+    /// Adds those of later lines; gives back the symptoms that there is no room for.
+    pub fn merge(&mut self, other: Self) -> Vec<Symptom> {
+        other.streams.into_iter().for_each(|lead| self.add(lead));
+        other.symptoms.into_iter().filter_map(|symptom| self.add_symptom(symptom)).collect()
+    }
+
+    /// All that proxies said.
     pub fn take(&mut self) -> Vec<Lead> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.streams)
+    }
+
+    /// All that clients said.
+    pub fn take_symptoms(&mut self) -> Vec<Symptom> {
+        std::mem::take(&mut self.symptoms)
     }
 }

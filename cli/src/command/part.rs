@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::leads::Lead;
+use super::leads::{Lead, Symptom};
 use super::pipeline::Piece;
 use super::reporter::{Reporter, Style};
 use super::text;
@@ -65,6 +65,13 @@ impl Part {
                 Reading::Lead(line, finding, stream) => {
                     self.reporter.counts.proxy_log += 1;
                     self.reporter.leads.add(Lead { line, finding, stream, input: chunk.input, number });
+                }
+                Reading::Symptom(finding) => {
+                    let symptom =
+                        Symptom { finding, input: chunk.input, number, excerpt: text::excerpt(bytes) };
+                    if let Some(symptom) = self.reporter.leads.add_symptom(symptom) {
+                        self.reporter.counts.unreadable(|| format!("{file}:{number}: {}", symptom.excerpt));
+                    }
                 }
                 Reading::Unreadable => {
                     self.reporter.counts.unreadable(|| format!("{file}:{number}: {}", text::excerpt(bytes)));

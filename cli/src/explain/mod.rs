@@ -4,6 +4,7 @@
 //! tried (see `unseen`), and only what all of them agree on is said.
 
 mod bare;
+mod client;
 #[cfg(test)]
 mod collected;
 mod column;

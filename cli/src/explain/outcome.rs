@@ -17,6 +17,8 @@ pub enum Reading {
     Own(Box<Own>),
     /// A line of the proxy's own log that says why a request failed, and which that is: it counts where there is no access log.
     Lead(Box<Line<'static>>, Box<Finding>, String),
+    /// What a client says of a connection that failed: it counts where no proxy says anything.
+    Symptom(Box<Finding>),
     /// Any other line of the proxy's own log.
     ProxyLog,
     /// None of these.

@@ -9,7 +9,7 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, bare, formats, front, json, lead, logfmt, own, pasted, prefix,
+    Column, Finding, Format, Line, bare, client, formats, front, json, lead, logfmt, own, pasted, prefix,
     reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
@@ -87,6 +87,7 @@ impl Reader {
             Some(possible(line))
         };
         let unquoted = || bare::read(&text, keep);
+        let symptom = || Some(Reading::Symptom(Box::new(client::read(&text)?)));
         let reading =
             front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
         let inline = || transcript::read_inline(&text, keep);
@@ -95,7 +96,7 @@ impl Reader {
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading = reading.or_else(inline);
+        let reading = reading.or_else(inline).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 

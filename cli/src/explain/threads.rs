@@ -8,16 +8,17 @@ use crate::input::chunks::Chunks;
 use meshwhy::causes::Cause;
 
 /// What has to be right, or right and more general, of all.
-const GOOD_AT_LEAST: usize = 229;
+const GOOD_AT_LEAST: usize = 302;
 
-/// What failed first in a text that comes through a pipe; of what has no access log, what the proxy's own says.
+/// What failed first in a text that comes through a pipe; of what has no access log, what the proxy's own says, or else a client.
 fn first(reader: &Reader, text: &str) -> Option<Finding> {
-    let (mut chunks, mut found, mut lead) = (Chunks::new(0), None, None);
+    let (mut chunks, mut found, mut lead, mut symptom) = (Chunks::new(0), None, None, None);
     let mut give = |chunk| {
         reader.walk_chunk(&chunk, false, |read| {
             match read.reading {
                 Reading::Failed(_, finding) => found = found.take().or(Some(*finding)),
                 Reading::Lead(_, finding, _) => lead = lead.take().or(Some(*finding)),
+                Reading::Symptom(finding) => symptom = symptom.take().or(Some(*finding)),
                 _ => {}
             }
             true
@@ -26,7 +27,7 @@ fn first(reader: &Reader, text: &str) -> Option<Finding> {
     };
     chunks.read(&mut text.as_bytes(), true, &mut give).unwrap();
     chunks.finish(&mut give);
-    found.or(lead)
+    found.or(lead).or(symptom)
 }
 
 #[test]
