@@ -34,6 +34,11 @@ pub fn are_close(a: &Line<'_>, b: &Line<'_>) -> bool {
     }
 }
 
+/// Milliseconds between the ends of both, of two that say when.
+pub fn apart(a: &Line<'_>, b: &Line<'_>) -> Option<u64> {
+    Some(Span::of(a)?.to.abs_diff(Span::of(b)?.to))
+}
+
 /// From when to when a request or connection lived, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {

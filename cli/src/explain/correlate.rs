@@ -46,7 +46,8 @@ pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
     let parents: Vec<Option<usize>> = (0..hops.len()).map(|at| parent(&hops, at)).collect();
     let depths: Vec<usize> = (0..hops.len()).map(|at| ancestors(&parents, at).count()).collect();
     let failed = |at: usize| hops.get(at).and_then(|hop| hop.finding.as_ref());
-    let follows = |at: usize| follows_from_another(&parents, &failed, at, hops.len());
+    let is_tunnels = |at: usize| hops.get(at).is_some_and(|hop| !hop.line.shows(Column::Code));
+    let follows = |at: usize| follows_from_another(&parents, &failed, &is_tunnels, at, hops.len());
     let depth = |at: usize| depths.get(at).copied().unwrap_or_default();
     let own: Vec<usize> = (0..hops.len()).filter(|at| failed(*at).is_some() && !follows(*at)).collect();
     // The deepest failed first: those in front of it had to wait for it. Of equals the earlier (the order of the hops).
@@ -89,6 +90,7 @@ fn got_a_good_answer(hop: &Hop) -> bool {
 fn follows_from_another<'a>(
     parents: &[Option<usize>],
     failed: &impl Fn(usize) -> Option<&'a Finding>,
+    is_tunnels: &impl Fn(usize) -> bool,
     at: usize,
     count: usize,
 ) -> bool {
@@ -102,7 +104,12 @@ fn follows_from_another<'a>(
         .filter(|other| behind(*other))
         .filter_map(failed)
         .any(|finding| finding.cause != Cause::ClientDisconnected);
-    failed_behind && finding.cause.definition().peer_may_know
+    // Through a tunnel comes what ztunnel found at the other end, in the same words.
+    let same_behind = (0..count)
+        .filter(|other| behind(*other) && is_tunnels(*other))
+        .filter_map(failed)
+        .any(|other| other.cause == finding.cause);
+    (failed_behind && finding.cause.definition().peer_may_know) || same_behind
 }
 
 /// What the two ends of one connection say together, and neither of them alone.
@@ -122,6 +129,27 @@ fn together(asked: &Hop, was_asked: &Hop) -> Option<Finding> {
     together.evidence = format!("{}; peer=filter_chain_not_found", finding.evidence);
     together.resource.clone_from(&finding.resource);
     Some(together)
+}
+
+/// Whether the second is what one ztunnel logged of a connection that another one asked for, and the first what that one was answered
+/// (`http status: 401`). Each names the tunnel's own port, which isn't the same.
+pub fn is_tunnel(asked: &Hop, was_asked: &Hop) -> bool {
+    const ANSWER: &str = "error=http status: ";
+    let says = |hop: &Hop| hop.finding.as_ref().map(|finding| finding.evidence.starts_with(ANSWER));
+    let host = |hop: &Hop| {
+        let address = hop.line.get(Column::RemoteAddress)?;
+        address.rsplit_once(':').map(|(host, _)| host.to_owned())
+    };
+    let from = host(asked);
+    let to = connection::destination(&asked.line);
+    says(asked) == Some(true)
+        && says(was_asked) == Some(false)
+        && !asked.line.shows(Column::Code)
+        && !was_asked.line.shows(Column::Code)
+        && from.is_some()
+        && from == host(was_asked)
+        && to.is_some()
+        && to == connection::destination(&was_asked.line)
 }
 
 /// The hop that sent the request here.
@@ -180,7 +208,9 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
                 && same(get(other, Column::Authority).as_deref(), get(this, Column::Authority).as_deref())
         })
     };
+    let between_ztunnels = || others().find(|(_, other)| is_tunnel(other, this));
     connected
+        .or_else(between_ztunnels)
         .or_else(tunnelled)
         .or_else(to_waypoint)
         .or_else(inbound)

@@ -58,7 +58,7 @@ mod waypoint;
 mod ztunnel;
 
 pub use column::Column;
-pub use correlate::{Hop, Joined, Part, join};
+pub use correlate::{Hop, Joined, Part, is_tunnel, join};
 pub use finding::{Destination, Finding, Source};
 pub use format::{Format, FormatError};
 pub use line::Line;

@@ -139,5 +139,32 @@ fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
     );
     let (objects, _) = correlate(&[&waypoint, &hbone]);
     assert_eq!(objects.first().unwrap()["cause"].as_str(), Some("upstream_refused"), "{objects:?}");
+    // Two ztunnels, of which each names a port of its own (https://github.com/istio/istio/issues/56031).
+    let tunnel = |name: &str, time: &str, port: u16, rest: &str| {
+        write(
+            name,
+            &format!(
+                "2025-04-22T08:28:{time}Z\terror\taccess\tconnection complete\tsrc.addr=10.244.3.75:{port} \
+                 src.workload=\"activator-5656895fc6-c6p62\" src.identity=\"spiffe://cluster.local/ns/knative-serving/sa/activator\" \
+                 dst.addr=10.244.2.174:15008 dst.hbone_addr=10.244.2.174:8012 {rest}\n"
+            ),
+        )
+    };
+    let answered = "direction=\"outbound\" duration=\"1ms\" error=\"http status: 401 Unauthorized\"";
+    let rejected = "direction=\"inbound\" duration=\"0ms\" error=\"connection closed due to policy rejection: allow policies exist, but none allowed\"";
+    let client = tunnel("zt-client.log", "06.295085", 53996, answered);
+    let server = tunnel("zt-server.log", "06.294869", 38560, rejected);
+    let (objects, says) = correlate(&[&client, &server]);
+    let first = objects.first().unwrap();
+    assert_eq!(
+        (first["cause"].as_str(), first["connection_from"].as_str()),
+        (Some("authorization_policy_denied"), Some("10.244.3.75:53996")),
+        "{objects:?}"
+    );
+    assert!(!says.contains("without a request id"), "{says}");
+    // Another time, another one.
+    let later = tunnel("zt-later.log", "09.294869", 38560, rejected);
+    let (objects, says) = correlate(&[&client, &later]);
+    assert!(objects.is_empty() && says.contains("2 failures without a request id"), "{objects:?} {says}");
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -7,7 +7,7 @@ use meshwhy::diagnosis::Confidence;
 use super::wanted::Counts;
 use super::{MOST_HOPS, Shown};
 use crate::command::merging::Group;
-use crate::explain::{Column, Hop, connection, join};
+use crate::explain::{Column, Hop, connection, is_tunnel, join};
 
 /// Puts lines without an id to the request whose connection they are of, and joins the two ends of other connections.
 pub(super) fn join_ends(
@@ -49,6 +49,7 @@ pub(super) fn join_ends(
         }
     }
     let mut joined = Vec::new();
+    let mut alone = Vec::new();
     for (socket, hops) in others {
         let asked = hops.iter().any(|hop| connection::asked_from(&hop.line) == Some(&*socket));
         let was_asked = hops.iter().any(|hop| connection::was_asked_from(&hop.line) == Some(&*socket));
@@ -58,7 +59,39 @@ pub(super) fn join_ends(
             let id = format!("connection from {socket}");
             let sure = Some(Confidence::Likely);
             joined.extend(join(hops).map(|joined| Shown { id, joined, other_ids: Vec::new(), sure }));
+        } else {
+            alone.extend(hops);
         }
     }
+    for (asked, was_asked) in tunnels(alone) {
+        counts.without_id = counts.without_id.saturating_sub(2);
+        let from = connection::was_asked_from(&asked.line).unwrap_or_default();
+        let id = format!("connection from {from}");
+        let sure = Some(Confidence::Likely);
+        let hops = vec![asked, was_asked];
+        joined.extend(join(hops).map(|joined| Shown { id, joined, other_ids: Vec::new(), sure }));
+    }
     joined
+}
+
+/// No more ends of tunnels are compared, each with each.
+const MOST_TUNNELS: usize = 1_000;
+
+/// What two ztunnels logged of one connection: the pairs that ended together.
+fn tunnels(ends: Vec<Hop>) -> Vec<(Hop, Hop)> {
+    let mut left: Vec<Option<Hop>> = ends.into_iter().take(MOST_TUNNELS).map(Some).collect();
+    let mut pairs = Vec::new();
+    for at in 0..left.len() {
+        let Some(asked) = left.get(at).and_then(Option::as_ref) else { continue };
+        let fits = |other: &Hop| {
+            let apart = connection::apart(&asked.line, &other.line)?;
+            (is_tunnel(asked, other) && apart <= connection::SKEW.unsigned_abs()).then_some(apart)
+        };
+        let near = left.iter().enumerate().filter_map(|(at, hop)| Some((fits(hop.as_ref()?)?, at)));
+        let Some((_, other)) = near.min() else { continue };
+        let asked = left.get_mut(at).and_then(Option::take);
+        let was_asked = left.get_mut(other).and_then(Option::take);
+        pairs.extend(asked.zip(was_asked));
+    }
+    pairs
 }
