@@ -261,6 +261,29 @@ fn nothing_that_is_restored_makes_a_failure_of_a_value() {
     }
 }
 
+/// A trace as Jaeger exports it: each of its spans is a request.
+#[test]
+fn spans_of_a_trace() {
+    let span = |flags: &str, code: &str| {
+        json!({ "operationName": "shop:8080/*", "tags": [
+            { "key": "http.status_code", "type": "string", "value": code },
+            { "key": "response_flags", "type": "string", "value": flags },
+        ] })
+    };
+    let trace = json!({ "data": [{ "traceID": "1", "spans": [span("-", "200"), span("UF,URX", "503")] }] })
+        .to_string();
+    let mut seen = Vec::new();
+    READER.walk(trace.as_bytes(), 1, false, |read| {
+        seen.push(match read.reading {
+            Reading::Failed(_, finding) => finding.cause.id(),
+            Reading::Fine(_) => "fine",
+            other => panic!("{other:?}"),
+        });
+        true
+    });
+    assert_eq!(seen, ["fine", "upstream_refused"]);
+}
+
 /// What curl shows of Envoy's own replies. An application's line that has one in it is none.
 #[test]
 fn envoys_own_replies() {

@@ -220,6 +220,17 @@ fn flags(line: &Line<'_>) -> Flags {
     })
 }
 
+/// Whether the line has a flag that this version doesn't know.
+pub(super) fn has_unknown_flag(line: &Line<'_>) -> bool {
+    let is_flag = |name: &str| {
+        (2..=6).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    let mut names = line.get(Column::Flags).unwrap_or_default().split(',');
+    names.any(|name| is_flag(name) && Flags::from_short(name).is_empty())
+}
+
 /// The short name of a long one (`%RESPONSE_FLAGS_LONG%`).
 fn short(name: &str) -> &str {
     const NAMES: &[(&str, &str)] = &[

@@ -27,7 +27,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     found
 }
 
-/// Where Loki, Elasticsearch, CloudWatch, Kinesis, Graylog and OpenTelemetry put them.
+/// Where Loki, Elasticsearch, CloudWatch, Kinesis, Graylog, OpenTelemetry and Jaeger put them.
 const KEYS: &[&str] = &[
     "resourceLogs",
     "scopeLogs",
@@ -43,6 +43,7 @@ const KEYS: &[&str] = &[
     "messages",
     "logs",
     "data",
+    "spans",
 ];
 
 fn holds_many(value: &Value) -> bool {

@@ -30,6 +30,7 @@ mod line;
 mod logfmt;
 mod many;
 mod memory;
+mod odd;
 mod outcome;
 mod own;
 mod pair;

@@ -1,6 +1,10 @@
 //! What a line comes to.
 
-use super::{Finding, Line, Own, gather, own, unseen};
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence;
+use meshwhy::report::{LONGEST_FACT, escape};
+
+use super::{Column, Finding, Line, Own, gather, own, unseen};
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,5 +51,17 @@ pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
     if line.is_fine() {
         return None;
     }
-    unseen::judge(&gather::evidence(line), line)
+    let shown = gather::evidence(line);
+    unseen::judge(&shown, line).or_else(|| {
+        // A newer Envoy's flag on what was never answered: nobody knows what it is, but that it is.
+        let unanswered = line.code().is_none() && gather::has_unknown_flag(line);
+        let unknown = || {
+            let mut finding =
+                Finding::of_line((Cause::Unclassified, Confidence::Possible), Vec::new(), Some(false), None);
+            finding.evidence =
+                format!("flags={}", escape(line.get(Column::Flags).unwrap_or_default(), LONGEST_FACT));
+            finding
+        };
+        unanswered.then(unknown)
+    })
 }

@@ -9,8 +9,8 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, bare, client, formats, front, json, lead, logfmt, own, pasted, prefix,
-    reply, scattered, transcript, ztunnel,
+    Column, Finding, Format, Line, bare, client, formats, front, json, lead, logfmt, odd, own, pasted,
+    prefix, reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -80,7 +80,10 @@ impl Reader {
             let (line, finding) = ztunnel::alone(&text)?;
             Some(front::at_most(Confidence::Possible, judged(line, finding, keep)))
         };
-        let keys = || scattered::read(&text).or_else(|| scattered::read_details(&text)).map(possible);
+        let keys = || {
+            let odd = || odd::read(&text);
+            odd().or_else(|| scattered::read(&text)).or_else(|| scattered::read_details(&text)).map(possible)
+        };
         let repeated = || {
             // Looked for where there may be one.
             let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;

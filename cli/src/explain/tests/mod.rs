@@ -122,6 +122,7 @@ fn what_the_log_cannot_show_lowers_the_confidence() {
         // No log shows whose filter that was; in a client's sidecar it is no policy's.
         (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "possible"),
         (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),
+        (r#"0 XYZ - - "-""#, "unclassified", "possible"),
     ] {
         assert_eq!(named(&istio(what)), (cause, confidence), "{what}");
     }
