@@ -7,7 +7,7 @@ use super::leads::Symptom;
 use super::outcome::Outcome;
 use super::part::{Held, Part};
 use super::reporter::{Reporter, Style};
-use crate::explain::{Failure, Line, Pairs};
+use crate::explain::{Column, Failure, Pairs};
 
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -115,14 +115,15 @@ impl Joining {
         }
     }
 
-    /// No proxy has said anything: what its clients say is all that there is. Elsewhere it is a line like others.
+    /// Nothing else failed: what is told is all that there is, and what clients say where no proxy says anything. Elsewhere it is a line
+    /// like others.
     fn follow_symptoms(&mut self) {
-        let counts = self.total.counts.requests == 0;
+        let (requests, failed) = (self.total.counts.requests, self.total.counts.failures);
         for symptom in self.total.leads.take_symptoms() {
-            if counts {
+            let is_told = Column::ALL.iter().any(|column| symptom.line.shows(*column));
+            if failed == 0 && (requests == 0 || is_told) {
                 let file = self.names.get(symptom.input).map_or("", String::as_str);
-                let (line, finding) = (Line::default(), &symptom.finding);
-                self.total.report(self.style, &line, finding, file, symptom.number);
+                self.total.report(self.style, &symptom.line, &symptom.finding, file, symptom.number);
             } else {
                 self.not_read(&symptom);
             }

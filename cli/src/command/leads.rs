@@ -20,9 +20,11 @@ pub struct Lead {
     pub number: u64,
 }
 
-/// What a client says of a connection that failed.
+/// What is told of a failure, or what a client says of it.
 #[derive(Debug)]
 pub struct Symptom {
+    /// Its columns; a client's words have none.
+    pub line: Box<Line<'static>>,
     /// What may be behind it.
     pub finding: Box<Finding>,
     /// Which input.

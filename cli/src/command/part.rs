@@ -66,9 +66,9 @@ impl Part {
                     self.reporter.counts.proxy_log += 1;
                     self.reporter.leads.add(Lead { line, finding, stream, input: chunk.input, number });
                 }
-                Reading::Symptom(finding) => {
+                Reading::Symptom(line, finding) => {
                     let symptom =
-                        Symptom { finding, input: chunk.input, number, excerpt: text::excerpt(bytes) };
+                        Symptom { line, finding, input: chunk.input, number, excerpt: text::excerpt(bytes) };
                     if let Some(symptom) = self.reporter.leads.add_symptom(symptom) {
                         self.reporter.counts.unreadable(|| format!("{file}:{number}: {}", symptom.excerpt));
                     }

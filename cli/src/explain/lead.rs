@@ -35,9 +35,13 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         reply::failed(reason)?
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
-    } else if let Some((_, reply)) = said.split_once("gRPC config stream closed: 14, ") {
+    } else if let Some(reply) = stream_closed(said) {
         // The way to the control plane.
         reply::read(reply.trim())?
+    } else if let Some((_, status)) = said.split_once("wt authentication completed with: ") {
+        // Where a token may be missing, that is nothing.
+        (!matches!(status, "OK" | "Jwt is missing")).then_some(())?;
+        details(&format!("jwt_authn_access_denied{{{status}}}")).with(Column::Code, "401")
     } else if said.starts_with("Function: proxy_on_") && said.contains(" failed: ") {
         // A plugin that trapped: it closes what it works on, unless it fails open.
         details("wasm_fail_stream")
@@ -47,6 +51,13 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         return None;
     };
     Some((line, stream))
+}
+
+/// What closed a stream of the control plane's, as it is said since Envoy 1.8 (`... closed since 76s ago: 14, ...`).
+fn stream_closed(said: &str) -> Option<&str> {
+    let (_, behind) = said.split_once("gRPC config stream ")?;
+    let (_, reply) = behind.split_once("closed")?.1.split_once(": 14, ")?;
+    Some(reply)
 }
 
 /// Without the thread that Istio names behind it, where a terminal made a space of the tab.

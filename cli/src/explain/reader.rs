@@ -82,7 +82,11 @@ impl Reader {
         };
         let keys = || {
             let odd = || odd::read(&text);
-            odd().or_else(|| scattered::read(&text)).or_else(|| scattered::read_details(&text)).map(possible)
+            odd().or_else(|| scattered::read(&text)).map(possible)
+        };
+        let told = || match possible(scattered::read_details(&text)?) {
+            Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
+            other => Some(other),
         };
         let repeated = || {
             // Looked for where there may be one.
@@ -90,7 +94,7 @@ impl Reader {
             Some(possible(line))
         };
         let unquoted = || bare::read(&text, keep);
-        let symptom = || Some(Reading::Symptom(Box::new(client::read(&text)?)));
+        let symptom = || Some(Reading::Symptom(Box::default(), Box::new(client::read(&text)?)));
         let reading =
             front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
         let inline = || transcript::read_inline(&text, keep);
@@ -99,7 +103,7 @@ impl Reader {
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading = reading.or_else(inline).or_else(symptom);
+        let reading = reading.or_else(told).or_else(inline).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 

@@ -18,7 +18,7 @@ fn first(reader: &Reader, text: &str) -> Option<Finding> {
             match read.reading {
                 Reading::Failed(_, finding) => found = found.take().or(Some(*finding)),
                 Reading::Lead(_, finding, _) => lead = lead.take().or(Some(*finding)),
-                Reading::Symptom(finding) => symptom = symptom.take().or(Some(*finding)),
+                Reading::Symptom(_, finding) => symptom = symptom.take().or(Some(*finding)),
                 _ => {}
             }
             true

@@ -163,6 +163,8 @@ fn pairs(text: &str) -> Vec<(&str, String)> {
         let key = key.rsplit([' ', '\t']).next().unwrap_or(key);
         let (value, behind) = match after.strip_prefix('"') {
             Some(quoted) => unquoted(quoted),
+            // The last one, in words.
+            None if is_error(key) && !after.contains('=') => (after.trim_end().to_owned(), ""),
             None => {
                 let end = after.find([' ', '\t']).unwrap_or(after.len());
                 let (value, behind) = after.split_at_checked(end).unwrap_or((after, ""));
