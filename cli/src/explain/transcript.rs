@@ -154,7 +154,11 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
                 let server = if server.is_empty() { String::new() } else { format!("; server={server}") };
                 finding.evidence = format!("code={code}{server}{length}");
             }
-            Reading::Failed(line, finding)
+            match is_said {
+                true => Reading::Failed(line, finding),
+                // What the client saw: a proxy's own line knows more.
+                false => Reading::Symptom(line, finding),
+            }
         }
         other => other,
     };
@@ -216,7 +220,9 @@ mod tests {
 
     fn cause(text: &str) -> Option<(&'static str, usize)> {
         match read(text.lines(), false)? {
-            (Reading::Failed(_, finding), rows) => Some((finding.cause.id(), rows)),
+            (Reading::Failed(_, finding) | Reading::Symptom(_, finding), rows) => {
+                Some((finding.cause.id(), rows))
+            }
             (Reading::Fine(_), rows) => Some(("fine", rows)),
             (other, _) => panic!("{text}: {other:?}"),
         }
@@ -273,7 +279,10 @@ mod tests {
             ("{'status': 503, 'headers': {'content-length': '19', 'server': 'istio-envoy'}}", "no_endpoints"),
             ("code=502 server=envoy content-length=5 x-envoy-upstream-service-time=4", "application_error"),
         ] {
-            let Some(Reading::Failed(_, finding)) = read_inline(text, false) else { panic!("{text}") };
+            let Some(Reading::Failed(_, finding) | Reading::Symptom(_, finding)) = read_inline(text, false)
+            else {
+                panic!("{text}")
+            };
             assert_eq!((finding.cause.id(), finding.confidence), (expected, Confidence::Possible), "{text}");
         }
         for text in
