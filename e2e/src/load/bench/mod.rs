@@ -7,6 +7,7 @@ mod cores;
 mod floor;
 mod growth;
 mod memory;
+mod relay;
 mod reset;
 mod saturation;
 mod table;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
-use super::variants::Variant;
+use super::variants::{MUTUAL, Variant};
 use super::workers::cpu_of;
 use crate::harness::tools;
 
@@ -45,6 +45,7 @@ pub(super) const LOADS: &[Load] = &[
     Load { name: "direct response, success", listener: "direct", ..PROXIED },
     Load { name: "proxied HTTP/2, success", http2: true, ..PROXIED },
     Load { name: "proxied HTTP/1.1 over TLS, success", listener: "tls", tls: true, ..PROXIED },
+    Load { name: "proxied HTTP/1.1 over mutual TLS, success", listener: MUTUAL, ..PROXIED },
     Load { name: "proxied HTTP/1.1, a connection for each request, success", reconnects: true, ..PROXIED },
     Load {
         name: "TCP, a connection for each request, success",

@@ -7,10 +7,12 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Effort, cores, floor};
+use super::{Effort, cores, floor, relay};
 use crate::harness::envoy::Envoy;
 use crate::harness::envoy::config::{Listener, Proxy, Roles, merge, only_failures};
-use crate::harness::envoy::parts::{all_to, cluster, direct, empty_cluster, route, vhost};
+use crate::harness::envoy::parts::{
+    all_to, cluster, demanding_certificate, direct, empty_cluster, route, vhost,
+};
 use crate::harness::peers::Running;
 use crate::harness::{process, tools};
 
@@ -21,15 +23,25 @@ pub(super) struct Variant {
     pub(super) envoy: Rc<Envoy>,
     /// Behind the names of its listeners, where one Envoy has several variants.
     suffix: String,
+    /// Where mutual TLS is originated towards it.
+    pub(super) relayed: Option<(Rc<Envoy>, u16)>,
 }
 
 impl Variant {
     fn alone(name: &str, envoy: Envoy) -> Self {
-        Self { name: name.to_owned(), envoy: Rc::new(envoy), suffix: String::new() }
+        Self { name: name.to_owned(), envoy: Rc::new(envoy), suffix: String::new(), relayed: None }
     }
 
-    /// The port of its listener of this name.
+    /// Where its listener of this name is asked.
     pub(super) fn port(&self, listener: &str) -> Result<u16> {
+        match &self.relayed {
+            Some((_, port)) if listener == MUTUAL => Ok(*port),
+            _ => self.own_port(listener),
+        }
+    }
+
+    /// Where the listener itself is.
+    pub(super) fn own_port(&self, listener: &str) -> Result<u16> {
         self.envoy.port(&format!("{listener}{}", self.suffix))
     }
 }
@@ -44,6 +56,9 @@ function envoy_on_response(handle)
   end
 end
 "#;
+
+/// The listener that demands a client's certificate.
+pub(super) const MUTUAL: &str = "mutual";
 
 /// The routes of the benchmark; `more` goes to each connection manager.
 pub(super) fn proxy(more: &Value) -> Proxy {
@@ -68,6 +83,7 @@ pub(super) fn proxy(more: &Value) -> Proxy {
             http("proxied", &routes),
             http("direct", &direct),
             http("tls", &routes).tls("server"),
+            http(MUTUAL, &routes).tls_with("server", demanding_certificate("ca")),
             Listener::tcp("tcp", "backend"),
             http("spare", &all_to("backend")),
         ],
@@ -140,13 +156,15 @@ pub(super) fn all(folder: &Path, backend: &Running, effort: &Effort) -> Result<V
         let is_native = name.starts_with("native");
         (name.to_owned(), if is_native { bootstrap } else { without_file_logs(bootstrap) })
     });
-    if effort.against.is_empty() {
+    let mut variants = if effort.against.is_empty() {
         bootstraps
             .map(|(name, bootstrap)| Ok(Variant::alone(&name, start(bootstrap, folder, backend, 1)?)))
-            .collect()
+            .collect::<Result<Vec<_>>>()?
     } else {
-        in_one(bootstraps.collect(), folder, backend)
-    }
+        in_one(bootstraps.collect(), folder, backend)?
+    };
+    relay::to_each(&mut variants, folder, backend)?;
+    Ok(variants)
 }
 
 /// Side by side in one Envoy: two processes of the same binary differ by more than what is compared here.
@@ -164,7 +182,12 @@ fn in_one(bootstraps: Vec<(String, Value)>, folder: &Path, backend: &Running) ->
     }
     whole["static_resources"]["listeners"] = Value::Array(all);
     let envoy = Rc::new(start(whole, folder, backend, 1)?);
-    let variant = |(index, name)| Variant { name, envoy: Rc::clone(&envoy), suffix: format!("-{index}") };
+    let variant = |(index, name)| Variant {
+        name,
+        envoy: Rc::clone(&envoy),
+        suffix: format!("-{index}"),
+        relayed: None,
+    };
     Ok(names.into_iter().enumerate().map(variant).collect())
 }
 
@@ -192,7 +215,7 @@ pub(super) fn with_empty(proxy: &Proxy, folder: &Path, backend: &Running, worker
     start(bootstrap, folder, backend, workers)
 }
 
-fn start(mut bootstrap: Value, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {
+pub(super) fn start(mut bootstrap: Value, folder: &Path, backend: &Running, workers: usize) -> Result<Envoy> {
     // Ten thousand connections are no overload here.
     let limit = json!({"max_connections": 20_000, "max_pending_requests": 20_000, "max_requests": 20_000});
     for cluster in bootstrap["static_resources"]["clusters"].as_array_mut().into_iter().flatten() {
