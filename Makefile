@@ -27,6 +27,8 @@ FUZZ_SECONDS ?= 60
 # The same for `make chaos`.
 CHAOS_CONNECTIONS ?= 50000
 CHAOS_SEED ?= 1
+# How many changes `make pushes` makes.
+PUSHES ?= 2000
 # What `make soak` plays: healthy requests, then minutes with failures; 0 leaves a part out. Requests a second.
 SOAK_REQUESTS ?= 200000
 SOAK_MINUTES ?= 30
@@ -34,13 +36,13 @@ SOAK_RATE ?= 500
 
 # Recipes get these through the environment, as text: nothing in a value is expanded by make or read by a shell.
 SETTINGS := MODULE_URL NAMESPACE DOCS_URL ENVOY_VERSIONS RELEASE SOURCE_URL KEEP JSON FUZZ_CALLS FUZZ_SEED FUZZ_SECONDS \
-  CHAOS_CONNECTIONS CHAOS_SEED SOAK_REQUESTS SOAK_MINUTES SOAK_RATE
+  CHAOS_CONNECTIONS CHAOS_SEED PUSHES SOAK_REQUESTS SOAK_MINUTES SOAK_RATE
 $(foreach name,$(SETTINGS),$(eval export SET_$(name) := $$(value $(name))))
 unexport $(SETTINGS)
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
+.PHONY: help demo demo-istio test test-matrix fuzz chaos pushes soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +85,10 @@ fuzz: dist ## Try to break it for minutes: a hostile proxy (FUZZ_CALLS, FUZZ_SEE
 chaos: dist ## Garbage and changing configuration at a real Envoy for minutes (CHAOS_CONNECTIONS, CHAOS_SEED)
 	$(say) "Garbage at every kind of listener, and changes of plugin, listeners and certificates, under load"
 	MESHWHY_CHAOS_CONNECTIONS="$$SET_CHAOS_CONNECTIONS" MESHWHY_CHAOS_SEED="$$SET_CHAOS_SEED" cargo test -q -p e2e --test hostile chaos -- --nocapture
+
+pushes: dist ## A proxy that lives: configuration pushed by the thousand under traffic, flat memory (PUSHES)
+	$(say) "Routes, clusters, the plugin's configuration and certificates pushed under load"
+	MESHWHY_PUSHES="$$SET_PUSHES" cargo test -q -p e2e --test hostile pushed -- --nocapture
 
 soak: dist ## Everything meshes carry, for long: no false alarm, exact counts, flat memory (SOAK_REQUESTS, SOAK_MINUTES, SOAK_RATE)
 	$(say) "Soak: a real Envoy with all of meshwhy"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::load::chaos::Effort;
+use e2e::load::chaos::{Effort, Pushes};
 
 /// Connections of garbage in `make test`, from the same seed each time; `make chaos` makes more.
 const CONNECTIONS: u64 = 1_500;
@@ -23,6 +23,13 @@ fn chaos_leaves_the_vm_alive_and_healthy_requests_fast() {
         }
     };
     println!("{}", e2e::load::chaos::play(effort, seed).unwrap());
+}
+
+#[test]
+fn a_proxy_that_lives_takes_what_is_pushed() {
+    let pushes = std::env::var("MESHWHY_PUSHES").map_or(60, |value| value.parse().expect("MESHWHY_PUSHES"));
+    let effort = Pushes { pushes, pause: Duration::from_millis(100) };
+    println!("{}", e2e::load::chaos::live(effort).unwrap());
 }
 
 #[test]

@@ -7,5 +7,6 @@ pub mod bench;
 pub mod chaos;
 pub mod flood;
 pub mod generator;
+mod memory;
 pub mod rapid_reset;
 pub mod soak;

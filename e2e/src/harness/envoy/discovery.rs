@@ -55,7 +55,15 @@ impl Discovery {
     pub fn take_listeners(&self, bootstrap: &mut Value) -> Listeners {
         let listeners = bootstrap["static_resources"]["listeners"].take();
         bootstrap["static_resources"]["listeners"] = json!([]);
-        bootstrap["dynamic_resources"] = json!({"lds_config": self.source("lds")});
+        bootstrap["dynamic_resources"]["lds_config"] = self.source("lds");
         listeners.as_array().cloned().unwrap_or_default()
+    }
+
+    /// The same for its clusters, `cds.json`.
+    pub fn take_clusters(&self, bootstrap: &mut Value) -> Vec<Value> {
+        let clusters = bootstrap["static_resources"]["clusters"].take();
+        bootstrap["static_resources"]["clusters"] = json!([]);
+        bootstrap["dynamic_resources"]["cds_config"] = self.source("cds");
+        clusters.as_array().cloned().unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 
 use super::Effort;
@@ -11,6 +11,7 @@ use super::traffic::h2load;
 use super::variants::{proxy, with_empty, without_and_with};
 use crate::harness::envoy::Envoy;
 use crate::harness::peers::Running;
+use crate::load::memory;
 
 /// Workers beyond the first, over which what one of them takes is averaged.
 const MORE_WORKERS: usize = 3;
@@ -70,8 +71,5 @@ fn fail(envoy: &Envoy, requests: usize) -> Result<()> {
 
 /// Megabytes.
 fn resident(envoy: &Envoy) -> Result<f64> {
-    let status = std::fs::read_to_string(Path::new("/proc").join(envoy.pid().to_string()).join("status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes / 1_024.0)
+    Ok(memory::resident(envoy.pid())? / 1_024.0)
 }

@@ -22,7 +22,13 @@ const FAILING: &[(&str, u16, Cause)] = &[
     ("/nowhere", 404, Cause::RouteNoMatch),
     ("/refused", 503, Cause::UpstreamRefused),
     ("/dies", 200, Cause::UpstreamProtocolError),
+    ("/missing", 503, Cause::ClusterMissing),
 ];
+
+/// The causes of all that is sent to fail.
+pub fn causes() -> Vec<&'static str> {
+    FAILING.iter().map(|(.., cause)| cause.id()).collect()
+}
 
 /// One in this many requests fails.
 const ONE_FAILS_IN: usize = 8;
@@ -121,7 +127,7 @@ fn one(port: u16, turn: usize, phase: &AtomicUsize, requests: &mut Requests) -> 
         let (during, begun) = (phase.load(Ordering::SeqCst), Instant::now());
         let status = ask(port, path)?;
         let took = begun.elapsed();
-        ensure!(status == Some(200), "the healthy {path} got {status:?} after {took:?}");
+        ensure!(status == Some(200), "the healthy {path} got {status:?} after {took:?}, in phase {during}");
         if phase.load(Ordering::SeqCst) == during {
             requests.times.entry(during).or_default().push(took);
         }

@@ -1,4 +1,5 @@
-//! Configuration that changes under load: extension configs (ECDS), listeners (LDS), certificates (SDS).
+//! Configuration that changes under load: extension configs (ECDS), routes (RDS), clusters (CDS), listeners (LDS),
+//! certificates (SDS).
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::background;
 use crate::harness::envoy::config::{Listener, merge};
 use crate::harness::envoy::discovery::Discovery;
-use crate::harness::envoy::parts::{all_to, direct, route, vhost};
+use crate::harness::envoy::parts::{all_to, direct, empty_cluster, istio_config, route, vhost, with};
 use crate::harness::process::{free_port, wait_for};
 
 /// What can change, and how it began.
@@ -17,7 +18,9 @@ use crate::harness::process::{free_port, wait_for};
 pub struct Changes {
     discovery: Discovery,
     listeners: Vec<Value>,
+    clusters: Vec<Value>,
     plugin: Value,
+    routes: Value,
     /// Where the load goes.
     pub front: u16,
     passing: u16,
@@ -40,7 +43,7 @@ impl Ports {
 
     /// The listeners that change: in front, behind it with TLS, and one that comes and goes.
     pub fn listeners(self, discovery: &Discovery) -> [Listener; 3] {
-        let routes = ["ok", "refused", "dies", "tls"].map(|name| route(&format!("/{name}"), name));
+        let routes = ["ok", "refused", "dies", "tls", "missing"].map(|name| route(&format!("/{name}"), name));
         let at = |port: u16| json!({"address": {"socket_address": {"port_value": port}}});
         let certificate = json!({"common_tls_context": {
             "tls_certificates": null,
@@ -62,9 +65,10 @@ impl Ports {
 }
 
 impl Changes {
-    /// Takes the listeners out of the bootstrap, and the front's plugin out of its listener.
+    /// Takes listeners and clusters out of the bootstrap, and the front's plugin and routes out of its listener.
     pub fn begin(discovery: Discovery, ports: Ports, bootstrap: &mut Value, pki: &str) -> Result<Self> {
         let mut listeners = discovery.take_listeners(bootstrap);
+        let clusters = discovery.take_clusters(bootstrap);
         let front = listeners.iter_mut().find(|l| l["name"] == "front").context("no front")?;
         let chain = &mut front["filter_chains"][0]["filters"];
         let manager = chain.as_array_mut().and_then(|filters| filters.last_mut()).context("no filters")?;
@@ -74,9 +78,15 @@ impl Changes {
             "config_source": discovery.source("ecds"),
             "type_urls": [plugin["@type"]],
         }});
-        let changes =
-            Self { discovery, listeners, plugin, front: ports.front, passing: ports.passing, turn: 0 };
-        changes.write_plugin(1, "meshwhy")?;
+        let routes = manager["typed_config"]["route_config"].take();
+        let from_file =
+            json!({"route_config_name": routes["name"], "config_source": discovery.source("rds")});
+        merge(&mut manager["typed_config"], &json!({"route_config": null, "rds": from_file}));
+        let (front, passing) = (ports.front, ports.passing);
+        let changes = Self { discovery, listeners, clusters, plugin, routes, front, passing, turn: 0 };
+        changes.write_plugin(&json!({"observe_every": 1}), "meshwhy")?;
+        changes.write_routes(0)?;
+        changes.write_clusters(0)?;
         changes.write_certificate(pki, "server")?;
         changes.discovery.listeners(&changes.listeners)?;
         Ok(changes)
@@ -86,7 +96,25 @@ impl Changes {
     pub fn plugin(&mut self) -> Result<()> {
         self.turn += 1;
         let vm = if self.turn.is_multiple_of(3) { "meshwhy-other" } else { "meshwhy" };
-        self.write_plugin(1 + self.turn % 7, vm)
+        self.write_plugin(&json!({"observe_every": 1 + self.turn % 7}), vm)
+    }
+
+    /// A configuration of the plugin that was not there before, in the VM that there is.
+    pub fn plugin_in_its_vm(&mut self) -> Result<()> {
+        self.turn += 1;
+        self.write_plugin(&json!({"observe_every": 1, "log_per_minute": 10 + self.turn}), "meshwhy")
+    }
+
+    /// One more route, and other resources that all of them come from.
+    pub fn routes(&mut self) -> Result<()> {
+        self.turn += 1;
+        self.write_routes(self.turn)
+    }
+
+    /// Each cluster is made anew, and another one comes.
+    pub fn clusters(&mut self) -> Result<()> {
+        self.turn += 1;
+        self.write_clusters(self.turn)
     }
 
     /// Other listeners: the front in its chain alone, or as a whole; old ones drain.
@@ -135,15 +163,32 @@ impl Changes {
         self.write_certificate(pki, if self.turn.is_multiple_of(2) { "server" } else { "wildcard" })
     }
 
-    fn write_plugin(&self, observe_every: u32, vm: &str) -> Result<()> {
+    fn write_plugin(&self, value: &Value, vm: &str) -> Result<()> {
         let mut plugin = self.plugin.clone();
-        let value = json!({"observe_every": observe_every}).to_string();
+        let value = value.to_string();
         merge(
             &mut plugin,
             &json!({"config": {"configuration": {"value": value}, "vm_config": {"vm_id": vm}}}),
         );
         let resource = json!({"name": "meshwhy", "typed_config": plugin});
         self.discovery.write("ecds", "envoy.config.core.v3.TypedExtensionConfig", &[resource])
+    }
+
+    fn write_routes(&self, turn: u32) -> Result<()> {
+        let mut routes = self.routes.clone();
+        let own = routes["virtual_hosts"][0]["routes"].as_array_mut().context("no routes")?;
+        let resource = istio_config("virtual-service", "default", &format!("pushed-{turn}"));
+        own.iter_mut().for_each(|route| merge(route, &resource));
+        own.push(with(direct(&format!("/pushed-{turn}"), 200, "ok"), resource));
+        self.discovery.write("rds", "envoy.config.route.v3.RouteConfiguration", &[routes])
+    }
+
+    fn write_clusters(&self, turn: u32) -> Result<()> {
+        let timeout = json!({"connect_timeout": format!("{}s", 5 + turn % 50)});
+        let mut clusters: Vec<Value> =
+            self.clusters.iter().map(|cluster| with(cluster.clone(), timeout.clone())).collect();
+        clusters.push(empty_cluster(&format!("pushed-{turn}")));
+        self.discovery.write("cds", "envoy.config.cluster.v3.Cluster", &clusters)
     }
 
     fn write_certificate(&self, pki: &str, name: &str) -> Result<()> {

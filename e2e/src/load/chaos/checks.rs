@@ -7,12 +7,31 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Stage;
-use super::background::{Pace, Requests};
+use super::background::{self, Pace, Requests};
 use crate::harness::process::wait_for;
+
+/// Statistics of what was taken, and of what was refused.
+const PUSHED: &[(&str, &str)] = &[
+    ("config_reload", "config_fail"),
+    ("rds.routes.update_success", "rds.routes.update_rejected"),
+    ("cds.update_success", "cds.update_rejected"),
+    ("sds.certificate.update_success", "sds.certificate.update_rejected"),
+];
+const LISTENERS: (&str, &str) = ("lds.update_success", "lds.update_rejected");
 
 impl Stage {
     /// Envoy saw the files change, and refused nothing. Some changes it may have seen as one.
     pub(super) fn took_the_changes(&self, changes: u32) -> Result<()> {
+        self.took(changes / 2)?;
+        self.took_of(&[LISTENERS], changes / 2)
+    }
+
+    /// Envoy took at least so often each thing that is pushed without an end of listeners.
+    pub(super) fn took(&self, least: u32) -> Result<()> {
+        self.took_of(PUSHED, least)
+    }
+
+    fn took_of(&self, pushed: &[(&str, &str)], least: u32) -> Result<()> {
         let stats = self.envoy.admin("/stats")?;
         let value = |part: &str| {
             let lines = stats
@@ -21,12 +40,8 @@ impl Stage {
                 .filter(|(name, _)| name.contains(part));
             lines.filter_map(|(_, value)| value.parse::<u64>().ok()).sum::<u64>()
         };
-        for (what, refused) in [
-            ("lds.update_success", "lds.update_rejected"),
-            ("config_reload", "config_fail"),
-            ("sds.certificate.update_success", "sds.certificate.update_rejected"),
-        ] {
-            ensure!(value(what) >= u64::from(changes / 2), "{what} is {}", value(what));
+        for (what, refused) in pushed {
+            ensure!(value(what) >= u64::from(least), "{what} is {}", value(what));
             ensure!(value(refused) == 0, "{refused} is {}", value(refused));
         }
         Ok(())
@@ -51,6 +66,21 @@ impl Stage {
             added.insert(*cause, self.counted(cause)? - sent);
         }
         Ok(added)
+    }
+
+    /// The last failures of the load in the access log that nobody sent, and the proxy's own log.
+    pub(super) fn what_went_wrong(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("http.log")).unwrap_or_default();
+        let sent = background::causes();
+        let unsent = |line: &Value| {
+            let failed = line["flags"] != "-" || line["code"] != 200;
+            failed && !line["cause"].as_str().is_some_and(|cause| sent.contains(&cause))
+        };
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = lines.filter(|line| line["port"] == self.changes.front && unsent(line));
+        let lines: Vec<String> = lines.map(|line| line.to_string()).collect();
+        let last = &lines[lines.len().saturating_sub(5)..];
+        format!("{}\n{}", last.join("\n"), self.envoy.own_log())
     }
 
     fn logged(&self, cause: &str) -> Result<Vec<Value>> {

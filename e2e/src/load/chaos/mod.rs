@@ -5,6 +5,7 @@ mod background;
 mod changes;
 mod checks;
 mod garbage;
+mod pushes;
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -25,6 +26,7 @@ use crate::harness::tools;
 use background::{Load, Pace};
 use changes::{Changes, PAUSE, Ports};
 use checks::fast_enough;
+pub use pushes::{Pushes, live};
 
 /// One change of configuration under load.
 type Change = fn(&mut Stage) -> Result<()>;
@@ -88,8 +90,10 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
     drop(held);
     let same = stage.envoy.vms()?;
     ensure!(before == same, "the VM was made anew: {before:?}, and then {same:?}");
-    let kinds: [(&str, Change); 4] = [
+    let kinds: [(&str, Change); 6] = [
         ("plugin changed (ECDS)", |stage| stage.changes.plugin()),
+        ("routes changed (RDS)", |stage| stage.changes.routes()),
+        ("clusters changed (CDS)", |stage| stage.changes.clusters()),
         ("listeners changed (LDS)", |stage| stage.changes.listeners()),
         ("a listener removed and added", |stage| stage.changes.removed()),
         ("certificate changed (SDS)", |stage| {
@@ -105,7 +109,7 @@ pub fn play(effort: Effort, seed: u64) -> Result<String> {
             })
         })?;
     }
-    let (paces, record) = load.finish()?;
+    let (paces, record) = load.finish().with_context(|| stage.what_went_wrong())?;
     stage.took_the_changes(effort.changes)?;
     let added = stage.named(&record)?;
     let reloads: Vec<String> = stage

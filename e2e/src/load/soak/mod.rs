@@ -4,7 +4,6 @@
 mod calls;
 mod curl;
 mod judge;
-mod memory;
 mod others;
 mod stage;
 mod summary;
@@ -16,10 +15,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use memory::{Look, Trend, resident, trend};
 use stage::Stage;
 pub use turns::Enough;
 use turns::Load;
+
+use super::memory::{Look, Trend, resident, trend};
 
 /// One run.
 #[derive(Debug, Clone, Copy)]

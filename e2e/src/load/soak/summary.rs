@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Soak;
 use super::judge::Found;
-use super::memory::Trend;
 use super::tally::Tally;
 use super::turns::Load;
+use crate::load::memory::Trend;
 
 /// How far it is: one line that is written anew, or a line now and then where that can't be.
 pub(super) struct Progress {

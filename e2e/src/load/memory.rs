@@ -1,4 +1,4 @@
-//! The proxy's memory over time.
+//! A proxy's resident memory, and what it does over time.
 
 use std::path::Path;
 
