@@ -42,7 +42,7 @@ unexport $(SETTINGS)
 
 say = @printf '\n==> %s\n'
 
-.PHONY: help demo demo-istio test test-matrix fuzz chaos pushes soak lint bench bench-failures bench-growth bench-floor dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
+.PHONY: help demo demo-istio test test-matrix fuzz chaos pushes soak lint bench bench-failures bench-growth bench-floor bench-prometheus dist release-check cli docs record mutants manifests clean toolchain demo-metrics flood
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,10 @@ bench-growth: dist ## Measure how that grows with workers, connections, series a
 bench-floor: dist ## Measure what each callback and host call of a wasm filter takes
 	$(say) "Benchmark: what there is to pay"
 	cargo run -q -p e2e --bin bench -- floor --rounds 400
+
+bench-prometheus: dist ## Measure what a thousand proxies cost a real Prometheus
+	$(say) "Benchmark: Prometheus"
+	cargo run -q -p e2e --bin bench -- prometheus
 
 dist: toolchain ## Build dist/meshwhy.wasm, its OCI image and bill of materials
 	$(say) "Module"

@@ -1,4 +1,4 @@
-//! `make bench`, `make bench-failures` and `make bench-growth`: measure, print and write into `docs/performance.md`.
+//! `make bench`, `make bench-failures`, `make bench-growth` and `make bench-prometheus`: measure, print and write into `docs/performance.md`.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +12,7 @@ const USAGE: &str = "usage: bench [growth] [--rounds N] [--requests N] [--failur
        bench [failures] --against MODULE...      prints, all variants and modules in one Envoy
        bench failures [--rounds N]               each kind of failure alone
        bench reset [--against MODULE]...         prints what a stream costs that its client resets
+       bench prometheus                          what series cost a Prometheus
        bench floor                               prints what each callback and host call takes";
 
 fn main() -> Result<()> {
@@ -24,11 +25,15 @@ fn main() -> Result<()> {
         parts: false,
         kinds: false,
     };
-    let (mut grows, mut resets) = (false, false);
+    let (mut grows, mut resets, mut scales) = (false, false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "growth" {
             grows = true;
+            continue;
+        }
+        if argument == "prometheus" {
+            scales = true;
             continue;
         }
         if argument == "reset" {
@@ -59,6 +64,9 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let docs = tools::root().join("docs");
+    if scales {
+        return write(&docs.join("performance.md"), "bench-prometheus", &e2e::monitoring::scale::measure()?);
+    }
     if grows {
         let table = growth(&effort)?;
         return write(&docs.join("performance.md"), "bench-growth", &(conditions(&effort)? + &table));

@@ -5,6 +5,7 @@ pub mod dashboard;
 pub mod exposition;
 mod failing;
 pub mod links;
+pub mod scale;
 pub mod scan;
 pub mod scrape;
 pub mod stage;
