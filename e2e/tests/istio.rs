@@ -1,4 +1,4 @@
-//! Every story is a test of its own, on one real Istio, one after the other.
+//! Every story is a test of its own, on a real Istio: those of a lane one after the other on one.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -8,10 +8,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use e2e::harness::programs::{self, PACKAGES, Programs, Version};
 use e2e::harness::rig::{Rig, kubelet, sandbox};
 use e2e::harness::{page, record, registry, releases, tools};
+use e2e::istio::lanes::Lane;
 use e2e::istio::story::Story;
 use e2e::istio::table::{self, Row};
 use e2e::istio::{
-    access_logs, deployment, fail_policy, helm, injected, kubectl, operator, overlays, stories, traces, walk,
+    access_logs, deployment, fail_policy, helm, injected, kubectl, lanes, operator, overlays, stories,
+    traces, walk,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshwhy::causes::manual::PageSection;
@@ -45,6 +47,9 @@ const BUILT: &[(&str, Build, &[&str])] = &[
 ];
 
 type Build = fn() -> Result<std::path::PathBuf>;
+
+/// How the names of what is played on the older Istio begin.
+const OLDER: &str = "istio-1.29";
 
 type Check = fn(&Rig) -> Result<()>;
 
@@ -81,17 +86,18 @@ fn main() -> Result<ExitCode> {
     arguments.test_threads = Some(1);
     let stories = stories::all();
     let mut lacking = BTreeSet::new();
-    if !arguments.list && !sandbox::is_inside() {
+    let starts = !arguments.list && !sandbox::is_inside();
+    if starts {
         // What has to be fetched or built is, while there is a network.
         lacking = unavailable(&arguments, &stories);
         if lacking.contains(ISTIO) {
             eprintln!("no tests on a real Istio: they count as skipped");
-        } else {
-            sandbox::enter(&lacking)?;
         }
     } else if sandbox::is_inside() {
         lacking = sandbox::enter(&lacking)?;
     }
+    let of_the_page: BTreeSet<&str> =
+        stories.iter().filter(|story| story.is_of_the_page()).map(|story| story.name).collect();
     let lacks = |needs: &[&'static str]| {
         std::iter::once(&ISTIO).chain(needs).copied().find(|program| lacking.contains(*program))
     };
@@ -111,7 +117,10 @@ fn main() -> Result<ExitCode> {
         }
     }
     if tools::records() {
-        trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
+        if starts && !lacking.contains(ISTIO) {
+            sandbox::enter(&lacking)?;
+        }
+        trials.sort_by_key(|trial| trial.name().starts_with(OLDER));
         let conclusion = libtest_mimic::run(&arguments, trials);
         let versions = format!("Istio 1.31 and 1.29, Envoy {}", e2e::harness::releases::version()?);
         record::write("istio", &versions, arguments.filter.is_none())?;
@@ -132,8 +141,30 @@ fn main() -> Result<ExitCode> {
         trial(Version::V1_31, name, lacks(&needs), check)
     }));
     // A rig is started once for all tests of its version.
-    trials.sort_by_key(|trial| trial.name().starts_with("istio-1.29"));
-    libtest_mimic::run(&arguments, trials).exit();
+    trials.sort_by_key(|trial| trial.name().starts_with(OLDER));
+    let lane_of = |trial: &Trial| lane(trial.name(), &of_the_page);
+    if starts && !lacking.contains(ISTIO) {
+        let all = trials.len();
+        trials.retain(|trial| !arguments.is_filtered_out(trial));
+        let lanes: BTreeSet<Lane> = trials.iter().map(lane_of).collect();
+        if lanes.len() > 1 {
+            let filtered_out = u64::try_from(all - trials.len())?;
+            return lanes::run(&Vec::from_iter(lanes), filtered_out, || sandbox::command(&lacking));
+        }
+        sandbox::enter(&lacking)?;
+    }
+    trials.retain(|trial| lanes::own().is_none_or(|own| own == lane_of(trial)));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    lanes::leave(&conclusion)?;
+    Ok(conclusion.exit_code())
+}
+
+/// The page's stories and the older Istio have the first, for the rows of the page's table come together in it; all others, and what
+/// changes how meshwhy is deployed, the second. They take about as long.
+fn lane(name: &str, of_the_page: &BTreeSet<&str>) -> Lane {
+    let (istio, story) = name.split_once('/').unwrap_or_default();
+    let is_first = istio == OLDER || story == "page_table" || of_the_page.contains(story);
+    usize::from(!is_first)
 }
 
 /// Stands for everything that the rig itself needs.

@@ -40,6 +40,7 @@ pub mod fail_policy;
 pub mod helm;
 pub mod injected;
 pub mod kubectl;
+pub mod lanes;
 pub mod operator;
 pub mod overlays;
 pub mod stories;

@@ -48,16 +48,21 @@ pub fn enter(lacking: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         let words = std::env::var(LACKING).unwrap_or_default();
         return Ok(words.split_whitespace().map(str::to_owned).collect());
     }
-    let program = std::env::current_exe()?;
+    let error = command(lacking)?.exec();
+    Err(error).context("can't start `unshare`")
+}
+
+/// What starts this program anew inside a sandbox, with the same arguments.
+pub fn command(lacking: &BTreeSet<String>) -> Result<Command> {
     let words: Vec<&str> = lacking.iter().map(String::as_str).collect();
-    let error = Command::new("unshare")
+    let mut command = Command::new("unshare");
+    command
         .args(["--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"])
-        .arg(program)
+        .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env(INSIDE, std::process::id().to_string())
-        .env(LACKING, words.join(" "))
-        .exec();
-    Err(error).context("can't start `unshare`")
+        .env(LACKING, words.join(" "));
+    Ok(command)
 }
 
 /// Where the rig's files lie: in memory, gone with the sandbox, and readable for every user.

@@ -222,13 +222,14 @@ impl Story {
         self.like
     }
 
-    /// Whether it is a mistake of the page, with the Gateway API or in the ambient mesh: these are shown to people.
+    /// Whether it is of the page, with the Gateway API or in the ambient mesh, too.
+    pub fn is_of_the_page(&self) -> bool {
+        self.section.is_some() || self.like.is_some() || self.is_of("gateway_api") || self.is_of("waypoint")
+    }
+
+    /// Whether it is a mistake of the page: these are shown to people.
     pub fn is_shown(&self) -> bool {
-        self.broken
-            && (self.section.is_some()
-                || self.like.is_some()
-                || self.is_of("gateway_api")
-                || self.is_of("waypoint"))
+        self.broken && self.is_of_the_page()
     }
 
     /// Whether its name begins with this.
