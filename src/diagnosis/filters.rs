@@ -9,7 +9,10 @@ const FACTS: &[Fact] = &[Fact::Filter, Fact::Details, Fact::Code, Fact::Flags, F
 /// The details name a filter, and no flag says that anything else went wrong (health checks of clusters are flagged LH, 1.40). Mixer's reply may look like any filter's.
 pub(super) fn named(e: &Evidence) -> Option<Verdict> {
     let advice = replies(e.details.detail())?;
-    const BESIDE: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED.union(Flags::FAILED_LOCAL_HEALTH_CHECK);
+    // Some flag what they make of the answer as external authorization does (proto_message_extraction).
+    const BESIDE: Flags = Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED
+        .union(Flags::FAILED_LOCAL_HEALTH_CHECK)
+        .union(Flags::UNAUTHORIZED_EXTERNAL_SERVICE);
     let flags = e.flags.difference(BESIDE);
     (e.layer == Layer::Http && !flags.any_failure()).then_some(())?;
     if let Some(mixers) = policy::unexplained_reply(e) {
@@ -183,9 +186,9 @@ fn advice(filter: Origin) -> Option<&'static Advice> {
         Origin::OnDemand => {
             advice!(MESH, "Make the control plane deliver the cluster that filter on_demand asked it for.")
         }
-        Origin::ProtoApiScrubber => advice!(
+        Origin::GrpcFieldExtraction | Origin::ProtoApiScrubber | Origin::ProtoMessageExtraction => advice!(
             None,
-            "Send a message that fits the proto file, or renew the descriptor of filter proto_api_scrubber."
+            "Send a message that fits the proto file, or correct the descriptor or rules of the filter that the evidence names."
         ),
         Origin::Wasm => advice!(
             MESH,

@@ -275,6 +275,7 @@ details! {
         SubClusterWarmingTimeout "sub_cluster_warming_timeout" [36, 40],
     }
     DynamicModules "dynamic_modules" {
+        DynamicModule "dynamic_module" [36, 40],
         DynamicModuleBridgeResetStream "dynamic_module_bridge_reset_stream" [40],
         DynamicModuleFilterInitFailed "dynamic_module_filter_init_failed" [40],
     }
@@ -313,6 +314,9 @@ details! {
         GrpcBridgeContentTypeWrong "grpc_bridge_content_type_wrong" [36, 40],
         GrpcBridgeDataTooSmall "grpc_bridge_data_too_small" [36, 40],
     }
+    GrpcFieldExtraction "grpc_field_extraction" {
+        GrpcFieldExtraction "grpc_field_extraction" [36, 40],
+    }
     GrpcJsonTranscoder "grpc_json_transcoder" {
         EarlyGrpcJsonTranscodeFailure "early_grpc_json_transcode_failure" [36, 40],
         GrpcJsonTranscodeFailure "grpc_json_transcode_failure" [36, 40],
@@ -347,25 +351,8 @@ details! {
         McpNotJsonrpc "mcp_not_jsonrpc" [40],
         McpParseError "mcp_parse_error" [40],
         McpRejectNoMcp "mcp_reject_no_mcp" [40],
-        McpJsonRestBridgeHttpRequestMethodNotPost "mcp_json_rest_bridge_http_request_method_not_post" [40],
-        McpJsonRestBridgeInternalToolsCallInvalidHttpRule "mcp_json_rest_bridge_internal_tools_call_invalid_http_rule" [40],
-        McpJsonRestBridgeRequestFailedToParseJsonRpc "mcp_json_rest_bridge_request_failed_to_parse_json_rpc" [40],
-        McpJsonRestBridgeRequestIdNotFound "mcp_json_rest_bridge_request_id_not_found" [40],
-        McpJsonRestBridgeRequestInitializeNotValid "mcp_json_rest_bridge_request_initialize_not_valid" [40],
-        McpJsonRestBridgeRequestMcpHeaderMismatch "mcp_json_rest_bridge_request_mcp_header_mismatch" [40],
-        McpJsonRestBridgeRequestMcpMethodMalformed "mcp_json_rest_bridge_request_mcp_method_malformed" [40],
-        McpJsonRestBridgeRequestMcpMethodNotSupported "mcp_json_rest_bridge_request_mcp_method_not_supported" [40],
-        McpJsonRestBridgeRequestTooLarge "mcp_json_rest_bridge_request_too_large" [40],
-        McpJsonRestBridgeRequestToolsCallArgumentsMalformed "mcp_json_rest_bridge_request_tools_call_arguments_malformed" [40],
-        McpJsonRestBridgeRequestToolsCallMissingRequiredArg "mcp_json_rest_bridge_request_tools_call_missing_required_arg" [40],
-        McpJsonRestBridgeRequestToolsCallPathTraversalRejected "mcp_json_rest_bridge_request_tools_call_path_traversal_rejected" [40],
-        McpJsonRestBridgeRequestToolsCallToolNameMissing "mcp_json_rest_bridge_request_tools_call_tool_name_missing" [40],
-        McpJsonRestBridgeRequestToolsCallToolNameUnknown "mcp_json_rest_bridge_request_tools_call_tool_name_unknown" [40],
-        McpJsonRestBridgeRequestUnsupportedMcpVersion "mcp_json_rest_bridge_request_unsupported_mcp_version" [40],
-        McpJsonRestBridgeResponseFailedToParseJsonRpc "mcp_json_rest_bridge_response_failed_to_parse_json_rpc" [40],
-        McpJsonRestBridgeResponseHttpStatusError "mcp_json_rest_bridge_response_http_status_error" [40],
-        McpJsonRestBridgeResponseTooLarge "mcp_json_rest_bridge_response_too_large" [40],
-        McpJsonRestBridgeResponseToolsCallInvalidUtf8 "mcp_json_rest_bridge_response_tools_call_invalid_utf8" [40],
+        // Filter `mcp_json_rest_bridge`: 19 names, others in 1.38 and 1.39.
+        McpJsonRestBridge "mcp_json_rest_bridge" [40],
     }
     OAuth2 "oauth2" {
         OauthLoggedIn "oauth.logged_in" [36, 40],
@@ -378,8 +365,12 @@ details! {
         OnDemandClusterTimeout "on_demand_cluster_timeout" [36, 40],
     }
     ProtoApiScrubber "proto_api_scrubber" {
+        ProtoApiScrubber "proto_api_scrubber" [40],
         RequestScrubbingFailed "request_scrubbing_failed" [40],
         ResponseScrubbingFailed "response_scrubbing_failed" [40],
+    }
+    ProtoMessageExtraction "proto_message_extraction" {
+        ProtoMessageExtraction "proto_message_extraction" [36, 40],
     }
     RateLimit "ratelimit" {
         RequestRateLimited "request_rate_limited" [36, 40],

@@ -8,6 +8,15 @@ pub use known::{Detail, Origin};
 use super::TransportFailure;
 use super::redact::CUT;
 
+/// Behind these stands a status, a text of Envoy's or an external processor's, or what each release calls otherwise (1.36 to 1.40).
+const OPEN_ENDED: &[(&str, Detail)] = &[
+    ("ext_proc_error", Detail::ExtProcError),
+    ("grpc_field_extraction", Detail::GrpcFieldExtraction),
+    ("mcp_json_rest_bridge", Detail::McpJsonRestBridge),
+    ("proto_api_scrubber", Detail::ProtoApiScrubber),
+    ("proto_message_extraction", Detail::ProtoMessageExtraction),
+];
+
 /// `%RESPONSE_CODE_DETAILS%`, or the termination details of a connection: its known vocabulary,
 /// and nothing else.
 ///
@@ -35,11 +44,12 @@ impl Details {
         let name_ends = text.bytes().position(opens).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(name_ends).unwrap_or_default();
         let detail = Detail::new(places::without_status(name));
-        // This one is followed by Envoy's or the processor's own text.
-        const OPEN_ENDED: &str = "ext_proc_error";
-        if detail == Detail::Other && name.starts_with(OPEN_ENDED) {
-            let (text, failure) = places::known(Detail::ExtProcError, OPEN_ENDED, CUT);
-            return Self { name_ends: OPEN_ENDED.len(), text, detail: Detail::ExtProcError, failure };
+        let open_ended = || OPEN_ENDED.iter().find(|(open, _)| name.starts_with(open));
+        if detail == Detail::Other
+            && let Some((open, detail)) = open_ended()
+        {
+            let text = [open, CUT].concat();
+            return Self { name_ends: open.len(), text, detail: *detail, failure: None };
         }
         let (text, failure) = match detail {
             // Nothing in front of a bracket is no name either.
@@ -196,6 +206,8 @@ mod tests {
             ),
             ("ext_proc_error_gRPC_error_13{secret{via_upstream}}", "ext_proc_error_gRPC_error_13[cut]"),
             ("ext_proc_error_gRPC_error_token", "ext_proc_error[cut]"),
+            ("grpc_field_extraction_INVALID_ARGUMENT{REQUEST_OUT_OF_DATA}", "grpc_field_extraction[cut]"),
+            ("proto_api_scrubber_Forbidden{METHOD_BLOCKED}", "proto_api_scrubber[cut]"),
             ("ext_proc_error_per-message_timeout_exceeded", "ext_proc_error[cut]"),
             ("jwt_authn_access_denied{Jwt_is_expired}", "jwt_authn_access_denied{Jwt_is_expired}"),
             ("jwt_authn_access_denied{Jwt_eyJhbGciOi_is_expired}", "jwt_authn_access_denied{[cut]}"),
