@@ -31,10 +31,10 @@ enum Score {
 }
 
 /// What the rules have to reach of the threads with an end. Raise it when they do better.
-const RIGHT_AT_LEAST: usize = 83;
+const RIGHT_AT_LEAST: usize = 84;
 /// Of those that give details: a share right or more general, in percent, and how many at most are wrong. All of these
 /// depend on what the filter reads and no thread quotes: the virtual host, the number of endpoints.
-const OF_DETAILED: (usize, usize) = (85, 3);
+const OF_DETAILED: (usize, usize) = (90, 2);
 
 fn entries() -> Vec<Value> {
     serde_norway::from_str(include_str!("corpus.yaml")).unwrap()

@@ -140,12 +140,12 @@ fn configured(e: &Evidence) -> Verdict {
     if e.route.gateway_api && is_500 {
         return Verdict::likely(Cause::RouteWithoutBackend, FACTS).blaming(&e.route.resource);
     }
-    let how_sure = match (&e.route.virtual_host, e.code) {
-        (Some(_), _) => Verdict::certain,
-        // Perhaps istiod's own, for hosts outside of the registry.
-        (None, Some(502)) => Verdict::possible,
-        (None, _) => Verdict::likely,
-    };
+    let nameless = e.route.virtual_host.is_none() && e.route.name.is_none() && e.route.resource.is_none();
+    if nameless && e.code == Some(502) {
+        // istiod's own, for hosts outside of the registry, is the commonest by far.
+        return Verdict::possible(Cause::EgressBlocked, FACTS);
+    }
+    let how_sure = if e.route.virtual_host.is_some() { Verdict::certain } else { Verdict::likely };
     how_sure(Cause::ConfiguredErrorReply, FACTS).blaming(&e.route.resource)
 }
 

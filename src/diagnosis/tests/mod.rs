@@ -128,7 +128,7 @@ fn a_configured_error_is_one_where_its_virtual_host_is_known() {
     for (code, status, virtual_host, verdict) in [
         (503, None, Some("a"), Some(("configured_error_reply", "certain"))),
         (500, None, None, Some(("configured_error_reply", "likely"))),
-        (502, None, None, Some(("configured_error_reply", "possible"))),
+        (502, None, None, Some(("egress_blocked", "possible"))),
         (502, None, Some("block_all"), Some(("egress_blocked", "certain"))),
         (200, Some(14), Some("a"), Some(("configured_error_reply", "certain"))),
         (200, Some(12), Some("a"), None),
