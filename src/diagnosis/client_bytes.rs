@@ -47,6 +47,14 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         )),
         // What a filter did to the request is flagged so, too (1.40).
         detail if filters::replies(detail).is_some() => None,
+        Detail::None if unanswered(e) => {
+            static HTTP2_ONLY: Advice = Advice {
+                side: None,
+                fix: "Let the port take HTTP/1.1 (codec_type AUTO), or have the client speak HTTP/2 to it.",
+            };
+            const FACTS: &[Fact] = &[Fact::Flags, Fact::FirstBytes];
+            Some(Verdict::likely(Cause::InvalidHttpRequest, FACTS).advising(&HTTP2_ONLY))
+        }
         _ if e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR) => {
             const FACTS: &[Fact] = &[Fact::Flags, Fact::Details];
             // Without details it may be a codec's error, and with it TLS.
@@ -84,6 +92,14 @@ fn codec_error(e: &Evidence) -> Verdict {
         // proven.
         None => Verdict::possible(Cause::InvalidHttpRequest, &[Fact::Details, Fact::Flags]),
     }
+}
+
+/// HTTP/1 that no stream came of: HTTP/1's codec makes one of each error, and HTTP/2's none (1.40).
+fn unanswered(e: &Evidence) -> bool {
+    let first = e.downstream.first_bytes.as_ref();
+    e.flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR)
+        && e.code.is_none()
+        && first.is_some_and(|first| first.protocol == Protocol::Http1)
 }
 
 /// The first bytes name another protocol than HTTP.

@@ -98,6 +98,13 @@ impl Connection {
         {
             return Some(waiting);
         }
+        // HTTP/2's codec closes without a word on what is no HTTP/2, and no stream is logged (1.40); HTTP/1's answers 400.
+        if flags.contains(Flags::DOWNSTREAM_PROTOCOL_ERROR)
+            && !self.answered
+            && spoke(|p| p == Protocol::Http1)
+        {
+            return Some(collect::unanswered(host, flags, client));
+        }
         let silent = client.is_none() && self.server.seen().is_none() && !self.ended;
         if self.closed_here
             && silent

@@ -147,6 +147,16 @@ fn requests() -> Vec<Scenario> {
         .server("backend", PLAIN)
         .curl(&["--http2-prior-knowledge", "http://127.0.0.1:{listener:http}/"])
         .logs(Log::Http, &[("code", "400"), ("flags", "DPE"), ("details", "http1.codec_error")]).names(Cause::InvalidHttpRequest, Certain).because(&["first_bytes=http2_preface"]),
+        Scenario::new("client_bytes/http1_on_http2_port", "HTTP/1.1 to a port of HTTP/2 alone", http2_alone())
+        .server("backend", PLAIN)
+        .curl(ASK)
+        .gets_nothing("Empty reply")
+        .logs(Log::Listener, &[("flags", "DPE")]).names(Cause::InvalidHttpRequest, Likely).because(&["first_bytes=http1"]),
+        Scenario::new("healthy/http2_on_http2_port", "HTTP/2 to a port of HTTP/2 alone", http2_alone())
+        .server("backend", PLAIN)
+        .curl(&["--http2-prior-knowledge", "http://127.0.0.1:{listener:http}/"])
+        .gets(200)
+        .logs(Log::Http, FINE),
         Scenario::new("answer/grpc_deadline", "the client's own deadline, which istiod's routes heed", {
             let heeds = json!({"route": {"timeout": "0s", "max_stream_duration": {"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"}}});
             Proxy::new([Listener::http("http", all_by(with(route("/", "backend"), heeds)))], [with(backend(), http2())])
@@ -163,6 +173,13 @@ fn requests() -> Vec<Scenario> {
             .client(Client::Custom(probe))
             .logs(Log::Listener, &[("flags", "-")]),
     ]
+}
+
+fn http2_alone() -> Proxy {
+    Proxy::new(
+        [Listener::http("http", all_to("backend")).filter(json!({"codec_type": "HTTP2"}))],
+        [backend()],
+    )
 }
 
 fn connections() -> Vec<Scenario> {

@@ -265,6 +265,13 @@ pub(super) fn never_http(host: &impl Host, flags: Flags, first_bytes: Option<Fir
     e
 }
 
+/// A request that the codec closed the connection on.
+pub(super) fn unanswered(host: &impl Host, flags: Flags, first_bytes: Option<FirstBytes>) -> Box<Evidence> {
+    let mut e = never_http(host, flags, first_bytes);
+    e.details = Details::default();
+    e
+}
+
 /// A connection that its client ended without a byte, at a port where servers speak first, and that no TCP proxy took to one.
 /// Whoever only looks whether the port is open leaves at once.
 pub(super) fn waits_for_greeting(host: &impl Host, flags: Flags) -> Option<Box<Evidence>> {
