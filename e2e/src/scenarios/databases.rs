@@ -1,4 +1,4 @@
-//! Sessions with MariaDB, its own server and client: the commonest complaint about databases is how they end.
+//! Sessions with MariaDB and PostgreSQL, their own servers and clients: the commonest complaint about databases is how they end.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,13 +11,13 @@ use serde_json::json;
 
 use crate::harness::client::{Client, Places, Seen};
 use crate::harness::envoy::config::{Listener, Proxy};
-use crate::harness::envoy::parts::{istio_config, originate_tls, with};
+use crate::harness::envoy::parts::{all_to, istio_config, originate_tls, with};
 use crate::harness::peers::{Habit, Server};
 use crate::scenarios::common::{backend, tcp};
 use crate::scenarios::scenario::{Log, Scenario};
 
 /// Without accounts, and without the tables that hold them.
-const MARIADB: Server = Server::Program(
+pub(super) const MARIADB: Server = Server::Program(
     "mariadbd",
     "mariadb-server",
     &[
@@ -32,6 +32,7 @@ const MARIADB: Server = Server::Program(
     ],
 );
 
+const PSQL: &[&str] = &["-X", "-At", "-h", "127.0.0.1", "-p", "{listener:tcp}", "-U", "postgres"];
 const CLIENT: &[&str] = &["--protocol=tcp", "-h127.0.0.1", "-P{listener:tcp}", "-uroot", "--unbuffered"];
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -90,8 +91,76 @@ pub(super) fn table() -> Vec<Scenario> {
         .blames("DestinationRule/default/db"),
     ]
     .into_iter()
+    .chain(postgres())
     .chain(turned_away())
     .collect()
+}
+
+fn postgres() -> Vec<Scenario> {
+    let rule = || istio_config("destination-rule", "default", "db");
+    let idle = || {
+        let listener = Listener::tcp("tcp", "backend").filter(json!({"idle_timeout": "1s"}));
+        Proxy::new([listener], [with(backend(), rule())])
+    };
+    let session = |name, about, proxy, input| {
+        Scenario::new(name, about, proxy)
+            .server("backend", Server::Postgres)
+            .client(Client::Program("psql", "postgresql-client", PSQL, input))
+            .logs(Log::Tcp, &[("flags", "-")])
+    };
+    vec![
+        session(
+            "limits/idle_postgres",
+            "a query takes longer than the idle timeout",
+            idle(),
+            "select 41+1;\nselect pg_sleep(3);\n",
+        )
+        .says("closed the connection unexpectedly")
+        .names(Cause::IdleTimeout, Possible)
+        .because(&["closed_by=proxy; lived="])
+        .blames("DestinationRule/default/db")
+        .before(38, Scenario::names_nothing),
+        session(
+            "healthy/postgres",
+            "a session that is quiet for less than the idle timeout",
+            idle(),
+            "select 41+1;\nselect pg_sleep(0.3);\n",
+        )
+        .says("42"),
+        session(
+            "healthy/postgres_ends",
+            "the server itself ends the session",
+            idle(),
+            "select pg_terminate_backend(pg_backend_pid());\n",
+        )
+        .says("terminating connection"),
+        session(
+            "upstream_tls/tls_to_real_postgres",
+            "a DestinationRule SIMPLE, and PostgreSQL, which agrees on TLS in its own protocol",
+            tcp(with(with(backend(), originate_tls(json!({}))), rule())),
+            "select 1;\n",
+        )
+        .says("closed the connection unexpectedly")
+        .logs(Log::Tcp, &[("flags", "UF,URX")])
+        .names(Cause::UpstreamTlsFailed, Likely)
+        .because(&["pool_ready="])
+        .blames("DestinationRule/default/db")
+        .less_when_busy(Cause::UpstreamConnectTimeout),
+        Scenario::new(
+            "client_bytes/psql_to_https_port",
+            "psql at a port that ends TLS, which it asks for in its own protocol",
+            Proxy::new([Listener::http("http", all_to("backend")).tls("server")], [backend()]),
+        )
+        .server("backend", Server::Nobody)
+        .client(Client::Program(
+            "psql",
+            "postgresql-client",
+            &["host=127.0.0.1 port={listener:http} user=a sslmode=require"],
+            "",
+        ))
+        .logs(Log::Listener, &[("flags", "-")])
+        .names(Cause::PlaintextOnTlsPort, Likely),
+    ]
 }
 
 /// Filters that close a connection as soon as it is there.

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::harness::client::{Client, Places, Seen};
 use crate::harness::envoy::config::{Listener, Proxy};
-use crate::harness::envoy::parts::{all_by, all_to, cluster, originate_tls, route, with};
+use crate::harness::envoy::parts::{all_by, all_to, cluster, http2, originate_tls, route, with};
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, BROKEN_ANSWER, CLOSED_EARLY, PLAIN, backend, http};
+use crate::scenarios::common::{ASK, BROKEN_ANSWER, CLOSED_EARLY, PLAIN, PLAIN_HTTP2, backend, http};
+use crate::scenarios::databases::MARIADB;
 use crate::scenarios::scenario::{Log, Scenario};
 
 const WEBSOCKET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -47,9 +48,175 @@ const NODE_CRASHES: Server = Server::Program(
 const NGINX_BEHIND_HAPROXY: Server =
     Server::Nginx("listen 127.0.0.1:{port} proxy_protocol; location / { return 200 ok; }");
 
+const NGINX_HANGS_UP: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 444; }");
+
 pub(super) fn table() -> Vec<Scenario> {
-    [answers(), closed(), streams(), requests()].into_iter().flatten().collect()
+    [answers(), closed(), taken_for_http(), proxies(), connections(), streams(), requests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
+
+/// Ports of other protocols behind a cluster of HTTP.
+fn taken_for_http() -> Vec<Scenario> {
+    let to =
+        |name, about, server| Scenario::new(name, about, http(backend())).server("backend", server).curl(ASK);
+    let broken = |scenario: Scenario| {
+        scenario.gets(502).logs(Log::Http, BROKEN_ANSWER).names(Cause::UpstreamProtocolError, Likely)
+    };
+    let early = |scenario: Scenario| {
+        scenario.gets(503).logs(Log::Http, CLOSED_EARLY).names(Cause::UpstreamClosedConnection, Likely)
+    };
+    vec![
+        broken(to("answer/mariadb_taken_for_http", "MariaDB greets, and greets no HTTP", MARIADB)),
+        broken(to("answer/http2_taken_for_http1", "HTTP/1.1 to nginx that speaks HTTP/2 alone", PLAIN_HTTP2)),
+        early(to(
+            "answer/redis_taken_for_http",
+            "Redis hangs up on whoever sends a Host",
+            Server::Program("redis-server", "redis-server", &["--port", "{port}", "--save", ""]),
+        )),
+        early(to("answer/java_expects_tls", "Java's HTTPS server says nothing to plaintext", JAVA_HTTPS)),
+    ]
+}
+
+const JAVA_HTTPS: Server = Server::Reading(
+    "Main.java",
+    r#"
+import com.sun.net.httpserver.*;
+import java.net.InetSocketAddress;
+import javax.net.ssl.SSLContext;
+public class Main {
+    public static void main(String[] arguments) throws Exception {
+        var server = HttpsServer.create(new InetSocketAddress("127.0.0.1", {port}), 0);
+        server.setHttpsConfigurator(new HttpsConfigurator(SSLContext.getDefault()));
+        server.start();
+    }
+}"#,
+    ("java", "default-jdk-headless"),
+    &["{folder}/Main.java"],
+);
+
+/// Other proxies, behind this one and in front of it.
+fn proxies() -> Vec<Scenario> {
+    vec![
+        Scenario::new("answer/haproxy_without_servers", "HAProxy has nobody to ask, and says so", http(backend()))
+            .server(
+                "backend",
+                haproxy("frontend f\n bind 127.0.0.1:{port}\n default_backend b\nbackend b\n"),
+            )
+            .curl(ASK)
+            .gets(503)
+            .logs(Log::Http, &[("code", "503"), ("flags", "-"), ("details", "via_upstream")])
+            .names(Cause::ApplicationError, Certain),
+        Scenario::new(
+            "client_bytes/haproxy_sends_proxy_protocol",
+            "HAProxy with send-proxy-v2 to a port that takes none",
+            http(backend()),
+        )
+        .server("backend", PLAIN)
+        .front(haproxy(
+            "frontend f\n bind 127.0.0.1:{port}\n default_backend b\n\
+             backend b\n server s 127.0.0.1:{listener:http} send-proxy-v2\n",
+        ))
+        .curl(&["http://127.0.0.1:{front}/"])
+        .logs(Log::Http, &[("code", "400"), ("flags", "DPE"), ("details", "http1.codec_error")])
+        .names(Cause::ProxyProtocolUnexpected, Certain)
+        .because(&["first_bytes=proxy_protocol_v2"]),
+        Scenario::new("limits/nginx_gives_up", "nginx in front waits for a second", http(backend()))
+            .server("backend", Server::Made(Habit::NeverAnswer))
+            .front(Server::Nginx(
+                "listen 127.0.0.1:{port}; location / { proxy_read_timeout 1s; proxy_pass http://127.0.0.1:{listener:http}; \
+                 proxy_http_version 1.1; }",
+            ))
+            .curl(&["http://127.0.0.1:{front}/"])
+            .gets(504)
+            .logs(Log::Http, &[("code", "0"), ("flags", "DC")])
+            .names(Cause::ClientDisconnected, Certain),
+    ]
+}
+
+fn haproxy(more: &str) -> Server {
+    let config =
+        format!("defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 1s\n{more}");
+    Server::Reading(
+        "haproxy.cfg",
+        config.leak(),
+        ("haproxy", "haproxy"),
+        &["-db", "-f", "{folder}/haproxy.cfg"],
+    )
+}
+
+/// What HTTP connections are and aren't used for.
+fn connections() -> Vec<Scenario> {
+    let aged =
+        json!({"drain_timeout": "0.2s", "common_http_protocol_options": {"max_connection_duration": "0.5s"}});
+    let to_refused = json!({
+        "match": {"connect_matcher": {}},
+        "route": {"cluster": "backend", "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}]},
+    });
+    vec![
+        Scenario::new(
+            "healthy/connection_grows_old",
+            "a connection reaches its greatest age in the middle of a request",
+            Proxy::new([Listener::http("http", all_to("backend")).filter(aged)], [backend()]),
+        )
+        .server("backend", Server::Program("python3", "python3", &["-c", LATE, "{port}"]))
+        .curl(ASK)
+        .gets(200),
+        Scenario::new(
+            "healthy/one_request_a_connection",
+            "HTTP/2 with a connection for each request",
+            http(with(with(backend(), http2()), json!({"max_requests_per_connection": 1}))),
+        )
+        .server("backend", PLAIN_HTTP2)
+        .client(Client::CurlAtOnce(6, ASK))
+        .gets(200)
+        .times(6),
+        Scenario::new(
+            "upstream_tls/no_common_group",
+            "a server whose only group this proxy doesn't know",
+            http(with(backend(), originate_tls(json!({})))),
+        )
+        .server("backend", Server::Openssl(&["-www", "-curves", "X448"]))
+        .curl(ASK)
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("flags", "UF")])
+        .names(Cause::UpstreamTlsFailed, Certain),
+        Scenario::new("reaching/connect_refused", "CONNECT to a target that nobody listens on", {
+            let upgrades = json!({"upgrade_configs": [{"upgrade_type": "CONNECT"}]});
+            Proxy::new([Listener::http("http", all_by(to_refused)).filter(upgrades)], [backend()])
+        })
+        .server("backend", Server::Nobody)
+        .client(Client::Raw("http", b"CONNECT shop.example:80 HTTP/1.1\r\nHost: shop.example:80\r\n\r\n"))
+        .gets(503)
+        .logs(Log::Http, &[("code", "503"), ("flags", "UF")])
+        .names(Cause::UpstreamRefused, Certain),
+        Scenario::new("answer/timeout_of_the_caller", "a caller within sets its own time-out", {
+            let within = json!({
+                "use_remote_address": true,
+                "internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]},
+            });
+            Proxy::new([Listener::http("http", all_to("backend")).filter(within)], [backend()])
+        })
+        .server("backend", Server::Made(Habit::NeverAnswer))
+        .curl(&["-H", "x-envoy-upstream-rq-timeout-ms: 200", "http://127.0.0.1:{listener:http}/"])
+        .gets(504)
+        .logs(Log::Http, &[("code", "504"), ("flags", "UT"), ("details", "response_timeout")])
+        .names(Cause::UpstreamTimeout, Certain),
+    ]
+}
+
+/// Answers after a second and a half.
+const LATE: &str = "
+import socket, sys, time
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+while True:
+    stream, _ = listener.accept()
+    if stream.recv(4096):
+        time.sleep(1.5)
+        stream.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
+    stream.close()
+";
 
 fn answered(name: &'static str, about: &'static str, answer: &'static [u8]) -> Scenario {
     Scenario::new(name, about, http(backend()))
@@ -104,6 +271,7 @@ fn closed() -> Vec<Scenario> {
         .curl(ASK)
         .gets(200),
         plain("answer/proxy_protocol_expected", "nginx waits for a PROXY header", NGINX_BEHIND_HAPROXY),
+        plain("answer/nginx_hangs_up", "nginx returns 444", NGINX_HANGS_UP),
         early(
             Scenario::new("answer/node_crashes", "Node crashes as it works on a request", http(backend()))
                 .server("backend", NODE_CRASHES)

@@ -3,6 +3,7 @@
 mod http2;
 pub mod log_receiver;
 mod misbehaving;
+mod postgres;
 mod race;
 mod ratelimit;
 mod real;
@@ -36,6 +37,9 @@ pub enum Server {
     Apache(&'static str),
     /// Any program: its name, its Debian package, its arguments (with `{port}` and `{pki}`).
     Program(&'static str, &'static str, &'static [&'static str]),
+    /// A program that reads a file: the file's name and text, the program and its package, its arguments; all but the names
+    /// may have `{port}`, `{pki}` and `{folder}`.
+    Reading(&'static str, &'static str, Needed, &'static [&'static str]),
     /// OpenSSL's `s_server` with the server's certificate, and these arguments more.
     Openssl(&'static [&'static str]),
     /// A second Envoy with this bootstrap; its only listener is where it serves.
@@ -46,6 +50,8 @@ pub enum Server {
     Http2(Http2),
     /// Envoy's rate limit service with this configuration.
     RateLimit(&'static str),
+    /// PostgreSQL with an empty database and the user `postgres`.
+    Postgres,
     /// A websocket server that echoes one message; whether it closes then, or waits for the client to.
     WebSocket(websocket::Closes),
     /// A port at which nobody listens.
@@ -84,6 +90,9 @@ impl Server {
                 let filled: Vec<&'static str> = arguments.iter().map(|a| &*fill(a).leak()).collect();
                 Self::Program(name, package, filled.leak())
             }
+            Self::Reading(file, text, needed, arguments) if fill(text) != *text => {
+                Self::Reading(file, fill(text).leak(), *needed, arguments)
+            }
             Self::Envoy(bootstrap) => Self::Envoy(filled_json(bootstrap, fill)),
             other => other.clone(),
         }
@@ -96,8 +105,10 @@ impl Server {
             Self::Caddy(..) => Some(("caddy", "caddy")),
             Self::Apache(_) => Some(("apache2", "apache2")),
             Self::Program(name, package, _) => Some((name, package)),
+            Self::Reading(_, _, needed, _) => Some(*needed),
             Self::Openssl(_) => Some(("openssl", "openssl")),
             Self::RateLimit(_) => Some(("redis-server", "redis-server")),
+            Self::Postgres => Some(postgres::NEEDED),
             Self::Envoy(_)
             | Self::Made(_)
             | Self::Http2(_)
@@ -147,9 +158,13 @@ impl Server {
             }
             Self::Spare => Ok(run_all(process::free_port(), Vec::new())),
             Self::RateLimit(limits) => ratelimit::start(folder, limits).map(|(port, p)| run_all(port, p)),
+            Self::Postgres => postgres::start(folder).map(|(port, p)| run(port, p)),
             Self::Nginx(block) => real::nginx(folder, pki, block).map(|(port, p)| run(port, p)),
             Self::Caddy(site, block) => real::caddy(folder, pki, site, block).map(|(port, p)| run(port, p)),
             Self::Apache(block) => real::apache(folder, pki, block).map(|(port, p)| run(port, p)),
+            Self::Reading(file, text, needed, arguments) => {
+                real::reading(folder, pki, (file, text), *needed, arguments).map(|(port, p)| run(port, p))
+            }
             Self::Openssl(more) => {
                 let arguments = [OPENSSL, more].concat();
                 real::program(folder, pki, "openssl", "openssl", &arguments).map(|(port, p)| run(port, p))

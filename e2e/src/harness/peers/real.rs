@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::harness::process::{Process, free_port, wait_for_port};
-use crate::harness::tools::program as install;
+use crate::harness::tools::{Needed, program as install};
 
 /// Tries another port when somebody was faster with this one.
 fn on_a_free_port(start: impl Fn(u16) -> Result<Process>) -> Result<(u16, Process)> {
@@ -97,6 +97,22 @@ pub(super) fn program(
 ) -> Result<(u16, Process)> {
     let binary = install(name, package)?;
     on_a_free_port(|port| {
+        let arguments = arguments.iter().map(|argument| fill(argument, port, folder, pki));
+        start(Command::new(&binary).args(arguments), folder)
+    })
+}
+
+/// The same, which reads a file with this name and text.
+pub(super) fn reading(
+    folder: &Path,
+    pki: &Path,
+    (file, text): (&str, &str),
+    (name, package): Needed,
+    arguments: &[&str],
+) -> Result<(u16, Process)> {
+    let binary = install(name, package)?;
+    on_a_free_port(|port| {
+        std::fs::write(folder.join(file), fill(text, port, folder, pki))?;
         let arguments = arguments.iter().map(|argument| fill(argument, port, folder, pki));
         start(Command::new(&binary).args(arguments), folder)
     })
