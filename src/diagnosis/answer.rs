@@ -41,7 +41,19 @@ fn tcp_reset(e: &Evidence) -> Option<Verdict> {
         const FACTS: &[Fact] = &[Fact::FirstBytes, Fact::Flags, Fact::Cluster, Fact::Endpoint];
         return Some(Verdict::possible(Cause::ProxyProtocolUnexpected, FACTS));
     }
-    Some(Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint]))
+    let reset = Verdict::possible(Cause::UpstreamReset, &[Fact::Flags, Fact::Cluster, Fact::Endpoint]);
+    let in_plaintext = first.is_none_or(|first| !first.is_tls()) && e.upstream.first_bytes.is_none();
+    Some(if in_plaintext && went_past_the_mesh(e) { reset.advising(&PAST_THE_MESH) } else { reset })
+}
+
+static PAST_THE_MESH: Advice = Advice {
+    side: None,
+    fix: "Ask a Service by a name and port that the mesh knows (Sidecar, exportTo): this went past it in plaintext, which servers with mutual TLS alone close.",
+};
+
+/// Whether the mesh didn't know the destination, such as a pod's address or what a Sidecar hides: nothing made mutual TLS of it.
+fn went_past_the_mesh(e: &Evidence) -> bool {
+    e.direction == Direction::Outbound && e.upstream.cluster.as_ref().is_some_and(|c| c.is_passthrough())
 }
 
 fn timeout(e: &Evidence) -> Option<Verdict> {
@@ -194,7 +206,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
         Some("connection_termination") => {
             static NEW: Advice = Advice {
                 side: None,
-                fix: "See what the server expects there (TLS, a PROXY header), or why it crashed: it closed a new connection at once.",
+                fix: "See what the server expects there (another protocol, TLS, a PROXY header), or why it crashed: it closed a new connection at once.",
             };
             // TLS 1.3 refuses a client's certificate only after the handshake, and its alert is not logged (1.40).
             static NEW_TLS: Advice = Advice {
@@ -204,6 +216,7 @@ fn ended(e: &Evidence) -> Option<Verdict> {
             let closed = Verdict::likely(Cause::UpstreamClosedConnection, CLOSED);
             return Some(match (closed_new(e), e.upstream.tls_version.is_some()) {
                 (true, true) => closed.advising(&NEW_TLS),
+                (true, false) if went_past_the_mesh(e) => closed.advising(&PAST_THE_MESH),
                 (true, false) => closed.advising(&NEW),
                 (false, _) => closed,
             });

@@ -28,6 +28,19 @@ static NO_PROVIDER: Advice = Advice {
     fix: "Define the CUSTOM policy's provider in the mesh's extensionProviders: until then it denies all.",
 };
 
+static NO_IDENTITY: Advice = Advice {
+    side: None,
+    fix: "Give the caller a sidecar (mutual TLS), or add an ALLOW rule that needs no principal and no namespace: it showed no certificate.",
+};
+static NO_RULE: Advice = Advice {
+    side: None,
+    fix: "Add an ALLOW rule for this caller, method and path: none matches. A preflight (OPTIONS) has no token.",
+};
+static TCP_RULE: Advice = Advice {
+    side: None,
+    fix: "Add an ALLOW rule for this caller and the workload's port: rules with methods, paths or hosts never match TCP.",
+};
+
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     const FACTS: &[Fact] = &[Fact::Details, Fact::Principal, Fact::Flags, Fact::Code];
     if e.layer == Layer::Listener {
@@ -57,7 +70,14 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS).blaming(&name);
             // istiod's rule for an action CUSTOM whose provider it doesn't know (1.31).
             let no_provider = e.details.inner().is_some_and(|id| text::contains(id, "bad-CUSTOM-action"));
-            return Some(if no_provider { denied.advising(&NO_PROVIDER) } else { denied });
+            // With the substitute, the principal was asked for.
+            let anonymous = e.substitute.is_some() && e.downstream.principal.is_none();
+            return Some(match e.direction {
+                _ if no_provider => denied.advising(&NO_PROVIDER),
+                Direction::Inbound if anonymous => denied.advising(&NO_IDENTITY),
+                Direction::Gateway if anonymous => denied.advising(&NO_RULE),
+                _ => denied,
+            });
         }
         Detail::JwtAuthnAccessDenied => return Some(jwt(e, FACTS)),
         // Each filter's own details and flags. A Lua or Wasm filter can imitate none of the flags.
@@ -157,7 +177,8 @@ fn tcp_rbac(e: &Evidence) -> Option<Verdict> {
     let how_sure = if unnamed { Verdict::likely } else { Verdict::certain };
     let denied =
         how_sure(Cause::AuthorizationPolicyDenied, &[Fact::Termination, Fact::Principal, Fact::Cluster]);
-    Some(denied.blaming(&e.termination.inner().and_then(policy)))
+    let denied = denied.blaming(&e.termination.inner().and_then(policy));
+    Some(if unnamed { denied.advising(&TCP_RULE) } else { denied })
 }
 
 /// istiod's policy ids: `ns[NAMESPACE]-policy[NAME]-rule[N]`; `none` when no ALLOW rule matched.

@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict, passthrough};
 use crate::causes::{Cause, Side};
-use crate::evidence::{ConnectError, Detail, Evidence, Fact, Flags, Layer, TransportFailure};
+use crate::evidence::{ConnectError, Detail, Direction, Evidence, Fact, Flags, Layer, TransportFailure};
 
 /// A tunnel of the ambient mesh that can't be had.
 pub(super) static NO_TUNNEL: Advice = Advice {
@@ -123,7 +123,11 @@ fn connection(e: &Evidence) -> Option<Verdict> {
     }
     if reason == Some("connection_timeout") {
         let late = Verdict::likely(Cause::UpstreamConnectTimeout, FACTS);
-        return Some(if e.upstream.is_tunneled() { late.advising(&NO_TUNNEL) } else { late });
+        return Some(if e.upstream.is_tunneled() {
+            late.advising(&NO_TUNNEL)
+        } else {
+            to_the_unknown(e, late)
+        });
     }
     failed.then_some(())?;
     if let Some(verdict) = passthrough::unreached(e) {
@@ -143,8 +147,12 @@ fn connection(e: &Evidence) -> Option<Verdict> {
             let refused = Verdict::certain(Cause::UpstreamRefused, SOCKET);
             Some(if e.past.answered { refused.advising(&STOPPED) } else { refused })
         }
-        Some(ConnectError::Unreachable) => Some(Verdict::certain(Cause::UpstreamUnreachable, SOCKET)),
-        Some(ConnectError::TimedOut) => Some(Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET)),
+        Some(ConnectError::Unreachable) => {
+            Some(to_the_unknown(e, Verdict::certain(Cause::UpstreamUnreachable, SOCKET)))
+        }
+        Some(ConnectError::TimedOut) => {
+            Some(to_the_unknown(e, Verdict::certain(Cause::UpstreamConnectTimeout, SOCKET)))
+        }
         // Closed while connecting, often in the middle of a TLS handshake.
         Some(ConnectError::Reset) => Some(Verdict::likely(Cause::UpstreamClosedConnection, SOCKET)),
         Some(ConnectError::NoSourceAddress) => {
@@ -168,6 +176,17 @@ fn connection(e: &Evidence) -> Option<Verdict> {
         }
         None => None,
     }
+}
+
+/// Where the mesh doesn't know the destination, it may be a Service's address with a port that the Service lacks, such as its target port.
+fn to_the_unknown(e: &Evidence, verdict: Verdict) -> Verdict {
+    static UNKNOWN: Advice = Advice {
+        side: None,
+        fix: "Ask a port that the Service has (not its target port), or restore the network path: the mesh doesn't know this address and port.",
+    };
+    let unknown =
+        e.direction == Direction::Outbound && e.upstream.cluster.as_ref().is_some_and(|c| c.is_passthrough());
+    if unknown { verdict.advising(&UNKNOWN) } else { verdict }
 }
 
 /// Istio's ambient mesh: internal listeners for tunnels (HBONE) stand between a request and its endpoint. Of what a tunnel failed of, the

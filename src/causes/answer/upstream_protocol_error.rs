@@ -8,8 +8,12 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Declare the port with the protocol that the upstream speaks, or correct its response: \
         it breaks that protocol.",
-    named_fixes: &["Declare port {port} of {host} with the protocol that it speaks, or correct its \
-            response: it breaks that protocol."],
+    named_fixes: &[
+        "Declare port {port} of {host} with the protocol that it speaks, see whether {rule} has \
+            h2UpgradePolicy, or correct its response: it breaks that protocol.",
+        "Declare port {port} of {host} with the protocol that it speaks, or correct its \
+            response: it breaks that protocol.",
+    ],
     special_case_of: &[],
     look_alikes: &[Cause::Http2ToHttp1Upstream, Cause::UpstreamClosedConnection],
     place: Place::Either,

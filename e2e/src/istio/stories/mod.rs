@@ -118,6 +118,7 @@ fn sidecars(version: Version) -> Plan {
                 .serving(8084)
                 .serving(8085)
                 .program(8087, who::STREAMS)
+                .program(8090, who::ECHO)
                 .program(8082, &["python3", "-m", "http.server", "8082"]),
             Pod::sidecar("not-restarted").without_stat_tags(),
             Pod::sidecar("elsewhere").namespace("shop").serving(8080),
@@ -155,7 +156,7 @@ fn sidecars(version: Version) -> Plan {
             Service::new("shelf", &[("http", 80, 8088), ("http2", 81, 8091)]).of("orders"),
             Service::new("books", &[("tcp-books", 83, 8083), ("books", 84, 8084), ("http-books", 85, 8085)]).of("reports"),
             Service::new("legacy", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-older", 86, 8086)]),
-            Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-streams", 87, 8087)]),
+            Service::new("reports", &[("http", 80, 8080), ("http-closed", 81, 9999), ("http-old", 82, 8082), ("http-streams", 87, 8087), ("tcp-sessions", 90, 8090)]),
             Service::new("authorizer", &[("http", 80, 8000)]).of("legacy"),
             Service::new("http-backend", &[("http", 8080, 8080)]).of("helloworld"),
             Service::new("nobody", &[("http", 80, 8080)]),

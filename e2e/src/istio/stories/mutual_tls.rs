@@ -2,9 +2,9 @@
 
 use meshwhy::causes::Cause;
 use meshwhy::causes::manual::PageSection;
-use meshwhy::diagnosis::Confidence::{Certain, Likely};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
-use super::super::story::Gets::{Nothing, Status};
+use super::super::story::Gets::{NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
 
 const PAGE: PageSection = PageSection::DestinationRule503;
@@ -82,6 +82,22 @@ pub fn stories() -> Vec<Story> {
                     .blames("DestinationRule/default/no-tls"),
             )
             .says(Says::new("reports", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
+        strict(
+            "own/tls_conflict/pod_address",
+            "A pod's address, which the mesh doesn't know, in place of its Service",
+        )
+        .run(UNTIL_DRAINED)
+        .curl(&["http://helloworld-v1.pods:8080/"])
+        .gets(Status(503))
+        .says(Says::new("client", Cause::UpstreamClosedConnection, Likely).fix(PAST_THE_MESH))
+        .says(Says::new("helloworld-v1", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
+        strict("own/tls_conflict/hidden", "A Sidecar hides the server, and all other connections pass")
+            .own(HIDES)
+            .run(UNTIL_DRAINED)
+            .curl(&["http://orders/"])
+            .gets(NoAnswer)
+            .says(Says::new("client", Cause::UpstreamReset, Possible).fix(PAST_THE_MESH))
+            .says(Says::new("orders", Cause::PlaintextToStrictMtls, Likely).inbound().only_counted()),
         Story::new("own/tls_conflict/permissive", "The same where the server takes plaintext, too")
             .own(WILDCARD)
             .curl(&["http://books:85/"])
@@ -109,6 +125,20 @@ pub fn stories() -> Vec<Story> {
             .gets(Status(200)),
     ]
 }
+
+/// Connections keep the policy that they began with.
+const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
+
+const PAST_THE_MESH: &str = "Ask a Service by a name and port that the mesh knows (Sidecar, exportTo): this went past it in plaintext, which servers with mutual TLS alone close.";
+
+const HIDES: &str = "
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: hides, namespace: default}
+spec:
+  workloadSelector: {labels: {app: client}}
+  egress: [{hosts: [istio-system/*]}]
+";
 
 /// "You configure mutual TLS in the cluster globally."
 const STRICT: &str = "

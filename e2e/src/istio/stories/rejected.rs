@@ -120,6 +120,12 @@ fn no_upstream() -> Vec<Story> {
             .curl(&["http://silent.example.com/", "--resolve", "silent.example.com:80:240.240.0.2"])
             .gets(Status(503))
             .says(Says::new("client", Cause::UpstreamConnectTimeout, Likely)),
+        Story::new("own/target_port", "A Service asked at its target port, which is none of its own")
+            .curl(&["http://orders:8080/"])
+            .gets(Status(503))
+            .says(Says::new("client", Cause::UpstreamUnreachable, Certain).fix(
+                "Ask a port that the Service has (not its target port), or restore the network path: the mesh doesn't know this address and port.",
+            )),
         page("rejected/application", "The application's own 503, behind its sidecar")
             .curl(&["http://reports/error"])
             .gets(Status(503))

@@ -3,8 +3,9 @@
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
-use super::super::story::Gets::{NoAnswer, Status};
+use super::super::story::Gets::{Answer, NoAnswer, Status};
 use super::super::story::{Says, Story};
+use super::who::SESSION;
 
 /// Connections keep the filters that they began with.
 const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
@@ -126,8 +127,37 @@ fn rejected() -> Vec<Story> {
                 Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
                     .inbound()
                     .because(&["principal=spiffe://cluster.local/ns/default/sa/client"])
-                    .fix("Add an ALLOW rule for spiffe://cluster.local/ns/default/sa/client and this method and path: none matches."),
+                    .fix("Add an ALLOW rule for spiffe://cluster.local/ns/default/sa/client and this method, path and port (the workload's): none matches."),
             ),
+        Story::new("replies/no_identity", "An AuthorizationPolicy allows a namespace, and the caller has no sidecar")
+            .own(ALLOWS_NAMESPACE)
+            .from("outside")
+            .run(UNTIL_DRAINED)
+            .curl(&["http://orders/"])
+            .gets(Status(403))
+            .says(
+                Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
+                    .inbound()
+                    .fix("Give the caller a sidecar (mutual TLS), or add an ALLOW rule that needs no principal and no namespace: it showed no certificate."),
+            ),
+        Story::new("replies/methods_on_tcp", "An AuthorizationPolicy allows methods, and the port is for TCP")
+            .own(ALLOWS_METHODS)
+            .run(UNTIL_DRAINED)
+            .run(&["python3", "-c", SESSION, "0"])
+            .gets(Answer("ended"))
+            .says(
+                Says::new("reports", Cause::AuthorizationPolicyDenied, Likely)
+                    .inbound()
+                    .because(&["rbac_access_denied_matched_policy[none]"])
+                    .fix("Add an ALLOW rule for this caller and the workload's port: rules with methods, paths or hosts never match TCP."),
+            ),
+        Story::new("replies/http2_upgrade", "A DestinationRule makes HTTP/2 of requests to a server of HTTP/1.1")
+            .own(UPGRADES)
+            .curl(&["http://legacy/"])
+            .gets(Status(502))
+            .says(Says::new("client", Cause::UpstreamProtocolError, Likely).fix(
+                "Declare port 80 of legacy.default.svc.cluster.local with the protocol that it speaks, see whether DestinationRule default/legacy has h2UpgradePolicy, or correct its response: it breaks that protocol.",
+            )),
         Story::new("replies/no_provider", "The action CUSTOM names a provider that nobody defined")
             .own(NO_PROVIDER)
             .run(UNTIL_DRAINED)
@@ -187,6 +217,33 @@ spec:
   selector: {matchLabels: {app: orders}}
   action: ALLOW
   rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]
+";
+
+const ALLOWS_NAMESPACE: &str = "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: from-default, namespace: default}
+spec:
+  selector: {matchLabels: {app: orders}}
+  action: ALLOW
+  rules: [{from: [{source: {namespaces: [default]}}]}]
+";
+
+const ALLOWS_METHODS: &str = "
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: only-get, namespace: default}
+spec:
+  selector: {matchLabels: {app: reports}}
+  action: ALLOW
+  rules: [{to: [{operation: {methods: [GET]}}]}]
+";
+
+const UPGRADES: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: legacy, namespace: default}
+spec: {host: legacy, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}}
 ";
 
 const NO_PROVIDER: &str = "

@@ -3,12 +3,12 @@
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
-use super::super::story::Gets::{NoAnswer, Status};
+use super::super::story::Gets::{Answer, NoAnswer, Status};
 use super::super::story::{Says, Story, Yaml};
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
-    [streams(), substitutes(), connect(), routes()].concat()
+    [streams(), sessions(), substitutes(), connect(), routes()].concat()
 }
 
 /// The time that a listener or chain has to end what it began is 1 s on the rig.
@@ -67,6 +67,54 @@ class Streams(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.1)
 ThreadingHTTPServer(('', 8087), Streams).serve_forever()",
+];
+
+fn sessions() -> Vec<Story> {
+    let session = |name, about, quiet: &'static str| {
+        Story::new(name, about).own(IMPATIENT).run(&["python3", "-c", SESSION, quiet])
+    };
+    vec![
+        session(
+            "who/session/idle",
+            "A session of a database is quiet for longer than its rule allows",
+            "2.5",
+        )
+        .gets(Answer("ended"))
+        .says(Says::new("client", Cause::IdleTimeout, Possible).blames("DestinationRule/default/sessions")),
+        session("who/session/in_use", "One that is quiet for less", "0.3").gets(Answer("answered")),
+    ]
+}
+
+const IMPATIENT: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: sessions, namespace: default}
+spec: {host: reports, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 1s}}}}
+";
+
+/// Asks, is quiet, and asks again.
+pub(super) const SESSION: &str = "
+import socket, sys, time
+stream = socket.create_connection(('reports', 90), 10)
+try:
+    stream.sendall(b'first')
+    stream.recv(10)
+    time.sleep(float(sys.argv[1]))
+    stream.sendall(b'second')
+    print('answered' if stream.recv(10) else 'ended')
+except OSError:
+    print('ended')";
+
+/// Says what it is told.
+pub(super) const ECHO: &[&str] = &[
+    "python3",
+    "-c",
+    "import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while said := self.request.recv(100):
+            self.request.sendall(said)
+socketserver.ThreadingTCPServer(('', 8090), Echo).serve_forever()",
 ];
 
 fn substitutes() -> Vec<Story> {

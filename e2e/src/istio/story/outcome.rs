@@ -69,7 +69,11 @@ impl fmt::Display for Outcome {
             }
             for line in lines.json.iter().filter(|l| !l["cause"].is_null()).take(SHOWN) {
                 let (cause, evidence) = (&line["cause"], &line["evidence"]);
-                writeln!(f, "{pod}: {cause} {} {} {evidence}", line["confidence"], line["resource"])?;
+                writeln!(
+                    f,
+                    "{pod}: {cause} {} {} {evidence}; fix: {}",
+                    line["confidence"], line["resource"], line["fix"]
+                )?;
             }
         }
         for (counted, times) in &self.counted {
