@@ -17,7 +17,7 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     } else if let Some(policy) = said.strip_prefix("enforced denied") {
         let policy = policy.strip_prefix(", matched policy ").unwrap_or("none");
         details(&format!("rbac_access_denied_matched_policy[{policy}]"))
-    } else if said.starts_with("no route match for URL") {
+    } else if said.starts_with("no route match for URL") || said.starts_with("no cluster match for URL") {
         details("route_not_found").with(Column::Flags, "NR")
     } else if said.starts_with("unknown cluster '") {
         details("cluster_not_found")

@@ -25,6 +25,9 @@ pub(super) fn restored(text: &str) -> Option<String> {
     if is_cell(&line) {
         line = line.get(1..line.len().saturating_sub(1)).unwrap_or_default().replace("\"\"", "\"");
     }
+    if let Some(string) = cut_string(&line) {
+        line = string;
+    }
     // A cell that has lost its own quotes.
     let doubled = line.matches("\"\"").count();
     if doubled > 1 && line.matches('"').count() == doubled.saturating_mul(2) {
@@ -74,6 +77,15 @@ pub(super) fn shown(text: &str) -> Option<&str> {
 fn is_cell(text: &str) -> bool {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     inner.is_some_and(|inner| inner.contains("\"\"") && !inner.replace("\"\"", "").contains('"'))
+}
+
+/// A JSON string of which the end may be missing: all quotes in it are escaped.
+fn cut_string(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?;
+    let inner = inner.strip_suffix('"').filter(|inner| !inner.ends_with('\\')).unwrap_or(inner);
+    let quotes = inner.matches('"').count();
+    let are_escaped = quotes > 0 && inner.matches("\\\"").count() == quotes;
+    are_escaped.then(|| inner.replace("\\\"", "\""))
 }
 
 /// Without those that Markdown's writers put before its signs; JSON has none before these.
@@ -147,6 +159,8 @@ mod tests {
             format!("- `{LINE}`"),
             format!("            {LINE}"),
             format!("\"{}\"", LINE.replace('"', "\"\"")),
+            format!("\"{}\"", LINE.replace('"', "\\\"")),
+            format!("\"{}", LINE.replace('"', "\\\"")),
             LINE.replace('_', "\\_").replace('|', "\\|").replace('[', "\\["),
             LINE.replace(' ', "\u{a0}"),
         ] {
