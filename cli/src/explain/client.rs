@@ -73,10 +73,15 @@ static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     common.iter().map(|word| Finder::new(*word)).collect()
 });
 
+/// Made once: what costs is the making.
+static FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| WORDS.iter().map(|(words, _)| Finder::new(*words)).collect());
+
 /// What a line says of such a connection, and what may have been behind it.
 pub(super) fn read(text: &str) -> Option<Finding> {
     ANY.iter().any(|word| word.find(text.as_bytes()).is_some()).then_some(())?;
-    let (words, symptom) = WORDS.iter().find(|(words, _)| text.contains(words))?;
+    let mut found = WORDS.iter().zip(&*FINDERS).filter(|(_, finder)| finder.find(text.as_bytes()).is_some());
+    let ((words, symptom), _) = found.next()?;
     let is_tls = text.contains("https://") || text.contains(":443");
     let symptom = if is_tls && *symptom == Symptom::Reset { Symptom::ResetInTls } else { *symptom };
     let (cause, others): (Cause, &[Cause]) = match symptom {

@@ -1,8 +1,9 @@
 //! Envoy's own replies, as curl shows them: what somebody has who can't see the proxy's log.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use meshwhy::evidence::MixerStatus;
 use serde_json::Value;
 
@@ -45,13 +46,15 @@ fn begun(text: &str) -> Option<&str> {
 
 /// Whether a reply may be somewhere in a text.
 pub(super) fn may_be_in(text: &str) -> bool {
-    let has = |words: &str| memmem::find(text.as_bytes(), words.as_bytes()).is_some();
-    has(UPSTREAM)
-        || has("failure reason: ")
-        || FAILURES.iter().any(|failure| has(failure))
-        || has(".istio-system:")
-        || WHOLE.iter().any(|(reply, _)| has(reply))
+    MAY_BE.iter().any(|word| word.find(text.as_bytes()).is_some())
 }
+
+/// Made once: what costs is the making.
+static MAY_BE: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
+    let whole = WHOLE.iter().map(|(reply, _)| *reply);
+    let all = [UPSTREAM, "failure reason: ", ".istio-system:"].into_iter().chain(FAILURES.iter().copied());
+    all.chain(whole).map(Finder::new).collect()
+});
 
 /// What a reply says that somebody's own log repeats: within a line of text, or in an object, which may hold a whole answer. A request's columns
 /// are a client's, and so are most of an object's texts.
@@ -258,7 +261,7 @@ pub(super) fn upstream(rest: &str) -> Option<Line<'static>> {
 
 /// Whether a reply begins here that may go on in the next rows.
 pub(super) fn begins(text: &str) -> bool {
-    memmem::find(text.as_bytes(), UPSTREAM.as_bytes()).is_some()
+    text.contains(UPSTREAM)
 }
 
 /// Whether the end of its reason is still to come.

@@ -3,8 +3,10 @@
 //! Last of all, and no more than a lead: who can write into such a text can write a key. What has escaped quotes stands in a string.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use memchr::memmem;
+use memchr::memmem::Finder;
 use meshwhy::evidence::{Detail, Details, Flags};
 
 use super::{Column, Line};
@@ -87,12 +89,16 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
     }
     let is_plain = |at: usize| text.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
     let mut line = Line::default();
-    if ANSWERS.iter().filter_map(|answer| text.find(answer)).any(is_plain) {
+    if memmem::find(text.as_bytes(), b"not allowed in 1xx").is_some()
+        && ANSWERS.iter().filter_map(|answer| text.find(answer)).any(is_plain)
+    {
         line.set(Column::Details, Cow::Borrowed("upstream_reset_before_response_started{protocol_error}"));
         return Some(line);
     }
+    let has = |finder: &Finder<'_>| finder.find(text.as_bytes()).is_some();
+    let found = || WORDS.iter().zip(&*FINDERS).filter(|(_, finder)| has(finder));
     if let Some((at, details)) =
-        WORDS.iter().find_map(|word| detail(text, word)).filter(|(at, _)| is_plain(*at))
+        found().find_map(|(word, _)| detail(text, word)).filter(|(at, _)| is_plain(*at))
     {
         let mut words = text.get(..at)?.split_whitespace().rev();
         if let Some(flags) = words.next().filter(|flags| are_flags(flags)) {
@@ -190,6 +196,10 @@ const WORDS: &[&str] = &[
     "upstream_response_timeout",
     "wasm_fail_stream",
 ];
+
+/// Made once: what costs is the making.
+static FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| WORDS.iter().map(|word| Finder::new(*word)).collect());
 
 /// What Envoy's parser says of answers alone.
 const ANSWERS: &[&str] =
