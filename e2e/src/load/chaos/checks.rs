@@ -98,12 +98,15 @@ impl Stage {
     }
 }
 
+/// A SYN that a full queue drops comes again after a second: with other work on the machine one in a hundred does.
+const SLOW: Duration = Duration::from_millis(1_500);
+
 /// Other work takes time from a proxy, too: only what is slow for anybody counts.
 pub(super) fn fast_enough(paces: &[Pace]) -> Result<()> {
     let quiet = paces.first().context("no phases")?;
     for pace in paces {
         let median = pace.median < Duration::from_millis(30) || pace.median < quiet.median * 8;
-        let p99 = pace.p99 < Duration::from_millis(300) || pace.p99 < quiet.p99 * 8;
+        let p99 = pace.p99 < SLOW || pace.p99 < quiet.p99 * 8;
         // Of a few requests the slowest says nothing.
         ensure!(
             pace.requests < 50 || (median && p99),
