@@ -48,6 +48,22 @@ const NODE_CRASHES: Server = Server::Program(
 const NGINX_BEHIND_HAPROXY: Server =
     Server::Nginx("listen 127.0.0.1:{port} proxy_protocol; location / { return 200 ok; }");
 
+const GUNICORN: Server = Server::Reading(
+    "app.py",
+    "import time\ndef app(environ, start_response):\n    time.sleep(9)\n",
+    ("gunicorn", "gunicorn"),
+    &[
+        "--chdir",
+        "{folder}",
+        "--bind",
+        "127.0.0.1:{port}",
+        "--timeout",
+        "1",
+        "--log-level",
+        "error",
+        "app:app",
+    ],
+);
 const NGINX_HANGS_UP: Server = Server::Nginx("listen 127.0.0.1:{port}; location / { return 444; }");
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -271,6 +287,14 @@ fn closed() -> Vec<Scenario> {
         .curl(ASK)
         .gets(200),
         plain("answer/proxy_protocol_expected", "nginx waits for a PROXY header", NGINX_BEHIND_HAPROXY),
+        early(Scenario::new(
+            "answer/gunicorn_kills_a_worker",
+            "gunicorn ends a worker that works for too long",
+            http(backend()),
+        ))
+        .server("backend", GUNICORN)
+        .curl(ASK)
+        .because(&["lived="]),
         plain("answer/nginx_hangs_up", "nginx returns 444", NGINX_HANGS_UP),
         early(
             Scenario::new("answer/node_crashes", "Node crashes as it works on a request", http(backend()))

@@ -74,6 +74,8 @@ fn causes_that_the_details_name_alone() {
         (503, "-", "wasm_fail_stream", "filter_rejected"),
         (503, "-", "reached_concurrency_limit", "filter_rejected"),
         (400, "-", "grpc_json_transcode_failure{INVALID_ARGUMENT}", "filter_rejected"),
+        (400, "-", "grpc_field_extraction_INVALID_ARGUMENT{REQUEST_OUT_OF_DATA}", "filter_rejected"),
+        (400, "UAEX", "proto_message_extraction_INVALID_ARGUMENT{RESPONSE_OUT_OF_DATA}", "filter_rejected"),
         (500, "-", "response_payload_too_large", "filter_rejected"),
         (500, "-", "filter_removed_required_request_headers", "filter_rejected"),
         (429, "RL", "rate_limited_by_quota", "rate_limited"),

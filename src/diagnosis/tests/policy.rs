@@ -42,6 +42,25 @@ fn no_authorization_policy_is_for_outbound_traffic() {
 }
 
 #[test]
+fn what_to_allow_depends_on_what_the_caller_showed() {
+    let fix = |direction, principal: Option<&str>| {
+        let mut e = stream(403, "-", "rbac_access_denied_matched_policy[none]");
+        (e.direction, e.substitute) = (direction, Some(false));
+        e.downstream.principal = principal.map(str::to_owned);
+        Report::new(&diagnose(&e).unwrap(), &e).fix.into_owned()
+    };
+    let known = Some("spiffe://cluster.local/ns/default/sa/client");
+    assert!(fix(Direction::Inbound, known).contains("sa/client and this method, path and port"));
+    assert!(fix(Direction::Inbound, None).contains("it showed no certificate"));
+    assert!(fix(Direction::Gateway, None).contains("preflight"));
+    let mut tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
+    tcp.termination = Details::new("rbac_access_denied_matched_policy[none]");
+    assert!(Report::new(&diagnose(&tcp).unwrap(), &tcp).fix.contains("never match TCP"));
+    tcp.termination = Details::new("rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]");
+    assert!(!Report::new(&diagnose(&tcp).unwrap(), &tcp).fix.contains("never match TCP"));
+}
+
+#[test]
 fn a_connection_over_the_limit_was_never_tried() {
     let mut e = Evidence { layer: Layer::Tcp, flags: Flags::from_short("URX"), ..Evidence::default() };
     assert_eq!(named(&e), Some(("rate_limited", "likely")));

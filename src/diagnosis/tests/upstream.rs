@@ -3,7 +3,10 @@
 use super::{RESET, named, stream};
 use crate::causes::Cause;
 use crate::diagnosis::{Confidence, diagnose};
-use crate::evidence::{ClusterName, GrpcStatus, Layer, Page, Resource, TlsVersion, TransportFailure};
+use crate::evidence::{
+    ClusterName, Direction, Evidence, Flags, GrpcStatus, Layer, Page, Resource, TlsVersion, TransportFailure,
+};
+use crate::report::Report;
 
 #[test]
 fn a_grpc_call_can_fail_with_status_200() {
@@ -297,5 +300,28 @@ fn a_waypoints_chain_names_the_service_of_a_route_that_is_missing() {
         let verdict = diagnose(&e).unwrap();
         assert_eq!(verdict.cause.id(), "route_no_match");
         assert_eq!(verdict.resource.as_ref().map(|resource| resource.path()), service, "{chain}");
+    }
+}
+
+#[test]
+fn what_the_mesh_does_not_know_goes_past_it() {
+    let fix = |e: &Evidence| Report::new(&diagnose(e).unwrap(), e).fix.into_owned();
+    let mut http = stream(503, "UC", "upstream_reset_before_response_started{connection_termination}");
+    (http.direction, http.lived) = (Direction::Outbound, Some(1));
+    http.upstream.pool_ready = Some(500);
+    let mut tcp = Evidence { layer: Layer::Tcp, flags: Flags::from_short("UR"), ..Evidence::default() };
+    tcp.direction = Direction::Outbound;
+    let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Network_is_unreachable}";
+    let mut unreachable = stream(503, "UF", details);
+    unreachable.direction = Direction::Outbound;
+    for (cluster, past) in [("PassthroughCluster", true), ("outbound|80||a.b.svc.cluster.local", false)] {
+        for (e, words) in [
+            (&mut http, "this went past it in plaintext"),
+            (&mut tcp, "this went past it in plaintext"),
+            (&mut unreachable, "not its target port"),
+        ] {
+            e.upstream.cluster = ClusterName::new(cluster);
+            assert_eq!(fix(e).contains(words), past, "{}", fix(e));
+        }
     }
 }
