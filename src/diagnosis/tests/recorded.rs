@@ -105,6 +105,10 @@ fn a_resource_that_is_known_is_named() {
         ("succeeded_after_retries", "Istio retries by default, and what failed was the upstream"),
         ("max_duration_reached", "the connection manager's limit has the same details as the route's"),
         ("upstream_closed_connection", "the application crashed, as far as anybody knows"),
+        (
+            "upstream_protocol_error",
+            "the answer breaks HTTP, unless the rule has h2UpgradePolicy: the fix asks",
+        ),
         ("upstream_connect_timeout", "nothing answered, whatever the rule says"),
     ];
     let is_meant = |cause: &str| NAMELESS.iter().any(|(nameless, _)| *nameless == cause);
