@@ -10,8 +10,19 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     let said = said.split("\tthread=").next().unwrap_or(said).trim();
     let said = without_thread(said);
     let replied = ["Sending local reply with details ", "Preparing local reply with details "];
+    // The answer had begun.
+    let cut =
+        said.strip_prefix("Resetting stream due to ").and_then(|said| said.split_once(". Prior headers"));
     let line = if let Some(text) = replied.iter().find_map(|start| said.strip_prefix(start)) {
         details(text)
+    } else if let Some((text, _)) = cut {
+        details(text)
+    } else if OVERFLOWS.contains(&said) {
+        details("upstream_reset_before_response_started{overflow}").with(Column::Flags, "UO")
+    } else if said == "upstream per try timeout" {
+        details("upstream_per_try_timeout").with(Column::Flags, "UT").with(Column::Code, "504")
+    } else if said.starts_with("ext_authz filter rejected the request") {
+        details("ext_authz_denied").with(Column::Flags, "UAEX")
     } else if let Some(reset) = said.strip_prefix("upstream reset: ") {
         reply::upstream(reset)?
     } else if let Some(policy) = said.strip_prefix("enforced denied") {
@@ -52,6 +63,14 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     };
     Some((line, stream))
 }
+
+/// What circuit breakers say, old and new.
+const OVERFLOWS: &[&str] = &[
+    "max pending streams overflow",
+    "max streams overflow",
+    "max pending requests overflow",
+    "max requests overflow",
+];
 
 /// What closed a stream of the control plane's, as it is said since Envoy 1.8 (`... closed since 76s ago: 14, ...`).
 fn stream_closed(said: &str) -> Option<&str> {
@@ -103,6 +122,37 @@ fn without_place(message: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_envoy_says_before_it_replies() {
+        for (said, details) in [
+            (
+                "Resetting stream due to upstream_response_timeout. Prior headers have already been sent",
+                "upstream_response_timeout",
+            ),
+            ("max pending requests overflow", "upstream_reset_before_response_started{overflow}"),
+            ("upstream per try timeout", "upstream_per_try_timeout"),
+            ("ext_authz filter rejected the request. Response status code: '401", "ext_authz_denied"),
+            ("no cluster match for URL '/a'", "route_not_found"),
+            ("Jwt authentication completed with: Unknown issuer", "jwt_authn_access_denied{Unknown_issuer}"),
+            (
+                "StreamClusters gRPC config stream to contour closed since 76s ago: 14, upstream connect error or disconnect/reset \
+                 before headers. reset reason: overflow",
+                "upstream_reset_before_response_started{overflow}",
+            ),
+            ("Preparing local reply with details wasm_fail_stream thread=63", "wasm_fail_stream"),
+        ] {
+            let (line, _) = read(&format!("[C1][S2] {said}")).unwrap_or_else(|| panic!("{said}"));
+            assert_eq!(line.get(Column::Details), Some(details), "{said}");
+        }
+        for said in [
+            "Jwt authentication completed with: OK",
+            "gRPC config stream closed: 13, ",
+            "Resetting stream due to x",
+        ] {
+            assert_eq!(read(said), None, "{said}");
+        }
+    }
 
     #[test]
     fn what_is_said_of_a_stream() {
