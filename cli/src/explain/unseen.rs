@@ -74,7 +74,31 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     if gather::is_streams_connection(shown) {
         return gather::failed_all_the_same(shown, line).then(|| by_flags(shown, line));
     }
+    if let Some(finding) = by_itself(shown, line) {
+        return Some(finding);
+    }
     conclude(shown, line).filter(|finding| !(finding.cause == Cause::UpstreamReset && answered(shown, line)))
+}
+
+/// A status that a proxy gave by itself, without a flag, where the format has no details: a gateway's own 404 (Istio 1.7 and before), or a limit's 429.
+fn by_itself(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
+    let went_nowhere = |column| line.shows(column) && line.get(column).is_none();
+    let is_its_own = line.shows(Column::Flags)
+        && shown.flags.is_empty()
+        && !line.shows(Column::Details)
+        && went_nowhere(Column::UpstreamHost)
+        && !gather::got_to_an_upstream(shown);
+    let (cause, others): (Cause, &[Cause]) = match shown.code.filter(|_| is_its_own)? {
+        404 if line.get(Column::BytesSent) == Some("0") => (
+            Cause::RouteNoMatch,
+            &[Cause::RouteHostUnknown, Cause::ConfiguredErrorReply, Cause::FilterRejected],
+        ),
+        429 => (Cause::RateLimited, &[Cause::FilterRejected]),
+        _ => return None,
+    };
+    let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
+    finding.evidence = format!("code={}; upstream=none", shown.code.unwrap_or_default());
+    Some(finding)
 }
 
 /// Whether the server of a TCP connection has answered, as far as the line shows: some end with a reset what is done.
