@@ -284,6 +284,17 @@ fn spans_of_a_trace() {
     assert_eq!(seen, ["fine", "upstream_refused"]);
 }
 
+/// Not the reason of a connection that no filter chain matched.
+#[test]
+fn a_handshake_that_a_client_failed_needs_no_details() {
+    let line = json!({
+        "response_code": 0, "response_flags": "-", "method": null, "upstream_host": null,
+        "downstream_transport_failure_reason": "TLS error: 268435648:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE",
+    });
+    let Reading::Failed(_, finding) = READER.read(line.to_string().as_bytes()) else { panic!("{line}") };
+    assert_eq!(finding.cause.id(), "client_certificate_missing");
+}
+
 /// What curl shows of Envoy's own replies. An application's line that has one in it is none.
 #[test]
 fn envoys_own_replies() {

@@ -24,8 +24,9 @@ pub(super) fn evidence(line: &Line<'_>) -> Evidence {
     let flags = flags(line);
     let layer = layer(line, flags);
     // A connection without a filter chain is the only one with NR (1.40).
+    let has_no_chain = flags.contains(Flags::NO_ROUTE_FOUND);
     let details = match (line.shows(Column::Details), layer) {
-        (false, Layer::Listener) => "filter_chain_not_found",
+        (false, Layer::Listener) if has_no_chain => "filter_chain_not_found",
         _ => line.get(Column::Details).unwrap_or_default(),
     };
     // An answer of the upstream and a failure to get there don't go together; the flags are what people look at.
