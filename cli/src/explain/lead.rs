@@ -44,6 +44,8 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         details("filter_chain_not_found").with(Column::Flags, "NR")
     } else if let Some(reason) = said.strip_prefix("client disconnected, failure reason: ") {
         reply::failed(reason)?
+    } else if is_handshake(said) {
+        reply::failed(said)?
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
     } else if let Some(reply) = stream_closed(said) {
@@ -62,6 +64,15 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         return None;
     };
     Some((line, stream))
+}
+
+/// Whether a handshake failed, and nothing is said of the side.
+pub(super) fn is_of_either_side(message: &str) -> bool {
+    is_handshake(tagged(message).1)
+}
+
+fn is_handshake(said: &str) -> bool {
+    said.starts_with("TLS error: ") || said.starts_with("TLS_error:|")
 }
 
 /// What circuit breakers say, old and new.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
 use super::json::Wrapped;
@@ -300,6 +301,13 @@ fn lead(message: &str) -> Reading {
     });
     said.map_or(Reading::ProxyLog, |(line, mut finding, stream)| {
         finding.confidence = finding.confidence.min(Confidence::Likely);
+        if lead::is_of_either_side(message) {
+            let is_clients = line.shows(Column::DownstreamFailure);
+            let other = if is_clients { Cause::UpstreamTlsFailed } else { Cause::DownstreamTlsFailed };
+            finding.confidence = Confidence::Possible;
+            finding.alternatives.push(other);
+            finding.side = None;
+        }
         Reading::Lead(line, finding, stream)
     })
 }
