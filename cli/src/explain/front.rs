@@ -157,7 +157,7 @@ impl<'a> Ends<'a> {
 
     fn at(request: &'a str, at: usize) -> Option<Self> {
         // Whoever shows it to others may have put a space in.
-        let behind = request.get(at.checked_add(2)?..)?.trim_start_matches(' ');
+        let behind = request.get(at.checked_add(1)?..)?.strip_prefix(' ')?.trim_start_matches(' ');
         let (code, behind) = behind.split_once(' ')?;
         let is_code = code == "0" || (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()));
         let (flags, rest) = behind.split_once(' ').unwrap_or((behind, ""));
