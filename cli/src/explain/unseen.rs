@@ -80,6 +80,10 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     conclude(shown, line).filter(|finding| !(finding.cause == Cause::UpstreamReset && answered(shown, line)))
 }
 
+/// How long Mixer's reply is where Envoy's own to the question stands in it: `UNAVAILABLE:no healthy upstream`, `UNAVAILABLE:upstream connect
+/// error or disconnect/reset before headers`, the same with a reset's reason (connection failure, connection termination).
+const MIXERS: [&str; 4] = ["31", "69", "103", "107"];
+
 /// A status that a proxy gave by itself, without a flag, where the format has no details: a gateway's own 404 (Istio 1.7 and before), or a limit's 429.
 fn by_itself(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let went_nowhere = |column| line.shows(column) && line.get(column).is_none();
@@ -94,6 +98,9 @@ fn by_itself(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
             &[Cause::RouteHostUnknown, Cause::ConfiguredErrorReply, Cause::FilterRejected],
         ),
         429 => (Cause::RateLimited, &[Cause::FilterRejected]),
+        503 if line.get(Column::BytesSent).is_some_and(|sent| MIXERS.contains(&sent)) => {
+            (Cause::MixerUnavailable, &[Cause::ConfiguredErrorReply, Cause::FilterRejected])
+        }
         _ => return None,
     };
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
