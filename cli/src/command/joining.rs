@@ -119,7 +119,10 @@ impl Joining {
     /// like others.
     fn follow_symptoms(&mut self) {
         let (requests, failed) = (self.total.counts.requests, self.total.counts.failures);
-        for symptom in self.total.leads.take_symptoms() {
+        let mut symptoms = self.total.leads.take_symptoms();
+        // What began elsewhere comes after what others found there.
+        symptoms.sort_by_key(|symptom| symptom.finding.cause.definition().peer_may_know);
+        for symptom in symptoms {
             let is_told = Column::ALL.iter().any(|column| symptom.line.shows(*column));
             if failed == 0 && (requests == 0 || is_told) {
                 let file = self.names.get(symptom.input).map_or("", String::as_str);
