@@ -25,6 +25,8 @@ enum Symptom {
     NoHttp2,
     /// The server wants a certificate.
     WantsCertificate,
+    /// Nobody was listening.
+    Refused,
 }
 
 /// The words for it.
@@ -54,12 +56,16 @@ const WORDS: &[(&str, Symptom)] = &[
     ("Empty reply from server", Symptom::Reset),
     ("Remote end closed connection without response", Symptom::Reset),
     ("socket hang up", Symptom::Reset),
+    ("connect: connection refused", Symptom::Refused),
+    ("Connection refused", Symptom::Refused),
+    ("ECONNREFUSED", Symptom::Refused),
 ];
 
 /// Words of which one is in each of those.
 static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     let common = [
         "onnection",
+        "onnect: ",
         "HTTP",
         "SSL",
         "TLS",
@@ -80,6 +86,10 @@ static FINDERS: LazyLock<Vec<Finder<'static>>> =
 /// What a line says of such a connection, and what may have been behind it.
 pub(super) fn read(text: &str) -> Option<Finding> {
     ANY.iter().any(|word| word.find(text.as_bytes()).is_some()).then_some(())?;
+    // A server's access log: whoever asked may have written the words.
+    const REQUESTS: &[&str] =
+        &[" HTTP/", "\"path\"", "\"method\"", "ser_agent", "ser-agent", "serAgent", "eaders\""];
+    (!REQUESTS.iter().any(|words| text.contains(words))).then_some(())?;
     let mut found = WORDS.iter().zip(&*FINDERS).filter(|(_, finder)| finder.find(text.as_bytes()).is_some());
     let ((words, symptom), _) = found.next()?;
     let is_tls = text.contains("https://") || text.contains(":443");
@@ -97,6 +107,8 @@ pub(super) fn read(text: &str) -> Option<Finding> {
         Symptom::ResetInTls => {
             (Cause::NoFilterChainForSni, &[Cause::PlaintextToStrictMtls, Cause::EgressBlocked])
         }
+        // Of a proxy in between nobody says anything.
+        Symptom::Refused => (Cause::UpstreamRefused, &[Cause::NoEndpoints]),
         Symptom::NoHttp2 => (Cause::Http2ToHttp1Upstream, &[Cause::UpstreamProtocolError]),
         Symptom::WantsCertificate => {
             (Cause::ClientCertificateMissing, &[Cause::UpstreamRequiresClientCertificate])
@@ -130,6 +142,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_header_holds_is_none() {
+        for words in ["Connection reset by peer", "connect: connection refused", "socket hang up"] {
+            assert_eq!(read(&format!("10.0.0.9 - - \"GET / HTTP/1.1\" 200 5 \"-\" \"{words}\"")), None);
+        }
+    }
+
+    #[test]
     fn the_usual_words_have_usual_causes() {
         for (text, cause) in [
             ("curl: (56) Recv failure: Connection reset by peer", "plaintext_to_strict_mtls"),
@@ -138,6 +157,10 @@ mod tests {
                 "plaintext_to_strict_mtls",
             ),
             ("curl: (52) Empty reply from server", "plaintext_to_strict_mtls"),
+            (
+                "Error while dialing dial tcp 10.240.21.150:80: connect: connection refused",
+                "upstream_refused",
+            ),
             ("Error: read ECONNRESET", "plaintext_to_strict_mtls"),
             (
                 "curl: (35) OpenSSL SSL_connect: Connection reset by peer in connection to www.example.com:443",
