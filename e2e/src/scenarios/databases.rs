@@ -73,6 +73,8 @@ pub(super) fn table() -> Vec<Scenario> {
             idle(),
             "set wait_timeout=1;\nkill connection_id();\n",
         )
+        // With a reset (UR), where the client says goodbye in time.
+        .logs(Log::Tcp, &[])
         .says("ERROR"),
         session(
             "upstream_tls/tls_to_mariadb",
@@ -133,6 +135,7 @@ fn postgres() -> Vec<Scenario> {
             idle(),
             "select pg_terminate_backend(pg_backend_pid());\n",
         )
+        .logs(Log::Tcp, &[])
         .says("terminating connection"),
         session(
             "upstream_tls/tls_to_real_postgres",
