@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -54,11 +53,17 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// In an IPC namespace of its own, where it can be: it leaves shared memory behind when it is killed.
 fn command(program: &Path, folder: &Path, log: &File) -> Result<Command> {
-    let mut command = Command::new(program);
+    let mut command = if is_root() {
+        let mut as_nobody = Command::new("unshare");
+        let id = NOBODY.to_string();
+        as_nobody.args(["--ipc", "setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
+        as_nobody.args(["--pdeathsig", "KILL"]).arg(program);
+        as_nobody
+    } else {
+        Command::new(program)
+    };
     command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
     Ok(command)
 }
