@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Column, Line};
+use super::{Column, Line, odd};
 
 /// The most rows of one.
 const MOST_ROWS: usize = 100;
@@ -17,10 +17,11 @@ pub(super) fn read(
     let names = cells(first)?;
     let columns: Vec<Option<Column>> = names.iter().map(|name| Column::of_key(name)).collect();
     let is_envoys = columns.iter().flatten().any(|column| column.is_envoys());
-    is_envoys.then_some(())?;
     let common = names.iter().map(|name| Column::of_common_key(name));
     let columns: Vec<Option<Column>> =
         columns.iter().zip(common).map(|(column, other)| column.or(other)).collect();
+    let both = [Column::Code, Column::Flags];
+    (is_envoys || both.iter().all(|one| columns.contains(&Some(*one)))).then_some(())?;
     let (mut lines, mut count, mut ruled) = (Vec::new(), 0_usize, false);
     for row in rest.take(MOST_ROWS) {
         let row = row.as_ref();
@@ -39,7 +40,10 @@ pub(super) fn read(
         }
         count = count.saturating_add(1);
     }
-    (!lines.is_empty()).then_some((lines, count))
+    // Names that are not Envoy's may be anything's.
+    let flags = |line: &Line<'_>| line.get(Column::Flags).is_none_or(odd::are_flags);
+    let fit = |line: &Line<'_>| line.get(Column::Code).is_some() && flags(line);
+    (!lines.is_empty() && (is_envoys || lines.iter().all(fit))).then_some((lines, count))
 }
 
 /// The cells of a row, without the bars around it.
@@ -79,6 +83,7 @@ mod tests {
         for text in [
             "requests | response_code | response_flags\n-- | -- | --\n4 | 503 | UC\n21 | 200 | -\n\nx",
             "| requests | `response_code` | response\\_flags |\n|---|:-:|---|\n| 4 | 503 | UC |\n| 21 | 200 | - |",
+            "| path | code | flags |\n|---|---|---|\n| /a | 503 | UC |\n| /b | 200 | - |",
             " requests | Response Code | Response Flags\n----------+---------+-------\n 4 | 503 | UC\n 21 | 200 | -\n(2 rows)",
         ] {
             assert_eq!(codes(text), expected, "{text}");
@@ -86,6 +91,8 @@ mod tests {
         for text in [
             "a | b\n--|--\n1 | 2",
             "a | response_flags\n1 | UF",
+            "name | code | flags\n--|--|--\na | 503 | verbose",
+            "name | code | flags\n--|--|--\na | 503 | UF\nb | x | UF",
             "response_flags\n--\nUF",
             "a | response_flags\n--|--\n1 | UF | 2",
         ] {

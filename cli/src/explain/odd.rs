@@ -86,8 +86,12 @@ fn column(key: &str, value: &str) -> Option<Column> {
 }
 
 fn flags(value: &str, absent: bool) -> Option<Column> {
-    let are_known = value.split(',').all(|name| !Flags::from_short(name).is_empty());
-    (absent || are_known).then_some(Column::Flags)
+    (absent || are_flags(value)).then_some(Column::Flags)
+}
+
+/// Whether they are Envoy's, in their short form.
+pub(super) fn are_flags(value: &str) -> bool {
+    value.split(',').all(|name| !Flags::from_short(name).is_empty())
 }
 
 /// The members of an object with their whole keys; of a list, its words together, or what its elements name.
