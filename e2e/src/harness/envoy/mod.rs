@@ -22,8 +22,20 @@ use discovery::Discovery;
 use crate::harness::process::{Process, wait_for};
 use crate::harness::{record, releases};
 
-/// Milliseconds after which access logs are written: they are waited for.
-const SOON: u32 = 10;
+/// How it is started.
+#[derive(Debug, Clone, Copy)]
+struct Options<'a> {
+    /// A shell's limits (`ulimit` arguments).
+    ulimit: &'a [&'a str],
+    /// Worker threads.
+    workers: usize,
+    /// Milliseconds after which access logs are written: they are waited for.
+    flush: u32,
+    /// Seconds after which what was replaced ends.
+    drain: u32,
+}
+
+const USUAL: Options<'static> = Options { ulimit: &[], workers: 1, flush: 10, drain: 1 };
 
 /// A running Envoy.
 #[derive(Debug)]
@@ -37,17 +49,22 @@ pub struct Envoy {
 impl Envoy {
     /// Starts it with this bootstrap and waits until it is ready. `{folder}` in the bootstrap is its own folder.
     pub fn start(bootstrap: &Value) -> Result<Self> {
-        Self::launch(bootstrap, &[], 1, SOON)
+        Self::launch(bootstrap, USUAL)
     }
 
     /// The same, keeping access logs for `flush` milliseconds.
     pub fn start_flushing(bootstrap: &Value, flush: u32) -> Result<Self> {
-        Self::launch(bootstrap, &[], 1, flush)
+        Self::launch(bootstrap, Options { flush, ..USUAL })
+    }
+
+    /// The same where what was replaced has this many seconds to end.
+    pub fn start_draining(bootstrap: &Value, drain: u32) -> Result<Self> {
+        Self::launch(bootstrap, Options { drain, ..USUAL })
     }
 
     /// The same with this many worker threads.
     pub fn start_workers(bootstrap: &Value, workers: usize) -> Result<Self> {
-        Self::launch(bootstrap, &[], workers, SOON)
+        Self::launch(bootstrap, Options { workers, ..USUAL })
     }
 
     /// The same with the listeners in a file that it watches, `lds.json` in its folder.
@@ -57,26 +74,21 @@ impl Envoy {
         let listeners = Value::from(discovery.take_listeners(&mut bootstrap)).to_string();
         let listeners = listeners.replace("{folder}", &folder.path().display().to_string());
         discovery.listeners(&serde_json::from_str::<Vec<Value>>(&listeners)?)?;
-        Self::launch_in(folder, &bootstrap, &[], 1, SOON)
+        Self::launch_in(folder, &bootstrap, USUAL)
     }
 
     /// The same under a shell's limits (`ulimit` arguments).
     pub fn start_with(bootstrap: &Value, ulimit: &[&str]) -> Result<Self> {
-        Self::launch(bootstrap, ulimit, 1, SOON)
+        Self::launch(bootstrap, Options { ulimit, ..USUAL })
     }
 
-    fn launch(bootstrap: &Value, ulimit: &[&str], workers: usize, flush: u32) -> Result<Self> {
+    fn launch(bootstrap: &Value, options: Options<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("meshwhy-envoy-").tempdir()?;
-        Self::launch_in(folder, bootstrap, ulimit, workers, flush)
+        Self::launch_in(folder, bootstrap, options)
     }
 
-    fn launch_in(
-        folder: TempDir,
-        bootstrap: &Value,
-        ulimit: &[&str],
-        workers: usize,
-        flush: u32,
-    ) -> Result<Self> {
+    fn launch_in(folder: TempDir, bootstrap: &Value, options: Options<'_>) -> Result<Self> {
+        let Options { ulimit, workers, flush, drain } = options;
         let text = bootstrap.to_string().replace("{folder}", &folder.path().display().to_string());
         let (config, admin_file) = (folder.path().join("envoy.json"), folder.path().join("admin"));
         std::fs::write(&config, text)?;
@@ -96,8 +108,7 @@ impl Envoy {
                 .args(["--use-dynamic-base-id", "--disable-hot-restart"])
                 .args(["--concurrency", &workers.to_string()])
                 .args(["--file-flush-interval-msec", &flush.to_string()])
-                // What was replaced ends soon.
-                .args(["--drain-time-s", "1"])
+                .args(["--drain-time-s", &drain.to_string()])
                 .args([
                     "--log-level",
                     "warning",

@@ -44,6 +44,10 @@ pub struct Effort {
     pub quiet: Duration,
 }
 
+/// Seconds that a listener that was replaced has for its connections. A worker that waits for the processor as long still takes new ones,
+/// which end with it: in one second that happened, with much other work on the machine.
+const DRAIN: u32 = 5;
+
 const HEALTHY: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
 
 /// A proxy with all roles, and what it takes to ask it.
@@ -182,7 +186,7 @@ impl Stage {
         let log = folder.path().display().to_string();
         let mut bootstrap: Value = serde_json::from_str(&places.fill(&bootstrap).replace("{folder}", &log))?;
         let changes = Changes::begin(discovery, ports, &mut bootstrap, &log)?;
-        let envoy = Envoy::start(&bootstrap)?;
+        let envoy = Envoy::start_draining(&bootstrap, DRAIN)?;
         Ok(Self { envoy, random: fastrand::Rng::with_seed(seed), changes, _servers: servers, folder })
     }
 
