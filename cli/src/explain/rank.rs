@@ -229,7 +229,7 @@ fn leads(e: &Evidence, line: Columns) -> Vec<Cause> {
         _ => {}
     }
     if e.details.reset_reason() == Some("local_reset") {
-        found.push(Cause::UpstreamConnectTimeout);
+        found.extend([Cause::UpstreamConnectTimeout, Cause::UpstreamReset]);
     }
     // A connection that failed has a flag of its own beside it: what was tried again were answers.
     if e.flags == Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED && e.layer == Layer::Http {

@@ -33,10 +33,23 @@ const WHOLE: &[(&str, &str)] = &[
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     // A shell's sign for a missing line feed.
     let text = without_grpc(text.trim().trim_end_matches('%'));
-    match WHOLE.iter().find(|(reply, _)| *reply == text) {
+    let is_it = |reply: &str| text.strip_prefix(reply).is_some_and(|rest| rest.is_empty() || is_prompt(rest));
+    match WHOLE.iter().find(|(reply, _)| is_it(reply)) {
         Some((_, details)) => Some(of_details((*details).to_owned())),
         None => upstream(begun(text)?),
     }
+}
+
+/// Whether a shell's prompt stands here, which comes at once where an answer ends without a line feed.
+fn is_prompt(text: &str) -> bool {
+    const LONGEST: usize = 120;
+    let Some((prompt, behind)) = text.split_once(['#', '$']) else { return false };
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b"@-_.:/~[]() ".contains(&b);
+    let is_place =
+        prompt.contains(['@', '/', '~', '[']) || prompt.starts_with("bash-") || prompt.starts_with("sh-");
+    prompt.len() < LONGEST
+        && (prompt.is_empty() || (is_place && prompt.bytes().all(proper)))
+        && (behind.is_empty() || behind.starts_with(' '))
 }
 
 /// What follows the reply's first words.
@@ -61,8 +74,8 @@ static MAY_BE: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
 pub(super) fn read_repeated(text: &str) -> Option<Line<'static>> {
     let object = text.find('{').and_then(|at| text.get(at..));
     if let Some(object) = object.filter(|_| prefix::object(text).is_some()) {
-        let value: Value = serde_json::from_str(object).ok()?;
-        return in_object(&value, DEEPEST);
+        let value: Result<Value, _> = serde_json::from_str(object);
+        return value.map_or_else(|_| in_cut_object(object), |value| in_object(&value, DEEPEST));
     }
     if text.contains(" HTTP/") || text.starts_with("HTTP/") {
         return None;
@@ -130,6 +143,15 @@ fn in_object(value: &Value, deeper: u8) -> Option<Line<'static>> {
     }
 }
 
+/// What stands behind such a key in an object that isn't whole. Within another text the quotes would be escaped.
+fn in_cut_object(object: &str) -> Option<Line<'static>> {
+    let begun = ["upstream connect error", "no healthy upstream", "RBAC: access denied"];
+    let (key, reply) = begun.iter().find_map(|reply| object.split_at_checked(object.find(reply)?))?;
+    let key = key.strip_suffix('"')?.trim_end().strip_suffix(':')?.trim_end().strip_suffix('"')?;
+    let key = key.rsplit('"').next().unwrap_or(key);
+    if is_answers(key) { within(reply) } else { None }
+}
+
 fn is_answers(key: &str) -> bool {
     let key: String =
         key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
@@ -145,7 +167,7 @@ fn within(text: &str) -> Option<Line<'static>> {
             line.set(Column::Mixer, Cow::Borrowed("UNAVAILABLE"));
             return Some(line);
         }
-        let ends = ['"', '\'', '\\', '<', '\n', '\r', ']', '}', '`', '\u{201d}'];
+        let ends = ['"', '\'', '\\', '<', '*', '\n', '\r', ']', '}', '`', '\u{201d}'];
         let reason = rest.split(ends).next().unwrap_or_default();
         let reason = reason.split(" (").next().unwrap_or(reason);
         return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
@@ -163,7 +185,8 @@ fn within(text: &str) -> Option<Line<'static>> {
 }
 
 /// How the transport's words for a failure begin.
-const FAILURES: &[&str] = &["TLS error: ", "TLS_error:|", "delayed connect error: "];
+const FAILURES: &[&str] =
+    &["TLS error: ", "TLS_error:|", "TLS_error:_", "delayed connect error: ", "immediate connect error: "];
 
 /// What only the server of a handshake has to say.
 const SERVERS: &[&str] =
@@ -277,4 +300,41 @@ pub(super) fn at_beginning(text: &str) -> Option<Line<'static>> {
     let whole = WHOLE.iter().find(|(reply, _)| text.starts_with(reply));
     let whole = whole.map(|(_, details)| of_details((*details).to_owned()));
     whole.or_else(|| upstream(begun(text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn details(line: Option<Line<'static>>) -> Option<String> {
+        line?.get(Column::Details).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_prompt_may_follow_at_once() {
+        for prompt in ["", "root@a:~/b# curl x", "[root@a ~]# ", "/ # ", "bash-5.1$ ", "$ ls"] {
+            let read = details(read(&format!("no healthy upstream{prompt}")));
+            assert_eq!(read.as_deref(), Some("no_healthy_upstream"), "{prompt}");
+        }
+        for other in ["s", " for a", " (root@a:~#x", ", # of hosts", "/path"] {
+            assert_eq!(read(&format!("no healthy upstream{other}")), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_cut_has_keys_too() {
+        let reply = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+        let overflow = Some("upstream_reset_before_response_started{overflow}");
+        for text in [format!("{{\"data\":\"{reply}}}"), format!("a {{\"code\": 1, \"msg\": \"{reply}\", \"x")]
+        {
+            assert_eq!(details(read_repeated(&text)).as_deref(), overflow, "{text}");
+        }
+        for text in [
+            format!("{{\"path\":\"{reply}"),
+            format!("{{\"path\":\"/?{{\\\"data\\\":\\\"{reply}"),
+            format!("{{\"data\":\"I sent {reply}"),
+        ] {
+            assert_eq!(read_repeated(&text), None, "{text}");
+        }
+    }
 }
