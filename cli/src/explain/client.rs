@@ -27,6 +27,12 @@ enum Symptom {
     WantsCertificate,
     /// Nobody was listening.
     Refused,
+    /// Envoy's answer to HTTP/1.0, and hardly anybody else's.
+    TooOld,
+    /// No answer came for as long as the client waited.
+    NoAnswer,
+    /// Not even a connection came to be.
+    NoConnection,
 }
 
 /// The words for it.
@@ -59,6 +65,18 @@ const WORDS: &[(&str, Symptom)] = &[
     ("connect: connection refused", Symptom::Refused),
     ("Connection refused", Symptom::Refused),
     ("ECONNREFUSED", Symptom::Refused),
+    ("connect : connection refused", Symptom::Refused),
+    ("postmaster is accepting TCP/IP connections", Symptom::Refused),
+    ("(Client.Timeout exceeded while awaiting headers)", Symptom::NoAnswer),
+    ("SocketTimeoutException: Read timed out", Symptom::NoAnswer),
+    ("ReadTimeoutError(", Symptom::NoAnswer),
+    (": i/o timeout", Symptom::NoConnection),
+    ("onnect timed out", Symptom::NoConnection),
+    ("onnection timed out", Symptom::NoConnection),
+    ("connect ETIMEDOUT", Symptom::NoConnection),
+    ("426 Upgrade Required", Symptom::TooOld),
+    ("426 \"Upgrade Required", Symptom::TooOld),
+    ("426 (Upgrade Required", Symptom::TooOld),
 ];
 
 /// Words of which one is in each of those.
@@ -66,6 +84,7 @@ static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     let common = [
         "onnection",
         "onnect: ",
+        "onnect : ",
         "HTTP",
         "SSL",
         "TLS",
@@ -75,6 +94,10 @@ static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
         "reply from",
         "hang up",
         "certificate req",
+        "Upgrade Req",
+        "imeout",
+        "timed out",
+        "TIMEDOUT",
     ];
     common.iter().map(|word| Finder::new(*word)).collect()
 });
@@ -109,6 +132,13 @@ pub(super) fn read(text: &str) -> Option<Finding> {
         }
         // Of a proxy in between nobody says anything.
         Symptom::Refused => (Cause::UpstreamRefused, &[Cause::NoEndpoints]),
+        Symptom::NoAnswer => {
+            (Cause::UpstreamTimeout, &[Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable])
+        }
+        Symptom::NoConnection => {
+            (Cause::UpstreamConnectTimeout, &[Cause::UpstreamUnreachable, Cause::UpstreamTimeout])
+        }
+        Symptom::TooOld => (Cause::Http10Client, &[Cause::Http10Upstream]),
         Symptom::NoHttp2 => (Cause::Http2ToHttp1Upstream, &[Cause::UpstreamProtocolError]),
         Symptom::WantsCertificate => {
             (Cause::ClientCertificateMissing, &[Cause::UpstreamRequiresClientCertificate])
@@ -133,7 +163,7 @@ fn is_public(text: &str) -> bool {
             && !["svc", "local", "internal"].iter().any(|end| host.ends_with(end))
     };
     let behind_scheme = text.split("https://").nth(1);
-    let words = text.split([' ', '"', '\'', '(', ')', ',']);
+    let words = text.split([' ', '"', '\'', '(', ')', ',', '*', '`']);
     behind_scheme.into_iter().chain(words.filter(|word| word.ends_with(":443"))).any(is_host)
 }
 
@@ -183,6 +213,12 @@ mod tests {
                 "tls_on_plaintext_port",
             ),
             ("Client sent an HTTP request to an HTTPS server.", "upstream_expects_tls"),
+            ("HTTP error 426 \"Upgrade Required\" since the proxy is there", "http10_client"),
+            (
+                "Readiness probe failed: Get \"http://10.0.0.4:15020/app-health/a/readyz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                "upstream_timeout",
+            ),
+            ("dial tcp 10.0.0.4:443: i/o timeout", "upstream_connect_timeout"),
             (
                 "rpc error: code = Unavailable desc = connection error: desc = \"error reading server preface: http2: frame too large\"",
                 "http2_to_http1_upstream",
@@ -195,9 +231,15 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
-        for text in
-            ["", "connection established", "HTTP/1.1 200 OK", "SSL connection using TLSv1.3", "reset by hand"]
-        {
+        for text in [
+            "",
+            "connection established",
+            "HTTP/1.1 200 OK",
+            "timeout=30s",
+            "connect timeout is 5s",
+            "SSL connection using TLSv1.3",
+            "reset by hand",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }
