@@ -116,7 +116,9 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
     let pair = words
         .windows(2)
         .position(|pair| matches!(pair, [code, flags] if is_status(code) && are_flags(flags)));
-    let Some(pair) = pair else { return together(&words) };
+    let Some(pair) = pair else {
+        return together(&words).or_else(|| named(&words)).filter(|_| !text.contains('"'));
+    };
     let &[code, flags] = words.get(pair..pair.saturating_add(2))? else { return None };
     text.find(code).filter(|at| is_plain(*at))?;
     line.set(Column::Code, Cow::Owned(code.to_owned()));
@@ -139,6 +141,31 @@ fn together(words: &[&str]) -> Option<Line<'static>> {
     line.set(Column::Code, Cow::Owned(code.to_owned()));
     line.set(Column::Flags, Cow::Owned(flags.to_owned()));
     Some(line)
+}
+
+/// Flags that a sentence calls so: `a 503 with a response flag UH`, `503s with the flags UF,URX`.
+fn named(words: &[&str]) -> Option<Line<'static>> {
+    const AROUND: usize = 3;
+    let at = words.iter().position(|word| {
+        let word = word.to_ascii_lowercase();
+        ["flag", "flags"]
+            .iter()
+            .any(|end| word.strip_suffix(end).is_some_and(|rest| !rest.ends_with(char::is_alphanumeric)))
+    })?;
+    let near = words.get(at.saturating_sub(AROUND)..)?;
+    let near = near.iter().take(AROUND.saturating_mul(2).saturating_add(1));
+    let flags = only(near.filter(|word| word.len() > 1 && are_flags(word)))?;
+    let mut line = Line::default();
+    line.set(Column::Flags, Cow::Owned(flags.to_owned()));
+    let code = only(words.iter().filter(|word| is_status(word)));
+    code.into_iter().for_each(|code| line.set(Column::Code, Cow::Owned(code.to_owned())));
+    Some(line)
+}
+
+/// The one word that there is.
+fn only<'a>(mut words: impl Iterator<Item = &'a &'a str>) -> Option<&'a str> {
+    let first = *words.next()?;
+    words.all(|word| *word == first).then_some(first)
 }
 
 /// The transport's words for it, which stand in quotes in Istio's format.
@@ -239,6 +266,25 @@ mod tests {
 
     fn flags(text: &str) -> Option<String> {
         read(text)?.get(Column::Flags).map(str::to_owned)
+    }
+
+    #[test]
+    fn flags_may_be_called_so() {
+        for (text, expected) in [
+            ("received a 503 with a response flag UH, so none is healthy", Some(("503", "UH"))),
+            ("Intermittent 503 with UC,URX response flags across regions", Some(("503", "UC,URX"))),
+            ("the response flag is `UF`", Some(("", "UF"))),
+            ("503 or 504 with the flag UT", Some(("", "UT"))),
+            ("either flag UF or UH", None),
+            ("Is there a flag for what I saw, as UC is one", None),
+            ("a flagship UF", None),
+        ] {
+            let line = read_details(text);
+            let found = line.as_ref().map(|line| {
+                (line.get(Column::Code).unwrap_or_default(), line.get(Column::Flags).unwrap_or_default())
+            });
+            assert_eq!(found, expected, "{text}");
+        }
     }
 
     #[test]
