@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Column, Line, reply};
+use memchr::memmem;
+
+use super::{Column, Line, prefix, reply};
 
 /// What the message of a line of the proxy's own log says of a request, and of which stream.
 pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
@@ -36,6 +38,10 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         details("http1.codec_error").with(Column::Flags, "DPE").with(Column::Code, "400")
     } else if said.starts_with("Error dispatching received data: ") {
         details("upstream_reset_before_response_started{protocol_error}")
+    } else if said == "connect timeout" {
+        details("upstream_reset_before_response_started{connection_timeout}").with(Column::Flags, "UF")
+    } else if let Some((error, _)) = connect_error(said) {
+        reply::failed(error)?
     } else if said == "upstream timeout" {
         details("response_timeout").with(Column::Flags, "UT").with(Column::Code, "504")
     } else if said.starts_with("no healthy host for ") {
@@ -51,7 +57,7 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     } else if let Some(reply) = stream_closed(said) {
         // The way to the control plane.
         reply::read(reply.trim())?
-    } else if let Some((_, status)) = said.split_once("wt authentication completed with: ") {
+    } else if let Some(status) = token(said) {
         // Where a token may be missing, that is nothing.
         (!matches!(status, "OK" | "Jwt is missing")).then_some(())?;
         details(&format!("jwt_authn_access_denied{{{status}}}")).with(Column::Code, "401")
@@ -88,6 +94,77 @@ fn stream_closed(said: &str) -> Option<&str> {
     let (_, behind) = said.split_once("gRPC config stream ")?;
     let (_, reply) = behind.split_once("closed")?.1.split_once(": 14, ")?;
     Some(reply)
+}
+
+/// What the operating system says of a connect, and to where: `immediate connect error: Network is unreachable|remote address:...`.
+fn connect_error(said: &str) -> Option<(&str, &str)> {
+    let begins = ["immediate connect error: ", "delayed connect error: "];
+    begins.iter().any(|start| said.starts_with(start)).then_some(())?;
+    Some(said.split_once('|').unwrap_or((said, "")))
+}
+
+/// What came of a token: `Jwt authentication completed with: ...`, `PROVIDER: JWT token verification completed with: ...`.
+fn token(said: &str) -> Option<&str> {
+    let (what, status) = said.split_once(" completed with: ")?;
+    let is_tokens = ["wt authentication", "WT authentication", "WT token verification"];
+    is_tokens.iter().any(|end| what.ends_with(end)).then_some(status)
+}
+
+/// What the agent said as Envoy asked it for a certificate that it has none for.
+pub(super) fn missing_secret(message: &str) -> Option<&str> {
+    let (stream, reason) = tagged(message).1.split_once("closed: 2, ")?;
+    let is_it = stream.contains("gRPC config stream") && reason.starts_with("failed to generate secret for ");
+    is_it.then_some(reason)
+}
+
+/// How Envoy's words for an answer's head begin: the headers follow in rows of their own.
+const HEAD: &str = "encoding headers via codec";
+
+/// Whether an answer's head may follow.
+pub(super) fn may_begin_head(line: &[u8]) -> bool {
+    memmem::find(line, HEAD.as_bytes()).is_some()
+}
+
+/// The head of an answer that Envoy sends, as rows that curl would show, and of which stream.
+pub(super) fn head(message: &str) -> Option<(Vec<String>, String)> {
+    let (stream, said) = tagged(message);
+    let (ending, headers) = said.strip_prefix(HEAD)?.split_once('\n')?;
+    let headers = headers.lines().map_while(prefix::logged_header);
+    let mut headers = headers.collect::<Vec<_>>();
+    let at = headers.iter().position(|(name, _)| *name == ":status")?;
+    let (_, code) = headers.swap_remove(at);
+    // Whoever answered, this proxy passes it on.
+    let mut rows = vec![format!("HTTP/1.1 {code} -"), "server: envoy".to_owned()];
+    if ending.contains("end_stream=true") && !headers.iter().any(|(name, _)| *name == "content-length") {
+        rows.push("content-length: 0".to_owned());
+    }
+    let others = headers.iter().filter(|(name, _)| *name != "server");
+    rows.extend(others.map(|(name, value)| format!("{name}: {value}")));
+    Some((rows, stream))
+}
+
+/// Whether an answer is an error with a header that none of Envoy's own replies has.
+pub(super) fn is_applications(rows: &[String]) -> bool {
+    const ENVOYS: &[&str] = &[
+        "content-length",
+        "content-type",
+        "date",
+        "server",
+        "connection",
+        "location",
+        "vary",
+        "via",
+        "grpc-",
+    ];
+    let is_error = rows.first().is_some_and(|row| row.starts_with("HTTP/1.1 5"));
+    let is_others = |row: &String| {
+        let is_envoys = ENVOYS.iter().any(|name| row.starts_with(name)) || row.starts_with("x-envoy-");
+        !(is_envoys
+            || row.starts_with("www-")
+            || row.starts_with("access-control-")
+            || row.starts_with("x-request-id"))
+    };
+    is_error && rows.iter().skip(1).any(is_others)
 }
 
 /// Without the thread that Istio names behind it, where a terminal made a space of the tab.
@@ -147,6 +224,10 @@ mod tests {
             ("no cluster match for URL '/a'", "route_not_found"),
             ("Jwt authentication completed with: Unknown issuer", "jwt_authn_access_denied{Unknown_issuer}"),
             (
+                "origins-0: JWT token verification completed with: Jwt is expired",
+                "jwt_authn_access_denied{Jwt_is_expired}",
+            ),
+            (
                 "StreamClusters gRPC config stream to contour closed since 76s ago: 14, upstream connect error or disconnect/reset \
                  before headers. reset reason: overflow",
                 "upstream_reset_before_response_started{overflow}",
@@ -158,11 +239,37 @@ mod tests {
         }
         for said in [
             "Jwt authentication completed with: OK",
+            "p: JWT token verification completed with: Jwt is missing",
+            "Warm up completed with: errors",
             "gRPC config stream closed: 13, ",
             "Resetting stream due to x",
         ] {
             assert_eq!(read(said), None, "{said}");
         }
+    }
+
+    #[test]
+    fn an_answers_head_is_one_that_curl_would_show() {
+        let said = "[C1][S2] encoding headers via codec (end_stream=true):\n':status', '502'\n'server', 'nginx'\n'x-a', 'b'";
+        let (rows, stream) = head(said).unwrap();
+        assert_eq!(rows, ["HTTP/1.1 502 -", "server: envoy", "content-length: 0", "x-a: b"]);
+        assert_eq!(stream, "[C1][S2]");
+        assert!(is_applications(&rows));
+        let own = head("[C1] encoding headers via codec (end_stream=false):\n':status', '503'\n'date', 'x'")
+            .unwrap();
+        assert!(!is_applications(&own.0));
+        for said in
+            ["encoding headers via codec (end_stream=true):", "router decoding headers:\n':status', '502'"]
+        {
+            assert_eq!(head(said), None, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_agent_has_no_certificate_for() {
+        let said = "StreamSecrets gRPC config stream closed: 2, failed to generate secret for default: x";
+        assert_eq!(missing_secret(said), Some("failed to generate secret for default: x"));
+        assert_eq!(missing_secret("StreamSecrets gRPC config stream closed: 2, other"), None);
     }
 
     #[test]

@@ -166,6 +166,9 @@ pub(super) const LEVELS: &[&str] =
 
 /// The message of a line of Envoy's own format.
 fn envoys(line: &str) -> Option<&str> {
+    // Istio's, up to 1.4.
+    let epoch = line.strip_prefix("[Envoy (Epoch ").and_then(|rest| rest.split_once(")] "));
+    let line = epoch.map_or(line, |(_, line)| line);
     let rest = line.strip_prefix('[').filter(|rest| date_and(rest, " "))?;
     let (_time, rest) = rest.split_once("][")?;
     let (_thread, rest) = rest.split_once("][")?;
@@ -179,13 +182,14 @@ fn envoys(line: &str) -> Option<&str> {
 
 /// A header as Envoy logs it at level debug, in a line of its own: `':status', '503'`.
 pub(super) fn is_logged_header(line: &str) -> bool {
-    let header = line
-        .strip_prefix('\'')
-        .and_then(|rest| rest.strip_suffix('\''))
-        .and_then(|rest| rest.split_once("', '"));
-    header.is_some_and(|(name, _)| {
-        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b":-_".contains(&b))
-    })
+    logged_header(line).is_some()
+}
+
+/// Its name and its value.
+pub(super) fn logged_header(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.strip_prefix('\'')?.strip_suffix('\'')?.split_once("', '")?;
+    let proper = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b":-_".contains(&b);
+    name.bytes().all(proper).then_some((name, value))
 }
 
 /// The message of one of Envoy's lines that Cilium's agent logs: `level=debug msg="[[C1] ..." subsys=envoy-router threadID=1`.
@@ -228,8 +232,10 @@ fn agents(line: &str) -> Option<&str> {
         return spaced(line);
     }
     let (time, rest) = line.split_once('\t')?;
-    date_and(time, "T").then_some(())?;
-    let (level, rest) = rest.split_once('\t')?;
+    // Whoever shows one of Envoy's to others may leave out the time.
+    let is_timeless = LEVELS.contains(&time) && rest.starts_with("envoy ");
+    (is_timeless || date_and(time, "T")).then_some(())?;
+    let (level, rest) = if is_timeless { (time, rest) } else { rest.split_once('\t')? };
     LEVELS.contains(&level.trim()).then_some(())?;
     // Envoy's have its component and the place in the source before the message.
     let inner = rest.split_once('\t').filter(|(scope, _)| scope.starts_with("envoy"));

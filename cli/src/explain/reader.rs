@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
+use meshwhy::report::{LONGEST_FACT, escape};
 
 use super::json::Wrapped;
 use super::outcome::{Reading, explain, finding, judged};
@@ -85,6 +86,17 @@ impl Reader {
             let odd = || odd::read(&text);
             odd().or_else(|| scattered::read(&text)).map(possible)
         };
+        // What Envoy says in its own log, quoted in a sentence.
+        let spoken = || {
+            let spans = text.split('`').skip(1).step_by(2);
+            let mut leads = spans.filter_map(|span| match lead(span) {
+                Reading::Lead(line, finding, _) => Some((line, finding)),
+                _ => None,
+            });
+            let (line, mut finding) = leads.next()?;
+            finding.confidence = Confidence::Possible;
+            Some(Reading::Symptom(line, finding))
+        };
         let told = || match possible(scattered::read_details(&text)?) {
             Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
             other => Some(other),
@@ -104,7 +116,7 @@ impl Reader {
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading = reading.or_else(told).or_else(inline).or_else(symptom);
+        let reading = reading.or_else(told).or_else(inline).or_else(spoken).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 
@@ -294,7 +306,30 @@ impl Reader {
 }
 
 /// What the message of a line of the proxy's own log is.
-fn lead(message: &str) -> Reading {
+pub(super) fn lead(message: &str) -> Reading {
+    if let Some((rows, stream)) = lead::head(message) {
+        return match transcript::read(rows.iter().map(String::as_str), false) {
+            Some((Reading::Failed(line, finding) | Reading::Symptom(line, finding), _)) => {
+                Reading::Lead(line, finding, stream)
+            }
+            _ if lead::is_applications(&rows) => {
+                let causes = (Cause::ApplicationError, Confidence::Possible);
+                let mut finding = Finding::of_line(causes, vec![Cause::ConfiguredErrorReply], None, None);
+                finding.evidence = rows
+                    .first()
+                    .map(|row| row.replace("HTTP/1.1 ", "code=").replace(" -", ""))
+                    .unwrap_or_default();
+                Reading::Lead(Box::default(), Box::new(finding), stream)
+            }
+            _ => Reading::ProxyLog,
+        };
+    }
+    if let Some(reason) = lead::missing_secret(message) {
+        let cause = (Cause::ProxyCertificateMissing, Confidence::Possible);
+        let mut finding = Finding::of_line(cause, Vec::new(), None, None);
+        finding.evidence = format!("agent={}", escape(reason, LONGEST_FACT));
+        return Reading::Lead(Box::default(), Box::new(finding), String::new());
+    }
     let said = lead::read(message).and_then(|(line, stream)| match explain(&line, false) {
         Reading::Failed(line, finding) => Some((line, finding, stream)),
         _ => None,

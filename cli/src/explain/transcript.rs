@@ -27,6 +27,8 @@ const REPLIES: &[(u16, usize, &str, &str)] = &[
     (413, 17, "-", "request_payload_too_large"),
     (429, 18, "RL", "local_rate_limited"),
     (503, 19, "UH", "no_healthy_upstream"),
+    // As it was before Envoy 1.10.
+    (503, 57, "UF", ""),
     (503, 81, "UO", "upstream_reset_before_response_started{overflow}"),
     (503, 85, "UR", "upstream_reset_before_response_started{remote_reset}"),
     (503, 91, "UF", "upstream_reset_before_response_started{connection_failure}"),
@@ -131,8 +133,13 @@ pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Optio
         }
         // Behind a proxy only few servers have a limit that is lower than its own.
         let too_large = (code == 431).then_some(("DPE", "http1.headers_too_large"));
-        let (flags, details) = known.or_else(|| is_long.then_some(("UF", ""))).or(too_large)?;
-        (!server.is_empty() || (is_text && length > Some(0))).then_some(())?;
+        // Its filter for tokens names the URL that was asked for.
+        let asks = get("www-authenticate").is_some_and(|asks| asks.starts_with("Bearer realm=\"http"));
+        let token = (code == 401 && asks && is_text).then_some(("-", "jwt_authn_access_denied"));
+        let (flags, details) = known.or_else(|| is_long.then_some(("UF", ""))).or(too_large).or(token)?;
+        // Whoever shows it to others may have cut the rest off: no other server's answer is so long by chance.
+        let is_cut = code == 503 && headers.len() == 1 && length.is_some_and(|length| length > 50);
+        (!server.is_empty() || (is_text && length > Some(0)) || is_cut).then_some(())?;
         line.set(Column::Flags, Cow::Borrowed(flags));
         if !details.is_empty() {
             line.set(Column::Details, Cow::Borrowed(details));

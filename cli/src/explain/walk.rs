@@ -4,7 +4,10 @@ use memchr::memmem;
 use meshwhy::diagnosis::Confidence;
 
 use super::outcome::explain;
-use super::{Reader, Reading, front, grid, many, prefix, reply, scattered, transcript, vertical, ztunnel};
+use super::reader::lead;
+use super::{
+    Reader, Reading, front, grid, lead, many, prefix, reply, scattered, transcript, vertical, ztunnel,
+};
 use crate::input::records::{Record, records};
 
 /// A terminal is at least so wide.
@@ -35,7 +38,13 @@ impl Reader {
         // The agent prints it over many lines when it starts.
         let mut in_configuration = false;
         while let Some(Record { bytes, number }) = rest.next() {
-            let reading = self.read_strictly(&bytes, keep);
+            let mut reading = self.read_strictly(&bytes, keep);
+            if reading == Reading::ProxyLog
+                && lead::may_begin_head(&bytes)
+                && let Some(answered) = head(&bytes, rest.clone())
+            {
+                reading = answered;
+            }
             // Whose error stands in the next rows.
             let goes_on = || ztunnel::begins(&bytes) && is_followed(rest.clone());
             let is_whole =
@@ -172,6 +181,20 @@ impl Reader {
         }
         found
     }
+}
+
+/// An answer's head in Envoy's own log: its headers stand in the next rows, which are read as ever.
+fn head<'a>(first: &[u8], rest: impl Iterator<Item = Record<'a>>) -> Option<Reading> {
+    let mut whole = String::from_utf8_lossy(first.trim_ascii_end()).into_owned();
+    for record in rest.take(MOST_ROWS) {
+        let text = String::from_utf8_lossy(record.bytes.trim_ascii_end());
+        if !prefix::is_logged_header(&text) {
+            break;
+        }
+        whole = whole + "\n" + &text;
+    }
+    let (_, message) = prefix::own_log(&whole)?;
+    Some(lead(message))
 }
 
 /// An answer as curl shows it.
