@@ -45,14 +45,18 @@ pub struct Leads {
 impl Leads {
     /// Keeps one; of a stream what says the most, and otherwise what was said last.
     pub fn add(&mut self, lead: Lead) {
-        let says_more = |lead: &Lead| lead.line.shows(Column::UpstreamFailure);
+        // Of an answer's head nobody knows but by its look.
+        let knows = |lead: &Lead| {
+            let columns = [Column::UpstreamFailure, Column::Details];
+            columns.map(|column| lead.line.shows(column))
+        };
         let same = |other: &Lead| {
             !lead.stream.is_empty() && other.stream == lead.stream && other.input == lead.input
         };
         let before = self.streams.iter().position(same);
         let has_room = self.streams.len() < MOST;
         match before.and_then(|at| self.streams.get_mut(at)) {
-            Some(before) if says_more(before) && !says_more(&lead) => {}
+            Some(before) if knows(before) > knows(&lead) => {}
             Some(before) => *before = lead,
             None if has_room => self.streams.push(lead),
             None => {}

@@ -309,7 +309,9 @@ impl Reader {
 pub(super) fn lead(message: &str) -> Reading {
     if let Some((rows, stream)) = lead::head(message) {
         return match transcript::read(rows.iter().map(String::as_str), false) {
-            Some((Reading::Failed(line, finding) | Reading::Symptom(line, finding), _)) => {
+            Some((Reading::Failed(mut line, finding) | Reading::Symptom(mut line, finding), _)) => {
+                // What a status and a length look like, Envoy hasn't said.
+                line.forget(Column::Details);
                 Reading::Lead(line, finding, stream)
             }
             _ if lead::is_applications(&rows) => {

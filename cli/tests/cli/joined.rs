@@ -168,3 +168,16 @@ fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
     assert!(objects.is_empty() && says.contains("2 failures without a request id"), "{objects:?} {says}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A reply's details say more than the head of the answer that follows them; where there are none, the head is all that there is.
+#[test]
+fn an_answers_head_in_the_debug_log_counts_where_nothing_says_more() {
+    let head = "[2026-01-01 00:00:00.001][16][debug][http] [a.cc:1] [C1][S2] encoding headers via codec (end_stream=true):\n':status', '502'\n'server', 'envoy'\n";
+    let told = |before: &str| out(&fed(&["explain"], format!("{before}{head}").as_bytes()));
+    let alone = told("");
+    assert!(alone.contains("egress_blocked (possible)"), "{alone}");
+    let line =
+        "[2026-01-01 00:00:00.000][16][debug][http] [a.cc:1] [C1][S2] Sending local reply with details ";
+    let both = told(&format!("{line}upstream_reset_before_response_started{{protocol error}}\n"));
+    assert!(both.contains("upstream_protocol_error") && !both.contains("egress_blocked"), "{both}");
+}
