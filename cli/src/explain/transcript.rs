@@ -191,7 +191,11 @@ pub(super) fn read_inline(text: &str, keep: bool) -> Option<Reading> {
     let names = [":status", "status code", "status_code", "statuscode", "status", "code"];
     let code = names.iter().find_map(|name| number(name).filter(|code| code.len() == 3))?;
     let mut rows = vec![format!("HTTP/1.1 {code} x"), "server: envoy".to_owned()];
-    rows.extend(number("content-length").map(|length| format!("content-length: {length}")));
+    // A gRPC client names the type that it didn't get: there is none without a body.
+    let length = number("content-length").or_else(|| {
+        lower.contains("invalid content-type: null").then(|| "0".to_owned()).filter(|_| code == "404")
+    });
+    rows.extend(length.map(|length| format!("content-length: {length}")));
     let time = number("x-envoy-upstream-service-time");
     rows.extend(time.map(|time| format!("x-envoy-upstream-service-time: {time}")));
     rows.extend(lower.contains("text/plain").then(|| "content-type: text/plain".to_owned()));
@@ -279,6 +283,10 @@ mod tests {
     fn an_answer_may_stand_in_one_line() {
         for (text, expected) in [
             ("HTTP status code 431 trailers: Metadata(:status=431,date=x,server=envoy)", "request_too_large"),
+            (
+                "UNIMPLEMENTED: HTTP status code 404 invalid content-type: null trailers: Metadata(:status=404,date=x,server=envoy)",
+                "route_no_match",
+            ),
             (
                 "status: 503, header:map[Content-Length:[95] Content-Type:[text/plain] Server:[envoy]]",
                 "upstream_closed_connection",
