@@ -33,10 +33,17 @@ enum Symptom {
     NoAnswer,
     /// Not even a connection came to be.
     NoConnection,
+    /// The name had no address.
+    NoName,
 }
 
 /// The words for it.
 const WORDS: &[(&str, Symptom)] = &[
+    ("dial tcp: lookup ", Symptom::NoName),
+    ("getaddrinfo ENOTFOUND", Symptom::NoName),
+    ("getaddrinfo EAI_AGAIN", Symptom::NoName),
+    ("curl: (6) Could not resolve host", Symptom::NoName),
+    ("java.net.UnknownHostException", Symptom::NoName),
     ("wrong version number", Symptom::NoTls),
     ("HTTP response to HTTPS client", Symptom::NoTls),
     ("first record does not look like a TLS handshake", Symptom::NoTls),
@@ -99,6 +106,10 @@ static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
         "imeout",
         "timed out",
         "TIMEDOUT",
+        "lookup ",
+        "getaddrinfo",
+        "resolve host",
+        "UnknownHost",
     ];
     common.iter().map(|word| Finder::new(*word)).collect()
 });
@@ -139,6 +150,7 @@ pub(super) fn read(text: &str) -> Option<Finding> {
         Symptom::NoConnection => {
             (Cause::UpstreamConnectTimeout, &[Cause::UpstreamUnreachable, Cause::UpstreamTimeout])
         }
+        Symptom::NoName => (Cause::UpstreamDnsFailure, &[]),
         Symptom::TooOld => (Cause::Http10Client, &[Cause::Http10Upstream]),
         Symptom::NoHttp2 => (Cause::Http2ToHttp1Upstream, &[Cause::UpstreamProtocolError]),
         Symptom::WantsCertificate => {
@@ -192,6 +204,8 @@ mod tests {
                 "Error while dialing dial tcp 10.240.21.150:80: connect: connection refused",
                 "upstream_refused",
             ),
+            ("dial tcp: lookup istiod.istio-system on 10.0.0.10:53: no such host", "upstream_dns_failure"),
+            ("Error: getaddrinfo ENOTFOUND orders.shop", "upstream_dns_failure"),
             ("Error: read ECONNRESET", "plaintext_to_strict_mtls"),
             (
                 "curl: (35) OpenSSL SSL_connect: Connection reset by peer in connection to www.example.com:443",

@@ -196,7 +196,13 @@ fn tagged(message: &str) -> (String, &str) {
         rest = behind;
     }
     let tags = message.get(..message.len().saturating_sub(rest.len())).unwrap_or_default();
-    (tags.to_owned(), rest.trim_start())
+    (tags.to_owned(), without_address(rest.trim_start()))
+}
+
+/// Without where the other side is, which newer versions name in front of a handshake's failure: `remote address:10.0.0.9:46782,TLS_error:|...`.
+fn without_address(said: &str) -> &str {
+    let failure = said.strip_prefix("remote address:").and_then(|rest| rest.split_once(','));
+    failure.map_or(said, |(_, failure)| failure)
 }
 
 /// Without the line of Envoy's source, which older versions name here: `[src/envoy/a.cc:1] ...`.
@@ -210,6 +216,14 @@ fn without_place(message: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_be_in_front_of_a_handshakes_failure() {
+        let message = "[Tags: \"ConnectionId\":\"708\"] remote address:10.244.0.19:46782,TLS_error:|268435709:SSL \
+                       routines:OPENSSL_internal:NO_COMMON_SIGNATURE_ALGORITHMS:TLS_error_end";
+        assert!(is_of_either_side(message));
+        assert!(read(message).is_some());
+    }
 
     #[test]
     fn what_envoy_says_before_it_replies() {

@@ -189,8 +189,13 @@ const FAILURES: &[&str] =
     &["TLS error: ", "TLS_error:|", "TLS_error:_", "delayed connect error: ", "immediate connect error: "];
 
 /// What only the server of a handshake has to say.
-const SERVERS: &[&str] =
-    &["PEER_DID_NOT_RETURN_A_CERTIFICATE", "HTTP_REQUEST", "NO_SHARED_CIPHER", "UNSUPPORTED_PROTOCOL"];
+const SERVERS: &[&str] = &[
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE",
+    "HTTP_REQUEST",
+    "NO_SHARED_CIPHER",
+    "NO_COMMON_SIGNATURE_ALGORITHMS",
+    "UNSUPPORTED_PROTOCOL",
+];
 
 /// Why a connection to the upstream failed, in the transport's words.
 pub(super) fn failed(reason: &str) -> Option<Line<'static>> {
