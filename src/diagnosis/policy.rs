@@ -70,8 +70,9 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
             let denied = how_sure(Cause::AuthorizationPolicyDenied, FACTS).blaming(&name);
             // istiod's rule for an action CUSTOM whose provider it doesn't know (1.31).
             let no_provider = e.details.inner().is_some_and(|id| text::contains(id, "bad-CUSTOM-action"));
-            // With the substitute, the principal was asked for.
-            let anonymous = e.substitute.is_some() && e.downstream.principal.is_none();
+            // With the substitute, the principal was asked for; and of waypoints their chain, for there nobody has one.
+            let anonymous =
+                e.substitute.is_some() && e.downstream.principal.is_none() && e.filter_chain.is_none();
             return Some(match e.direction {
                 _ if no_provider => denied.advising(&NO_PROVIDER),
                 Direction::Inbound if anonymous => denied.advising(&NO_IDENTITY),

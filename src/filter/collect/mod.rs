@@ -63,6 +63,10 @@ pub(super) fn http(
         Detail::RbacAccessDeniedMatchedPolicy if e.details.inner() == Some("none") => {
             e.substitute = Some(is_substitute(host));
             e.downstream.principal = principal(host);
+            // There the tunnel showed the certificate, and the stream has none (1.31).
+            if e.downstream.principal.is_none() && is_waypoint(host) {
+                e.filter_chain = name(host, "xds\0filter_chain_name");
+            }
         }
         _ => {}
     }

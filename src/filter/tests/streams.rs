@@ -99,6 +99,24 @@ fn a_substitute_is_known_by_its_metadata() {
     assert_eq!(substitute.state("meshwhy.cause").as_deref(), Some("filter_config_missing"));
 }
 
+/// Behind a tunnel whoever asks has shown a certificate that the stream doesn't have.
+#[test]
+fn a_waypoints_callers_are_not_told_to_get_a_sidecar() {
+    for (node, chain, told) in [
+        ("sidecar~10.0.0.1~app.default~x", "virtualInbound", true),
+        ("waypoint~10.0.0.1~waypoint.default~x", "inbound-vip|80|http|shop.default.svc.cluster.local", false),
+    ] {
+        let host = answered(403, 0)
+            .with_property("response.code_details", "rbac_access_denied_matched_policy[none]")
+            .with_property("xds.node.id", node)
+            .with_property("xds.filter_chain_name", chain)
+            .with_number("xds.listener_direction", 1);
+        http(&host, &mut plugin("{}"), &mut Series::default());
+        let fix = host.state("meshwhy.fix").unwrap();
+        assert_eq!(fix.contains("Give the caller a sidecar"), told, "{node}: {fix}");
+    }
+}
+
 #[test]
 fn an_answer_of_no_stated_length_is_not_odd_in_a_tunnel() {
     for (method, observed) in [("CONNECT", 0), ("GET", 1)] {
