@@ -110,6 +110,9 @@ static ANY: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
         "getaddrinfo",
         "resolve host",
         "UnknownHost",
+        "Remote host",
+        "EOF occurred",
+        "exceeded the max",
     ];
     common.iter().map(|word| Finder::new(*word)).collect()
 });
@@ -241,6 +244,13 @@ mod tests {
         ] {
             let finding = read(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((finding.cause.id(), finding.confidence), (cause, Confidence::Possible), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_of_the_words_is_read() {
+        for (words, _) in WORDS {
+            assert!(read(words).is_some(), "{words}");
         }
     }
 
