@@ -55,8 +55,11 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
     } else if let Some(reply) = stream_closed(said) {
-        // The way to the control plane.
-        reply::read(reply.trim())?
+        // The way to the control plane; gRPC's own words where the agent stands between.
+        let reply = reply.trim();
+        let refused = reply.contains("connect: connection refused");
+        if refused { reply::failed("delayed connect error: 111")? } else { reply::read(reply)? }
+            .with(Column::Cluster, "xds-grpc")
     } else if let Some(status) = token(said) {
         // Where a token may be missing, that is nothing.
         (!matches!(status, "OK" | "Jwt is missing")).then_some(())?;
@@ -326,6 +329,9 @@ mod tests {
             read("StreamAggregatedResources gRPC config stream closed: 14, no healthy upstream"),
             said("no_healthy_upstream", "")
         );
+        let refused = "StreamAggregatedResources gRPC config stream to xds-grpc closed since 412s ago: 14, connection error: \
+            desc = \"transport: Error while dialing: dial tcp 10.96.0.17:15012: connect: connection refused\"";
+        assert_eq!(read(refused), said("upstream_reset_before_response_started{connection_failure}", ""));
         assert_eq!(
             read("Function: proxy_on_log failed: Uncaught RuntimeError: unreachable"),
             said("wasm_fail_stream", "")
