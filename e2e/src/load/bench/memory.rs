@@ -36,8 +36,8 @@ pub(super) fn measure(folder: &Path, backend: &Running, effort: &Effort) -> Resu
     let mut out = format!(
         "\n| resident memory | MB |\n|---|---|\n\
          | Envoy without a filter, one worker | {none:.1} |\n\
-         | with the empty module, above that (V8 and its first VM) | {:+.1} |\n\
-         | with connection + http, above that | {:+.1} |\n\
+         | with the empty module, above Envoy without a filter (V8 and its first VM) | {:+.1} |\n\
+         | with connection + http, above Envoy without a filter | {:+.1} |\n\
          | each further worker with the empty module, above one without a filter (V8's fixed part) | {any_module:+.2} |\n\
          | each further worker with connection + http, above one without a filter | {ours:+.2} |\n",
         resident(&empty)? - none,
