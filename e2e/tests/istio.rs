@@ -148,8 +148,8 @@ fn main() -> Result<ExitCode> {
         trials.retain(|trial| !arguments.is_filtered_out(trial));
         let lanes: BTreeSet<Lane> = trials.iter().map(lane_of).collect();
         if lanes.len() > 1 {
-            let filtered_out = u64::try_from(all - trials.len())?;
-            return lanes::run(&Vec::from_iter(lanes), filtered_out, || sandbox::command(&lacking));
+            let counts = (u64::try_from(trials.len())?, u64::try_from(all - trials.len())?);
+            return lanes::run(&Vec::from_iter(lanes), counts, || sandbox::command(&lacking));
         }
         sandbox::enter(&lacking)?;
     }

@@ -34,8 +34,13 @@ pub fn leave(conclusion: &Conclusion) -> Result<()> {
     Ok(fs::write(file, serde_json::to_string(&counts)?)?)
 }
 
-/// Runs `command` once for each of these lanes, all at a time; shows their lines as they come, and one result at the end.
-pub fn run(lanes: &[Lane], filtered_out: u64, command: impl Fn() -> Result<Command>) -> Result<ExitCode> {
+/// Runs `command` once for each of these lanes, all at a time; shows their lines as they come, and one result at the end. Together they
+/// have to play all of the `chosen` tests.
+pub fn run(
+    lanes: &[Lane],
+    (chosen, filtered_out): (u64, u64),
+    command: impl Fn() -> Result<Command>,
+) -> Result<ExitCode> {
     let (folder, begun) = (tempfile::tempdir()?, Instant::now());
     let outcomes = std::thread::scope(|scope| {
         let lane = |lane: &Lane| {
@@ -50,6 +55,8 @@ pub fn run(lanes: &[Lane], filtered_out: u64, command: impl Fn() -> Result<Comma
     })?;
     let [passed, failed, ignored] =
         [0, 1, 2].map(|which| outcomes.iter().map(|counts| counts[which]).sum::<u64>());
+    let played = passed + failed + ignored;
+    ensure!(played == chosen, "{played} of {chosen} tests were played");
     let (word, took) = (if failed == 0 { "ok" } else { "FAILED" }, begun.elapsed().as_secs_f64());
     println!(
         "\ntest result: {word}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; {filtered_out} filtered out; \
@@ -75,4 +82,39 @@ fn one(lane: Lane, mut command: Command, file: &Path) -> Result<Counts> {
     let text = fs::read_to_string(file).unwrap_or_default();
     ensure!(!text.is_empty(), "it ended early");
     Ok(serde_json::from_str(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of two lanes that do this in a shell, of `chosen` tests.
+    fn lanes(chosen: u64, script: &'static str) -> Result<bool> {
+        let code = run(&[0, 1], (chosen, 0), || {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            Ok(command)
+        })?;
+        Ok(format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS))
+    }
+
+    #[test]
+    fn all_tests_of_all_lanes_count() {
+        assert!(lanes(4, "echo [2,0,0] > $MESHWHY_LANE_OUTCOME").unwrap());
+        assert!(lanes(4, "echo [1,0,1] > $MESHWHY_LANE_OUTCOME").unwrap());
+        let one_fails = "echo [1,$MESHWHY_LANE,$((1-MESHWHY_LANE))] > $MESHWHY_LANE_OUTCOME";
+        assert!(!lanes(4, one_fails).unwrap());
+    }
+
+    #[test]
+    fn a_lane_that_dies_or_that_plays_too_few_is_an_error() {
+        for script in [
+            "exit 0",
+            "test $MESHWHY_LANE = 1 || echo [4,0,0] > $MESHWHY_LANE_OUTCOME",
+            "echo [0,0,0] > $MESHWHY_LANE_OUTCOME",
+            "echo [1,0,0] > $MESHWHY_LANE_OUTCOME",
+        ] {
+            assert!(lanes(4, script).is_err(), "{script}");
+        }
+    }
 }
