@@ -98,7 +98,7 @@ fn same_vms(before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> Resu
     for (name, value) in now {
         let was = before.get(name).copied().unwrap_or_default();
         if name.contains("_created") {
-            made = value - was;
+            made += value - was;
         } else {
             ensure!((value - was).abs() < f64::EPSILON, "{name} was {was}, and then {value}");
         }
