@@ -261,12 +261,25 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     };
     let without_tls = is_tls(cause)
         && e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_connect_error);
-    is_soft || denied || elsewhere || without_tls
+    // Nobody saw a request in what TLS carries to somebody else.
+    let unseen = cause == Cause::Http10Client && e.layer == Layer::Tcp && e.downstream.sni.is_some();
+    is_soft || denied || elsewhere || without_tls || unseen
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_sees_a_request_in_what_tls_carries_past() {
+        let mut e = Evidence { layer: Layer::Tcp, ..Evidence::default() };
+        assert!(!is_impossible(Cause::Http10Client, &e));
+        e.downstream.sni = Some("api.example.com".into());
+        assert!(is_impossible(Cause::Http10Client, &e));
+        // Where TLS ends at this proxy, it sees the request.
+        e.layer = Layer::Http;
+        assert!(!is_impossible(Cause::Http10Client, &e));
+    }
 
     #[test]
     fn each_thread_with_an_end_is_known() {
