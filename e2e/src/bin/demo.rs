@@ -19,6 +19,12 @@ fn main() -> Result<ExitCode> {
     let style = demo::Style { colours };
     let scenarios = demo::page_in_order();
     let mut played: Vec<Played> = Vec::new();
+    if !json {
+        println!(
+            "Most proxies of this demo count as gateways: what anyone can send there is for the downstream side to act on.\n\
+             At a sidecar the same is for the mesh's, and the fix names the host (make demo-istio).\n"
+        );
+    }
     for (number, scenario) in scenarios.iter().enumerate() {
         let title = format!("[{}/{}] {}", number + 1, scenarios.len(), scenario.about);
         let section = scenario.page.unwrap_or_default();
