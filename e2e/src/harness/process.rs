@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,8 @@ impl Process {
     }
 
     /// Waits for its end.
-    pub fn wait(&mut self) -> Result<()> {
-        self.0.wait()?;
-        Ok(())
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.0.wait()?)
     }
 
     /// Whether it still runs.

@@ -78,10 +78,12 @@ fn one(lane: Lane, mut command: Command, file: &Path) -> Result<Counts> {
             writeln!(out, "{line}")?;
         }
     }
-    process.wait()?;
+    let status = process.wait()?;
     let text = fs::read_to_string(file).unwrap_or_default();
-    ensure!(!text.is_empty(), "it ended early");
-    Ok(serde_json::from_str(&text)?)
+    ensure!(!text.is_empty(), "it ended early: {status}");
+    let counts: Counts = serde_json::from_str(&text)?;
+    ensure!(status.success() || counts[1] > 0, "no test failed, and it ended with {status}");
+    Ok(counts)
 }
 
 #[cfg(test)]
@@ -102,8 +104,10 @@ mod tests {
     fn all_tests_of_all_lanes_count() {
         assert!(lanes(4, "echo [2,0,0] > $MESHWHY_LANE_OUTCOME").unwrap());
         assert!(lanes(4, "echo [1,0,1] > $MESHWHY_LANE_OUTCOME").unwrap());
-        let one_fails = "echo [1,$MESHWHY_LANE,$((1-MESHWHY_LANE))] > $MESHWHY_LANE_OUTCOME";
+        let one_fails =
+            "echo [1,$MESHWHY_LANE,$((1-MESHWHY_LANE))] > $MESHWHY_LANE_OUTCOME; exit $MESHWHY_LANE";
         assert!(!lanes(4, one_fails).unwrap());
+        assert!(lanes(4, "echo [2,0,0] > $MESHWHY_LANE_OUTCOME; exit 1").is_err());
     }
 
     #[test]

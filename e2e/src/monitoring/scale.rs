@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use meshwhy::causes::Cause;
 use serde_json::{Value, json};
 
@@ -86,6 +86,8 @@ fn of(series: usize) -> Result<Row> {
     let cpu = own(&prometheus, "process_cpu_seconds_total")? - cpu;
     let (bytes, took) = (fleet.sent() - bytes, begun.elapsed().as_secs_f64());
     let scrapes = (PROXIES as f64) * took / EVERY.as_secs_f64();
+    let up = value(&prometheus, "sum(up)")?;
+    ensure!((up - PROXIES as f64).abs() < f64::EPSILON, "{up} of {PROXIES} proxies are scraped");
     // Before the queries, which take memory of their own.
     let (head, memory) = (
         own(&prometheus, "prometheus_tsdb_head_series")?,
