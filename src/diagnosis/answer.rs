@@ -52,7 +52,7 @@ static PAST_THE_MESH: Advice = Advice {
 };
 
 /// Whether the mesh didn't know the destination, such as a pod's address or what a Sidecar hides: nothing made mutual TLS of it.
-fn went_past_the_mesh(e: &Evidence) -> bool {
+pub(super) fn went_past_the_mesh(e: &Evidence) -> bool {
     e.direction == Direction::Outbound && e.upstream.cluster.as_ref().is_some_and(|c| c.is_passthrough())
 }
 
@@ -214,10 +214,13 @@ fn ended(e: &Evidence) -> Option<Verdict> {
                 fix: "Read the server's log: it closed a new TLS connection at once, as one that refuses this proxy's certificate, or crashes.",
             };
             let closed = Verdict::likely(Cause::UpstreamClosedConnection, CLOSED);
-            return Some(match (closed_new(e), e.upstream.tls_version.is_some()) {
-                (true, true) => closed.advising(&NEW_TLS),
-                (true, false) if went_past_the_mesh(e) => closed.advising(&PAST_THE_MESH),
-                (true, false) => closed.advising(&NEW),
+            let in_plaintext = e.upstream.tls_version.is_none();
+            if in_plaintext && went_past_the_mesh(e) && closed_at_once(e) && !e.past.took_plaintext {
+                return Some(closed.advising(&PAST_THE_MESH));
+            }
+            return Some(match (closed_new(e), in_plaintext) {
+                (true, false) => closed.advising(&NEW_TLS),
+                (true, true) => closed.advising(&NEW),
                 (false, _) => closed,
             });
         }
@@ -251,11 +254,15 @@ const REUSED: u64 = 45;
 /// adds. Measured: 0.3 to 29, and 85 once.
 const AT_ONCE: u64 = 50;
 
-/// Whether a connection that nothing had used was closed as soon as it brought a request, by an endpoint that isn't known to have answered.
-fn closed_new(e: &Evidence) -> bool {
+/// Whether a connection that nothing had used was closed as soon as it brought a request.
+fn closed_at_once(e: &Evidence) -> bool {
     let new = e.upstream.pool_ready.is_some_and(|ready| ready > REUSED);
-    let known = e.past.answered || e.past.took_plaintext || e.past.took_mtls;
-    new && !known && e.details.closed_before_response() && e.lived.is_some_and(|lived| lived <= AT_ONCE)
+    new && e.details.closed_before_response() && e.lived.is_some_and(|lived| lived <= AT_ONCE)
+}
+
+/// The same, by an endpoint that isn't known to have answered.
+fn closed_new(e: &Evidence) -> bool {
+    closed_at_once(e) && !(e.past.answered || e.past.took_plaintext || e.past.took_mtls)
 }
 
 /// Whether the request got a connection that earlier ones had used. A new one takes longer even on

@@ -180,6 +180,10 @@ fn plaintext(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    // Past the mesh no DestinationRule holds.
+    if super::answer::went_past_the_mesh(e) {
+        return None;
+    }
     // A DestinationRule that turns mutual TLS off takes the mark from the endpoint as well (istiod 1.31): what is left
     // is that the endpoint took it before.
     let takes_mtls = e.upstream.takes_istio_mtls == Some(true) || e.past.took_mtls;

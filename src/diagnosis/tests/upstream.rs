@@ -314,6 +314,17 @@ fn what_the_mesh_does_not_know_goes_past_it() {
     let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Network_is_unreachable}";
     let mut unreachable = stream(503, "UF", details);
     unreachable.direction = Direction::Outbound;
+    // Through its Service's cluster the endpoint took mutual TLS before; that is what a DestinationRule may spoil, and none holds here.
+    let mut known = http.clone();
+    (known.past.took_mtls, known.upstream.takes_istio_mtls) = (true, Some(false));
+    known.upstream.cluster = ClusterName::new("PassthroughCluster");
+    assert_eq!(named(&known), Some(("upstream_closed_connection", "likely")));
+    assert!(fix(&known).contains("this went past it in plaintext"));
+    known.past.took_plaintext = true;
+    assert!(!fix(&known).contains("this went past it"), "it takes plaintext");
+    (known.past.took_plaintext, known.upstream.cluster) =
+        (false, ClusterName::new("outbound|80||a.b.svc.cluster.local"));
+    assert_eq!(named(&known), Some(("destination_rule_tls_conflict", "likely")));
     for (cluster, past) in [("PassthroughCluster", true), ("outbound|80||a.b.svc.cluster.local", false)] {
         for (e, words) in [
             (&mut http, "this went past it in plaintext"),
