@@ -64,17 +64,23 @@ fn is_bad(level: &str) -> bool {
     matches!(level.to_ascii_lowercase().as_str(), "warn" | "warning" | "error")
 }
 
+/// The level of a line of the program's own log, and what stands behind it: `TIME LEVEL SCOPE MESSAGE`.
+fn leveled(line: &str) -> Option<(&str, &str)> {
+    let (time, rest) = word(line)?;
+    prefix::date_and(time, "T").then_some(())?;
+    word(rest)
+}
+
+/// The first word, and what stands behind it.
+fn word(text: &str) -> Option<(&str, &str)> {
+    text.trim_start().split_once([' ', '\t'])
+}
+
 /// The message of `TIME error proxy::h2:proxy{...} MESSAGE`.
 fn proxys_own(line: &str) -> Option<&str> {
-    let mut rest = line;
-    let mut word = || {
-        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
-        rest = after;
-        Some(word)
-    };
-    prefix::date_and(word()?, "T").then_some(())?;
-    is_bad(word()?).then_some(())?;
-    let scope = word()?;
+    let (level, rest) = leveled(line)?;
+    is_bad(level).then_some(())?;
+    let (scope, rest) = word(rest)?;
     let is_proxys = ["proxy::", "ztunnel::proxy"].iter().any(|begin| scope.starts_with(begin));
     is_proxys.then(|| rest.trim())
 }
@@ -140,15 +146,8 @@ fn is_error(key: &str) -> bool {
 /// What the proxy's own parts say of a connection, before there was an access log (1.21) and beside it:
 /// `TIME WARN outbound{id=...}: ztunnel::proxy::outbound: failed dur=... err=...`.
 fn of_proxy(line: &str) -> Option<&str> {
-    let mut rest = line;
-    let mut word = || {
-        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
-        rest = after;
-        Some(word)
-    };
-    prefix::date_and(word()?, "T").then_some(())?;
-    let level = word()?.to_ascii_lowercase();
-    matches!(level.as_str(), "warn" | "error").then_some(())?;
+    let (level, rest) = leveled(line)?;
+    matches!(level.to_ascii_lowercase().as_str(), "warn" | "error").then_some(())?;
     let scope = rest.trim_start();
     let is_proxys = ["inbound", "outbound", "proxy", "ztunnel::proxy"].iter().any(|s| scope.starts_with(s));
     is_proxys.then_some(scope)
