@@ -115,7 +115,7 @@ impl Joining {
         }
     }
 
-    /// Nothing else failed: what is told is all that there is, and what clients say where no proxy says anything. Elsewhere it is a line
+    /// Nothing else failed: what is reported is all that there is, and what clients say where no proxy says anything. Elsewhere it is a line
     /// like others.
     fn follow_symptoms(&mut self) {
         let (requests, failed) = (self.total.counts.requests, self.total.counts.failures);
@@ -123,8 +123,8 @@ impl Joining {
         // What began elsewhere comes after what others found there.
         symptoms.sort_by_key(|symptom| symptom.finding.cause.definition().peer_may_know);
         for symptom in symptoms {
-            let is_told = Column::ALL.iter().any(|column| symptom.line.shows(*column));
-            if failed == 0 && (requests == 0 || is_told) {
+            let is_reported = Column::ALL.iter().any(|column| symptom.line.shows(*column));
+            if failed == 0 && (requests == 0 || is_reported) {
                 let file = self.names.get(symptom.input).map_or("", String::as_str);
                 self.total.report(self.style, &symptom.line, &symptom.finding, file, symptom.number);
             } else {

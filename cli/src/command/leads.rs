@@ -20,7 +20,7 @@ pub struct Lead {
     pub number: u64,
 }
 
-/// What is told of a failure, or what a client says of it.
+/// What is reported of a failure, or what a client says of it.
 #[derive(Debug)]
 pub struct Symptom {
     /// Its columns; a client's words have none.

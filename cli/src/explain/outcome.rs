@@ -21,7 +21,7 @@ pub enum Reading {
     Own(Box<Own>),
     /// A line of the proxy's own log that says why a request failed, and which that is: it counts where there is no access log.
     Lead(Box<Line<'static>>, Box<Finding>, String),
-    /// What somebody tells of a failure in Envoy's words, or a client in its own (then without columns): it counts where nothing else failed.
+    /// What somebody reports of a failure in Envoy's words, or a client in its own (then without columns): it counts where nothing else failed.
     Symptom(Box<Line<'static>>, Box<Finding>),
     /// Any other line of the proxy's own log.
     ProxyLog,

@@ -97,7 +97,7 @@ impl Reader {
             finding.confidence = Confidence::Possible;
             Some(Reading::Symptom(line, finding))
         };
-        let told = || match possible(scattered::read_details(&text)?) {
+        let reported = || match possible(scattered::read_details(&text)?) {
             Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
             other => Some(other),
         };
@@ -116,7 +116,7 @@ impl Reader {
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading = reading.or_else(told).or_else(inline).or_else(spoken).or_else(symptom);
+        let reading = reading.or_else(reported).or_else(inline).or_else(spoken).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 

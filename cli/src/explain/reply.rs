@@ -172,7 +172,7 @@ fn within(text: &str) -> Option<Line<'static>> {
         let reason = reason.split(" (").next().unwrap_or(reason);
         return upstream(reason.trim_end_matches(['.', ',', ';', ')', ' '])).or_else(|| Some(unexplained()));
     }
-    // The transport's words stand alone where somebody tells of nothing else.
+    // The transport's words stand alone where nothing else is reported.
     let of_transport = FAILURES.iter().find_map(|failure| text.get(text.find(failure)?..));
     if let Some(reason) = text.split_once("failure reason: ").map(|(_, reason)| reason).or(of_transport) {
         return failed(reason.split(['"', '\'', '`', '\\', ']']).next().unwrap_or(reason).trim());

@@ -247,9 +247,9 @@ fn values<'a>(text: &'a str, lower: &'a str, key: &'a str) -> impl Iterator<Item
         let rest = text.get(end..)?.trim_start_matches('*');
         let rest = rest.strip_prefix(['"', '\'', '`']).unwrap_or(rest).trim_start();
         let sign = || rest.strip_prefix("=>").or_else(|| rest.strip_prefix([':', '=']));
-        // Somebody tells of it.
-        let told = || rest.strip_prefix("is ").filter(|rest| rest.starts_with(['"', '\'', '`']));
-        let rest = sign().or_else(told)?.trim_start();
+        // Somebody reports it.
+        let reported = || rest.strip_prefix("is ").filter(|rest| rest.starts_with(['"', '\'', '`']));
+        let rest = sign().or_else(reported)?.trim_start();
         let rest = rest.trim_start_matches('*');
         let value = match rest.chars().next()? {
             quote @ ('"' | '\'' | '`') => rest.get(1..)?.split(quote).next()?,

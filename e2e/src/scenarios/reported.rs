@@ -202,7 +202,7 @@ fn connections() -> Vec<Scenario> {
         .server("backend", Server::Made(Habit::Answer(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")))
         .client(Client::Raw("tcp", b"hello\r\n"))
         .logs(Log::Tcp, &[("flags", "UF,URX")]).names(Cause::UpstreamProxyError, Likely).because(&["upstream_failure=tunnel_response:407"])
-        // Nothing tells of it there.
+        // Nothing reports it there.
         .before(39, |same| same.names(Cause::UpstreamClosedConnection, Possible)),
         Scenario::new("reaching/tunnel_hung_up", "a forward proxy that closes on CONNECT", {
             Proxy::new([Listener::tcp("tcp", "backend").filter(json!({"tunneling_config": {"hostname": "db.example:443"}}))], [backend()])
