@@ -209,35 +209,38 @@ spec:
   - directResponse: {status: 503, body: {string: 'back at noon'}}
 ";
 
-const ALLOWS_ANOTHER: &str = "
+/// An AuthorizationPolicy with action ALLOW: its name, the workload, its rules.
+macro_rules! allows {
+    ($name:literal, $app:literal, $rules:literal) => {
+        concat!(
+            "
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
-metadata: {name: only-frontend, namespace: default}
+metadata: {name: ",
+            $name,
+            ", namespace: default}
 spec:
-  selector: {matchLabels: {app: orders}}
+  selector: {matchLabels: {app: ",
+            $app,
+            "}}
   action: ALLOW
-  rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]
-";
+  rules: ",
+            $rules,
+            "\n"
+        )
+    };
+}
 
-const ALLOWS_NAMESPACE: &str = "
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: from-default, namespace: default}
-spec:
-  selector: {matchLabels: {app: orders}}
-  action: ALLOW
-  rules: [{from: [{source: {namespaces: [default]}}]}]
-";
+const ALLOWS_ANOTHER: &str = allows!(
+    "only-frontend",
+    "orders",
+    "[{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]"
+);
 
-const ALLOWS_METHODS: &str = "
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: only-get, namespace: default}
-spec:
-  selector: {matchLabels: {app: reports}}
-  action: ALLOW
-  rules: [{to: [{operation: {methods: [GET]}}]}]
-";
+const ALLOWS_NAMESPACE: &str =
+    allows!("from-default", "orders", "[{from: [{source: {namespaces: [default]}}]}]");
+
+const ALLOWS_METHODS: &str = allows!("only-get", "reports", "[{to: [{operation: {methods: [GET]}}]}]");
 
 const UPGRADES: &str = "
 apiVersion: networking.istio.io/v1
