@@ -56,14 +56,13 @@ pub fn check(rig: &Rig) -> Result<()> {
 
 fn reported_by_each(rig: &Rig, receiver: &LogReceiver) -> Result<()> {
     let client = rig.pod("client")?;
-    let mark = client.output().len();
+    let mark = client.printed();
     for (url, status) in [("http://helloworld/", 200), ("http://legacy:81/x?token=secret", 503)] {
         let seen = client.exec(&["curl", "-si", "-m", "5", url])?;
         ensure!(seen.status == Some(status), "{url}: {seen:?}");
     }
     let reported = || -> [Vec<String>; 4] {
-        let output = client.output();
-        let new = output.get(mark..).unwrap_or_default();
+        let new = client.output_after(mark);
         // The agent's and Envoy's own words have tabs.
         let (json, text): (Vec<&str>, Vec<&str>) =
             new.lines().filter(|line| line.starts_with(['{', '['])).partition(|line| line.starts_with('{'));

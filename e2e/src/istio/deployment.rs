@@ -172,11 +172,10 @@ pub fn logged_as_shipped(rig: &Rig) -> Result<()> {
 
 fn check_log(rig: &Rig) -> Result<()> {
     let client = rig.pod("client")?;
-    let mark = client.output().len();
+    let mark = client.printed();
     fail(rig, "client")?;
     let line = eventually(|| {
-        let output = client.output();
-        let new = output.get(mark..).unwrap_or_default();
+        let new = client.output_after(mark);
         Ok(new.lines().find(|line| line.contains("upstream_cluster")).map(str::to_owned))
     })?;
     let line: Value = serde_json::from_str(&line).context("the line is no JSON")?;

@@ -208,12 +208,11 @@ fn has_filters(rig: &Rig, of: &[&str], expected: &[&str]) -> Result<()> {
 /// A failure is counted, and named in the access log.
 fn diagnoses(rig: &Rig, pod: &str) -> Result<()> {
     let before: u64 = counters(rig)?.values().sum();
-    let mark = rig.pod(pod)?.output().len();
+    let mark = rig.pod(pod)?.printed();
     eventually(|| {
         rig.pod(pod)?.exec(&["curl", "-s", "-m", "5", ASKED])?;
         let after: u64 = counters(rig)?.values().sum();
-        let output = rig.pod(pod)?.output();
-        let is_told = output.get(mark..).unwrap_or_default().contains("\"cause\":\"upstream_refused\"");
+        let is_told = rig.pod(pod)?.output_after(mark).contains("\"cause\":\"upstream_refused\"");
         Ok((is_told && after > before).then_some(()))
     })
     .with_context(|| format!("{pod}: no diagnosis"))

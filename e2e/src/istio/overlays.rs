@@ -205,17 +205,16 @@ fn counted_since(rig: &Rig, before: &BTreeMap<Counted, u64>) -> Result<Pods> {
 const FLUSHED: Duration = Duration::from_millis(1200);
 
 /// Where the proxies' logs ended.
-struct Marks(BTreeMap<String, usize>);
+struct Marks(BTreeMap<String, u64>);
 
 impl Marks {
     fn now(rig: &Rig) -> Self {
-        Self(rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), proxy.output().len())).collect())
+        Self(rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), proxy.printed())).collect())
     }
 
     fn count(&self, rig: &Rig, is_so: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
         let count = |proxy: &Running| {
-            let output = proxy.output();
-            let new = output.get(self.0[proxy.pod.name]..).unwrap_or_default();
+            let new = proxy.output_after(self.0[proxy.pod.name]);
             new.lines().filter(|line| is_so(line)).count()
         };
         let counts = rig.proxies().map(|proxy| (proxy.pod.name.to_owned(), count(proxy)));

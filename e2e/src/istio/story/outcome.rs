@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Counted;
@@ -83,18 +84,41 @@ impl fmt::Display for Outcome {
     }
 }
 
-pub(super) fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<String, Lines> {
+/// Where a story begins: the time, and the length of each proxy's output.
+pub(super) struct Marks<'a> {
+    begun: Timestamp,
+    printed: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Marks<'a> {
+    pub(super) fn now(rig: &'a Rig) -> Self {
+        let printed = rig.proxies().map(|proxy| (proxy.pod.name, proxy.printed())).collect();
+        Self { begun: Timestamp::now(), printed }
+    }
+
+    /// Whether a stream or connection with this start time is of the story: Envoy writes its access log once a second, so that lines
+    /// of the one before may come late.
+    fn has_begun(&self, start_time: &str) -> bool {
+        // START_TIME has milliseconds.
+        start_time
+            .parse::<Timestamp>()
+            .is_ok_and(|start| start.as_millisecond() >= self.begun.as_millisecond())
+    }
+}
+
+pub(super) fn lines_since(rig: &Rig, marks: &Marks<'_>) -> BTreeMap<String, Lines> {
     let mut all = BTreeMap::new();
     for proxy in rig.proxies() {
-        let output = proxy.output();
         let mut lines = Lines::default();
-        for line in output.get(marks[proxy.pod.name]..).unwrap_or_default().lines() {
-            if let Some(json) =
-                serde_json::from_str::<Value>(line).ok().filter(|l| !l["start_time"].is_null())
-            {
-                lines.json.push(json);
-            } else if line.starts_with("[20") && line.contains("Z] \"") {
-                lines.text.push(line.to_owned());
+        for line in proxy.output_after(marks.printed[proxy.pod.name]).lines() {
+            if let Some((json, start)) = in_json(line) {
+                if marks.has_begun(&start) {
+                    lines.json.push(json);
+                }
+            } else if let Some(start) = start_in_text(line) {
+                if marks.has_begun(start) {
+                    lines.text.push(line.to_owned());
+                }
             } else if line.contains(meshwhy::record::MARK) {
                 lines.records.push(line.to_owned());
             } else if let Some((_, outcome)) = line.split_once("{\"event\":\"meshwhy\"") {
@@ -104,4 +128,17 @@ pub(super) fn lines_since(rig: &Rig, marks: &BTreeMap<&str, usize>) -> BTreeMap<
         all.insert(proxy.pod.name.to_owned(), lines);
     }
     all
+}
+
+/// A line of meshwhy's format, and its start time.
+fn in_json(line: &str) -> Option<(Value, String)> {
+    let json = serde_json::from_str::<Value>(line).ok()?;
+    let start = json["start_time"].as_str()?.to_owned();
+    Some((json, start))
+}
+
+/// The start time in a line of Istio's default format.
+fn start_in_text(line: &str) -> Option<&str> {
+    let (start, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    (start.starts_with("20") && start.ends_with('Z') && rest.starts_with('"')).then_some(start)
 }

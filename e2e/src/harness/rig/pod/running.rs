@@ -1,6 +1,7 @@
 //! A pod that runs: its network namespace, its servers, its proxy, and what they log.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -113,9 +114,9 @@ impl Running {
         Ok(stats.lines().any(|line| line.rsplit_once(": ").is_some_and(|(_, count)| count != "0")))
     }
 
-    /// meshwhy's samples, as Prometheus gets them from the agent.
+    /// meshwhy's samples, without the thousands of others that Prometheus gets from the agent.
     pub fn meshwhy_samples(&self) -> Result<Vec<Sample>> {
-        let samples = parse(&self.get(15020, "/stats/prometheus")?);
+        let samples = parse(&self.admin("/stats/prometheus?filter=meshwhy")?);
         Ok(samples.into_iter().filter(|s| s.name.starts_with("meshwhy_")).collect())
     }
 
@@ -136,7 +137,24 @@ impl Running {
 
     /// What the proxy's container has printed: the agent's and Envoy's own log, and the access log.
     pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.join("output")).unwrap_or_default()
+        self.output_after(0)
+    }
+
+    /// What it has printed after so many bytes.
+    pub fn output_after(&self, mark: u64) -> String {
+        let read = || {
+            let mut file = File::open(self.folder.join("output"))?;
+            file.seek(SeekFrom::Start(mark))?;
+            let mut output = Vec::new();
+            file.read_to_end(&mut output)?;
+            std::io::Result::Ok(String::from_utf8_lossy(&output).into_owned())
+        };
+        read().unwrap_or_default()
+    }
+
+    /// How many bytes it has printed.
+    pub fn printed(&self) -> u64 {
+        fs::metadata(self.folder.join("output")).map_or(0, |file| file.len())
     }
 
     /// The last lines in which its proxy spoke of trouble.
