@@ -107,13 +107,17 @@ impl Rig {
         let cluster = self.put_marker()?;
         let deadline = Instant::now() + LONGEST;
         let mut waiting: Vec<&Running> = self.proxies().collect();
-        while !waiting.is_empty() {
-            waiting.retain(|pod| !pod.admin("/clusters").is_ok_and(|clusters| clusters.contains(&cluster)));
+        // One after the other: what a proxy lists of its clusters is long.
+        while let Some(pod) = waiting.last() {
+            if pod.admin("/clusters").is_ok_and(|clusters| clusters.contains(&cluster)) {
+                waiting.pop();
+                continue;
+            }
             if Instant::now() > deadline {
                 let names: Vec<&str> = waiting.iter().map(|pod| pod.pod.name).collect();
                 bail!("{} did not get the configuration: {}", names.join(", "), self.rejections());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(30));
         }
         self.until_acknowledged(deadline)?;
         // A new cluster that is acknowledged still waits for its endpoints; until then the old one serves. It asks
@@ -139,7 +143,8 @@ impl Rig {
                       "ports": [{ "number": 15998, "name": "http", "protocol": "HTTP" }],
                       "endpoints": [{ "address": "192.0.2.1" }] },
         });
-        self.plane.kubectl(&["apply", "-f", "-"], &marker.to_string())?;
+        let path = "/apis/networking.istio.io/v1/namespaces/istio-system/serviceentries/meshwhy-marker";
+        self.plane.apply_at(path, &marker)?;
         // A waypoint's cluster has a subset, and a direction of its own.
         Ok(format!("|{host}"))
     }
