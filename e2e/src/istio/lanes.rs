@@ -1,5 +1,5 @@
-//! The tests on real Istios in two lanes, each with a sandbox and a rig of its own: one machine has time for both, for most of a
-//! story is waiting.
+//! The tests on real Istios in lanes, each with a sandbox and a rig of its own: a machine of two cores has time for three, for most
+//! of a story is waiting.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
