@@ -7,7 +7,7 @@ use super::leads::Symptom;
 use super::outcome::Outcome;
 use super::part::{Held, Part};
 use super::reporter::{Reporter, Style};
-use crate::explain::{Column, Failure, Pairs};
+use crate::explain::{Failure, Pairs};
 
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -92,7 +92,7 @@ impl Joining {
         for input in 0..self.pairs.len() {
             self.end(input);
         }
-        if self.total.counts.requests == 0 {
+        if self.total.counts.has_no_log() {
             self.follow_leads();
         }
         self.follow_symptoms();
@@ -118,13 +118,13 @@ impl Joining {
     /// Nothing else failed: what is reported is all that there is, and what clients say where no proxy says anything. Elsewhere it is a line
     /// like others.
     fn follow_symptoms(&mut self) {
-        let (requests, failed) = (self.total.counts.requests, self.total.counts.failures);
+        let (has_no_log, failed) = (self.total.counts.has_no_log(), self.total.counts.failures);
         let mut symptoms = self.total.leads.take_symptoms();
         // What began elsewhere comes after what others found there.
         symptoms.sort_by_key(|symptom| symptom.finding.cause.definition().peer_may_know);
         for symptom in symptoms {
-            let is_reported = Column::ALL.iter().any(|column| symptom.line.shows(*column));
-            if failed == 0 && (requests == 0 || is_reported) {
+            let is_reported = symptom.line.shows_an_end();
+            if failed == 0 && (has_no_log || is_reported) {
                 let file = self.names.get(symptom.input).map_or("", String::as_str);
                 self.total.report(self.style, &symptom.line, &symptom.finding, file, symptom.number);
             } else {

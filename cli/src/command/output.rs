@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use meshwhy::causes::Cause;
 
 use super::text;
-use crate::explain::{Column, Destination, Finding, Line, Source};
+use crate::explain::{ACCESS_LOG, Column, Destination, Finding, Line, Source};
 
 /// The request's line.
 pub const BOLD: Style = Style::new().bold();
@@ -60,6 +60,11 @@ pub fn fixes(finding: &Finding) -> Vec<String> {
 
 /// What would tell apart the causes that fit.
 fn to_know(finding: &Finding) -> Option<String> {
+    if finding.would_tell.as_slice() == [ACCESS_LOG] {
+        return Some(
+            "read the proxy's access log (meshConfig.accessLogFile: /dev/stdout turns it on)".into(),
+        );
+    }
     let (columns, roles): (Vec<&str>, Vec<&str>) =
         finding.would_tell.iter().partition(|name| name.starts_with('%'));
     let log = (!columns.is_empty()).then(|| format!("add {} to the log's format", columns.join(" ")));

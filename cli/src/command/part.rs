@@ -57,6 +57,10 @@ impl Part {
                         self.reporter.summary.fine(bytes);
                     }
                 }
+                Reading::Answered => {
+                    self.reporter.counts.requests += 1;
+                    self.reporter.counts.answers += 1;
+                }
                 Reading::Ambiguous => {
                     self.reporter.counts.requests += 1;
                     self.reporter.counts.ambiguous += 1;

@@ -1,5 +1,7 @@
 //! Reports failures in the style that was asked for, and counts them.
 
+use meshwhy::causes::Cause;
+
 use super::leads::Leads;
 use super::outcome::Outcome;
 use super::output;
@@ -43,6 +45,8 @@ pub struct Reporter {
 pub struct Counts {
     /// Requests and connections, failed or not.
     pub requests: u64,
+    /// Those of them that a client shows, and no log.
+    pub answers: u64,
     /// Those that failed.
     pub failures: u64,
     /// Other lines of the proxy's own log.
@@ -57,6 +61,8 @@ pub struct Counts {
     pub broken: Vec<String>,
     unreadable: u64,
     named: Vec<String>,
+    /// The cause that was named first.
+    first: Option<&'static str>,
 }
 
 impl Reporter {
@@ -65,6 +71,8 @@ impl Reporter {
         self.counts.requests += 1;
         self.counts.failures += 1;
         self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
+        let is_named = finding.cause != Cause::Unclassified;
+        self.counts.first = self.counts.first.or(is_named.then(|| finding.cause.id()));
         let place = || visible(&format!("{file}:{number}"));
         match style {
             Style::Text => output::describe(&mut self.out, line, finding, &place()),
@@ -92,9 +100,11 @@ impl Counts {
     /// Adds those of later lines.
     pub fn add(&mut self, other: Self) {
         self.requests += other.requests;
+        self.answers += other.answers;
         self.failures += other.failures;
         self.proxy_log += other.proxy_log;
         self.ambiguous += other.ambiguous;
+        self.first = self.first.or(other.first);
         self.mended += other.mended;
         // Whatever a log says of it.
         self.left_out = self.left_out.saturating_add(other.left_out);
@@ -106,9 +116,17 @@ impl Counts {
         self.broken.extend(other.broken);
     }
 
+    /// Whether there was no line of an access log.
+    pub fn has_no_log(&self) -> bool {
+        self.requests == self.answers
+    }
+
     /// What was read, and what could not be.
     pub fn report(&self) {
         warn!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
+        if let Some(cause) = self.first {
+            warn!("meshwhy: how to confirm a cause, and what looks like it: meshwhy causes {cause}");
+        }
         if self.left_out > 0 {
             warn!(
                 "meshwhy: the filter left {} more out of the proxy's log (log_per_minute); they count where the access log has them",

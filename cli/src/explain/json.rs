@@ -6,7 +6,7 @@ use std::fmt;
 use memchr::memmem;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{Column, Line};
+use super::{Column, Line, prefix};
 
 /// Reads the keys that are columns; `None` if the text is no JSON object or has no column at all.
 pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -> Option<Line<'a>> {
@@ -38,6 +38,8 @@ pub(super) struct Wrapped {
     pub(super) is_own_log: bool,
     /// Whether it is Envoy's: the agent's own messages may repeat anything.
     pub(super) is_envoys: bool,
+    /// Whether it is a warning, or worse.
+    pub(super) is_bad: bool,
 }
 
 /// Where collectors put a line that they have taken apart: Cloud Logging, Fluent Bit, Elasticsearch, Datadog, Vector.
@@ -131,6 +133,7 @@ pub(super) fn unwrapped(text: &str) -> Option<Wrapped> {
         pod: pod.map(str::to_owned),
         time: text("time").unwrap_or_default().to_owned(),
         is_envoys: text("scope").is_some_and(|scope| scope.starts_with("envoy")),
+        is_bad: text("level").is_some_and(prefix::is_bad),
         is_own_log: ["level", "scope", "msg"].iter().all(|key| text(key).is_some()),
     })
 }

@@ -113,6 +113,26 @@ fn token(said: &str) -> Option<&str> {
     is_tokens.iter().any(|end| what.ends_with(end)).then_some(status)
 }
 
+/// Why the agent says that Envoy isn't ready: what it needs of istiod has not come.
+pub(super) fn not_ready(message: &str) -> Option<&str> {
+    let reason = message.strip_prefix("Envoy proxy is NOT ready: ")?;
+    let waits = ["config not", "config received", "config still", "failed to get"];
+    waits.iter().any(|begin| reason.starts_with(begin)).then_some(reason)
+}
+
+/// What Envoy says of configuration that doesn't come, or that it doesn't take.
+pub(super) fn not_configured(message: &str) -> Option<&str> {
+    let said = tagged(message).1;
+    const WORDS: &[&str] =
+        &["initial fetch timed out", " rejected: ", "Unable to establish new stream", "gRPC update for "];
+    let is_it =
+        said.starts_with("gRPC config") || said.starts_with("gRPC update") || said.starts_with("Unable to");
+    let fails = WORDS.iter().any(|words| said.contains(words)) && !said.contains("closed: 13");
+    // A stream that was closed for nothing that it says; after a while without anything to say, that is usual (13).
+    let cut = said.trim_end().ends_with("closed: 1,") || said.trim_end().ends_with("closed: 14,");
+    (is_it && (fails || cut)).then_some(said)
+}
+
 /// What the agent said as Envoy asked it for a certificate that it has none for.
 pub(super) fn missing_secret(message: &str) -> Option<&str> {
     let (stream, reason) = tagged(message).1.split_once("closed: 2, ")?;

@@ -95,6 +95,11 @@ impl<'a> Line<'a> {
         self.get(Column::Code)?.parse().ok().filter(|code| *code != 0)
     }
 
+    /// Whether it has a column that may say that it failed.
+    pub fn shows_an_end(&self) -> bool {
+        DECISIVE.iter().any(|column| self.shows(*column))
+    }
+
     /// Whether a column says that it failed, or why.
     pub(super) fn is_decisive(column: Column) -> bool {
         DECISIVE.contains(&column)

@@ -44,6 +44,7 @@ mod reply;
 mod scattered;
 #[cfg(test)]
 mod shapes;
+mod story;
 mod syslog;
 mod table;
 #[cfg(test)]
@@ -57,6 +58,9 @@ mod vertical;
 mod walk;
 mod waypoint;
 mod ztunnel;
+
+/// What knows more than a client.
+pub const ACCESS_LOG: &str = "the proxy's access log";
 
 pub use column::Column;
 pub use correlate::{Hop, Joined, Part, is_tunnel, join};

@@ -15,6 +15,8 @@ pub enum Reading {
     Fine(Option<Box<Line<'static>>>),
     /// The same, of a line that can be read in several ways: nothing failed in any of them.
     Ambiguous,
+    /// A good answer, as a client shows it: no log's.
+    Answered,
     /// A request or connection that failed.
     Failed(Box<Line<'static>>, Box<Finding>),
     /// A failure that meshwhy's filter wrote into the proxy's own log.

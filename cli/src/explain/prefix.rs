@@ -164,6 +164,16 @@ pub(super) fn own_log(text: &str) -> Option<(&str, &str)> {
 pub(super) const LEVELS: &[&str] =
     &["trace", "debug", "info", "warning", "warn", "error", "critical", "fatal"];
 
+/// Whether it is the level of a warning, or worse.
+pub(super) fn is_bad(level: &str) -> bool {
+    matches!(level.to_ascii_lowercase().as_str(), "warn" | "warning" | "error" | "critical" | "fatal")
+}
+
+/// Whether what stands before a message of such a log says so.
+pub(super) fn says_bad(before: &str) -> bool {
+    before.split(['[', ']', ' ', '\t']).any(is_bad)
+}
+
 /// The message of a line of Envoy's own format.
 fn envoys(line: &str) -> Option<&str> {
     // Istio's, up to 1.4.
@@ -177,7 +187,11 @@ fn envoys(line: &str) -> Option<&str> {
     LEVELS.contains(&level).then_some(())?;
     // The place in the source, where the format has it.
     let place = message.strip_prefix('[').and_then(|rest| rest.split_once("] "));
-    Some(place.filter(|(place, _)| !place.contains(['"', '{', ' '])).map_or(message, |(_, message)| message))
+    // Up to Envoy 1.8 its first bracket was missing.
+    let half =
+        || message.split_once("] ").filter(|(place, _)| place.contains(".cc:") || place.contains(".h:"));
+    let place = place.or_else(half).filter(|(place, _)| !place.contains(['"', '{', ' ']));
+    Some(place.map_or(message, |(_, message)| message))
 }
 
 /// A header as Envoy logs it at level debug, in a line of its own: `':status', '503'`.
@@ -226,10 +240,24 @@ fn spaced(line: &str) -> Option<&str> {
     Some(place.map_or(rest, |(_, message)| message.trim_start()))
 }
 
+/// The same of the agent's own and of istiod's: in place of each tab there is more than one space.
+fn agents_spaced(line: &str) -> Option<&str> {
+    // Its time has microseconds: of others more than one space has to stand there.
+    const LENGTH: usize = "2026-01-01T00:00:00.000000Z".len();
+    let (time, behind) = line.split_at_checked(line.find(' ')?)?;
+    (date_and(time, "T") && is_time(time)).then_some(())?;
+    let space = if time.len() == LENGTH { " " } else { "  " };
+    let column = |text: &str| text.starts_with(space).then(|| text.trim_start().len());
+    let rest = behind.get(behind.len().checked_sub(column(behind)?)?..)?;
+    let (level, behind) = rest.split_at_checked(rest.find(' ')?)?;
+    LEVELS.contains(&level).then_some(())?;
+    behind.get(behind.len().checked_sub(column(behind)?)?..)
+}
+
 /// The message of a line of Istio's agent, through which Envoy's lines go, too.
 fn agents(line: &str) -> Option<&str> {
     if !line.contains('\t') {
-        return spaced(line);
+        return spaced(line).or_else(|| agents_spaced(line));
     }
     let (time, rest) = line.split_once('\t')?;
     // Whoever shows one of Envoy's to others may leave out the time.

@@ -107,7 +107,10 @@ impl Reader {
             Some(possible(line))
         };
         let unquoted = || bare::read(&text, keep);
-        let symptom = || Some(Reading::Symptom(Box::default(), Box::new(client::read(&text)?)));
+        let symptom = || {
+            let (line, finding) = client::read(&text)?;
+            Some(Reading::Symptom(Box::new(line), Box::new(finding)))
+        };
         let reading =
             front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
         let inline = || transcript::read_inline(&text, keep);
@@ -161,7 +164,10 @@ impl Reader {
         }
         match own::in_proxy_log(text, false) {
             Some(own @ Logged::Failure(_)) => return own.into(),
-            Some(Logged::Other) => return lead(prefix::own_log(text).map_or("", |(_, message)| message)),
+            Some(Logged::Other) => {
+                let (before, message) = prefix::own_log(text).unwrap_or_default();
+                return own_message(message, prefix::says_bad(before));
+            }
             None => {}
         }
         if prefix::is_logged_header(text) {
@@ -198,7 +204,10 @@ impl Reader {
             Reading::Unreadable if wrapped.is_own_log && wrapped.is_envoys => {
                 return wrapped.inside.first().map_or(Reading::ProxyLog, |message| lead(message));
             }
-            Reading::Unreadable if wrapped.is_own_log => return Reading::ProxyLog,
+            Reading::Unreadable if wrapped.is_own_log => {
+                let message = wrapped.inside.first().map_or("", String::as_str);
+                return own_message(message, wrapped.is_bad);
+            }
             _ => {}
         }
         reading
@@ -305,6 +314,21 @@ impl Reader {
     }
 }
 
+/// The same of a line of which the level is known: in a warning a client of its own may speak, the agent's or istiod's.
+fn own_message(message: &str, is_bad: bool) -> Reading {
+    // The other side goes, and is asked again.
+    let is_usual = || message.contains("code: NO_ERROR");
+    match lead(message) {
+        Reading::ProxyLog if (is_bad || message.starts_with("http: TLS handshake error")) && !is_usual() => {
+            let said = client::read(message);
+            said.map_or(Reading::ProxyLog, |(line, finding)| {
+                Reading::Lead(Box::new(line), Box::new(finding), String::new())
+            })
+        }
+        reading => reading,
+    }
+}
+
 /// What the message of a line of the proxy's own log is.
 pub(super) fn lead(message: &str) -> Reading {
     if let Some((rows, stream)) = lead::head(message) {
@@ -325,6 +349,13 @@ pub(super) fn lead(message: &str) -> Reading {
             }
             _ => Reading::ProxyLog,
         };
+    }
+    if let Some(reason) = lead::not_ready(message).or_else(|| lead::not_configured(message)) {
+        let cause = (Cause::RouteTableMissing, Confidence::Possible);
+        let others = vec![Cause::ConfigPropagating, Cause::UpstreamConnectTimeout, Cause::UpstreamRefused];
+        let mut finding = Finding::of_line(cause, others, None, None);
+        finding.evidence = format!("agent={}", escape(reason, LONGEST_FACT));
+        return Reading::Lead(Box::default(), Box::new(finding), String::new());
     }
     if let Some(reason) = lead::missing_secret(message) {
         let cause = (Cause::ProxyCertificateMissing, Confidence::Possible);

@@ -220,9 +220,11 @@ fn unexplained() -> Line<'static> {
 
 /// Mixer's reply (Istio 1.7 and older): `PERMISSION_DENIED:HANDLER.INSTANCE.NAMESPACE:...`.
 fn mixers(text: &str) -> Option<Line<'static>> {
-    let (status, handler) = text.trim_start_matches(['`', '"', ' ']).split_once(':')?;
-    let is_word = MixerStatus::new(status).is_some_and(|known| known.id() == status);
-    (is_word && handler.contains(".istio-system:")).then_some(())?;
+    let status = text.split([' ', '`', '"', '\'', '*']).find_map(|word| {
+        let (status, handler) = word.split_once(':')?;
+        let is_word = MixerStatus::new(status).is_some_and(|known| known.id() == status);
+        (is_word && handler.contains(".istio-system:")).then_some(status)
+    })?;
     let mut line = Line::default();
     line.set(Column::Mixer, Cow::Owned(status.to_owned()));
     Some(line)

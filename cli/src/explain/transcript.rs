@@ -83,6 +83,14 @@ pub(super) fn begins(text: &str) -> bool {
     status(text).is_some_and(|code| code >= 400)
 }
 
+/// Whether a good answer begins here, and what its headers look like.
+pub(super) fn good(text: &str) -> Option<fn(&str) -> bool> {
+    // A forward proxy's word is none.
+    let is_good = status(text).is_some_and(|code| (200..400).contains(&code))
+        && !text.contains("onnection established");
+    is_good.then_some(|row: &str| header(row).is_some() || row.trim_start().starts_with("* "))
+}
+
 /// What an answer of several rows says, and of how many.
 pub(super) fn read<'a>(rows: impl Iterator<Item = &'a str>, keep: bool) -> Option<(Reading, usize)> {
     let mut rows = rows.peekable();

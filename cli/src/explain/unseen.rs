@@ -3,13 +3,14 @@
 mod columns;
 mod values;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use meshwhy::causes::{Cause, LogShape};
 use meshwhy::diagnosis::{Confidence, Verdict, diagnose, is_policy_denial};
 use meshwhy::evidence::{
     ClusterName, Detail, Details, Direction, Evidence, FALL_THROUGH, Flags, GrpcStatus, Layer, ListenerKind,
-    Page, TlsVersion, TransportFailure,
+    Page, TlsVersion, TransportFailure, host_name, host_of,
 };
 use meshwhy::report::Report;
 use meshwhy::wire::{FirstBytes, Protocol};
@@ -126,9 +127,17 @@ fn conclude(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
         resource: report.resource.filter(|_| agreed.cause == verdict.cause),
         evidence,
         would_tell,
-        named_fix: Some(report.fix.into_owned()).filter(|_| fits),
+        named_fix: fits.then(|| asked_for(&verdict, shown, line).unwrap_or(report.fix).into_owned()),
         ..Finding::of_line(named, agreed.alternatives, at_gateway, verdict.advice)
     })
+}
+
+/// The fix with the request's own host, where a host that the mesh doesn't know is what it needs: in plaintext no server name has it.
+fn asked_for(verdict: &Verdict, shown: &Evidence, line: &Line<'_>) -> Option<Cow<'static, str>> {
+    (verdict.cause == Cause::EgressBlocked && shown.downstream.sni.is_none()).then_some(())?;
+    let mut e = shown.clone();
+    e.downstream.sni = Some(host_name(host_of(line.get(Column::Authority)?)));
+    Some(Report::new(verdict, &e).fix)
 }
 
 /// What the flags alone say, of a line that shows neither a request nor where it went.

@@ -5,6 +5,7 @@ use meshwhy::diagnosis::Confidence;
 
 use super::outcome::explain;
 use super::reader::lead;
+use super::story::{Held, Story};
 use super::{
     Reader, Reading, front, grid, lead, many, prefix, reply, scattered, transcript, vertical, ztunnel,
 };
@@ -37,8 +38,15 @@ impl Reader {
         let mut rest = records(bytes, first);
         // The agent prints it over many lines when it starts.
         let mut in_configuration = false;
+        let mut story = Story::default();
         while let Some(Record { bytes, number }) = rest.next() {
             let mut reading = self.read_strictly(&bytes, keep);
+            if reading != Reading::Unreadable && reading != Reading::Blank {
+                story.end();
+                if !told(story.release(), &mut see) {
+                    return;
+                }
+            }
             if reading == Reading::ProxyLog
                 && lead::may_begin_head(&bytes)
                 && let Some(answered) = head(&bytes, rest.clone())
@@ -85,6 +93,7 @@ impl Reader {
                 None => match mended() {
                     Some((reading, rows)) => (reading, rows, true),
                     None => match answer(&text, rest.clone(), keep)
+                        .or_else(|| good_answer(&text, rest.clone()))
                         .or_else(|| upright(&text, rest.clone(), keep))
                         .or_else(|| cut(&text, rest.clone(), keep))
                     {
@@ -95,11 +104,40 @@ impl Reader {
             };
             rest.by_ref().take(rows).for_each(drop);
             in_configuration = in_configuration && reading == Reading::Unreadable;
-            let reading = if in_configuration { Reading::ProxyLog } else { reading };
-            if !see(Read { number, bytes: &bytes, reading, mended }) {
-                return;
+            let mut reading = if in_configuration { Reading::ProxyLog } else { reading };
+            if reading == Reading::Unreadable && story.hear(&text) {
+                reading = Reading::Blank;
+            }
+            if let Reading::Symptom(line, finding) | Reading::Failed(line, finding) = &mut reading {
+                story.complete(line, finding);
+            }
+            match reading {
+                // A client tells of one failure in several rows.
+                Reading::Symptom(line, finding) if !line.shows_an_end() => {
+                    let held = story.hold(Held { number, bytes: bytes.to_vec(), line, finding });
+                    if !told(held, &mut see) {
+                        return;
+                    }
+                    if text.trim_start().starts_with("curl: (") {
+                        story.end();
+                    }
+                }
+                Reading::Unreadable | Reading::Blank => {
+                    if !see(Read { number, bytes: &bytes, reading, mended }) {
+                        return;
+                    }
+                }
+                reading => {
+                    story.end();
+                    if !told(story.release(), &mut see)
+                        || !see(Read { number, bytes: &bytes, reading, mended })
+                    {
+                        return;
+                    }
+                }
             }
         }
+        told(story.release(), &mut see);
     }
 
     /// A line that goes on in lines that are set in.
@@ -183,6 +221,12 @@ impl Reader {
     }
 }
 
+/// Gives on what was held back.
+fn told(held: Option<Held>, see: &mut impl FnMut(Read<'_>) -> bool) -> bool {
+    let Some(Held { number, bytes, line, finding }) = held else { return true };
+    see(Read { number, bytes: &bytes, reading: Reading::Symptom(line, finding), mended: false })
+}
+
 /// An answer's head in Envoy's own log: its headers stand in the next rows, which are read as ever.
 fn head<'a>(first: &[u8], rest: impl Iterator<Item = Record<'a>>) -> Option<Reading> {
     let mut whole = String::from_utf8_lossy(first.trim_ascii_end()).into_owned();
@@ -204,6 +248,14 @@ fn answer<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>, keep: bool) -
     let rows: Vec<String> = std::iter::once(first.to_owned()).chain(rest).collect();
     let (reading, rows) = transcript::read(rows.iter().map(String::as_str), keep)?;
     Some((reading, rows.saturating_sub(1)))
+}
+
+/// A good one.
+fn good_answer<'a>(first: &str, rest: impl Iterator<Item = Record<'a>>) -> Option<(Reading, usize)> {
+    let headers = transcript::good(first)?;
+    let rest = rest.take(MOST_ROWS).map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
+    let count = rest.take_while(|row| headers(row)).count();
+    (count > 0).then_some((Reading::Answered, count))
 }
 
 /// The rows of a table that is drawn with bars.

@@ -45,7 +45,7 @@ pub(super) fn of_tunnel(text: &str) -> Option<Finding> {
             let value = |key: &str| object.get(key).and_then(serde_json::Value::as_str);
             let level = value("level")?;
             let is_proxys = value("scope")?.contains("ztunnel::proxy");
-            (is_proxys && is_bad(level)).then_some(())?;
+            (is_proxys && prefix::is_bad(level)).then_some(())?;
             value("message")?.to_owned()
         }
         None => {
@@ -58,10 +58,6 @@ pub(super) fn of_tunnel(text: &str) -> Option<Finding> {
         Finding::of_line((cause, Confidence::Possible), alternatives.to_vec(), Some(false), None);
     finding.evidence = format!("error={}", escape(&message, LONGEST_FACT));
     Some(finding)
-}
-
-fn is_bad(level: &str) -> bool {
-    matches!(level.to_ascii_lowercase().as_str(), "warn" | "warning" | "error")
 }
 
 /// The level of a line of the program's own log, and what stands behind it: `TIME LEVEL SCOPE MESSAGE`.
@@ -79,7 +75,7 @@ fn word(text: &str) -> Option<(&str, &str)> {
 /// The message of `TIME error proxy::h2:proxy{...} MESSAGE`.
 fn proxys_own(line: &str) -> Option<&str> {
     let (level, rest) = leveled(line)?;
-    is_bad(level).then_some(())?;
+    prefix::is_bad(level).then_some(())?;
     let (scope, rest) = word(rest)?;
     let is_proxys = ["proxy::", "ztunnel::proxy"].iter().any(|begin| scope.starts_with(begin));
     is_proxys.then(|| rest.trim())

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+mod clients;
 mod errors;
 mod ids;
 mod input;

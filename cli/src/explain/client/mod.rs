@@ -1,0 +1,281 @@
+//! What a client says of a request or a connection that failed, where no proxy has said anything of it.
+//!
+//! The same words come of failures that no mesh had a part in, so this is the last that is read, and it counts where nothing else does.
+
+mod status;
+mod symptom;
+pub(super) mod whom;
+mod words;
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence;
+use meshwhy::report::{LONGEST_FACT, escape};
+
+use self::symptom::{Symptom, Where};
+use self::whom::Whom;
+use super::{Finding, Line};
+
+/// Once through a text for all words, made once: what costs is the making.
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let all = words::ALL.iter().copied().flatten().map(|(words, _)| words);
+    let mut builder = AhoCorasick::builder();
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(all).ok()
+});
+
+/// What only the server of a handshake writes: Go's, in the log of istiod and of many others.
+const HANDSHAKE: &str = "TLS handshake error from ";
+
+/// What a text says of such a failure, whom the client asked, and what may have been behind it.
+pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
+    let text = own_words(text)?;
+    let (cause, others, words) = named(text)?;
+    let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
+    finding.evidence = format!("client={}", escape(&words, LONGEST_FACT));
+    finding.would_tell = vec![super::ACCESS_LOG];
+    let mut line = Line::default();
+    if let Some(whom) = Whom::of(text) {
+        whom.name(&mut line, &mut finding);
+    }
+    Some((line, finding))
+}
+
+/// The part of a text that a client didn't choose.
+fn own_words(text: &str) -> Option<&str> {
+    // nginx's error log has the request behind its own words.
+    if let Some((words, _)) = text.split_once(", client: ").filter(|(words, _)| words.contains("#")) {
+        return Some(words);
+    }
+    // A server's access log: whoever asked may have written the words.
+    const REQUESTS: &[&str] = &["\"path\"", "\"method\"", "ser_agent", "ser-agent", "serAgent", "eaders\":"];
+    let in_answer = text.contains("server returned error: HTTP/") || text.contains("non ok code ");
+    let is_theirs = REQUESTS.iter().any(|words| text.contains(words)) || (has_request(text) && !in_answer);
+    (!is_theirs).then_some(text)
+}
+
+/// Whether a request's line is in a text: what else has the protocol's name goes on with a word.
+fn has_request(text: &str) -> bool {
+    text.match_indices(" HTTP/").any(|(at, protocol)| {
+        let behind = text.get(at.saturating_add(protocol.len())..).unwrap_or_default();
+        let version = behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let word =
+            version.strip_prefix(' ').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+        behind.len() > version.len() && !word
+    })
+}
+
+fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
+    if let Some((_, said)) = text.split_once(HANDSHAKE) {
+        return of_handshake(said);
+    }
+    if let Some(found) = of_webhook(text) {
+        return Some(found);
+    }
+    let place = place(text);
+    if let Some((symptom, words)) = symptom(text) {
+        let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
+        let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
+        let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
+        return Some((cause, others, words.to_owned()));
+    }
+    let (code, words) = status::read(text)?;
+    let (cause, others) = status::causes(code, text)?;
+    Some((cause, others, words))
+}
+
+/// The most telling words of all that there are.
+fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
+    let finder = WORDS.as_ref()?;
+    let all = || words::ALL.iter().copied().flatten();
+    // What ends with a letter is no beginning of a longer word.
+    let is_whole = |end: usize| {
+        let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let bytes = text.as_bytes();
+        !(ends(bytes.get(end.saturating_sub(1))) && ends(bytes.get(end)))
+    };
+    let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
+    let first = found.map(|found| found.pattern().as_usize()).min()?;
+    all().nth(first).map(|(words, symptom)| (*symptom, *words))
+}
+
+/// What a server of Go's says of a client's handshake: the sides are the other way round.
+fn of_handshake(said: &str) -> Option<(Cause, &'static [Cause], String)> {
+    let has = |words: &str| said.contains(words);
+    let (cause, others): (Cause, &[Cause]) =
+        if has("first record does not look like") || has("HTTP request to an HTTPS") {
+            (Cause::UpstreamExpectsTls, &[Cause::PlaintextOnTlsPort])
+        } else if has("remote error: tls: ") {
+            // The client didn't take the certificate.
+            (Cause::DownstreamTlsFailed, &[Cause::UpstreamCertificateRejected])
+        } else if has("provide a certificate") {
+            (Cause::ClientCertificateMissing, &[Cause::UpstreamRequiresClientCertificate])
+        } else if has("x509: ") || has("bad certificate") {
+            (Cause::ClientCertificateRejected, &[Cause::UpstreamRejectedClientCertificate])
+        } else if has(": EOF") || has("reset by peer") || has("timeout") {
+            (Cause::ClientDisconnected, &[Cause::DownstreamTlsFailed])
+        } else {
+            (Cause::DownstreamTlsFailed, &[])
+        };
+    let words = said.split_once(": ").map_or(said, |(_, words)| words);
+    Some((cause, others, words.chars().take(80).collect()))
+}
+
+/// What the API server alone says of a webhook.
+fn of_webhook(text: &str) -> Option<(Cause, &'static [Cause], String)> {
+    const WORDS: &[(&str, Cause, &[Cause])] = &[
+        ("no endpoints available for service", Cause::NoEndpoints, &[]),
+        (" not found", Cause::NoEndpoints, &[]),
+        (": Service Unavailable", Cause::NoEndpoints, &[Cause::UpstreamRefused]),
+    ];
+    is_of_webhook(text).then_some(())?;
+    let (words, cause, others) = WORDS.iter().find(|(words, ..)| text.contains(words))?;
+    Some((*cause, others, words.trim_start_matches([':', ' ']).to_owned()))
+}
+
+fn is_of_webhook(text: &str) -> bool {
+    text.contains("webhook \"") || text.contains("webhook \\\"") || text.contains("call webhook")
+}
+
+fn is_tls(text: &str, symptom: Symptom) -> bool {
+    // A database's port says nothing, and over HTTPS a request may have been answered before.
+    text.contains(":443")
+        || text.contains("TLSWrap")
+        || (text.contains("https://") && symptom == Symptom::Reset)
+}
+
+/// Where the client is, as far as its words betray it.
+fn place(text: &str) -> Where {
+    if is_of_webhook(text) {
+        return Where::Webhook;
+    }
+    // Builds of curl for desks, and browsers.
+    const OUTSIDE: &[&str] = &[
+        "LibreSSL",
+        "SecureTransport",
+        "schannel",
+        "ERR_CONNECTION",
+        "ERR_SSL",
+        "PR_END_OF",
+        "PR_CONNECT",
+        "NS_ERROR_NET",
+    ];
+    const AGENT: &[&str] = &[":15012", "workload certificate", "gRPC config stream", "istiod.istio-system"];
+    if AGENT.iter().any(|words| text.contains(words)) {
+        return Where::Agent;
+    }
+    // Its own ports: readiness, metrics, the admin interface.
+    if [":15021/", ":15090/", ":15000/"].iter().any(|port| text.contains(port)) {
+        return Where::AtProxy;
+    }
+    if OUTSIDE.iter().any(|words| text.contains(words)) {
+        return Where::Outside;
+    }
+    let asks_public = || Whom::of(text).is_some_and(|whom| is_public_host(&whom.host));
+    if is_public(text) || asks_public() { Where::Outwards } else { Where::Within }
+}
+
+/// Whether a host with a domain is named that isn't one of the cluster's.
+fn is_public(text: &str) -> bool {
+    let host = |word: &str| word.split(['/', ':']).next().is_some_and(is_public_host);
+    let behind_scheme = text.split("https://").nth(1);
+    let words = text.split([' ', '"', '\'', '(', ')', ',', '*', '`']);
+    behind_scheme.into_iter().chain(words.filter(|word| word.ends_with(":443"))).any(host)
+}
+
+fn is_public_host(host: &str) -> bool {
+    let letters = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let is_clusters = ["svc", "local", "localhost", "internal"].iter().any(|end| host.ends_with(end));
+    host.contains('.') && letters && !is_clusters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_header_holds_is_none() {
+        for words in ["Connection reset by peer", "connect: connection refused", "socket hang up"] {
+            assert_eq!(read(&format!("10.0.0.9 - - \"GET / HTTP/1.1\" 200 5 \"-\" \"{words}\"")), None);
+        }
+    }
+
+    #[test]
+    fn the_usual_words_have_usual_causes() {
+        for (text, cause) in [
+            ("curl: (56) Recv failure: Connection reset by peer", "plaintext_to_strict_mtls"),
+            (
+                "Liveness probe failed: Get http://10.0.0.4:9090/-/healthy: read tcp 10.0.0.1:4->10.0.0.4:9090: read: connection reset by peer",
+                "plaintext_to_strict_mtls",
+            ),
+            ("curl: (52) Empty reply from server", "upstream_closed_connection"),
+            (
+                "Error while dialing dial tcp 10.240.21.150:80: connect: connection refused",
+                "upstream_refused",
+            ),
+            ("dial tcp: lookup istiod.istio-system on 10.0.0.10:53: no such host", "upstream_dns_failure"),
+            ("Error: getaddrinfo ENOTFOUND orders.shop", "upstream_dns_failure"),
+            ("Error: read ECONNRESET", "plaintext_to_strict_mtls"),
+            (
+                "curl: (35) OpenSSL SSL_connect: Connection reset by peer in connection to www.example.com:443",
+                "egress_blocked",
+            ),
+            (
+                "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to a.shop.svc:8443",
+                "no_filter_chain_for_sni",
+            ),
+            (
+                "Get \"https://10.0.0.4:9102/metrics\": read tcp 10.0.0.1:4->10.0.0.4:9102: read: connection reset by peer",
+                "no_filter_chain_for_sni",
+            ),
+            (
+                "curl: (35) error:1408F10B:SSL routines:ssl3_get_record:wrong version number",
+                "tls_on_plaintext_port",
+            ),
+            (
+                "Get https://10.0.0.4:80/: http: server gave HTTP response to HTTPS client",
+                "tls_on_plaintext_port",
+            ),
+            ("Client sent an HTTP request to an HTTPS server.", "upstream_expects_tls"),
+            ("HTTP error 426 \"Upgrade Required\" since the proxy is there", "http10_client"),
+            (
+                "Readiness probe failed: Get \"http://10.0.0.4:15020/app-health/a/readyz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                "upstream_timeout",
+            ),
+            ("dial tcp 10.0.0.4:443: i/o timeout", "upstream_connect_timeout"),
+            (
+                "rpc error: code = Unavailable desc = connection error: desc = \"error reading server preface: http2: frame too large\"",
+                "http2_to_http1_upstream",
+            ),
+        ] {
+            let (_, finding) = read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((finding.cause.id(), finding.confidence), (cause, Confidence::Possible), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_of_the_words_is_read() {
+        for (words, symptom) in words::ALL.iter().copied().flatten() {
+            assert!(super::symptom(words).is_some(), "{words} {symptom:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_none() {
+        for text in [
+            "",
+            "connection established",
+            "HTTP/1.1 200 OK",
+            "timeout=30s",
+            "connect timeout is 5s",
+            "SSL connection using TLSv1.3",
+            "reset by hand",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A status that a client names without the answer: `HTTP probe failed with statuscode: 503`.
+
+use meshwhy::causes::Cause;
+
+/// What clients write in front of one.
+const BEFORE: &[&str] = &[
+    "probe failed with statuscode: ",
+    "HTTP status code received from server: ",
+    "HTTP status code ",
+    "HTTP status code: ",
+    "http2 header with status: ",
+    "server returned error: HTTP/1.1 ",
+    "awaiting response... ",
+    "ERROR ",
+    "requested URL returned error: ",
+    "Received HTTP code ",
+    "CONNECT tunnel failed, response ",
+    "Unexpected response code: ",
+    "Unexpected server response: ",
+    "failed with status code ",
+    "rejected WebSocket connection: HTTP ",
+    "HTTP Error ",
+    "HTTP response code: ",
+    "does not indicate success: ",
+    "returned HTTP status ",
+    "status code: ",
+    "ok code ",
+    "status ",
+];
+
+/// What they write behind one.
+const BEHIND: &[&str] = &[
+    " Server Error: ",
+    " Client Error: ",
+    " Service Unavailable from ",
+    " Service Unavailable] during ",
+    " Service Unavailable: [",
+    " Service Temporarily Unavailable from ",
+    " Not Found from ",
+    " Not Found] during ",
+    " Not Found: [",
+    " Bad Gateway from ",
+    " Bad Gateway] during ",
+    " Bad Gateway: [",
+    " Gateway Timeout from ",
+    " Gateway Timeout] during ",
+    " Gateway Timeout: [",
+    " Forbidden from ",
+    " Forbidden] during ",
+    " Forbidden: [",
+    " Unauthorized from ",
+    " Unauthorized] during ",
+    " Unauthorized: [",
+    " Internal Server Error from ",
+    " Internal Server Error] during ",
+    " Internal Server Error: [",
+];
+
+/// The status, and the words around it.
+pub(super) fn read(text: &str) -> Option<(u16, String)> {
+    let before = BEFORE.iter().find_map(|words| {
+        let (_, behind) = text.split_once(words)?;
+        let (code, rest) = behind.split_at_checked(3)?;
+        // `status 1503 ms`, `ERROR 503/tcp`.
+        let is_named = !matches!(*words, "ERROR " | "status ")
+            || rest.starts_with(": ")
+            || rest.starts_with(" reading ");
+        let goes_on = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-'));
+        (is_named && !goes_on).then_some(())?;
+        Some((failed(code)?, format!("{words}{code}")))
+    });
+    let before = before.or_else(|| called(text));
+    before.or_else(|| {
+        BEHIND.iter().find_map(|words| {
+            let (before, _) = text.split_once(words)?;
+            let code = before.get(before.len().checked_sub(3)?..)?;
+            Some((failed(code)?, format!("{code}{}", words.trim_end_matches([' ', ':', '[']))))
+        })
+    })
+}
+
+/// A number that words call a status or a code: `response code '503'`, `status=504`, `HTTP 502`. A key of an object is none of them.
+fn called(text: &str) -> Option<(u16, String)> {
+    const NAMES: &[&str] = &["status", "code", "HTTP", "statusCode", "StatusCode"];
+    let is_text = !text.starts_with(['/', '{']) && !text.starts_with("[{") && !text.contains("\":");
+    is_text.then_some(())?;
+    let mut words =
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '"' | '/' | '-')));
+    let (mut before, mut last) = ("", words.next()?);
+    for word in words.filter(|word| !word.is_empty()) {
+        let code = failed(word).filter(|code| *code >= 500 && word.len() == 3);
+        if let Some(code) = code.filter(|_| NAMES.contains(&last) && before != "exit") {
+            return Some((code, format!("{last} {code}")));
+        }
+        (before, last) = (last, word);
+    }
+    None
+}
+
+fn failed(code: &str) -> Option<u16> {
+    code.parse().ok().filter(|code| (400..600).contains(code))
+}
+
+/// What is behind it most often. Whether a proxy or the server answered isn't said.
+pub(super) fn causes(code: u16, text: &str) -> Option<(Cause, &'static [Cause])> {
+    let is_probe = text.contains("robe failed");
+    let by_forward_proxy =
+        text.contains("from proxy after CONNECT") || text.contains("CONNECT tunnel failed");
+    let is_upgrade = text.contains("ebSocket") || text.contains("Unexpected server response");
+    Some(match code {
+        403 if is_upgrade => (Cause::UpgradeRefused, &[Cause::AuthorizationPolicyDenied]),
+        404 | 405 if by_forward_proxy => (Cause::ConnectToNonProxyPort, &[]),
+        401 => (Cause::JwtRejected, &[Cause::ExtAuthzDenied]),
+        403 => (Cause::AuthorizationPolicyDenied, &[Cause::ExtAuthzDenied]),
+        426 => (Cause::Http10Client, &[Cause::Http10Upstream]),
+        429 => (Cause::RateLimited, &[]),
+        413 | 431 => (Cause::RequestTooLarge, &[]),
+        // The kubelet asks the pod itself, and no route stands between.
+        _ if is_probe => (Cause::ApplicationError, &[]),
+        _ if by_forward_proxy => (Cause::UpstreamProxyError, &[Cause::ConnectToNonProxyPort]),
+        400 => (Cause::InvalidHttpRequest, &[Cause::UpstreamExpectsTls, Cause::NotHttpOnHttpPort]),
+        404 => (Cause::RouteNoMatch, &[Cause::RouteHostUnknown, Cause::GatewayWithoutHttpRoutes]),
+        408 => (Cause::IdleTimeout, &[]),
+        500 => (Cause::ApplicationError, &[Cause::RouteWithoutBackend]),
+        502 => (Cause::UpstreamProtocolError, &[Cause::EgressBlocked, Cause::ApplicationError]),
+        503 => (
+            Cause::UpstreamClosedConnection,
+            &[Cause::UpstreamRefused, Cause::NoEndpoints, Cause::ApplicationError],
+        ),
+        504 => (Cause::UpstreamTimeout, &[]),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_named_by_the_words_around_it() {
+        for (text, code) in [
+            ("Readiness probe failed: HTTP probe failed with statuscode: 503", 503),
+            ("wget: server returned error: HTTP/1.1 404 Not Found", 404),
+            ("2021-01-01 10:00:00 ERROR 503: Service Unavailable.", 503),
+            ("HTTP request sent, awaiting response... 502 Bad Gateway", 502),
+            ("curl: (22) The requested URL returned error: 426", 426),
+            ("curl: (56) Received HTTP code 503 from proxy after CONNECT", 503),
+            ("curl: (56) CONNECT tunnel failed, response 404", 404),
+            ("WebSocket connection to 'wss://a' failed: Unexpected response code: 403", 403),
+            ("requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://a/", 503),
+            ("feign.FeignException: [503 Service Unavailable] during [GET] to [http://a]", 503),
+            ("feign.FeignException: status 404 reading A#b()", 404),
+            ("Got response code '503' contacting Elasticsearch at URL 'http://elasticsearch:9200/'", 503),
+            ("the call ended with status 504", 504),
+            (
+                "rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 503 (Service Unavailable)",
+                503,
+            ),
+        ] {
+            let (found, _) = read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(found, code, "{text}");
+            assert!(causes(found, text).is_some(), "{text}");
+        }
+        for text in [
+            "status 200 reading it",
+            "status 503ms",
+            "ERROR 404 files",
+            "awaiting response... 200 OK",
+            "status code: 2000",
+            "HTTP status code 5030",
+            "exit code 503",
+            "code 503.2",
+            "{\"code\":503}",
+            "/path response_code:503",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What clients show, in place of a log.
+
+use super::*;
+
+const REFUSED: &str = "\
+$ curl -v http://reviews.shop.svc.cluster.local:9080/r
+*   Trying 10.0.0.7:9080...
+* connect to 10.0.0.7 port 9080 failed: Connection refused
+* Failed to connect to reviews.shop.svc.cluster.local port 9080: Connection refused
+* Closing connection 0
+curl: (7) Failed to connect to reviews.shop.svc.cluster.local port 9080: Connection refused
+";
+
+#[test]
+fn a_failure_that_curl_tells_of_in_several_rows_is_one_and_the_fix_names_whom_it_asked() {
+    let output = fed(&["explain"], REFUSED.as_bytes());
+    assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
+    assert!(!err(&output).contains("could not be read"), "{}", err(&output));
+    let says = out(&output);
+    assert!(says.contains("reviews.shop.svc.cluster.local:9080"), "{says}");
+    assert!(says.contains("Start the application of reviews.shop.svc.cluster.local"), "{says}");
+    assert_eq!(output.status.code(), Some(1));
+    // Two commands are two.
+    assert!(err(&fed(&["explain"], REFUSED.repeat(2).as_bytes())).contains("2 of 2 requests failed"));
+}
+
+#[test]
+fn an_answer_is_named_by_the_request_in_front_of_it() {
+    let text = "* Connected to 10.0.0.9 (10.0.0.9) port 31380 (#0)\n> GET /a?token=x HTTP/1.1\n> Host: shop.example.com\n>\n\
+        < HTTP/1.1 503 Service Unavailable\n< content-length: 19\n< content-type: text/plain\n< server: istio-envoy\n<\nno healthy upstream\n";
+    let says = out(&fed(&["explain"], text.as_bytes()));
+    assert!(says.contains("GET shop.example.com:31380/a  "), "{says}");
+    assert!(says.contains("Give the ServiceEntry of shop.example.com"), "{says}");
+}
+
+#[test]
+fn a_good_answer_is_a_request_and_hides_nothing() {
+    let good = "$ curl -v http://a.b:80/\n*   Trying 10.0.0.7:80...\n* Connected to a.b (10.0.0.7) port 80 (#0)\n> GET / HTTP/1.1\n\
+        > Host: a.b\n>\n< HTTP/1.1 200 OK\n< server: istio-envoy\n<\n";
+    let output = fed(&["explain"], good.as_bytes());
+    assert!(err(&output).contains("0 of 1 request failed"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(0));
+    let cut = good.to_owned()
+        + "* transfer closed with 4 bytes remaining to read\ncurl: (18) transfer closed with 4 bytes remaining to read\n";
+    let output = fed(&["explain"], cut.as_bytes());
+    assert!(out(&output).contains("upstream_closed_connection"), "{}", out(&output));
+    assert!(err(&output).contains("1 of 2 requests failed"), "{}", err(&output));
+}
+
+#[test]
+fn an_exception_and_its_causes_are_one_failure() {
+    let text = "io.grpc.StatusRuntimeException: UNAVAILABLE: io exception\n\tat io.grpc.Status.asRuntimeException(Status.java:539)\n\
+        Caused by: io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: db.shop.svc.cluster.local/10.1.2.3:5432\n\
+        Caused by: java.net.ConnectException: Connection refused\n";
+    let output = fed(&["explain"], text.as_bytes());
+    assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
+    assert!(out(&output).contains("on 10.1.2.3:5432"), "{}", out(&output));
+}
+
+#[test]
+fn an_agents_warning_is_read_and_what_is_usual_is_not() {
+    let warning = "2026-11-20T10:00:00.000000Z\twarn\tsds\tfailed to warm certificate: create certificate: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial tcp 10.96.0.9:15012: i/o timeout\"\n";
+    let output = fed(&["explain"], warning.as_bytes());
+    assert!(out(&output).contains("upstream_connect_timeout"), "{}", out(&output));
+    assert!(out(&output).contains("10.96.0.9:15012"), "{}", out(&output));
+    // Where there is an access log, it counts.
+    let with_log = fed(&["explain"], format!("{warning}{FINE}\n").as_bytes());
+    assert!(err(&with_log).contains("0 of 1 request failed"), "{}", err(&with_log));
+    for usual in [
+        "2026-11-20T10:00:00.000000Z     info    ads     All caches have been synced up in 5.038009041s, marking server ready",
+        "2026-11-20T10:00:00.000000Z info Starting proxy agent",
+        "2026-11-20T10:00:00.000000Z\terror\txdsproxy\tupstream [95] error: rpc error: code = Unavailable desc = closing transport due to: connection error: desc = \"error reading from server: EOF\", received prior goaway: code: NO_ERROR, debug data: \"max_age\"",
+        "[2026-11-20 10:00:00.000][1][warning][config] [a/grpc_stream.h:1] StreamAggregatedResources gRPC config stream closed: 13, ",
+    ] {
+        let output = fed(&["explain"], format!("{usual}\n").as_bytes());
+        assert!(err(&output).contains("0 of 0 requests failed"), "{usual}: {}", err(&output));
+        assert_eq!(output.status.code(), Some(0), "{usual}");
+    }
+}
+
+#[test]
+fn where_to_read_on_is_said() {
+    let output = fed(&["explain"], b"curl: (56) Recv failure: Connection reset by peer\n");
+    assert!(err(&output).contains("meshwhy causes plaintext_to_strict_mtls"), "{}", err(&output));
+    assert!(out(&output).contains("read the proxy's access log"), "{}", out(&output));
+    assert!(!err(&fed(&["explain"], FINE.as_bytes())).contains("meshwhy causes"));
+}
+
+#[test]
+fn what_blocks_all_names_the_host_that_was_asked_for() {
+    let line = FINE
+        .replace("200 - via_upstream", "502 - direct_response")
+        .replace("\"ratings:9080\" \"10.0.0.8:9080\" outbound|9080||ratings", "\"api.example.com\" \"-\" -")
+        .replace(" default", " block_all");
+    let says = out(&fed(&["explain"], line.as_bytes()));
+    assert!(says.contains("Add a ServiceEntry for api.example.com"), "{says}");
+}
