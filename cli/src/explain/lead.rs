@@ -26,7 +26,19 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     } else if said.starts_with("ext_authz filter rejected the request") {
         details("ext_authz_denied").with(Column::Flags, "UAEX")
     } else if let Some(reset) = said.strip_prefix("upstream reset: ") {
-        reply::upstream(reset)?
+        // Up to 1.15 without the second colon.
+        reply::upstream(reset)
+            .or_else(|| reply::upstream(&reset.replacen("reset reason ", "reset reason: ", 1)))?
+    } else if let Some((_, text)) = ended(said) {
+        details(text)
+    } else if is_cut_off(said) {
+        details("upstream_reset_before_response_started{connection_termination}").with(Column::Flags, "UC")
+    } else if let Some(reason) = stream_error(said) {
+        details(&format!("upstream_reset_before_response_started{{{reason}}}"))
+    } else if said.starts_with("protocol error: ") {
+        details("upstream_reset_before_response_started{protocol_error}")
+    } else if is_dns_failure(said) {
+        details("dns_resolution_failure").with(Column::Flags, "DF")
     } else if let Some(policy) = said.strip_prefix("enforced denied") {
         let policy = policy.strip_prefix(", matched policy ").unwrap_or("none");
         details(&format!("rbac_access_denied_matched_policy[{policy}]"))
@@ -41,12 +53,13 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     } else if said == "connect timeout" {
         details("upstream_reset_before_response_started{connection_timeout}").with(Column::Flags, "UF")
     } else if let Some((error, _)) = connect_error(said) {
-        reply::failed(error)?
+        // As it was before 1.22.
+        reply::failed(&error.replacen("connection error", "connect error", 1))?
     } else if said == "upstream timeout" {
         details("response_timeout").with(Column::Flags, "UT").with(Column::Code, "504")
     } else if said.starts_with("no healthy host for ") {
         details("no_healthy_upstream").with(Column::Flags, "UH")
-    } else if said == "closing connection: no matching filter chain found" {
+    } else if said.starts_with("closing connection") && said.ends_with("no matching filter chain found") {
         details("filter_chain_not_found").with(Column::Flags, "NR")
     } else if let Some(reason) = said.strip_prefix("client disconnected, failure reason: ") {
         reply::failed(reason)?
@@ -101,9 +114,44 @@ fn stream_closed(said: &str) -> Option<&str> {
 
 /// What the operating system says of a connect, and to where: `immediate connect error: Network is unreachable|remote address:...`.
 fn connect_error(said: &str) -> Option<(&str, &str)> {
-    let begins = ["immediate connect error: ", "delayed connect error: "];
-    begins.iter().any(|start| said.starts_with(start)).then_some(())?;
+    const BEGINS: &[&str] = &[
+        "immediate connect error: ",
+        "delayed connect error: ",
+        "immediate connection error: ",
+        "delayed connection error: ",
+    ];
+    BEGINS.iter().any(|start| said.starts_with(start)).then_some(())?;
     Some(said.split_once('|').unwrap_or((said, "")))
+}
+
+/// How a stream ended, if that isn't all in order: `stream reset: reset reason: local reset, response details: http1.codec_error`.
+fn ended(said: &str) -> Option<(&str, &str)> {
+    let ended = said.strip_prefix("stream reset: reset reason: ")?.split_once(", response details: ")?;
+    Some(ended).filter(|(_, details)| !matches!(*details, "-" | "" | "via_upstream"))
+}
+
+/// Whether the upstream closed a connection on which somebody waited: `disconnect. resetting 1 pending requests`.
+fn is_cut_off(said: &str) -> bool {
+    let count = said.strip_prefix("disconnect. resetting ").and_then(|rest| rest.split(' ').next());
+    count.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count > 0)
+}
+
+/// Why a stream of HTTP/2 was reset: `stream 5 closed: 2`. Without an error it ended, and one that was cancelled is its client's.
+fn stream_error(said: &str) -> Option<&'static str> {
+    let (stream, code) = said.strip_prefix("stream ")?.split_once("closed: ")?;
+    stream.trim().bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+    match code.trim() {
+        "1" => Some("protocol_error"),
+        "2" | "11" => Some("remote_reset"),
+        "7" => Some("remote_refused_stream_reset"),
+        _ => None,
+    }
+}
+
+/// `dns resolution for a.b failed with c-ares status 4`.
+fn is_dns_failure(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    said.starts_with("dns resolution for ") && said.contains(" failed")
 }
 
 /// What came of a token: `Jwt authentication completed with: ...`, `PROVIDER: JWT token verification completed with: ...`.
@@ -135,7 +183,12 @@ pub(super) fn not_configured(message: &str) -> Option<&str> {
 
 /// What the agent said as Envoy asked it for a certificate that it has none for.
 pub(super) fn missing_secret(message: &str) -> Option<&str> {
-    let (stream, reason) = tagged(message).1.split_once("closed: 2, ")?;
+    const NOT_READY: &str = "Create NotReadySslSocket";
+    let said = without_thread(tagged(message).1);
+    if said.starts_with(NOT_READY) {
+        return Some(NOT_READY);
+    }
+    let (stream, reason) = said.split_once("closed: 2, ")?;
     let is_it = stream.contains("gRPC config stream") && reason.starts_with("failed to generate secret for ");
     is_it.then_some(reason)
 }
@@ -257,6 +310,22 @@ mod tests {
             ),
             ("max pending requests overflow", "upstream_reset_before_response_started{overflow}"),
             ("upstream per try timeout", "upstream_per_try_timeout"),
+            (
+                "upstream reset: reset reason connection termination",
+                "upstream_reset_before_response_started{connection_termination}",
+            ),
+            (
+                "stream reset: reset reason: local reset, response details: http1.codec_error",
+                "http1.codec_error",
+            ),
+            (
+                "disconnect. resetting 1 pending requests",
+                "upstream_reset_before_response_started{connection_termination}",
+            ),
+            ("stream 45323 closed: 2", "upstream_reset_before_response_started{remote_reset}"),
+            ("dns resolution for a.b failed with c-ares status 4", "dns_resolution_failure"),
+            ("delayed connection error: 111", "upstream_reset_before_response_started{connection_failure}"),
+            ("closing connection from 10.0.0.9:1: no matching filter chain found", "filter_chain_not_found"),
             ("ext_authz filter rejected the request. Response status code: '401", "ext_authz_denied"),
             ("no cluster match for URL '/a'", "route_not_found"),
             ("Jwt authentication completed with: Unknown issuer", "jwt_authn_access_denied{Unknown_issuer}"),
@@ -280,6 +349,11 @@ mod tests {
             "Warm up completed with: errors",
             "gRPC config stream closed: 13, ",
             "Resetting stream due to x",
+            "disconnect. resetting 0 pending requests",
+            "stream closed: 0",
+            "stream 5 closed: 8",
+            "stream reset: reset reason: remote reset, response details: -",
+            "upstream reset: reset reason unknown",
         ] {
             assert_eq!(read(said), None, "{said}");
         }
@@ -307,6 +381,7 @@ mod tests {
         let said = "StreamSecrets gRPC config stream closed: 2, failed to generate secret for default: x";
         assert_eq!(missing_secret(said), Some("failed to generate secret for default: x"));
         assert_eq!(missing_secret("StreamSecrets gRPC config stream closed: 2, other"), None);
+        assert_eq!(missing_secret("Create NotReadySslSocket"), Some("Create NotReadySslSocket"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(super) fn restored(text: &str) -> Option<String> {
     let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"', '|'])
         || text.ends_with('`')
         || text.contains("\"\"")
-        || text.contains("**");
+        || text.contains("**")
+        || grepped(text).is_some();
     if !is_marked && text.is_ascii() && !text.contains(['\\', '&']) {
         return None;
     }
@@ -51,12 +52,22 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 fn without_marks(text: &str) -> &str {
     const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`", "**", "| ", "\u{2502}"];
     let mut rest = text.trim();
+    rest = grepped(rest).unwrap_or(rest);
     for _ in 0..MOST_MARKS {
         let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };
         rest = inner.trim_start();
     }
     let rest = rest.trim_end_matches(['`', '\u{2502}', ' ']);
     rest.strip_suffix("**").or_else(|| rest.strip_suffix(" |")).unwrap_or(rest).trim_end()
+}
+
+/// A line behind what `grep -n` and `grep -C` put in front of it: `12:[2026-...`, `istio.log-12-[2026-...`.
+fn grepped(text: &str) -> Option<&str> {
+    let at = text.find(['[', '{'])?;
+    let (before, line) = text.split_at_checked(at)?;
+    let is_place = before.ends_with([':', '-']) && !before.contains([' ', '"', '\'', '=', '\t']);
+    let begins = line.strip_prefix('[').is_some_and(|rest| rest.starts_with("20")) || line.starts_with("{\"");
+    (is_place && begins).then_some(line)
 }
 
 /// The line that somebody shows in a sentence, as code: ``I see `[2026-...] "GET / HTTP/1.1" 503 UF ...`. Why?``
@@ -156,6 +167,8 @@ mod tests {
             LINE.replace('"', "&#34;"),
             format!("> {LINE}"),
             format!(">> {LINE}"),
+            format!("12:{LINE}"),
+            format!("istio.log-12-{LINE}"),
             format!("- `{LINE}`"),
             format!("            {LINE}"),
             format!("\"{}\"", LINE.replace('"', "\"\"")),

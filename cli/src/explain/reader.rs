@@ -354,13 +354,13 @@ pub(super) fn lead(message: &str) -> Reading {
         let cause = (Cause::RouteTableMissing, Confidence::Possible);
         let others = vec![Cause::ConfigPropagating, Cause::UpstreamConnectTimeout, Cause::UpstreamRefused];
         let mut finding = Finding::of_line(cause, others, None, None);
-        finding.evidence = format!("agent={}", escape(reason, LONGEST_FACT));
+        finding.evidence = format!("says={}", escape(reason, LONGEST_FACT));
         return Reading::Lead(Box::default(), Box::new(finding), String::new());
     }
     if let Some(reason) = lead::missing_secret(message) {
         let cause = (Cause::ProxyCertificateMissing, Confidence::Possible);
         let mut finding = Finding::of_line(cause, Vec::new(), None, None);
-        finding.evidence = format!("agent={}", escape(reason, LONGEST_FACT));
+        finding.evidence = format!("says={}", escape(reason, LONGEST_FACT));
         return Reading::Lead(Box::default(), Box::new(finding), String::new());
     }
     let said = lead::read(message).and_then(|(line, stream)| match explain(&line, false) {

@@ -172,8 +172,10 @@ fn place(text: &str) -> Where {
     if OUTSIDE.iter().any(|words| text.contains(words)) {
         return Where::Outside;
     }
+    // Package managers ask the world.
+    let is_packages = ["': /simple/", "npm ERR!"].iter().any(|words| text.contains(words));
     let asks_public = || Whom::of(text).is_some_and(|whom| is_public_host(&whom.host));
-    if is_public(text) || asks_public() { Where::Outwards } else { Where::Within }
+    if is_public(text) || is_packages || asks_public() { Where::Outwards } else { Where::Within }
 }
 
 /// Whether a host with a domain is named that isn't one of the cluster's.
