@@ -12,7 +12,7 @@ use super::memory::Columns;
 use super::{Column, Line, grpc, transcript};
 
 /// Stands for a flag that this version doesn't know.
-const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
+pub(super) const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 63);
 
 /// Where these are the last word, no upstream has answered.
 const NEVER_ANSWERED: Flags =

@@ -58,6 +58,12 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Whether it is an answer as a client saw it: of what the proxy knows there is nothing.
+    pub(super) fn is_answers(&self) -> bool {
+        let seen = [Column::Code, Column::Details, Column::UpstreamFailure, Column::BytesSent];
+        Column::ALL.iter().all(|column| seen.contains(column) || !self.shows(*column))
+    }
+
     /// Takes a column for one that the log doesn't have.
     pub(super) fn forget(&mut self, column: Column) {
         if let Some(place) = self.values.get_mut(column as usize) {

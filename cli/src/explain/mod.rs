@@ -23,6 +23,7 @@ mod front;
 mod gather;
 mod grid;
 mod grpc;
+mod hints;
 mod json;
 mod judgement;
 mod lead;
@@ -58,6 +59,7 @@ mod vertical;
 mod walk;
 mod waypoint;
 mod ztunnel;
+mod ztunnel_fix;
 
 /// What knows more than a client.
 pub const ACCESS_LOG: &str = "the proxy's access log";

@@ -4,7 +4,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::{Column, Finding, Line, Own, gather, own, unseen};
+use super::{Column, Finding, Line, Own, gather, hints, own, unseen};
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,11 @@ pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
         return None;
     }
     let shown = gather::evidence(line);
-    unseen::judge(&shown, line).or_else(|| {
+    let judged = unseen::judge(&shown, line).map(|mut finding| {
+        hints::add(&mut finding, line);
+        finding
+    });
+    judged.or_else(|| {
         // A newer Envoy's flag on what was never answered: nobody knows what it is, but that it is.
         let unanswered = line.code().is_none() && gather::has_unknown_flag(line);
         let unknown = || {

@@ -6,7 +6,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::{Column, Finding, Line, prefix};
+use super::{Column, Finding, Line, hints, prefix, ztunnel_fix};
 
 /// A connection, and why it failed, if it did.
 pub(super) type Connection = (Line<'static>, Option<Finding>);
@@ -57,6 +57,7 @@ pub(super) fn of_tunnel(text: &str) -> Option<Finding> {
     let mut finding =
         Finding::of_line((cause, Confidence::Possible), alternatives.to_vec(), Some(false), None);
     finding.evidence = format!("error={}", escape(&message, LONGEST_FACT));
+    finding.named_fix = ztunnel_fix::fix(cause, &message, false, |_| None);
     Some(finding)
 }
 
@@ -200,6 +201,11 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
     // Of what ztunnel knows neither by name, where it was sent is all that there is.
     let name = get("dst.service").or_else(|| get("dst.workload"));
     set(Column::Authority, name.or_else(|| get("dst.addr")));
+    let duration = get("duration").or_else(|| get("dur"));
+    set(
+        Column::Duration,
+        duration.and_then(|text| text.strip_suffix("ms")?.split('.').next().map(str::to_owned)),
+    );
     let inbound = get("direction").as_deref() == Some("inbound");
     let finding = get("error").or_else(|| get("err")).map(|error| {
         let facts = [
@@ -222,6 +228,8 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
         finding.evidence = facts.collect::<Vec<_>>().join("; ");
         let by_policy = matches!(cause, Cause::AuthorizationPolicyDenied | Cause::PlaintextToStrictMtls);
         finding.resource = denied_by(&error).filter(|_| by_policy);
+        finding.named_fix = ztunnel_fix::fix(cause, &error, inbound, &get);
+        hints::elapsed(&mut finding, &line);
         finding
     });
     (line, finding)
