@@ -81,6 +81,31 @@ fn ambiguous(ends: &[Ends<'_>], request: &str) -> Option<Reading> {
     Some(Reading::Failed(Box::default(), Box::new(Finding::ambiguous(readings::QUOTES))))
 }
 
+/// Whether it is a request in its quotes alone, as a line has it whose columns stand one under the other.
+pub(super) fn is_request(text: &str) -> bool {
+    let inner = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|inner| {
+        let mut words = inner.split(' ');
+        let has_method = words.next().is_some_and(is_method);
+        has_method
+            && words.next_back().is_some_and(|protocol| protocol.starts_with("HTTP/"))
+            && !inner.contains('"')
+    })
+}
+
+/// Whether somebody broke a line before this: a row that begins with a column in quotes, an address or a cluster.
+pub(super) fn is_cut_before(row: &str) -> bool {
+    let is_address = |word: &str| {
+        word.rsplit_once(':').is_some_and(|(host, port)| {
+            let numbers = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            numbers(port) && (host.starts_with('[') || host.split('.').all(numbers))
+        })
+    };
+    let first = row.split(' ').next().unwrap_or_default();
+    let is_quoted = row.starts_with('"') && row.split('"').count() > 2 && !begins(row) && !is_request(row);
+    is_quoted || is_cluster(first) || is_address(first)
+}
+
 /// Whether a line begins so.
 pub(super) fn begins(text: &str) -> bool {
     Front::of(text).is_some_and(|front| !Ends::of(front.request).is_empty())
@@ -116,6 +141,8 @@ struct Front<'a> {
 impl<'a> Front<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let (before, request) = text.split_once('"')?;
+        // Whose it is, as people write it: `Server - "GET ..."`.
+        let before = before.trim_end_matches(' ').trim_end_matches([' ', '-', '\u{2013}', '\u{2014}']);
         if is_method(request.split(' ').next()?) && prefix::is_prefix(before) {
             return Some(Self { before, request });
         }

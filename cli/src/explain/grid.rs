@@ -56,7 +56,7 @@ fn cells(row: &str) -> Option<Vec<String>> {
 }
 
 /// `-- | :--: |`, `----+----`, and what boxes are drawn with.
-fn is_rule(row: &str) -> bool {
+pub(super) fn is_rule(row: &str) -> bool {
     let row = row.trim();
     let drawn = |c: char| matches!(c, '-' | '=' | '\u{2500}' | '\u{2550}');
     let between = |c: char| drawn(c) || matches!(c, '|' | ':' | '+' | ' ' | '\u{2500}'..='\u{257f}');

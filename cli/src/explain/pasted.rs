@@ -13,7 +13,7 @@ pub(super) fn is_fence(text: &str) -> bool {
 /// The line as it was, if anything about it looks like a chat's or a page's doing. Envoy writes quotes and JSON's encoders escape
 /// backslashes, so nothing that a client sent gets quotes of its own by this.
 pub(super) fn restored(text: &str) -> Option<String> {
-    let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"', '|'])
+    let is_marked = text.starts_with([' ', '\t', '>', '-', '*', '#', '`', '"', '\'', '|', '<'])
         || text.ends_with('`')
         || text.contains("\"\"")
         || text.contains("**")
@@ -22,7 +22,7 @@ pub(super) fn restored(text: &str) -> Option<String> {
         return None;
     }
     let mut line = text.replace(['\u{a0}', '\u{202f}'], " ").replace(['\u{200b}', '\u{feff}'], "");
-    line = without_marks(&line).replace("**", "");
+    line = without_marks(without_tags(&line)).replace("**", "");
     if is_cell(&line) {
         line = line.get(1..line.len().saturating_sub(1)).unwrap_or_default().replace("\"\"", "\"");
     }
@@ -50,14 +50,14 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 
 /// Without the marks of quoting, lists and code in front, and of code behind.
 fn without_marks(text: &str) -> &str {
-    const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`", "**", "| ", "\u{2502}"];
+    const MARKS: &[&str] = &[">", "- ", "* ", "# ", "\u{2022} ", "`", "'", "**", "| ", "\u{2502}"];
     let mut rest = text.trim();
     rest = grepped(rest).unwrap_or(rest);
     for _ in 0..MOST_MARKS {
         let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };
         rest = inner.trim_start();
     }
-    let rest = rest.trim_end_matches(['`', '\u{2502}', ' ']);
+    let rest = rest.trim_end_matches(['`', '\'', '\u{2502}', ' ']);
     rest.strip_suffix("**").or_else(|| rest.strip_suffix(" |")).unwrap_or(rest).trim_end()
 }
 
@@ -68,6 +68,34 @@ fn grepped(text: &str) -> Option<&str> {
     let is_place = before.ends_with([':', '-']) && !before.contains([' ', '"', '\'', '=', '\t']);
     let begins = line.strip_prefix('[').is_some_and(|rest| rest.starts_with("20")) || line.starts_with("{\"");
     (is_place && begins).then_some(line)
+}
+
+/// An object as somebody cut it down by hand: JSON has no comma behind the last member.
+pub(super) fn without_commas(text: &str) -> Option<String> {
+    (text.starts_with('{') && [",}", ",]"].iter().any(|end| text.contains(end)))
+        .then(|| text.replace(",}", "}").replace(",]", "]"))
+}
+
+/// Without a page's tags and comments around it.
+fn without_tags(text: &str) -> &str {
+    let mut rest = text.trim();
+    for _ in 0..MOST_MARKS {
+        let begins = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!');
+        let Some((_, inner)) =
+            rest.strip_prefix('<').filter(|tag| tag.starts_with(begins)).and_then(|tag| tag.split_once('>'))
+        else {
+            break;
+        };
+        rest = inner.trim_start();
+    }
+    // Without one in front, what stands behind may be a name in brackets.
+    let is_tagged = rest.len() < text.trim().len();
+    for _ in 0..MOST_MARKS {
+        let tag = rest.strip_suffix('>').filter(|_| is_tagged).and_then(|tag| tag.rsplit_once('<'));
+        let Some((inner, _)) = tag.filter(|(_, tag)| tag.starts_with(['/', '!'])) else { break };
+        rest = inner.trim_end();
+    }
+    rest
 }
 
 /// The line that somebody shows in a sentence, as code: ``I see `[2026-...] "GET / HTTP/1.1" 503 UF ...`. Why?``
@@ -170,6 +198,9 @@ mod tests {
             format!("12:{LINE}"),
             format!("istio.log-12-{LINE}"),
             format!("- `{LINE}`"),
+            format!("'{LINE}'"),
+            format!("<pre class=\"x\"><code>{LINE}</code></pre>"),
+            format!("<!-- --> {LINE}"),
             format!("            {LINE}"),
             format!("\"{}\"", LINE.replace('"', "\"\"")),
             format!("\"{}\"", LINE.replace('"', "\\\"")),
@@ -203,6 +234,13 @@ mod tests {
         {
             assert_eq!(shown(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_comma_behind_the_last_member_is_somebodys() {
+        assert_eq!(without_commas(r#"{"a":[1,],}"#).as_deref(), Some(r#"{"a":[1]}"#));
+        assert_eq!(without_commas(r#"{"a":1}"#), None);
+        assert_eq!(without_commas("a,}"), None);
     }
 
     #[test]

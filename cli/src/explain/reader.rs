@@ -11,7 +11,7 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, bare, client, formats, front, json, lead, logfmt, odd, own, pasted,
+    Column, Finding, Format, Line, bare, client, formats, front, grid, json, lead, logfmt, odd, own, pasted,
     prefix, reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
@@ -64,7 +64,7 @@ impl Reader {
         }
         let text = text(bytes);
         match self.read_plain(&text, keep) {
-            Reading::Unreadable if pasted::is_fence(&text) => Reading::Blank,
+            Reading::Unreadable if pasted::is_fence(&text) || grid::is_rule(&text) => Reading::Blank,
             Reading::Unreadable => {
                 pasted::restored(&text).map_or(Reading::Unreadable, |line| self.read_plain(&line, keep))
             }
@@ -113,12 +113,17 @@ impl Reader {
         };
         let reading =
             front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
+        let hand_made = || {
+            let reading = self.read_strictly(pasted::without_commas(&text)?.as_bytes(), keep);
+            (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
+        };
         let inline = || transcript::read_inline(&text, keep);
         let shown = || {
             let reading = self.read_strictly(pasted::shown(&text)?.as_bytes(), keep);
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
-        let reading = reading.or_else(shown).or_else(repeated).or_else(quoted).or_else(keys);
+        let reading =
+            reading.or_else(shown).or_else(hand_made).or_else(repeated).or_else(quoted).or_else(keys);
         let reading = reading.or_else(reported).or_else(inline).or_else(spoken).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }

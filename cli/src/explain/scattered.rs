@@ -84,7 +84,7 @@ fn counted(mut line: Line<'static>) -> Option<Line<'static>> {
 /// A status, flags and details without keys, as in `503 UC upstream_reset_before_response_started{connection_termination}`, but in no quotes:
 /// there a client's words may be. Of details that are no words of any language these alone.
 pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
-    if text.contains(" HTTP/") || text.trim_start().starts_with('/') {
+    if has_request(text) || text.trim_start().starts_with('/') {
         return None;
     }
     let is_plain = |at: usize| text.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
@@ -129,6 +129,18 @@ pub(super) fn read_details(text: &str) -> Option<Line<'static>> {
     }
     failure(text).into_iter().for_each(|failure| line.set(Column::UpstreamFailure, Cow::Owned(failure)));
     Some(line)
+}
+
+/// Whether a request may stand here, of which a client says much: an answer's first line has a status, and neither path nor method before it.
+fn has_request(text: &str) -> bool {
+    text.match_indices(" HTTP/").any(|(at, _)| {
+        let (before, behind) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
+        let is_answer = behind.split(' ').nth(1).and_then(|word| word.get(..3)).is_some_and(is_status);
+        let mut words = before.split_whitespace().rev();
+        let is_target = words.next().is_some_and(|word| word == "-" || word.contains(['/', ':']));
+        let is_method = words.next().is_some_and(|word| !word.contains(|c: char| c.is_ascii_lowercase()));
+        !is_answer || is_target || is_method
+    })
 }
 
 /// `503UF`, as people write it.
@@ -182,13 +194,19 @@ fn detail(text: &str, word: &str) -> Option<(usize, String)> {
     let details = match word.chars().next_back()? {
         '{' => rest.get(..=rest.find('}')?)?,
         '[' => rest.split([' ', '"', '\'', '`', ',']).next()?,
+        // What happened stands behind it.
+        _ if word == "ext_proc_error" => rest.split(|c: char| !is_of_word(c) && c != '-').next()?,
         _ => word,
     };
     // A word of its own.
-    let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    let goes_on = |c: char| is_of_word(c) || c == '.';
     let is_word = !text.get(..at)?.ends_with(goes_on) && !rest.get(details.len()..)?.starts_with(goes_on);
     is_word.then_some(())?;
     Some((at, details.replace(' ', "_")))
+}
+
+const fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn are_flags(word: &str) -> bool {
@@ -211,6 +229,7 @@ const WORDS: &[&str] = &[
     "downstream_remote_disconnect",
     "ext_authz_denied",
     "ext_authz_error",
+    "ext_proc_error",
     "http1.codec_error",
     "http1.headers_too_large",
     "max_duration_timeout",
@@ -320,7 +339,15 @@ mod tests {
             read("upstream_reset_before_response_started{local reset}"),
             said("", "", "upstream_reset_before_response_started{local_reset}")
         );
+        // An answer's first line is no request.
+        let of_a_filter = said("", "", "ext_proc_error_gRPC_error_14");
+        assert_eq!(
+            read("Clients get HTTP/1.1 500 with ext_proc_error_gRPC_error_14 in the log."),
+            of_a_filter
+        );
         for text in [
+            "GET /a HTTP/1.1 500 ext_proc_error_gRPC_error_14",
+            "CONNECT a HTTP/1.1 500 ext_proc_error_gRPC_error_14",
             &format!("\"GET / HTTP/1.1\" 200 5 {closed}"),
             &format!("GET /a 200 \"{closed}\""),
             "upstream_reset_before_response_started{",

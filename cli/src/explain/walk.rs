@@ -7,7 +7,7 @@ use super::outcome::explain;
 use super::reader::lead;
 use super::story::{Held, Story};
 use super::{
-    Reader, Reading, front, grid, lead, many, prefix, reply, scattered, transcript, vertical, ztunnel,
+    Reader, Reading, front, grid, lead, many, pasted, prefix, reply, scattered, transcript, vertical, ztunnel,
 };
 use crate::input::records::{Record, records};
 
@@ -103,6 +103,15 @@ impl Reader {
                 },
             };
             rest.by_ref().take(rows).for_each(drop);
+            let reading = match reading {
+                // Whoever shows an answer and the proxy's line behind it speaks of one request.
+                Reading::Failed(line, finding)
+                    if line.is_answers() && self.is_before_a_line(rest.clone(), keep) =>
+                {
+                    Reading::Symptom(line, finding)
+                }
+                reading => reading,
+            };
             in_configuration = in_configuration && reading == Reading::Unreadable;
             let mut reading = if in_configuration { Reading::ProxyLog } else { reading };
             if reading == Reading::Unreadable && story.hear(&text) {
@@ -140,6 +149,17 @@ impl Reader {
         told(story.release(), &mut see);
     }
 
+    /// Whether a line of an access log about something that failed comes next, in a few rows.
+    fn is_before_a_line<'a>(&self, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> bool {
+        const FEW: usize = 8;
+        rest.take(FEW).any(|record| {
+            let text = String::from_utf8_lossy(&record.bytes);
+            let text = text.trim();
+            (begins(text) || front::begins(text))
+                && matches!(self.read_whole(text.as_bytes(), keep), Reading::Failed(..))
+        })
+    }
+
     /// A line that goes on in lines that are set in.
     fn continued<'a>(
         &self,
@@ -148,12 +168,16 @@ impl Reader {
         keep: bool,
     ) -> Option<(Reading, usize)> {
         let is_reply = reply::begins(first);
+        // A column in each row.
+        let is_request = front::is_request(first);
         // Of most lines the next one isn't set in.
         let next = rest.clone().find(|record| !record.bytes.trim_ascii().is_empty())?;
-        let may_go_on = matches!(next.bytes.first(), Some(b' ' | b'\t')) || is_reply;
+        let next = String::from_utf8_lossy(&next.bytes);
+        let may_go_on =
+            next.starts_with([' ', '\t']) || is_reply || is_request || front::is_cut_before(&next);
         may_go_on.then_some(())?;
-        (begins(first) || front::begins(first) || ztunnel::begins(first.as_bytes()) || is_reply)
-            .then_some(())?;
+        let is_line = begins(first) || front::begins(first);
+        (is_line || ztunnel::begins(first.as_bytes()) || is_reply || is_request).then_some(())?;
         let (mut whole, mut rows) = (first.trim_end_matches(AROUND).to_owned(), 0);
         for (row, record) in rest.take(MOST_ROWS).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
@@ -162,6 +186,8 @@ impl Reader {
             let goes_on = inner.starts_with("reset reason: ") || (is_reply && reply::is_cut(&whole));
             let is_set_in =
                 text.starts_with([' ', '\t']) && !is_reply && !begins(inner) && !front::begins(inner);
+            let is_column = is_request && !inner.contains(char::is_whitespace) && !pasted::is_fence(inner);
+            let goes_on = goes_on || is_column || (is_line && front::is_cut_before(inner));
             match inner {
                 "" => {}
                 _ if !(is_set_in || goes_on) => break,
