@@ -127,6 +127,9 @@ impl Joining {
             if failed == 0 && (has_no_log || is_reported) {
                 let file = self.names.get(symptom.input).map_or("", String::as_str);
                 self.total.report(self.style, &symptom.line, &symptom.finding, file, symptom.number);
+            } else if is_reported && failed > 0 {
+                // Envoy's words, and what failed is known.
+                self.total.counts.proxy_log += 1;
             } else {
                 self.not_read(&symptom);
             }

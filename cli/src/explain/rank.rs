@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use meshwhy::causes::{Cause, Place, Softness};
-use meshwhy::diagnosis::Confidence;
+use meshwhy::diagnosis::{Confidence, is_server_error};
 use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer, TransportFailure};
 
 use super::judgement::Agreed;
@@ -172,8 +172,9 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.code == Some(404) && e.flags.contains(Flags::NO_ROUTE_FOUND) && line.by_service_name {
         return &[Cause::RouteNoMatch];
     }
+    // Who denies says so with 401 or 403.
     if e.flags.contains(Flags::UNAUTHORIZED_EXTERNAL_SERVICE)
-        && e.answer.grpc_status == Some(GrpcStatus::UNAVAILABLE)
+        && (e.answer.grpc_status == Some(GrpcStatus::UNAVAILABLE) || e.code.is_some_and(is_server_error))
     {
         return &[Cause::ExtAuthzUnavailable];
     }

@@ -53,6 +53,25 @@ pub(super) fn judge(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
             ..Finding::of_line(named, Vec::new(), None, None)
         });
     }
+    // Before there was a flag for what the codec refuses (Envoy 1.13), such a request was a client's that left, too.
+    let no_request = had_status && line.shows(Column::Method) && !gather::has_request(line);
+    if no_request
+        && shown.code.is_none()
+        && shown.flags == Flags::DOWNSTREAM_CONNECTION_TERMINATION
+        && over_http(line)
+    {
+        let named = (Cause::InvalidHttpRequest, Confidence::Possible);
+        let others = vec![
+            Cause::RequestTooLarge,
+            Cause::ClientDisconnected,
+            Cause::TlsOnPlaintextPort,
+            Cause::ProxyClosedConnection,
+        ];
+        return Some(Finding {
+            evidence: gather::flags_fact(line),
+            ..Finding::of_line(named, others, None, None)
+        });
+    }
     let no_flags = !line.shows(Column::Flags) && !line.shows(Column::FlagsLong);
     if shown.code.is_none() && no_flags {
         // Envoy writes such a reason of connections to the upstream that failed, Mixer's status of what it denied.
@@ -88,10 +107,13 @@ const MIXERS: [&str; 4] = ["31", "69", "103", "107"];
 /// A status that a proxy gave by itself, without a flag, where the format has no details: a gateway's own 404 (Istio 1.7 and before), or a limit's 429.
 fn by_itself(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let went_nowhere = |column| line.shows(column) && line.get(column).is_none();
+    // Of a log without the endpoint, the cluster's place says it.
+    let to_nobody = went_nowhere(Column::UpstreamHost)
+        || (!line.shows(Column::UpstreamHost) && went_nowhere(Column::Cluster));
     let is_its_own = line.shows(Column::Flags)
         && shown.flags.is_empty()
         && !line.shows(Column::Details)
-        && went_nowhere(Column::UpstreamHost)
+        && to_nobody
         && !gather::got_to_an_upstream(shown);
     let (cause, others): (Cause, &[Cause]) = match shown.code.filter(|_| is_its_own)? {
         404 if line.get(Column::BytesSent) == Some("0") => (
@@ -107,6 +129,10 @@ fn by_itself(shown: &Evidence, line: &Line<'_>) -> Option<Finding> {
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
     finding.evidence = format!("code={}; upstream=none", shown.code.unwrap_or_default());
     Some(finding)
+}
+
+fn over_http(line: &Line<'_>) -> bool {
+    line.get(Column::Protocol).is_some_and(|protocol| protocol.starts_with("HTTP/"))
 }
 
 /// Whether the server of a TCP connection has answered, as far as the line shows: some end with a reset what is done.
