@@ -8,7 +8,7 @@ use crate::input::chunks::Chunks;
 use meshwhy::causes::Cause;
 
 /// What has to be right, or right and more general, of all.
-const GOOD_AT_LEAST: usize = 547;
+const GOOD_AT_LEAST: usize = 523;
 
 /// What failed first in a text that comes through a pipe; of what has no access log, what the proxy's own says, or else a client.
 fn first(reader: &Reader, text: &str) -> Option<Finding> {
@@ -37,6 +37,11 @@ fn what_others_found_out_is_named() {
     let reader = Reader::new(Vec::new());
     let mut scores = Vec::new();
     for entry in &entries {
+        if entry["end"] == "fine" {
+            let finding = first(&reader, entry["text"].as_str().unwrap());
+            assert!(finding.is_none(), "{entry}: {finding:?}");
+            continue;
+        }
         let expected = Cause::from_id(entry["end"].as_str().unwrap()).unwrap();
         let also = entry["also"].as_array().into_iter().flatten();
         let also: Vec<Cause> = also.map(|id| Cause::from_id(id.as_str().unwrap()).unwrap()).collect();
