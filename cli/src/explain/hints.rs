@@ -158,6 +158,13 @@ fn of_certificate(cause: Cause, words: &str) -> Option<&'static str> {
 fn of_processor(details: &str) -> Option<&'static str> {
     let how = details.strip_prefix("ext_proc_error_")?;
     Some(match () {
+        () if how.contains("protocol_error") => {
+            "Let the filter and the external processor speak the same: gRPC, thus HTTP/2 (the port's name or appProtocol is grpc), and TLS on both \
+             sides or on none."
+        }
+        () if how.contains("connection_timeout") => {
+            "Let this proxy reach the external processor: nothing answered its connection (a NetworkPolicy, a firewall, a pod that is gone)."
+        }
         () if how.starts_with("gRPC_error_14") => {
             "Bring the external processor back, or correct the address and port that its filter calls: nobody answered there."
         }
@@ -267,6 +274,10 @@ mod tests {
     fn a_processor_is_slow_or_away() {
         let fix = |details: &str| http(&format!("500 - {details}"), 200).1;
         assert!(fix("ext_proc_error_gRPC_error_14").contains("nobody answered there"));
+        assert!(fix("ext_proc_error_gRPC_error_14{reset_reason:_protocol_error}").contains("HTTP/2"));
+        assert!(
+            fix("ext_proc_error_gRPC_error_14{reset_reason:_connection_timeout}").contains("NetworkPolicy")
+        );
         assert!(fix("ext_proc_error_per-message_timeout_exceeded").contains("message_timeout"));
         assert!(fix("ext_proc_error_gRPC_error_13").contains("correct its answers"));
     }

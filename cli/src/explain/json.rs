@@ -6,7 +6,7 @@ use std::fmt;
 use memchr::memmem;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{Column, Line, prefix};
+use super::{Column, Line, odd, prefix};
 
 /// Reads the keys that are columns; `None` if the text is no JSON object or has no column at all.
 pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -> Option<Line<'a>> {
@@ -16,11 +16,13 @@ pub(super) fn read<'a>(text: &'a str, column: impl Fn(&str) -> Option<Column>) -
     (found > 0).then_some(line)
 }
 
-/// The same by the keys that are usual, of which some count only beside one of Envoy's own.
+/// The same by the keys that are usual, of which some count only beside one of Envoy's own, or with a value that only Envoy writes.
 pub(super) fn read_usual(text: &str) -> Option<Line<'_>> {
     let mut line = read(text, Column::of_key)?;
-    if Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column))
+    let is_envoys = Column::ALL.iter().any(|column| column.is_envoys() && line.shows(*column));
+    if (is_envoys || line.shows(Column::Code))
         && let Some(common) = read(text, Column::of_common_key)
+        && (is_envoys || common.get(Column::Flags).is_some_and(odd::are_flags))
     {
         line.complete(common);
     }

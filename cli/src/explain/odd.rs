@@ -22,7 +22,7 @@ const CLIENTS: &[&str] =
 /// The line that an object is, if it has Envoy's flags or details.
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let text = text.trim();
-    let may_be = ["lag", "LAG", "\"rf\"", "etail"].iter().any(|word| text.contains(word));
+    let may_be = ["lag", "LAG", "\"rf\"", "etail", "ailure"].iter().any(|word| text.contains(word));
     (text.starts_with('{') && may_be).then_some(())?;
     let value: Value = serde_json::from_str(text).ok()?;
     let mut members = Vec::new();
@@ -44,7 +44,13 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let known = |details: &str| !matches!(Details::new(details).detail(), Detail::None | Detail::Other);
     let detailed = line.get(Column::Details).is_some_and(known);
     let answered = line.shows(Column::Flags) && line.get(Column::Code).is_some();
-    (fails || detailed || answered).then_some(line)
+    let said = |reason: &str| {
+        ["TLS error:", "TLS_error:", "delayed connect error:", "delayed_connect_error:"]
+            .iter()
+            .any(|words| reason.starts_with(words))
+    };
+    let reasoned = line.get(Column::UpstreamFailure).is_some_and(said);
+    (fails || detailed || answered || reasoned).then_some(line)
 }
 
 /// Which column a member is, by the last word of its key and what it holds.
@@ -141,6 +147,16 @@ mod tests {
         let line = read(text)?;
         let get = |column| line.get(column).unwrap_or_default().to_owned();
         Some((get(Column::Code), get(Column::Flags), get(Column::Details)))
+    }
+
+    #[test]
+    fn why_a_connection_failed_says_enough() {
+        let reason = |text: &str| read(text)?.get(Column::UpstreamFailure).map(str::to_owned);
+        let nested =
+            r#"{"result":{"upstreamTransportFailureReason":"TLS error: Secret is not supplied by SDS"}}"#;
+        assert_eq!(reason(nested).as_deref(), Some("TLS error: Secret is not supplied by SDS"));
+        assert_eq!(reason(r#"{"result":{"failure":"TLS error: x"}}"#), None);
+        assert_eq!(reason(r#"{"upstreamTransportFailureReason":"whatever"}"#), None);
     }
 
     #[test]

@@ -70,10 +70,13 @@ fn grepped(text: &str) -> Option<&str> {
     (is_place && begins).then_some(line)
 }
 
-/// An object as somebody cut it down by hand: JSON has no comma behind the last member.
+/// An object as somebody cut it down by hand: JSON has no dots for what was left out, and no comma behind the last member.
 pub(super) fn without_commas(text: &str) -> Option<String> {
-    (text.starts_with('{') && [",}", ",]"].iter().any(|end| text.contains(end)))
-        .then(|| text.replace(",}", "}").replace(",]", "]"))
+    const CUTS: [&str; 3] = [",}", ",]", "..."];
+    (text.starts_with('{') && CUTS.iter().any(|cut| text.contains(cut))).then(|| {
+        let text = text.replace("...,", "").replace(",...", "").replace("...", "");
+        text.replace(",}", "}").replace(",]", "]")
+    })
 }
 
 /// Without a page's tags and comments around it.
@@ -237,8 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_behind_the_last_member_is_somebodys() {
+    fn a_comma_behind_the_last_member_and_dots_are_somebodys() {
         assert_eq!(without_commas(r#"{"a":[1,],}"#).as_deref(), Some(r#"{"a":[1]}"#));
+        assert_eq!(without_commas(r#"{...,"a":{..."b":1,...}}"#).as_deref(), Some(r#"{"a":{"b":1}}"#));
         assert_eq!(without_commas(r#"{"a":1}"#), None);
         assert_eq!(without_commas("a,}"), None);
     }

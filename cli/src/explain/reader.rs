@@ -83,7 +83,7 @@ impl Reader {
             Some(front::at_most(Confidence::Possible, judged(line, finding, keep)))
         };
         let keys = || {
-            let odd = || odd::read(&text);
+            let odd = || odd::read(&text).or_else(|| odd::read(&pasted::without_commas(&text)?));
             odd().or_else(|| scattered::read(&text)).map(possible)
         };
         // What Envoy says in its own log, quoted in a sentence.

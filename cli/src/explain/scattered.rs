@@ -273,7 +273,7 @@ fn values<'a>(text: &'a str, lower: &'a str, key: &'a str) -> impl Iterator<Item
         let value = match rest.chars().next()? {
             quote @ ('"' | '\'' | '`') => rest.get(1..)?.split(quote).next()?,
             '~' => return None,
-            _ => rest.split([',', ';', '}', ' ', '\t', '|', ')', ']', '"', '\'']).next()?,
+            _ => rest.split([',', ';', '}', ' ', '\t', '|', ')', ']', '"', '\'', '`']).next()?,
         };
         (value.len() < 1_024).then(|| (is_whole, value.trim_end_matches('*')))
     })
@@ -319,6 +319,7 @@ mod tests {
             r#"{\"response_code\":503,\"response_flags\":\"UF\",\"pa"#,
             r#""response_code":503,"**response_flags**":"UF""#,
             "jsonPayload.response_flags: \"UF\"",
+            "all of them `response_flags=UF` and nothing else",
         ] {
             assert_eq!(flags(text).as_deref(), Some("UF"), "{text}");
         }
