@@ -165,7 +165,8 @@ fn proxy() -> Result<Proxy> {
     let routes = vec![direct("/healthy", 200, "ok"), route("/", CLUSTER)];
     let web = Listener::http("web", json!([vhost("reviews", &["*"], routes)]))
         .tls_inspector()
-        .filter(json!({ "access_log": logs, "use_remote_address": false }));
+        // Hanging up after a reply would take a second.
+        .filter(json!({ "access_log": logs, "use_remote_address": false, "delayed_close_timeout": "0.05s" }));
     Ok(Proxy::new([web], [cluster_at(CLUSTER, nowhere)]))
 }
 
