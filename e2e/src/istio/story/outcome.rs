@@ -142,3 +142,35 @@ fn start_in_text(line: &str) -> Option<&str> {
     let (start, rest) = line.strip_prefix('[')?.split_once("] ")?;
     (start.starts_with("20") && start.ends_with('Z') && rest.starts_with('"')).then_some(start)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"[2026-11-30T22:59:41.360Z] "- - HTTP/2" 0 DR http2.too_many_headers - "-" 0 0"#;
+    const JSON: &str = r#"{"start_time":"2026-11-30T22:59:41.360Z","cause":"request_too_large"}"#;
+
+    #[test]
+    fn a_line_is_of_the_story_in_which_its_stream_began() {
+        let marks = |begun: &str| {
+            Marks { begun: begun.parse().unwrap(), printed: BTreeMap::new() }
+                .has_begun(start_in_text(TEXT).unwrap())
+        };
+        assert!(marks("2026-11-30T22:59:40.999Z"));
+        assert!(marks("2026-11-30T22:59:41.360999Z"), "the log has milliseconds");
+        assert!(!marks("2026-11-30T22:59:41.361Z"));
+        assert_eq!(in_json(JSON).unwrap().1, start_in_text(TEXT).unwrap());
+    }
+
+    #[test]
+    fn what_proxies_say_of_themselves_is_no_line_of_a_stream() {
+        for own in [
+            "2026-11-30T22:59:41.360Z\twarning\tenvoy",
+            "[2026-11-30 22:59:41.360][1][warning] \"x\"",
+            r#"{"level":"info"}"#,
+            "",
+        ] {
+            assert!(start_in_text(own).is_none() && in_json(own).is_none(), "{own}");
+        }
+    }
+}
