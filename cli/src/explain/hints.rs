@@ -1,6 +1,7 @@
 //! What a line's own words and numbers add to evidence and fix: how long it took, what was wrong with a certificate, a flag that nobody knows.
 
 use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::Flags;
 use meshwhy::report::{LONGEST_FACT, escape};
 
@@ -12,6 +13,7 @@ pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {
     if finding.source != Source::Line {
         return;
     }
+    by_envoy_gateway(finding, line);
     elapsed(finding, line);
     name_flags(finding, line);
     let words = [Column::UpstreamFailure, Column::Details].iter().find_map(|column| line.get(*column));
@@ -24,6 +26,25 @@ pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {
     if let Some(fix) = of_policy(finding) {
         finding.named_fix = Some(fix.to_owned());
     }
+}
+
+/// Envoy Gateway answers 503 itself where no backend of a rule has a ready endpoint; a filter of its own that answers so is rarer.
+fn by_envoy_gateway(finding: &mut Finding, line: &Line<'_>) {
+    let is_its_rule = ["httproute/", "grpcroute/"]
+        .iter()
+        .any(|kind| line.get(Column::Route).is_some_and(|route| route.starts_with(kind)));
+    if finding.cause != Cause::ConfiguredErrorReply || line.code() != Some(503) || !is_its_rule {
+        return;
+    }
+    let route = finding.resource.as_deref().map(|name| name.replacen('/', " ", 1)).unwrap_or_default();
+    finding.cause = Cause::NoEndpoints;
+    finding.confidence = Confidence::Possible;
+    finding.alternatives = vec![Cause::ConfiguredErrorReply];
+    finding.side = None;
+    finding.named_fix = Some(format!(
+        "Give the backends of {route} ready endpoints (selector, readiness): without one Envoy Gateway answers 503 itself, and the route's status says \
+         BackendsAvailable: False."
+    ));
 }
 
 /// The time after which it ended, as evidence, and whose timer that may be.
@@ -65,7 +86,10 @@ fn timer(cause: Cause, lived: u64, line: &Line<'_>) -> Option<String> {
         Some(seconds) => format!("{seconds} s"),
         None => format!("{lived} ms"),
     };
-    let retried = line.get(Column::Flags).is_some_and(|flags| flags.split(',').any(|flag| flag == "URX"));
+    // Of TCP the flag says that one try was too many.
+    let is_http = line.get(Column::Method).is_some();
+    let retried =
+        is_http && line.get(Column::Flags).is_some_and(|flags| flags.split(',').any(|flag| flag == "URX"));
     let is_istios = line
         .get(Column::Cluster)
         .is_some_and(|cluster| cluster.starts_with("outbound|") || cluster.starts_with("inbound|"));
@@ -85,6 +109,11 @@ fn timer(cause: Cause, lived: u64, line: &Line<'_>) -> Option<String> {
         (Cause::UpstreamConnectTimeout, _) if retried => format!("All tries together took {time}."),
         (Cause::UpstreamConnectTimeout, Some(10)) if is_istios => {
             "It was given up after 10 s, which is Istio's default connectTimeout.".to_owned()
+        }
+        (Cause::UpstreamTimeout, None) if lived >= 1_000 => {
+            format!(
+                "It was given up after {time}: look for a timeout as long, or for tries that add up to it."
+            )
         }
         (Cause::UpstreamTimeout, _) | (Cause::UpstreamConnectTimeout, Some(_)) => {
             format!("It was given up after {time}: look for a timeout as long.")
@@ -217,6 +246,7 @@ mod tests {
             ("504 UT response_timeout", 15_001, Some("after 15 s: Istio's routes have no timeout")),
             ("504 UT response_timeout", 2_006, Some("given up after 2 s: look for a timeout as long")),
             ("504 UT response_timeout", 501, Some("given up after 501 ms")),
+            ("504 UT response_timeout", 10_538, Some("or for tries that add up to it")),
             ("504 URX,UT upstream_per_try_timeout", 6_080, Some("All tries together took 6080 ms")),
             ("408 SI stream_idle_timeout", 300_003, Some("default of Envoy's stream_idle_timeout")),
             ("0 DC downstream_remote_disconnect", 29_998, Some("It left after 30 s")),
@@ -288,6 +318,18 @@ mod tests {
         assert!(fix.starts_with("Add an ALLOW rule") && !fix.contains("DENY"), "{fix}");
         let (_, fix) = http("403 - rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", 0);
         assert!(fix.contains("a/b"), "{fix}");
+    }
+
+    #[test]
+    fn envoy_gateway_answers_for_backends_without_endpoints() {
+        let read = |code: u16| {
+            of(&format!(
+                r#"{{"response_code":{code},"response_code_details":"direct_response","response_flags":"-","route_name":"httproute/a/b/rule/0/match/0/*","upstream_cluster":null}}"#
+            ))
+            .1
+        };
+        assert!(read(503).contains("HTTPRoute a/b ready endpoints"), "{}", read(503));
+        assert!(read(502).contains("direct response") && read(500).contains("backendRef"));
     }
 
     #[test]

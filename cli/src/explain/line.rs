@@ -50,6 +50,8 @@ impl<'a> Line<'a> {
         let value = match (column, value) {
             (_, value) if value == "-" => Cow::Borrowed(""),
             // What Istio 1.31 puts behind the name in `%UPSTREAM_CLUSTER%`.
+            // A page's own bars are a table's.
+            (Column::Cluster, name) if name.contains("\\|") => Cow::Owned(name.replace("\\|", "|")),
             (Column::Cluster, Cow::Borrowed(name)) => Cow::Borrowed(name.strip_suffix(';').unwrap_or(name)),
             (_, value) => value,
         };

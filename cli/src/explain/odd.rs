@@ -83,7 +83,9 @@ fn column(key: &str, value: &str) -> Option<Column> {
         _ if last.ends_with("transportfailurereason") && !last.contains("downstream") => {
             Column::UpstreamFailure
         }
-        "upstreamcluster" => Column::Cluster,
+        "upstreamcluster" | "cluster" => Column::Cluster,
+        "upstreamhost" | "upstream" if !value.contains(' ') => Column::UpstreamHost,
+        "duration" | "durationms" | "totaltimems" | "latencyms" if is_number => Column::Duration,
         "method" | "httpmethod" => Column::Method,
         "path" | "httppath" => Column::Path,
         "authority" => Column::Authority,

@@ -156,6 +156,11 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_connect_error) {
         return &[Cause::UpstreamUnreachable, Cause::UpstreamRefused];
     }
+    // Who got a certificate has spoken TLS, whatever the log leaves out.
+    let of_certificate = |failure: &TransportFailure| failure.as_str().contains("CERTIFICATE_VERIFY_FAILED");
+    if e.upstream.transport_failure.as_ref().is_some_and(of_certificate) {
+        return &[Cause::UpstreamCertificateRejected];
+    }
     // As long as a tunnel's other end may take to be connected.
     let by_timer = e.lived.is_some_and(|lived| (9_900..10_500).contains(&lived));
     if e.details.reset_reason() == Some("connection_termination") && by_timer {

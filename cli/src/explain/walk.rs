@@ -151,7 +151,7 @@ impl Reader {
 
     /// Whether a line of an access log about something that failed comes next, in a few rows.
     fn is_before_a_line<'a>(&self, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> bool {
-        const FEW: usize = 8;
+        const FEW: usize = 16;
         rest.take(FEW).any(|record| {
             let text = String::from_utf8_lossy(&record.bytes);
             let text = text.trim();

@@ -37,7 +37,7 @@ pub(super) fn fix(
             None => "Give both sides certificates of the same root: this peer's is not trusted.".to_owned(),
         }),
         Cause::UpstreamRefused if in_tunnel && !inbound => Some(format!(
-            "Check that ztunnel runs on the node of {} and has taken its pod in: nothing listens at {}.",
+            "Check that ztunnel runs on the node of {} and has taken its pod in, and that no NetworkPolicy rejects port 15008: {} refused.",
             workload(),
             address()
         )),
