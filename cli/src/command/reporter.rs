@@ -1,5 +1,7 @@
 //! Reports failures in the style that was asked for, and counts them.
 
+use std::collections::BTreeMap;
+
 use meshwhy::causes::Cause;
 
 use super::leads::Leads;
@@ -9,10 +11,13 @@ use super::record::Record;
 use super::summary::Summary;
 use super::text::counted;
 use crate::check::{visible, visible_json};
-use crate::explain::{Finding, Line, Source};
+use crate::explain::{Column, Finding, Line, Source};
 
 /// Unreadable lines that are named, of one run.
 const NAMED: usize = 3;
+
+/// Failures of which it is looked for whether they are one request's: what somebody pastes has fewer.
+const MOST_COMPARED: u64 = 64;
 
 /// How each failure is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +68,10 @@ pub struct Counts {
     named: Vec<String>,
     /// The cause that was named first.
     first: Option<&'static str>,
+    /// The ids and the ends of connections of the first failures, with the place that was asked.
+    known: BTreeMap<String, String>,
+    /// Whether two failures are what two proxies say of one request.
+    of_one: bool,
 }
 
 impl Reporter {
@@ -73,6 +82,9 @@ impl Reporter {
         self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
         let is_named = finding.cause != Cause::Unclassified;
         self.counts.first = self.counts.first.or(is_named.then(|| finding.cause.id()));
+        if self.counts.failures <= MOST_COMPARED {
+            self.counts.compare(line);
+        }
         let place = || visible(&format!("{file}:{number}"));
         match style {
             Style::Text => output::describe(&mut self.out, line, finding, &place()),
@@ -89,6 +101,34 @@ impl Reporter {
 }
 
 impl Counts {
+    /// Looks whether another proxy's line is about the same.
+    fn compare(&mut self, line: &Line<'_>) {
+        // One proxy may log a request twice, or its retry by a client.
+        let place = line.get(Column::LocalAddress).unwrap_or_default();
+        let keys = [
+            ("id", Column::RequestId),
+            // Of one connection: from where one asked, the other was asked.
+            ("from", Column::UpstreamLocal),
+            ("by", Column::RemoteAddress),
+        ];
+        for (kind, column) in keys {
+            let Some(value) = line.get(column) else { continue };
+            let key = format!("{kind} {value}");
+            self.of_one |= self.knows_other(&key, place);
+            self.known.insert(key, place.to_owned());
+        }
+    }
+
+    /// Whether another proxy has the same id, or the other end of the connection.
+    fn knows_other(&self, key: &str, place: &str) -> bool {
+        let other = match key.split_once(' ') {
+            Some(("from", end)) => format!("by {end}"),
+            Some(("by", end)) => format!("from {end}"),
+            _ => key.to_owned(),
+        };
+        self.known.get(&other).is_some_and(|before| before != place)
+    }
+
     /// Counts a line that could not be read.
     pub fn unreadable(&mut self, name: impl FnOnce() -> String) {
         self.unreadable += 1;
@@ -105,6 +145,10 @@ impl Counts {
         self.proxy_log += other.proxy_log;
         self.ambiguous += other.ambiguous;
         self.first = self.first.or(other.first);
+        self.of_one |= other.of_one || other.known.iter().any(|(key, place)| self.knows_other(key, place));
+        if self.failures <= MOST_COMPARED {
+            self.known.extend(other.known);
+        }
         self.mended += other.mended;
         // Whatever a log says of it.
         self.left_out = self.left_out.saturating_add(other.left_out);
@@ -126,6 +170,11 @@ impl Counts {
         warn!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
         if let Some(cause) = self.first {
             warn!("meshwhy: how to confirm a cause, and what looks like it: meshwhy causes {cause}");
+        }
+        if self.of_one {
+            warn!(
+                "meshwhy: some of these are one request, at several proxies: meshwhy correlate FILE... says where it began"
+            );
         }
         if self.left_out > 0 {
             warn!(

@@ -49,7 +49,12 @@ pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
     let is_tunnels = |at: usize| hops.get(at).is_some_and(|hop| !hop.line.shows(Column::Code));
     let follows = |at: usize| follows_from_another(&parents, &failed, &is_tunnels, at, hops.len());
     let depth = |at: usize| depths.get(at).copied().unwrap_or_default();
-    let own: Vec<usize> = (0..hops.len()).filter(|at| failed(*at).is_some() && !follows(*at)).collect();
+    let all = || (0..hops.len()).filter(|at| failed(*at).is_some());
+    let mut own: Vec<usize> = all().filter(|at| !follows(*at)).collect();
+    if own.is_empty() {
+        // Addresses that make a ring: something failed all the same.
+        own = all().collect();
+    }
     // The deepest failed first: those in front of it had to wait for it. Of equals the earlier (the order of the hops).
     let deepest = own.iter().map(|at| depth(*at)).max()?;
     let root = own.into_iter().find(|at| depth(*at) == deepest)?;
@@ -195,9 +200,17 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
                 && other.proxy != this.proxy
         })
     };
+    // Where the logs of two pods are one file, what came in may be what this line sent.
+    let is_behind = |other: &Hop| {
+        let ends =
+            same(get(this, Column::UpstreamLocal).as_deref(), get(other, Column::RemoteAddress).as_deref());
+        ends || same(get(this, Column::UpstreamHost).as_deref(), get(other, Column::LocalAddress).as_deref())
+    };
     // A pod's own: what came in, and what the application then asked for.
     let inbound = || {
-        others().find(|(_, other)| other.proxy == this.proxy && is(other, "inbound") && !is(this, "inbound"))
+        others().find(|(_, other)| {
+            other.proxy == this.proxy && is(other, "inbound") && !is(this, "inbound") && !is_behind(other)
+        })
     };
     // A retry at another endpoint: only the last one's address is logged.
     let retried = || {

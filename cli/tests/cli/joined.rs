@@ -26,6 +26,26 @@ fn several_proxies_one_verdict() {
     assert_eq!(run(&["correlate", "-"]).status.code(), Some(2));
 }
 
+/// In one file the lines of several proxies have one name; `explain` says that they belong together.
+#[test]
+fn one_file_with_several_proxies_is_joined_too() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-pasted-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pasted = folder.join("pasted.log");
+    let read = |name: &str| {
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/logs/").to_owned() + name)
+            .unwrap()
+    };
+    std::fs::write(&pasted, read("gateway.log") + &read("reviews.log")).unwrap();
+    let pasted = pasted.to_str().unwrap();
+    let joined = out(&run(&["correlate", pasted]));
+    let began: Vec<&str> = joined.lines().filter(|line| line.ends_with("here it began")).collect();
+    assert!(joined.contains("upstream_refused (certain)") && began.len() == 2, "{joined}");
+    assert!(err(&run(&["explain", pasted])).contains("meshwhy correlate FILE"));
+    assert!(!err(&run(&["explain", "gateway.log"])).contains("meshwhy correlate FILE"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// What the page on the tool shows is what the tool prints of these logs.
 #[test]
 fn the_page_shows_the_fixes_that_are_printed() {

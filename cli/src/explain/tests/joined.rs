@@ -67,6 +67,23 @@ fn a_failure_begins_where_it_is_deepest() {
 }
 
 #[test]
+fn one_file_may_have_the_lines_of_several_proxies() {
+    let refused =
+        "503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}";
+    let same = |mut hop: Hop| {
+        hop.proxy = "pasted".into();
+        hop
+    };
+    for hops in
+        [[gateway("503 - via_upstream"), sidecar(refused)], [sidecar(refused), gateway("503 - via_upstream")]]
+    {
+        let joined = join(hops.map(same).into()).unwrap();
+        assert_eq!(joined.verdict.cause, Cause::UpstreamRefused);
+        assert_eq!(parts(&joined), [("pasted", Part::Consequence), ("pasted", Part::Root)]);
+    }
+}
+
+#[test]
 fn who_gave_up_made_the_other_see_a_client_leave() {
     let joined =
         join(vec![gateway("504 UT response_timeout"), sidecar("0 DC downstream_remote_disconnect")]).unwrap();
