@@ -161,38 +161,6 @@ fn token(said: &str) -> Option<&str> {
     is_tokens.iter().any(|end| what.ends_with(end)).then_some(status)
 }
 
-/// Why the agent says that Envoy isn't ready: what it needs of istiod has not come.
-pub(super) fn not_ready(message: &str) -> Option<&str> {
-    let reason = message.strip_prefix("Envoy proxy is NOT ready: ")?;
-    let waits = ["config not", "config received", "config still", "failed to get"];
-    waits.iter().any(|begin| reason.starts_with(begin)).then_some(reason)
-}
-
-/// What Envoy says of configuration that doesn't come, or that it doesn't take.
-pub(super) fn not_configured(message: &str) -> Option<&str> {
-    let said = tagged(message).1;
-    const WORDS: &[&str] =
-        &["initial fetch timed out", " rejected: ", "Unable to establish new stream", "gRPC update for "];
-    let is_it =
-        said.starts_with("gRPC config") || said.starts_with("gRPC update") || said.starts_with("Unable to");
-    let fails = WORDS.iter().any(|words| said.contains(words)) && !said.contains("closed: 13");
-    // A stream that was closed for nothing that it says; after a while without anything to say, that is usual (13).
-    let cut = said.trim_end().ends_with("closed: 1,") || said.trim_end().ends_with("closed: 14,");
-    (is_it && (fails || cut)).then_some(said)
-}
-
-/// What the agent said as Envoy asked it for a certificate that it has none for.
-pub(super) fn missing_secret(message: &str) -> Option<&str> {
-    const NOT_READY: &str = "Create NotReadySslSocket";
-    let said = without_thread(tagged(message).1);
-    if said.starts_with(NOT_READY) {
-        return Some(NOT_READY);
-    }
-    let (stream, reason) = said.split_once("closed: 2, ")?;
-    let is_it = stream.contains("gRPC config stream") && reason.starts_with("failed to generate secret for ");
-    is_it.then_some(reason)
-}
-
 /// How Envoy's words for an answer's head begin: the headers follow in rows of their own.
 const HEAD: &str = "encoding headers via codec";
 
@@ -244,7 +212,7 @@ pub(super) fn is_applications(rows: &[String]) -> bool {
 }
 
 /// Without the thread that Istio names behind it, where a terminal made a space of the tab.
-fn without_thread(said: &str) -> &str {
+pub(super) fn without_thread(said: &str) -> &str {
     let thread = said.rsplit_once(" thread=").filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit()));
     thread.map_or(said, |(said, _)| said.trim_end())
 }
@@ -261,7 +229,7 @@ impl Line<'static> {
 }
 
 /// The connection's and the stream's number, and what is said of it: `[C1][S2] ...`, `[Tags: "ConnectionId":"1","StreamId":"2"] ...`.
-fn tagged(message: &str) -> (String, &str) {
+pub(super) fn tagged(message: &str) -> (String, &str) {
     let message = without_place(message.trim_start());
     let mut rest = message;
     while let Some((tag, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -374,14 +342,6 @@ mod tests {
         {
             assert_eq!(head(said), None, "{said}");
         }
-    }
-
-    #[test]
-    fn what_the_agent_has_no_certificate_for() {
-        let said = "StreamSecrets gRPC config stream closed: 2, failed to generate secret for default: x";
-        assert_eq!(missing_secret(said), Some("failed to generate secret for default: x"));
-        assert_eq!(missing_secret("StreamSecrets gRPC config stream closed: 2, other"), None);
-        assert_eq!(missing_secret("Create NotReadySslSocket"), Some("Create NotReadySslSocket"));
     }
 
     #[test]

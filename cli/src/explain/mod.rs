@@ -9,6 +9,7 @@ mod client;
 mod collected;
 mod column;
 pub mod connection;
+mod control;
 #[cfg(test)]
 mod corpus;
 mod correlate;

@@ -11,8 +11,8 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, bare, client, formats, front, grid, json, lead, logfmt, odd, own, pasted,
-    prefix, reply, scattered, transcript, ztunnel,
+    Column, Finding, Format, Line, bare, client, control, formats, front, grid, json, lead, logfmt, odd, own,
+    pasted, prefix, reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -325,10 +325,11 @@ fn own_message(message: &str, is_bad: bool) -> Reading {
     let is_usual = || message.contains("code: NO_ERROR");
     match lead(message) {
         Reading::ProxyLog if (is_bad || message.starts_with("http: TLS handshake error")) && !is_usual() => {
-            let said = client::read(message);
-            said.map_or(Reading::ProxyLog, |(line, finding)| {
-                Reading::Lead(Box::new(line), Box::new(finding), String::new())
-            })
+            if let Some((line, finding)) = client::read(message) {
+                return Reading::Lead(Box::new(line), Box::new(finding), String::new());
+            }
+            let fails = control::agent_fails(message);
+            fails.map_or(Reading::ProxyLog, |(reason, causes)| says(reason, causes))
         }
         reading => reading,
     }
@@ -355,18 +356,11 @@ pub(super) fn lead(message: &str) -> Reading {
             _ => Reading::ProxyLog,
         };
     }
-    if let Some(reason) = lead::not_ready(message).or_else(|| lead::not_configured(message)) {
-        let cause = (Cause::RouteTableMissing, Confidence::Possible);
-        let others = vec![Cause::ConfigPropagating, Cause::UpstreamConnectTimeout, Cause::UpstreamRefused];
-        let mut finding = Finding::of_line(cause, others, None, None);
-        finding.evidence = format!("says={}", escape(reason, LONGEST_FACT));
-        return Reading::Lead(Box::default(), Box::new(finding), String::new());
+    if let Some((reason, causes)) = control::not_configured(message) {
+        return says(reason, causes);
     }
-    if let Some(reason) = lead::missing_secret(message) {
-        let cause = (Cause::ProxyCertificateMissing, Confidence::Possible);
-        let mut finding = Finding::of_line(cause, Vec::new(), None, None);
-        finding.evidence = format!("says={}", escape(reason, LONGEST_FACT));
-        return Reading::Lead(Box::default(), Box::new(finding), String::new());
+    if let Some(reason) = control::missing_secret(message) {
+        return says(reason, &[Cause::ProxyCertificateMissing]);
     }
     let said = lead::read(message).and_then(|(line, stream)| match explain(&line, false) {
         Reading::Failed(line, finding) => Some((line, finding, stream)),
@@ -383,6 +377,14 @@ pub(super) fn lead(message: &str) -> Reading {
         }
         Reading::Lead(line, finding, stream)
     })
+}
+
+/// What a message says in its own words of what comes of it, the most probable first.
+fn says(reason: &str, causes: &[Cause]) -> Reading {
+    let Some((cause, others)) = causes.split_first() else { return Reading::ProxyLog };
+    let mut finding = Finding::of_line((*cause, Confidence::Possible), others.to_vec(), None, None);
+    finding.evidence = format!("says={}", escape(reason, LONGEST_FACT));
+    Reading::Lead(Box::default(), Box::new(finding), String::new())
 }
 
 /// In a format that was given the beginning can't be known: it is looked for behind each word of a prefix.

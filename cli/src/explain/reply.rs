@@ -24,9 +24,54 @@ const WHOLE: &[(&str, &str)] = &[
     ("Audiences in Jwt are not allowed", "jwt_authn_access_denied{Audiences_in_Jwt_are_not_allowed}"),
     ("Jwt issuer is not configured", "jwt_authn_access_denied{Jwt_issuer_is_not_configured}"),
     ("Jwks remote fetch is failed", "jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"),
+    ("Jwt not yet valid", "jwt_authn_access_denied{Jwt_not_yet_valid}"),
+    (
+        "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
+        "jwt_authn_access_denied{Jwt_is_not_in_the_form_of_Header.Payload.Signature_with_two_dots_and_3_sections}",
+    ),
+    (
+        "Jwt is not in the form of Header.Payload.Signature",
+        "jwt_authn_access_denied{Jwt_is_not_in_the_form_of_Header.Payload.Signature}",
+    ),
+    (
+        "Jwt header is an invalid Base64url encoded",
+        "jwt_authn_access_denied{Jwt_header_is_an_invalid_Base64url_encoded}",
+    ),
+    ("Jwt header is an invalid JSON", "jwt_authn_access_denied{Jwt_header_is_an_invalid_JSON}"),
+    ("Jwt header [alg] is not supported", "jwt_authn_access_denied{Jwt_header_[alg]_is_not_supported}"),
+    (
+        "Jwt header [alg] field is required and must be a string",
+        "jwt_authn_access_denied{Jwt_header_[alg]_field_is_required_and_must_be_a_string}",
+    ),
+    (
+        "Jwt header [kid] field is not a string",
+        "jwt_authn_access_denied{Jwt_header_[kid]_field_is_not_a_string}",
+    ),
+    (
+        "Jwt payload is an invalid Base64url encoded",
+        "jwt_authn_access_denied{Jwt_payload_is_an_invalid_Base64url_encoded}",
+    ),
+    ("Jwt payload is an invalid JSON", "jwt_authn_access_denied{Jwt_payload_is_an_invalid_JSON}"),
+    (
+        "Jwt signature is an invalid Base64url encoded",
+        "jwt_authn_access_denied{Jwt_signature_is_an_invalid_Base64url_encoded}",
+    ),
+    ("Found multiple Jwt tokens", "jwt_authn_access_denied{Found_multiple_Jwt_tokens}"),
+    ("Jwks is an invalid JSON", "jwt_authn_access_denied{Jwks_is_an_invalid_JSON}"),
+    ("Jwks does not have [keys] field", "jwt_authn_access_denied{Jwks_does_not_have_[keys]_field}"),
+    (
+        "Jwks doesn't have any valid public key",
+        "jwt_authn_access_denied{Jwks_doesn't_have_any_valid_public_key}",
+    ),
+    (
+        "Jwks doesn't have key to match kid or alg from Jwt",
+        "jwt_authn_access_denied{Jwks_doesn't_have_key_to_match_kid_or_alg_from_Jwt}",
+    ),
     ("stream timeout", "stream_idle_timeout"),
     ("upstream max stream duration reached", "upstream_max_stream_duration_reached"),
     ("local_rate_limited", "local_rate_limited"),
+    ("envoy overloaded", "overload"),
+    ("Payload Too Large", "request_payload_too_large"),
 ];
 
 /// What a line that is such a reply says, and nothing else: the request isn't there.

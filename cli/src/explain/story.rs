@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::client::is_vague;
 use super::client::whom::{Whom, is_address};
 use super::{Column, Finding, Line};
+
+/// How many rows one message may have, from the words that wrap around the reason to those that are it.
+const SAME: u64 = 12;
 
 /// The request that is being told of.
 #[derive(Debug, Default)]
@@ -134,7 +138,9 @@ impl Story {
     fn is_told_again(&self, row: &str, number: u64, line: &Line<'_>, finding: &Finding) -> bool {
         let Some(held) = &self.held else { return false };
         // Rows of one message, of which one names whom it asked.
-        let is_next = number.saturating_sub(held.number) == 1;
+        let apart = number.saturating_sub(held.number);
+        let is_next = apart == 1;
+        let is_wrapped = apart < SAME && (is_vague(&held.finding) || is_vague(finding));
         let names = |line: &Line<'_>| line.shows(Column::Authority);
         let has_one_name = !names(&held.line) || !names(line);
         let before = String::from_utf8_lossy(&held.bytes);
@@ -145,6 +151,7 @@ impl Story {
         const CAUSES: &[&str] =
             &["Caused by", "caused by", "--->", "at ", "Suppressed:", "nested exception", "... "];
         (is_curls(before) && is_curls(row) && !ended)
+            || (is_wrapped && !ended && has_one_name)
             || CAUSES.iter().any(|words| row.starts_with(words))
             || (before == row && finding.cause == held.finding.cause)
             || (is_next && held.finding.evidence == finding.evidence && has_one_name)
@@ -159,7 +166,9 @@ impl Story {
         }
         let names =
             |held: &Held| held.line.shows(Column::Authority) && held.finding.evidence == new.finding.evidence;
-        if self.held.as_ref().is_none_or(|held| !names(held) || new.line.shows(Column::Authority)) {
+        let says_less = |held: &Held| is_vague(&new.finding) && !is_vague(&held.finding);
+        let is_better = |held: &Held| !says_less(held) && (!names(held) || new.line.shows(Column::Authority));
+        if self.held.as_ref().is_none_or(is_better) {
             self.held = Some(new);
         }
         None

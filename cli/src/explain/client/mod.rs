@@ -42,6 +42,12 @@ pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     Some((line, finding))
 }
 
+/// Whether what was found rests on words that wrap around a reason: another row may have the reason.
+pub(super) fn is_vague(finding: &Finding) -> bool {
+    let said = finding.evidence.strip_prefix("client=");
+    said.is_some_and(|said| words::VAGUE.iter().any(|(words, _)| escape(words, LONGEST_FACT) == said))
+}
+
 /// The part of a text that a client didn't choose.
 fn own_words(text: &str) -> Option<&str> {
     // nginx's error log has the request behind its own words.
@@ -50,7 +56,8 @@ fn own_words(text: &str) -> Option<&str> {
     }
     // A server's access log: whoever asked may have written the words.
     const REQUESTS: &[&str] = &["\"path\"", "\"method\"", "ser_agent", "ser-agent", "serAgent", "eaders\":"];
-    let in_answer = text.contains("server returned error: HTTP/") || text.contains("non ok code ");
+    let mut in_answer = ["server returned error: HTTP/", "non ok code ", "HTTP request failed! HTTP/"].iter();
+    let in_answer = in_answer.any(|words| text.contains(words));
     let is_theirs = REQUESTS.iter().any(|words| text.contains(words)) || (has_request(text) && !in_answer);
     (!is_theirs).then_some(text)
 }
@@ -60,9 +67,11 @@ fn has_request(text: &str) -> bool {
     text.match_indices(" HTTP/").any(|(at, protocol)| {
         let behind = text.get(at.saturating_add(protocol.len())..).unwrap_or_default();
         let version = behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let word =
-            version.strip_prefix(' ').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
-        behind.len() > version.len() && !word
+        // `HTTP/1.1 transport ...`, `HTTP/1.x transport ...`, `downgraded to HTTP/1.1.`.
+        let rest = version.strip_prefix(' ').unwrap_or(version);
+        let word = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        let ends = behind.get(..behind.len().saturating_sub(version.len())).unwrap_or_default();
+        !ends.is_empty() && !ends.ends_with('.') && !word
     })
 }
 
@@ -74,15 +83,22 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
         return Some(found);
     }
     let place = place(text);
-    if let Some((symptom, words)) = symptom(text) {
+    let status = status::read(text);
+    let is_vague = |words: &str| words::VAGUE.iter().any(|(vague, _)| *vague == words);
+    if let Some((symptom, words)) = symptom(text).filter(|(_, words)| status.is_none() || !is_vague(words)) {
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
         let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
         return Some((cause, others, words.to_owned()));
     }
-    let (code, words) = status::read(text)?;
-    let (cause, others) = status::causes(code, text)?;
-    Some((cause, others, words))
+    if let Some((code, words)) = status {
+        let (cause, others) = status::causes(code, text)?;
+        return Some((cause, others, words));
+    }
+    // Of an answer that isn't gRPC's the status says more.
+    const NO_GRPC: &str = "unexpected content-type";
+    let (cause, others) = symptom::causes(Symptom::BadAnswer, place);
+    text.contains(NO_GRPC).then(|| (cause, others, NO_GRPC.to_owned()))
 }
 
 /// The most telling words of all that there are.
@@ -124,10 +140,17 @@ fn of_handshake(said: &str) -> Option<(Cause, &'static [Cause], String)> {
 
 /// What the API server alone says of a webhook.
 fn of_webhook(text: &str) -> Option<(Cause, &'static [Cause], String)> {
+    const UNREACHED: &[Cause] = &[Cause::UpstreamConnectTimeout, Cause::UpstreamRefused];
     const WORDS: &[(&str, Cause, &[Cause])] = &[
         ("no endpoints available for service", Cause::NoEndpoints, &[]),
         (" not found", Cause::NoEndpoints, &[]),
         (": Service Unavailable", Cause::NoEndpoints, &[Cause::UpstreamRefused]),
+        ("currently unable to handle the request", Cause::NoEndpoints, &[Cause::UpstreamRefused]),
+        // What the API server's own tunnel to the nodes says.
+        (": Unable to connect", Cause::UpstreamUnreachable, UNREACHED),
+        ("No agent available", Cause::UpstreamUnreachable, UNREACHED),
+        ("Address is not allowed", Cause::UpstreamUnreachable, UNREACHED),
+        ("error trying to reach service", Cause::UpstreamUnreachable, UNREACHED),
     ];
     is_of_webhook(text).then_some(())?;
     let (words, cause, others) = WORDS.iter().find(|(words, ..)| text.contains(words))?;

@@ -12,6 +12,15 @@ const BEFORE: &[&str] = &[
     "server returned error: HTTP/1.1 ",
     "awaiting response... ",
     "ERROR ",
+    "ClientResponseError: ",
+    "ServerException: ",
+    "ErrorException: ",
+    "Server error '",
+    "Client error '",
+    "resulted in a `",
+    "HTTP request failed! HTTP/1.1 ",
+    "HTTP request failed! HTTP/1.0 ",
+    "server returned an error: (",
     "requested URL returned error: ",
     "Received HTTP code ",
     "CONNECT tunnel failed, response ",
@@ -58,6 +67,9 @@ const BEHIND: &[&str] = &[
 
 /// The status, and the words around it.
 pub(super) fn read(text: &str) -> Option<(u16, String)> {
+    if text.starts_with('{') {
+        return of_status(text);
+    }
     let before = BEFORE.iter().find_map(|words| {
         let (_, behind) = text.split_once(words)?;
         let (code, rest) = behind.split_at_checked(3)?;
@@ -69,7 +81,7 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
         (is_named && !goes_on).then_some(())?;
         Some((failed(code)?, format!("{words}{code}")))
     });
-    let before = before.or_else(|| called(text));
+    let before = before.or_else(|| called(text)).or_else(|| fetched(text));
     before.or_else(|| {
         BEHIND.iter().find_map(|words| {
             let (before, _) = text.split_once(words)?;
@@ -77,6 +89,30 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
             Some((failed(code)?, format!("{code}{}", words.trim_end_matches([' ', ':', '[']))))
         })
     })
+}
+
+/// `google.rpc.Status`, as gRPC's errors are answered to clients of JSON: `{"code": 16, "message": "...", "details": []}`.
+fn of_status(text: &str) -> Option<(u16, String)> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let said = object.get("message")?.as_str()?;
+    let status =
+        object.get("details").filter(|details| details.is_array()).and(object.get("code"))?.as_u64()?;
+    let code = match status {
+        4 => 504,
+        7 => 403,
+        8 => 429,
+        14 => 503,
+        16 => 401,
+        _ => return None,
+    };
+    Some((code, format!("{said} (status {status} of gRPC)")))
+}
+
+/// What apt says: `E: Failed to fetch http://a/InRelease  502  Bad Gateway [IP: 10.0.0.1 80]`.
+fn fetched(text: &str) -> Option<(u16, String)> {
+    let (_, behind) = text.split_once(": Failed to fetch ")?;
+    let code = behind.split("  ").nth(1)?.trim();
+    Some((failed(code)?, format!("Failed to fetch {code}")))
 }
 
 /// A number that words call a status or a code: `response code '503'`, `status=504`, `HTTP 502`. A key of an object is none of them.

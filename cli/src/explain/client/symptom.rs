@@ -63,6 +63,10 @@ pub(super) enum Symptom {
     WantsOtherProtocol,
     /// Envoy's answer to HTTP/1.0, and hardly anybody else's.
     TooOld,
+    /// A WebSocket was not to be had.
+    NoUpgrade,
+    /// The application itself says that it isn't well.
+    Unwell,
     /// Whoever called went away.
     Left,
 }
@@ -200,6 +204,10 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
             (Cause::NotHttpOnHttpPort, &[Cause::TlsOnPlaintextPort, Cause::UpstreamExpectsTls])
         }
         Symptom::TooOld => (Cause::Http10Client, &[Cause::Http10Upstream]),
+        Symptom::NoUpgrade => {
+            (Cause::UpgradeRefused, &[Cause::RouteNoMatch, Cause::UpstreamClosedConnection])
+        }
+        Symptom::Unwell => (Cause::ApplicationError, &[]),
         Symptom::Left => (Cause::ClientDisconnected, &[Cause::UpstreamTimeout]),
     }
 }

@@ -20,4 +20,6 @@ pub(super) const BROWSERS: &[(&str, Symptom)] = &[
     ("ERR_CONNECTION_ABORTED", Reset),
     ("ERR_CONNECTION_FAILED", Refused),
     ("MOZILLA_PKIX_ERROR_", Distrusts),
+    ("NS_ERROR_NET_INADEQUATE_SECURITY", NoAgreement),
+    ("Secure Connection Failed", ClosedInTls),
 ];

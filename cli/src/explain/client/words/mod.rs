@@ -28,4 +28,8 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::RESETS,
     network::ANSWERS,
     network::GENERAL,
+    network::FAILED,
 ];
+
+/// Of these a status says more.
+pub(super) const VAGUE: &[(&str, Symptom)] = network::FAILED;

@@ -30,6 +30,12 @@ pub(super) const NAMES: &[(&str, Symptom)] = &[
     ("host not found in upstream", NoName),
     ("ERR_NAME_NOT_RESOLVED", NoName),
     ("DNS_PROBE_FINISHED", NoName),
+    ("nxdomain (", NoName),
+    ("UnresolvedAddressException", NoName),
+    ("DnsNameResolverTimeoutException", NoName),
+    ("HttpRequestException: Resource temporarily unavailable", NoName),
+    ("remote name could not be resolved", NoName),
+    ("temporary error (try again later)", NoName),
 ];
 
 /// No connection came to be.
@@ -68,6 +74,17 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("no live upstreams while connecting", NoHealthy),
     ("upstream timed out", NoAnswer),
     (": i/o timeout", NoConnection),
+    ("ConnectTimeoutError", NoConnection),
+    ("ConnectTimeoutException", NoConnection),
+    ("httpx.ConnectTimeout", NoConnection),
+    ("due to connection timeout", NoConnection),
+    ("timed out connecting to", NoConnection),
+    ("Connection is not available, request timed out", NoConnection),
+    ("Could not get a resource from the pool", NoConnection),
+    ("Reached the max retries per request limit", NoConnection),
+    ("network error (check Internet connection", Refused),
+    ("ERR_TUNNEL_CONNECTION_FAILED", Refused),
+    ("Unable to connect to the remote server", Refused),
 ];
 
 /// It was reset.
@@ -82,6 +99,10 @@ pub(super) const RESETS: &[(&str, Symptom)] = &[
     ("\"grpc_message\":\"OS Error\"", Reset),
     ("Endpoint read failed", Reset),
     ("error getting response", Reset),
+    ("Software caused connection abort", Reset),
+    ("connection was reset", Reset),
+    ("httpx.ReadError", Reset),
+    ("TCP Read failed", Reset),
 ];
 
 /// None came for as long as the client waited.
@@ -110,10 +131,33 @@ pub(super) const ANSWERS: &[(&str, Symptom)] = &[
     ("DEADLINE_EXCEEDED", NoAnswer),
     ("Deadline Exceeded", NoAnswer),
     ("health rpc did not complete within", NoAnswer),
+    ("epmd error for host", NoAnswer),
     ("code = Canceled desc = context canceled", Left),
     ("426 Upgrade Required", TooOld),
     ("426 \"Upgrade Required", TooOld),
     ("426 (Upgrade Required", TooOld),
+    ("PoolAcquireTimeoutException", NoAnswer),
+    ("waiting for connection from pool", NoAnswer),
+    ("ConnectionRequestTimeoutException", NoAnswer),
+    ("connection pool timeout", NoAnswer),
+    ("timeout executing ", NoAnswer),
+    ("HttpTimeoutException", NoAnswer),
+    ("Keepalive failed", NoAnswer),
+    ("keepalive ping failed", NoAnswer),
+    ("keepalive watchdog timeout", NoAnswer),
+    ("network timeout at: ", NoAnswer),
+    ("Body Timeout Error", NoAnswer),
+    ("UND_ERR_BODY_TIMEOUT", NoAnswer),
+    ("nats: timeout", NoAnswer),
+    ("TaskCanceledException: A task was canceled", NoAnswer),
+    ("WebException: The operation has timed out", NoAnswer),
+    ("StatusCode=\"DeadlineExceeded\"", NoAnswer),
+    ("source: TimedOut", NoAnswer),
+    ("socket.timeout: timed out", NoAnswer),
+    ("asyncio.exceptions.TimeoutError", NoAnswer),
+    ("Channel call timed out", NoAnswer),
+    (": context canceled", Left),
+    ("use of closed network connection", Left),
 ];
 
 /// That there was no connection, and no more.
@@ -132,4 +176,37 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     (": read tcp ", Reset),
     (": write tcp ", Pooled),
     (": dial tcp ", Refused),
+    ("Failed to connect to ", Refused),
+    ("Could not establish TCP connection", Refused),
+    ("Connection failed [IP:", Refused),
+    ("failed to connect service ", Refused),
+    ("Could not create connection to database server", Refused),
+    ("UNAVAILABLE: ssl exception", NoAgreement),
+];
+
+/// What says that a request failed, and hardly how: curl's numbers, and what others wrap around the reason.
+pub(super) const FAILED: &[(&str, Symptom)] = &[
+    ("fetch failed", Refused),
+    ("Error: Network Error", Refused),
+    ("An error occurred while sending the request", Closed),
+    ("underlying connection was closed", Closed),
+    ("SSL connection could not be established", NoAgreement),
+    ("SSL handshake failed", NoAgreement),
+    ("timeout expired", NoConnection),
+    ("curl: (5)", NoName),
+    ("curl: (6)", NoName),
+    ("curl: (8)", BadAnswer),
+    ("curl: (16)", BadAnswer),
+    ("curl: (18)", Closed),
+    ("curl: (51)", Distrusts),
+    ("curl: (52)", Empty),
+    ("curl: (55)", Pooled),
+    ("curl: (56)", Reset),
+    ("curl: (92)", StreamReset),
+    ("curl: (95)", StreamReset),
+    ("cURL error 6:", NoName),
+    ("cURL error 7:", Refused),
+    ("cURL error 28:", NoAnswer),
+    ("cURL error 52:", Empty),
+    ("cURL error 56:", Reset),
 ];

@@ -186,4 +186,12 @@ pub(super) const TLS: &[(&str, Symptom)] = &[
     ("no peer certificate available", ClosedInTls),
     ("PR_END_OF_FILE_ERROR", ClosedInTls),
     ("PR_CONNECT_RESET_ERROR", ClosedInTls),
+    ("SSL is not enabled on the server", NoTls),
+    ("No SSL enabled connection", NoTls),
+    ("establish trust relationship", Distrusts),
+    ("Could not create SSL/TLS secure channel", NoAgreement),
+    ("SSL peer shut down incorrectly", ClosedInTls),
+    ("SSL_connect SYSCALL", ClosedInTls),
+    ("SSLZeroReturnError", ClosedInTls),
+    ("SSL connection error: ", ClosedInTls),
 ];
