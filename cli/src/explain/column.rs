@@ -217,8 +217,12 @@ impl Column {
                 }
                 Self::Code => value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit()),
                 Self::Protocol => value.starts_with("HTTP/") && !value.contains(' '),
+                // Envoy's begin with a capital; name servers have flags, too (`qr,rd,ra`).
                 Self::Flags | Self::FlagsLong => {
-                    value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
+                    value.split(',').all(|name| name.starts_with(|c: char| !c.is_ascii_lowercase()))
+                        && value
+                            .bytes()
+                            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'_' | b'-' | b'.'))
                 }
                 Self::Attempts | Self::Endpoints | Self::Duration | Self::ServiceTime => {
                     value.bytes().all(|b| b.is_ascii_digit())

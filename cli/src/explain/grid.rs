@@ -41,7 +41,8 @@ pub(super) fn read(
         count = count.saturating_add(1);
     }
     // Names that are not Envoy's may be anything's.
-    let flags = |line: &Line<'_>| line.get(Column::Flags).is_none_or(odd::are_flags);
+    let flags =
+        |line: &Line<'_>| line.shows(Column::Flags) && line.get(Column::Flags).is_none_or(odd::are_flags);
     let fit = |line: &Line<'_>| line.get(Column::Code).is_some() && flags(line);
     (!lines.is_empty() && (is_envoys || lines.iter().all(fit))).then_some((lines, count))
 }

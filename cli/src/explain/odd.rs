@@ -19,6 +19,12 @@ const MOST_MEMBERS: usize = 512;
 const CLIENTS: &[&str] =
     &["header", "param", "query", "cookie", "body", "form", "args", "useragent", "payload"];
 
+/// Whether what this key has may be a client's.
+pub(super) fn is_clients(key: &str) -> bool {
+    let plain = key.to_ascii_lowercase().replace(['_', '-'], "");
+    CLIENTS.iter().any(|word| plain.contains(word))
+}
+
 /// The line that an object is, if it has Envoy's flags or details.
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let text = text.trim();
@@ -108,8 +114,7 @@ fn collect(key: &str, value: &Value, members: &mut Vec<(String, String)>, deeper
     match value {
         Value::Object(object) => {
             for (name, inner) in object {
-                let plain = name.to_ascii_lowercase().replace(['_', '-'], "");
-                if CLIENTS.iter().any(|word| plain.contains(word)) {
+                if is_clients(name) {
                     continue;
                 }
                 let whole = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };

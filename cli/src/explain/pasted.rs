@@ -1,5 +1,7 @@
 //! What chats, mails and web pages make of a line, undone.
 
+use super::odd;
+
 /// More marks in front of a line are no quoting.
 const MOST_MARKS: usize = 8;
 
@@ -113,6 +115,14 @@ pub(super) fn shown(text: &str) -> Option<&str> {
     let mut words = before.split_whitespace();
     let are_words = words.clone().count() > 1 && words.all(is_word);
     (are_words && before.ends_with(' ') && !line.contains('`')).then_some(line.trim())
+}
+
+/// The text of a value in YAML or the like, of which somebody's words are the key: `symptom: "\"GET / HTTP/1.1\" 503 UC ..."`.
+pub(super) fn value(text: &str) -> Option<String> {
+    let (key, value) = text.trim().trim_start_matches("- ").split_once(": ")?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    (is_key && !odd::is_clients(key) && value.ends_with('"')).then_some(())?;
+    cut_string(value)
 }
 
 /// Whether it is a quoted cell of a table, in which each quote is doubled.
@@ -245,6 +255,19 @@ mod tests {
         assert_eq!(without_commas(r#"{...,"a":{..."b":1,...}}"#).as_deref(), Some(r#"{"a":{"b":1}}"#));
         assert_eq!(without_commas(r#"{"a":1}"#), None);
         assert_eq!(without_commas("a,}"), None);
+    }
+
+    #[test]
+    fn a_value_of_yaml_is_shown() {
+        let line = value(r#"symptom: "\"GET / HTTP/1.1\" 503 UC""#);
+        assert_eq!(line.as_deref(), Some(r#""GET / HTTP/1.1" 503 UC"#));
+        for text in [
+            r#"user-agent: "\"GET / HTTP/1.1\" 503 UC""#,
+            r#"GET /a: "\"GET / HTTP/1.1\" 503 UC""#,
+            r#"a: "x" "\"GET / HTTP/1.1\" 503 UC""#,
+        ] {
+            assert_eq!(value(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -170,6 +170,10 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.details.reset_reason() == Some("local_reset") && line.short == Some(true) {
         return &[Cause::UpstreamReset];
     }
+    // Of what a flag alone is left, nobody can tell whether it was a connection to a host that nobody knows.
+    if e.flags == Flags::NO_HEALTHY_UPSTREAM && !line.shows(Column::Code) && e.upstream.cluster.is_none() {
+        return &[Cause::NoEndpoints];
+    }
     if e.flags.contains(Flags::NO_CLUSTER_FOUND) {
         return &[Cause::ClusterMissing];
     }

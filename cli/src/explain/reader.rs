@@ -117,6 +117,11 @@ impl Reader {
             let reading = self.read_strictly(pasted::without_commas(&text)?.as_bytes(), keep);
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
+        // Whose words a value of YAML has isn't known.
+        let written = || match front::read(&pasted::value(&text)?, &self.known, keep)? {
+            Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
+            _ => None,
+        };
         let inline = || transcript::read_inline(&text, keep);
         let shown = || {
             let reading = self.read_strictly(pasted::shown(&text)?.as_bytes(), keep);
@@ -124,7 +129,8 @@ impl Reader {
         };
         let reading =
             reading.or_else(shown).or_else(hand_made).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading = reading.or_else(reported).or_else(inline).or_else(spoken).or_else(symptom);
+        let reading =
+            reading.or_else(reported).or_else(written).or_else(inline).or_else(spoken).or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 
