@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::client::is_vague;
 use super::client::whom::{Whom, is_address};
+use super::client::{is_of_webhook, is_vague, of_a_webhook};
 use super::{Column, Finding, Line};
 
 /// How many rows one message may have, from the words that wrap around the reason to those that are it.
@@ -19,6 +19,8 @@ pub(super) struct Story {
     is_told: bool,
     /// Whether it is over: what comes next begins another one.
     is_over: bool,
+    /// For how many more rows a message goes on that began with a webhook's name.
+    of_webhook: u64,
     /// A failure that the next rows may tell of again.
     held: Option<Held>,
 }
@@ -36,6 +38,10 @@ impl Story {
     /// Hears a row that nothing else can be made of; whether it is one of the story's.
     pub(super) fn hear(&mut self, row: &str) -> bool {
         let row = row.trim().trim_start_matches('`');
+        self.of_webhook = if is_of_webhook(row) { SAME } else { self.of_webhook.saturating_sub(1) };
+        if self.held.is_some() && is_frame(row) {
+            return true;
+        }
         if let Some(command) = command(row) {
             *self = Self { whom: asked(command), held: self.held.take(), is_told: true, ..Self::default() };
             return self.whom.is_some();
@@ -113,6 +119,9 @@ impl Story {
 
     /// Puts what is known of the request into what was found of it.
     pub(super) fn complete(&mut self, line: &mut Line<'static>, finding: &mut Finding) {
+        if self.of_webhook > 0 {
+            of_a_webhook(finding);
+        }
         if self.is_over {
             return;
         }
@@ -193,6 +202,12 @@ fn command(row: &str) -> Option<&str> {
             behind.starts_with(['-', '\'', '"', '$']) || behind.split(' ').next()?.contains(['.', ':', '/']);
         ((before.is_empty() && is_asked) || is_prompt).then_some(behind)
     })
+}
+
+/// Whether it is a row of a stack trace, as Java and .NET write it behind an exception's words.
+fn is_frame(row: &str) -> bool {
+    const BEGINS: &[&str] = &["at ", "---> ", "--- End of ", "... ", "Suppressed: ", "|_ checkpoint "];
+    BEGINS.iter().any(|begin| row.starts_with(begin))
 }
 
 /// Whether it is an event of Kubernetes' that says nothing of a failure, as `kubectl describe` shows it.

@@ -95,3 +95,37 @@ fn what_blocks_all_names_the_host_that_was_asked_for() {
     let says = out(&fed(&["explain"], line.as_bytes()));
     assert!(says.contains("Add a ServiceEntry for api.example.com"), "{says}");
 }
+
+#[test]
+fn what_wraps_around_a_reason_gives_way_to_it() {
+    let text = "System.Net.Http.HttpRequestException: The SSL connection could not be established, see inner exception.\n \
+        ---> System.IO.IOException: Unable to read data\n   at System.Net.Security.SslStream.Read()\n\
+        System.Net.Sockets.SocketException (111): Connection refused\n";
+    let output = fed(&["explain"], text.as_bytes());
+    assert!(out(&output).contains("client=Connection refused"), "{}", out(&output));
+    assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
+    assert!(!err(&output).contains("could not be read"), "{}", err(&output));
+    // A status says more than curl's number.
+    let output = fed(&["explain"], b"curl: (56) Received HTTP code 503 from proxy after CONNECT\n");
+    assert!(out(&output).contains("upstream_proxy_error"), "{}", out(&output));
+}
+
+#[test]
+fn a_webhooks_message_goes_on_in_the_next_rows() {
+    let text = "message: >-\n  failed calling webhook\n  \"namespace.sidecar-injector.istio.io\": failed to call webhook: Post\n  \
+        \"https://istiod.istio-system.svc:443/inject?timeout=10s\": context\n  deadline exceeded\n";
+    let says = out(&fed(&["explain"], text.as_bytes()));
+    assert!(says.contains("upstream_connect_timeout (possible)"), "{says}");
+}
+
+#[test]
+fn what_envoy_refuses_is_told_by_its_kind() {
+    let refused = |kind: &str| {
+        let line = format!(
+            "[2026-11-20 10:00:00.000][1][warning][config] [a/b.cc:138] gRPC config for type.googleapis.com/{kind} rejected: x\n"
+        );
+        out(&fed(&["explain"], line.as_bytes()))
+    };
+    assert!(refused("envoy.config.cluster.v3.Cluster").contains("cluster_missing (possible)"));
+    assert!(refused("envoy.config.listener.v3.Listener").contains("virtual_service_not_applied (possible)"));
+}

@@ -42,6 +42,16 @@ pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     Some((line, finding))
 }
 
+/// The same of a failure that rows before it tell to be a webhook's: one message on several rows.
+pub(super) fn of_a_webhook(finding: &mut Finding) {
+    let said = finding.evidence.strip_prefix("client=").and_then(symptom);
+    if let Some((symptom, _)) = said {
+        let (cause, others) = symptom::causes(symptom, Where::Webhook);
+        finding.cause = cause;
+        finding.alternatives = others.to_vec();
+    }
+}
+
 /// Whether what was found rests on words that wrap around a reason: another row may have the reason.
 pub(super) fn is_vague(finding: &Finding) -> bool {
     let said = finding.evidence.strip_prefix("client=");
@@ -157,7 +167,7 @@ fn of_webhook(text: &str) -> Option<(Cause, &'static [Cause], String)> {
     Some((*cause, others, words.trim_start_matches([':', ' ']).to_owned()))
 }
 
-fn is_of_webhook(text: &str) -> bool {
+pub(super) fn is_of_webhook(text: &str) -> bool {
     text.contains("webhook \"") || text.contains("webhook \\\"") || text.contains("call webhook")
 }
 

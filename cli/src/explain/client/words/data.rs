@@ -57,6 +57,7 @@ pub(super) const KAFKA: &[(&str, Symptom)] = &[
 pub(super) const POOLED: &[(&str, Symptom)] = &[
     ("Broken pipe", Pooled),
     ("write EPIPE", Pooled),
+    ("Pipe is broken", Pooled),
     ("occurred while sending to the backend", Pooled),
     ("This connection has been closed", Pooled),
     ("server has gone away", Pooled),

@@ -167,6 +167,7 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     ("curl: (7)", Refused),
     ("failed to connect to all addresses", Refused),
     ("No connection established", Refused),
+    ("UNAVAILABLE: Connect Failed", Refused),
     ("All connection attempts failed", Refused),
     ("Failed to establish a new connection", Refused),
     ("Connection aborted", Closed),
