@@ -61,6 +61,12 @@ fn rejected(said: &str) -> Option<&'static [Cause]> {
     })
 }
 
+/// Whether a message that is no warning tells of a failure all the same, as gRPC's do in the logs of Istio to 1.9.
+pub(super) fn is_failure(message: &str) -> bool {
+    const WORDS: &[&str] = &["createTransport failed to connect", "TRANSIENT_FAILURE"];
+    message.starts_with("http: TLS handshake error") || WORDS.iter().any(|words| message.contains(words))
+}
+
 /// What the agent fails in before it has anything of istiod's: its token and the certificate that it asks for.
 pub(super) fn agent_fails(message: &str) -> Option<(&str, &'static [Cause])> {
     const BEGINS: &[&str] = &[

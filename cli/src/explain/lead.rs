@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::memmem;
+use meshwhy::causes::Cause;
 
 use super::{Column, Line, prefix, reply};
 
@@ -134,6 +135,14 @@ fn ended(said: &str) -> Option<(&str, &str)> {
 fn is_cut_off(said: &str) -> bool {
     let count = said.strip_prefix("disconnect. resetting ").and_then(|rest| rest.split(' ').next());
     count.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count > 0)
+}
+
+/// A handshake that the other side broke off without a word, of either side, as Envoy says it to 1.13: `handshake error: 5`. 2 and 3 only wait.
+pub(super) fn handshake_ended(message: &str) -> Option<(&str, &'static [Cause])> {
+    let said = tagged(message).1.trim_end();
+    const CAUSES: &[Cause] =
+        &[Cause::ClientDisconnected, Cause::DownstreamTlsFailed, Cause::UpstreamTlsFailed];
+    (said == "handshake error: 5").then_some((said, CAUSES))
 }
 
 /// Why a stream of HTTP/2 was reset: `stream 5 closed: 2`. Without an error it ended, and one that was cancelled is its client's.

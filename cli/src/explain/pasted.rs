@@ -191,9 +191,35 @@ fn with_quotes(text: &str) -> String {
         .replace(['\u{2013}', '\u{2212}'], "-")
 }
 
+/// How an escape is written where it isn't one any more.
+const WRITTEN: &[&str] = &["^[[", "\\u001b[", "\\u001B[", "\\x1b[", "\\033[", "\\e[", "#033["];
+
+/// A text without a terminal's colours, where they are written out (`cat -v`, syslog), if it begins with one: `^[[36mfront_1  |^[[0m ...`.
+pub(super) fn without_written_colours(text: &str) -> Option<String> {
+    let escape = WRITTEN.iter().find(|escape| text.starts_with(**escape))?;
+    let mut parts = text.split(escape);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (colour, behind) = part.split_once('m')?;
+        colour.bytes().all(|byte| byte.is_ascii_digit() || byte == b';').then_some(())?;
+        plain.push_str(behind);
+    }
+    Some(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_that_are_written_out_are_none() {
+        for escape in WRITTEN {
+            let text = format!("{escape}36mfront_1  |{escape}0m [a]");
+            assert_eq!(without_written_colours(&text).as_deref(), Some("front_1  | [a]"), "{escape}");
+        }
+        assert_eq!(without_written_colours("^[[ a"), None);
+        assert_eq!(without_written_colours("a ^[[0m"), None);
+    }
 
     #[test]
     fn whatever_was_done_to_it_is_undone() {

@@ -330,7 +330,7 @@ fn own_message(message: &str, is_bad: bool) -> Reading {
     // The other side goes, and is asked again.
     let is_usual = || message.contains("code: NO_ERROR");
     match lead(message) {
-        Reading::ProxyLog if (is_bad || message.starts_with("http: TLS handshake error")) && !is_usual() => {
+        Reading::ProxyLog if (is_bad || control::is_failure(message)) && !is_usual() => {
             if let Some((line, finding)) = client::read(message) {
                 return Reading::Lead(Box::new(line), Box::new(finding), String::new());
             }
@@ -367,6 +367,9 @@ pub(super) fn lead(message: &str) -> Reading {
     }
     if let Some(reason) = control::missing_secret(message) {
         return says(reason, &[Cause::ProxyCertificateMissing]);
+    }
+    if let Some((reason, causes)) = lead::handshake_ended(message) {
+        return says(reason, causes);
     }
     let said = lead::read(message).and_then(|(line, stream)| match explain(&line, false) {
         Reading::Failed(line, finding) => Some((line, finding, stream)),
@@ -431,6 +434,10 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     };
     let text = match text.strip_prefix('\u{feff}') {
         Some(rest) => Cow::Owned(rest.to_owned()),
+        None => text,
+    };
+    let text = match pasted::without_written_colours(&text) {
+        Some(plain) => Cow::Owned(plain),
         None => text,
     };
     match pasted::unescaped(&text) {

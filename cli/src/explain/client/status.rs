@@ -81,7 +81,7 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
         (is_named && !goes_on).then_some(())?;
         Some((failed(code)?, format!("{words}{code}")))
     });
-    let before = before.or_else(|| called(text)).or_else(|| fetched(text));
+    let before = before.or_else(|| called(text)).or_else(|| fetched(text)).or_else(|| of_angular(text));
     before.or_else(|| {
         BEHIND.iter().find_map(|words| {
             let (before, _) = text.split_once(words)?;
@@ -106,6 +106,13 @@ fn of_status(text: &str) -> Option<(u16, String)> {
         _ => return None,
     };
     Some((code, format!("{said} (status {status} of gRPC)")))
+}
+
+/// What Angular says: `Http failure response for https://a.b/c: 503 Service Unavailable`.
+fn of_angular(text: &str) -> Option<(u16, String)> {
+    let (_, behind) = text.split_once("Http failure response for ")?;
+    let code = behind.split_once(": ")?.1.get(..3)?;
+    Some((failed(code)?, format!("Http failure response {code}")))
 }
 
 /// What apt says: `E: Failed to fetch http://a/InRelease  502  Bad Gateway [IP: 10.0.0.1 80]`.
