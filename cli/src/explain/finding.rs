@@ -165,7 +165,8 @@ impl Destination {
             [direction, port, ..] if parts.len() == 4 => Self {
                 host: cluster.host().unwrap_or("this workload").to_owned(),
                 port: part(port),
-                subset: cluster.subset().map(str::to_owned),
+                // A sidecar's own (up to Istio 1.7) has the port's name there.
+                subset: cluster.subset().filter(|_| *direction != "inbound").map(str::to_owned),
                 direction: part(direction),
             },
             _ => Self { host: name.to_owned(), port: None, subset: None, direction: None },

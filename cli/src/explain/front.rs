@@ -256,9 +256,10 @@ fn behind_flags<'a>(rest: &'a str, set: &mut impl FnMut(Column, &'a str)) {
         }
     }
     // Istio 1.4 to 1.7: Mixer's word and the reason; and Envoy's own reply, where somebody put it here.
-    if let Some(reason) = rest.strip_prefix("\"-\" \"").and_then(|rest| rest.split('"').next()) {
+    if let Some(behind) = rest.strip_prefix("\"-\" \"") {
+        let (reason, behind) = behind.split_once('"').unwrap_or((behind, ""));
         set(Column::UpstreamFailure, reason);
-        numbers = rest.split_once(&format!("{reason}\" ")).map_or("", |(_, behind)| behind);
+        numbers = behind.trim_start();
     } else if let Some((_, reason)) = rest.split_once("transport failure reason: ") {
         set(Column::UpstreamFailure, reason.split('"').next().unwrap_or(reason).trim_end());
     }

@@ -121,8 +121,14 @@ pub(super) fn shown(text: &str) -> Option<&str> {
 pub(super) fn value(text: &str) -> Option<String> {
     let (key, value) = text.trim().trim_start_matches("- ").split_once(": ")?;
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-    (is_key && !odd::is_clients(key) && value.ends_with('"')).then_some(())?;
-    cut_string(value)
+    // Cloud Logging's key for a line.
+    (is_key && (key == "textPayload" || !odd::is_clients(key))).then_some(())?;
+    // Within single quotes they alone are doubled.
+    let single = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+    match single {
+        Some(inner) => (!inner.replace("''", "").contains('\'')).then(|| inner.replace("''", "'")),
+        None => value.ends_with('"').then(|| cut_string(value))?,
+    }
 }
 
 /// Whether it is a quoted cell of a table, in which each quote is doubled.
@@ -287,7 +293,10 @@ mod tests {
     fn a_value_of_yaml_is_shown() {
         let line = value(r#"symptom: "\"GET / HTTP/1.1\" 503 UC""#);
         assert_eq!(line.as_deref(), Some(r#""GET / HTTP/1.1" 503 UC"#));
+        let line = value(r#"  textPayload: '"GET /it''s HTTP/1.1" 503 UC'"#);
+        assert_eq!(line.as_deref(), Some(r#""GET /it's HTTP/1.1" 503 UC"#));
         for text in [
+            r#"a: 'x' '"GET / HTTP/1.1" 503 UC'"#,
             r#"user-agent: "\"GET / HTTP/1.1\" 503 UC""#,
             r#"GET /a: "\"GET / HTTP/1.1\" 503 UC""#,
             r#"a: "x" "\"GET / HTTP/1.1\" 503 UC""#,

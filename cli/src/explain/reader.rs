@@ -118,9 +118,16 @@ impl Reader {
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
         };
         // Whose words a value of YAML has isn't known.
-        let written = || match front::read(&pasted::value(&text)?, &self.known, keep)? {
-            Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
-            _ => None,
+        let written = || {
+            let value = pasted::value(&text)?;
+            let whole = match self.read_strictly(value.as_bytes(), keep) {
+                Reading::Unreadable => front::read(&value, &self.known, keep)?,
+                reading => reading,
+            };
+            match front::at_most(Confidence::Possible, whole) {
+                Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
+                _ => None,
+            }
         };
         let inline = || transcript::read_inline(&text, keep);
         let shown = || {

@@ -57,6 +57,8 @@ fn istios_default_format_is_taken_apart() {
     assert!(!line.shows(Column::VirtualHost));
     let to = Destination::of_cluster(line.get(Column::Cluster).unwrap()).unwrap();
     assert_eq!(to.to_string(), "reviews.default.svc.cluster.local:9080 subset v2");
+    let own = Destination::of_cluster("inbound|80|http|a.b.svc.cluster.local").unwrap();
+    assert_eq!(own.to_string(), "a.b.svc.cluster.local:80");
 }
 
 #[test]
