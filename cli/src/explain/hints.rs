@@ -14,6 +14,9 @@ pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {
         return;
     }
     by_envoy_gateway(finding, line);
+    if let Some(fix) = of_no_istio(finding, line) {
+        finding.named_fix = Some(fix);
+    }
     elapsed(finding, line);
     name_flags(finding, line);
     let words = [Column::UpstreamFailure, Column::Details].iter().find_map(|column| line.get(*column));
@@ -26,6 +29,35 @@ pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {
     if let Some(fix) = of_policy(finding) {
         finding.named_fix = Some(fix.to_owned());
     }
+}
+
+/// What to change where the cluster's name says that there is no Istio: fixes of causes speak of its resources.
+fn of_no_istio(finding: &Finding, line: &Line<'_>) -> Option<String> {
+    // Those of Istio's own proxies that are no services.
+    const ISTIOS: [&str; 5] = ["xds-grpc", "sds-grpc", "prometheus_stats", "agent", "zipkin"];
+    let name = line.get(Column::Cluster)?;
+    let is_istios = name.contains(['|', '<', '*'])
+        || name.ends_with("Cluster")
+        || name.contains("ClusterIpv")
+        || ISTIOS.contains(&name);
+    (!is_istios && finding.advice.is_none()).then_some(())?;
+    let name = escape(name, LONGEST_FACT);
+    let by_gateway = name.starts_with("httproute/") || name.starts_with("grpcroute/");
+    Some(match finding.cause {
+        Cause::UpstreamTimeout if by_gateway => {
+            format!(
+                "Make the backend of {name} answer sooner, or raise the timeout in its HTTPRoute or BackendTrafficPolicy."
+            )
+        }
+        Cause::UpstreamTimeout => format!("Make {name} answer sooner, or raise the timeout of its route."),
+        Cause::CircuitBreakerOverflow => {
+            format!("Raise the limits of the circuit breaker of {name}, or give it more capacity.")
+        }
+        Cause::NoEndpoints => format!(
+            "Give {name} an endpoint: what finds them (a Service's selector, DNS, a list) has none that is ready."
+        ),
+        _ => return None,
+    })
 }
 
 /// Envoy Gateway answers 503 itself where no backend of a rule has a ready endpoint; a filter of its own that answers so is rarer.
@@ -330,6 +362,27 @@ mod tests {
         };
         assert!(read(503).contains("HTTPRoute a/b ready endpoints"), "{}", read(503));
         assert!(read(502).contains("direct response") && read(500).contains("backendRef"));
+    }
+
+    #[test]
+    fn without_istio_no_fix_names_its_resources() {
+        let read = |cluster: &str, status: &str| {
+            of(&format!(
+                r#"[2026-03-01T08:00:00.123Z] "GET / HTTP/1.1" {status} - "-" 0 24 10 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "shop" "10.0.0.1:80" {cluster} 10.0.0.9:40000 10.96.0.1:80 10.0.0.9:50000 - -"#
+            ))
+            .1
+        };
+        let slow = "504 UT response_timeout";
+        assert!(
+            read("shop_80", slow)
+                .starts_with("Make shop_80 answer sooner, or raise the timeout of its route.")
+        );
+        assert!(read("httproute/a/b/rule/0", slow).contains("BackendTrafficPolicy"));
+        assert!(read("outbound|80||shop.a.svc.cluster.local", slow).contains("VirtualService"));
+        for status in [slow, "503 UO overflow", "503 UH no_healthy_upstream"] {
+            let fix = read("shop_80", status);
+            assert!(!fix.contains("VirtualService") && !fix.contains("DestinationRule"), "{status}: {fix}");
+        }
     }
 
     #[test]
