@@ -312,6 +312,10 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         Fact::Endpoint,
         Fact::Attempts,
     ];
+    static NAMELESS: Advice = Advice {
+        side: None,
+        fix: "Read the log of the endpoint in the evidence: the application there, or a proxy that gives no name, sent this error.",
+    };
     let code = e.code.filter(|c| is_server_error(*c) || is_grpc_error(e))?;
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
@@ -329,6 +333,11 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         });
     }
     Some(match e.answer.by_proxy {
+        // An Envoy may hide its name and have error pages of its own (1.40: server_header_transformation PASS_THROUGH,
+        // local_reply_config), and HAProxy's pages never have one. Behind a sidecar is the application itself.
+        Some(false) if e.answer.anonymous && e.direction != Direction::Inbound => {
+            Verdict::likely(Cause::ApplicationError, FACTS).advising(&NAMELESS)
+        }
         // Whatever other server names itself there is the upstream, be it a proxy of another kind.
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),
         Some(true) | None => Verdict::likely(Cause::ApplicationError, FACTS),

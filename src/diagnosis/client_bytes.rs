@@ -1,7 +1,7 @@
 //! The client's bytes: what it sent is not what this port takes.
 
 use super::{Advice, Verdict, filters};
-use crate::causes::Cause;
+use crate::causes::{Cause, Side};
 use crate::evidence::{Detail, Evidence, Fact, Flags, Layer, Origin, is_mesh_name};
 use crate::wire::{FirstBytes, Protocol};
 
@@ -30,7 +30,8 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
         }
         Detail::Http1CodecError => Some(codec_error(e)),
         detail if let Some(advice) = too_large(detail) => {
-            const FACTS: &[Fact] = &[Fact::Details, Fact::Code, Fact::Flags, Fact::Protocol, Fact::Route];
+            const FACTS: &[Fact] =
+                &[Fact::Details, Fact::Code, Fact::Flags, Fact::Protocol, Fact::UpstreamFailure, Fact::Route];
             Some(Verdict::certain(Cause::RequestTooLarge, FACTS).advising(advice))
         }
         // Given by the connection manager alone.
@@ -148,6 +149,11 @@ fn too_large(detail: Detail) -> Option<&'static Advice> {
         side: None,
         fix: "Send a smaller body, or raise the limit of the filter that reads it whole (max_request_bytes, buffer limits).",
     };
+    // More came while the router waited to try again (1.40).
+    static RETRIED: Advice = Advice {
+        side: Some(Side::Mesh),
+        fix: "Mend what failed the first attempt, or raise the route's request_body_buffer_limit: the body outgrew what is kept for retries.",
+    };
     match detail {
         Http1HeadersTooLarge
         | Http1TooManyHeaders
@@ -157,7 +163,8 @@ fn too_large(detail: Detail) -> Option<&'static Advice> {
         | Http3HeadersTooLarge
         | Http3TooManyHeaders
         | Http3TooManyTrailers => Some(&HEADERS),
-        RequestPayloadTooLarge | RequestPayloadExceededRetryBufferLimit => Some(&BODY),
+        RequestPayloadTooLarge => Some(&BODY),
+        RequestPayloadExceededRetryBufferLimit => Some(&RETRIED),
         _ => None,
     }
 }

@@ -68,14 +68,17 @@ pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     let left = cause == Cause::ClientDisconnected;
     let sure = e.layer == Layer::Http && !brief && (!left || request_seen);
     let unseen = left && !brief && e.code.is_none() && e.downstream.first_bytes.is_none();
-    Some(match (sure, unseen) {
+    let by_rule = e.layer == Layer::Tcp && cause == Cause::MaxDurationReached;
+    let verdict = match (sure, unseen) {
         // Details and flags that only the connection manager, the router and the overload manager
         // give. A half-closed connection counts as disconnected, too (1.40, HTTP/1).
         (true, _) => Verdict::certain(cause, FACTS),
         (false, false) => Verdict::likely(cause, FACTS),
         // Bytes of another protocol end like that, too.
         (false, true) => Verdict::possible(cause, FACTS),
-    })
+    };
+    // istiod sets a TCP proxy's by DestinationRules alone (1.31).
+    Some(if by_rule { verdict.blaming(&e.upstream.resource) } else { verdict })
 }
 
 /// `downstream_local_disconnect(REASON)`: this proxy ended the connection, and says why. The flag is the client's, DC.

@@ -34,7 +34,7 @@ static NO_IDENTITY: Advice = Advice {
 };
 static NO_RULE: Advice = Advice {
     side: None,
-    fix: "Add an ALLOW rule for this caller, method and path: none matches. A preflight (OPTIONS) has no token.",
+    fix: "Add an ALLOW rule for this caller, method and path: none matches. Preflights (OPTIONS) have no token, remoteIpBlocks need numTrustedProxies.",
 };
 static TCP_RULE: Advice = Advice {
     side: None,

@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict};
 use crate::causes::Cause;
-use crate::evidence::{Evidence, Fact, Flags, Layer, Page, TransportFailure};
+use crate::evidence::{Direction, Evidence, Fact, Flags, Layer, Page, TransportFailure};
 use crate::text;
 use crate::wire::Protocol;
 
@@ -83,6 +83,10 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         side: None,
         fix: "Declare the port with the HTTP version that the upstream takes: it refused all protocols that ALPN offered.",
     };
+    static VERSION: Advice = Advice {
+        side: None,
+        fix: "Give proxy and upstream a TLS version in common: 1.3 needs tls_maximum_protocol_version in the proxy, older ones than 1.2 are refused.",
+    };
     let failure = e.upstream.transport_failure.as_ref().filter(|f| f.is_tls())?;
     // A TCP proxy reads nothing before the upstream is connected (1.40): if the client speaks TLS,
     // too, the root is double TLS, unseen.
@@ -135,6 +139,10 @@ fn handshake(e: &Evidence) -> Option<Verdict> {
         "SSLV3_ALERT_HANDSHAKE_FAILURE" => Verdict::likely(Cause::UpstreamRequiresClientCertificate, FACTS),
         // The server name that was sent, or that none was.
         name if name.ends_with("UNRECOGNIZED_NAME") => surely(Cause::UpstreamRequiresSni),
+        // Envoy offers its upstreams TLS 1.2 alone by default (1.40), istiod up to 1.3 (1.31).
+        name if name.ends_with("ALERT_PROTOCOL_VERSION") => {
+            surely(Cause::UpstreamTlsFailed).advising(&VERSION)
+        }
         name if name.ends_with("NO_APPLICATION_PROTOCOL") => surely(Cause::UpstreamTlsFailed).advising(&ALPN),
         // Go's servers say this of a missing certificate, too (TLS 1.2).
         "SSLV3_ALERT_BAD_CERTIFICATE" => Verdict::possible(Cause::UpstreamRejectedClientCertificate, FACTS),
@@ -163,6 +171,17 @@ pub(super) fn page(e: &Evidence) -> Option<Verdict> {
         // The page came over TLS: something behind the upstream made it, so the application sent
         // it.
         Page::PlaintextToTlsPort | Page::ProxyReply => None,
+        // Apache httpd since 2.4.64, Caddy with strict_sni_host. Strangers choose a gateway's Host.
+        Page::Misdirected => {
+            static MISDIRECTED: Advice = Advice {
+                side: None,
+                fix: "Send the Host's name as SNI (sni of the DestinationRule, auto_sni), or rewrite the Host: the upstream wants them equal.",
+            };
+            e.upstream.tls_version.as_ref()?;
+            let how_sure =
+                if e.direction == Direction::Gateway { Verdict::possible } else { Verdict::likely };
+            Some(how_sure(Cause::UpstreamRequiresSni, FACTS).advising(&MISDIRECTED))
+        }
         Page::ClientCertificateRequired => Some(how_sure(Cause::UpstreamRequiresClientCertificate, FACTS)),
         Page::ClientCertificateRefused => Some(how_sure(Cause::UpstreamRejectedClientCertificate, FACTS)),
     }

@@ -11,6 +11,8 @@ pub enum Page {
     ClientCertificateRequired,
     /// "The SSL certificate error": the certificate that we sent was not accepted.
     ClientCertificateRefused,
+    /// `421 Misdirected Request`: over TLS, Host and SNI don't go together.
+    Misdirected,
     /// A reply of another Envoy's own, and nothing else: "upstream connect error or disconnect/reset before headers" and
     /// the like.
     ProxyReply,
@@ -76,6 +78,7 @@ impl Page {
             Self::PlaintextToTlsPort => "plain_http_to_https_port",
             Self::ClientCertificateRequired => "no_client_certificate_sent",
             Self::ClientCertificateRefused => "client_certificate_refused",
+            Self::Misdirected => "misdirected_request",
             Self::ProxyReply => "proxy_could_not_reach_its_upstream",
         }
     }

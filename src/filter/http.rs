@@ -89,6 +89,8 @@ impl HttpStream {
             self.report_early(host, plugin, code, &details);
         } else if self.is_server_error() {
             self.note_maker(host);
+        } else if code == 421 {
+            self.note().page = Some(Page::Misdirected);
         } else if matches!(code, 400 | 495..=497) {
             // Later the response gets this proxy's name.
             let header = |name| host.header(HeaderMap::Response, name).ok().flatten();

@@ -176,7 +176,7 @@ fn grpc() -> Vec<Scenario> {
             .client(Client::Http2("http", Ask::Grpc))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("details", "via_upstream")])
-            .names(Cause::ApplicationError, Certain)
+            .names(Cause::ApplicationError, Likely)
     };
     const TWICE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 0\r\ngrpc-status: 13\r\ncontent-length: 0\r\n\r\n";
     vec![
@@ -203,7 +203,7 @@ fn grpc() -> Vec<Scenario> {
             .client(Client::Http2("http", Ask::Grpc))
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("details", "via_upstream")])
-            .names(Cause::ApplicationError, Certain)
+            .names(Cause::ApplicationError, Likely)
             .because(&["grpc_status=13"]),
     ]
 }

@@ -123,7 +123,7 @@ fn proxies() -> Vec<Scenario> {
             .curl(ASK)
             .gets(503)
             .logs(Log::Http, &[("code", "503"), ("flags", "-"), ("details", "via_upstream")])
-            .names(Cause::ApplicationError, Certain),
+            .names(Cause::ApplicationError, Likely),
         Scenario::new(
             "client_bytes/haproxy_sends_proxy_protocol",
             "HAProxy with send-proxy-v2 to a port that takes none",

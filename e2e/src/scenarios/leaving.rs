@@ -198,7 +198,7 @@ fn retried() -> Vec<Scenario> {
             Http2::GrpcRefuses("14"),
             "grpc-status: 14",
         )
-        .names(Cause::ApplicationError, Certain)
+        .names(Cause::ApplicationError, Likely)
         .because(&["grpc_status=14", "attempts=3"]),
         http("healthy/not_found_after_retries", "a 404 that the route retries", {
             "listen 127.0.0.1:{port}; location / { return 404; }"

@@ -124,7 +124,7 @@ fn not_own() -> Vec<Scenario> {
             503,
         )
         .envoy_says("Wasm VM failed", 0)
-        .names(Cause::ApplicationError, Certain),
+        .names(Cause::ApplicationError, Likely),
         Scenario::new("header/left_alone", "not asked for, the application's header is its own", proxy())
             .server(
                 "backend",
@@ -148,7 +148,7 @@ fn not_own() -> Vec<Scenario> {
             b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
             500,
         )
-        .names(Cause::ApplicationError, Certain),
+        .names(Cause::ApplicationError, Likely),
         answered(
             "header/another_proxys_error",
             "an error of a proxy behind this one, in Envoy's words",

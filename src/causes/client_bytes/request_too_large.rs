@@ -16,6 +16,7 @@ pub const DEFINITION: Definition = Definition {
     peer_may_know: false,
     shapes: &[
         LogShape::new(413, "", "request_payload_too_large"),
+        LogShape::new(507, "", "request_payload_exceeded_retry_buffer_limit"),
         LogShape::new(431, "", "http1.headers_too_large"),
         LogShape::new(431, "DPE", "http1.headers_too_large"),
     ],

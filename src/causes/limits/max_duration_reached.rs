@@ -9,7 +9,10 @@ pub const DEFINITION: Definition = Definition {
     sender: Sender::Anyone,
     soft: Softness::Never,
     fix: "Raise the maximum duration that ran out, or make the request or connection shorter.",
-    named_fixes: &[],
+    // Of a TCP session.
+    named_fixes: &[
+        "Raise tcp.maxConnectionDuration in {resource}, or have the client's pool renew connections sooner.",
+    ],
     special_case_of: &[],
     look_alikes: &[Cause::IdleTimeout, Cause::UpstreamTimeout],
     place: Place::Either,

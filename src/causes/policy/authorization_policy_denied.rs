@@ -12,7 +12,8 @@ pub const DEFINITION: Definition = Definition {
     // Only DENY rules are named.
     named_fixes: &[
         "Narrow the rule of {resource} that denies this request, or change the caller.",
-        "Add an ALLOW rule for {principal} and this method, path and port (the workload's): none matches.",
+        "Add an ALLOW rule for {principal} and this method, path and port (the workload's): none matches. \
+            requestPrincipals need a RequestAuthentication.",
     ],
     special_case_of: &[],
     look_alikes: &[Cause::ExtAuthzDenied, Cause::JwtRejected, Cause::MixerPermissionDenied],

@@ -8,8 +8,12 @@ pub const DEFINITION: Definition = Definition {
     soft: Softness::Never,
     fix: "Originate TLS with a DestinationRule of tls mode SIMPLE, or send HTTPS to a port \
         declared as HTTPS.",
-    named_fixes: &["Originate TLS with a DestinationRule of tls mode SIMPLE for port {port} of {host}, or \
-            send HTTPS to a port declared as HTTPS."],
+    named_fixes: &[
+        "Set tls.mode SIMPLE or MUTUAL for port {port} in {rule}; in a sidecar its credentialName counts only with \
+            a workloadSelector.",
+        "Originate TLS with a DestinationRule of tls mode SIMPLE for port {port} of {host}, or \
+            send HTTPS to a port declared as HTTPS.",
+    ],
     special_case_of: &[
         // The handshake did fail.
         Cause::UpstreamTlsFailed,

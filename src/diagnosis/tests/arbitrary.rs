@@ -123,7 +123,7 @@ prop_compose! {
         // On the heap: all in one, the trees that proptest simplifies are more than a test's stack holds.
         downstream in downstream().boxed(),
         upstream in upstream().boxed(),
-        page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired]),
+        page in optional(&[Page::PlaintextToTlsPort, Page::ClientCertificateRequired, Page::Misdirected]),
         by_proxy in any::<Option<bool>>(),
         repeats in any::<bool>(),
         unframed in any::<Option<bool>>(),
@@ -141,7 +141,7 @@ prop_compose! {
         e.route.gateway_api = by_rule && e.route.name.is_none();
         e.route.resource = by_rule.then(|| Resource::new("VirtualService", "default", "rule")).flatten();
         e.answer =
-            Answer { page, by_proxy, anonymous: by_proxy.is_none(), repeats, unframed, promised, passed, grpc_status, stream };
+            Answer { page, by_proxy, anonymous: by_proxy == Some(false) && !repeats, repeats, unframed, promised, passed, grpc_status, stream };
         e.filter_chain = filter_chain;
         e.mixer = mixer;
         e

@@ -52,7 +52,7 @@ fn what_to_allow_depends_on_what_the_caller_showed() {
     let known = Some("spiffe://cluster.local/ns/default/sa/client");
     assert!(fix(Direction::Inbound, known).contains("sa/client and this method, path and port"));
     assert!(fix(Direction::Inbound, None).contains("it showed no certificate"));
-    assert!(fix(Direction::Gateway, None).contains("preflight"));
+    assert!(fix(Direction::Gateway, None).contains("Preflights"));
     let mut tcp = Evidence { layer: Layer::Tcp, ..Evidence::default() };
     tcp.termination = Details::new("rbac_access_denied_matched_policy[none]");
     assert!(Report::new(&diagnose(&tcp).unwrap(), &tcp).fix.contains("never match TCP"));

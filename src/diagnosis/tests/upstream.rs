@@ -73,6 +73,29 @@ fn another_proxys_own_reply_says_little_of_the_application() {
 }
 
 #[test]
+fn an_error_of_somebody_without_a_name_may_be_a_proxys() {
+    let mut e = stream(503, "-", "via_upstream");
+    (e.answer.by_proxy, e.answer.anonymous) = (Some(false), true);
+    assert_eq!(named(&e), Some(("application_error", "likely")));
+    e.direction = Direction::Inbound;
+    assert_eq!(named(&e), Some(("application_error", "certain")), "nobody is between it and its sidecar");
+    (e.direction, e.answer.anonymous) = (Direction::Outbound, false);
+    assert_eq!(named(&e), Some(("application_error", "certain")), "another server named itself");
+}
+
+#[test]
+fn a_misdirected_request_is_the_server_names_over_tls_alone() {
+    let mut e = stream(421, "-", "via_upstream");
+    e.answer.page = Some(Page::Misdirected);
+    e.direction = Direction::Outbound;
+    assert_eq!(named(&e), None, "in plaintext it is the application's");
+    e.upstream.tls_version = Some(TlsVersion::V1_3);
+    assert_eq!(named(&e), Some(("upstream_requires_sni", "likely")));
+    e.direction = Direction::Gateway;
+    assert_eq!(named(&e), Some(("upstream_requires_sni", "possible")), "its clients choose the Host");
+}
+
+#[test]
 fn a_refusal_beyond_the_registry_may_be_kube_proxys() {
     let mut e = stream(
         503,

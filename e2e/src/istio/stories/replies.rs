@@ -127,7 +127,7 @@ fn rejected() -> Vec<Story> {
                 Says::new("orders", Cause::AuthorizationPolicyDenied, Certain)
                     .inbound()
                     .because(&["principal=spiffe://cluster.local/ns/default/sa/client"])
-                    .fix("Add an ALLOW rule for spiffe://cluster.local/ns/default/sa/client and this method, path and port (the workload's): none matches."),
+                    .fix("Add an ALLOW rule for spiffe://cluster.local/ns/default/sa/client and this method, path and port (the workload's): none matches. requestPrincipals need a RequestAuthentication."),
             ),
         Story::new("replies/no_identity", "An AuthorizationPolicy allows a namespace, and the caller has no sidecar")
             .own(ALLOWS_NAMESPACE)

@@ -107,7 +107,7 @@ fn grpc_statuses() -> Vec<Scenario> {
         )
         .says("grpc-status: 14")
         .logs(Log::Http, FINE)
-        .names(Cause::ApplicationError, Certain)
+        .names(Cause::ApplicationError, Likely)
         .because(&["grpc_status=14"]),
         grpc("answer/grpc_not_found", "healthy: NOT_FOUND is an answer to the caller", Http2::Grpc("5"))
             .says("grpc-status: 5")
