@@ -22,6 +22,7 @@ mod routes;
 pub mod scenario;
 mod soft;
 mod tcp_ends;
+mod trackers;
 mod upstream_tls;
 
 use self::scenario::Scenario;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Scenario> {
         attacks::table(),
         reported::table(),
         field::table(),
+        trackers::table(),
     ]
     .into_iter()
     .flatten()

@@ -34,6 +34,7 @@ mod reuse;
 mod routes;
 mod tls;
 mod tls_views;
+mod trackers;
 mod waypoint;
 mod who;
 
@@ -88,6 +89,7 @@ pub fn all() -> Vec<Story> {
         limits::stories(),
         http10::stories(),
         who::stories(),
+        trackers::stories(),
     ]
     .concat();
     let older = |story: Story| if OLDER_TOO.contains(&story.name) { story.older_too() } else { story };
