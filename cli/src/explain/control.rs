@@ -13,6 +13,10 @@ pub(super) fn not_configured(message: &str) -> Option<(&str, &'static [Cause])> 
         Cause::UpstreamRefused,
     ];
     let said = tagged(message).1;
+    // What Envoy's own requests are for, to an exporter or to a filter's service, and it doesn't know.
+    if said.contains("[cluster = ") && said.contains("] is not configured") {
+        return Some((said, &[Cause::ClusterMissing, Cause::ConfigPropagating]));
+    }
     if let Some(causes) = rejected(said) {
         return Some((said, causes));
     }
@@ -63,7 +67,8 @@ fn rejected(said: &str) -> Option<&'static [Cause]> {
 
 /// Whether a message that is no warning tells of a failure all the same, as gRPC's do in the logs of Istio to 1.9.
 pub(super) fn is_failure(message: &str) -> bool {
-    const WORDS: &[&str] = &["createTransport failed to connect", "TRANSIENT_FAILURE"];
+    // The last one is of zap's, in the logs of collectors and operators.
+    const WORDS: &[&str] = &["createTransport failed to connect", "TRANSIENT_FAILURE", "\"error\": \""];
     message.starts_with("http: TLS handshake error") || WORDS.iter().any(|words| message.contains(words))
 }
 

@@ -149,6 +149,8 @@ impl Story {
         // Rows of one message, of which one names whom it asked.
         let apart = number.saturating_sub(held.number);
         let is_next = apart == 1;
+        // A title and a heading.
+        let is_html = |row: &str| row.trim_start().starts_with('<');
         let is_wrapped = apart < SAME && (is_vague(&held.finding) || is_vague(finding));
         let names = |line: &Line<'_>| line.shows(Column::Authority);
         let has_one_name = !names(&held.line) || !names(line);
@@ -164,6 +166,7 @@ impl Story {
             || CAUSES.iter().any(|words| row.starts_with(words))
             || (before == row && finding.cause == held.finding.cause)
             || (is_next && held.finding.evidence == finding.evidence && has_one_name)
+            || (is_html(before) && is_html(row) && held.finding.evidence == finding.evidence)
     }
 
     /// Keeps a failure until the rows behind it are read; gives back the one that was kept, unless this is the same again. Of the two the one

@@ -129,3 +129,15 @@ fn what_envoy_refuses_is_told_by_its_kind() {
     assert!(refused("envoy.config.cluster.v3.Cluster").contains("cluster_missing (possible)"));
     assert!(refused("envoy.config.listener.v3.Listener").contains("virtual_service_not_applied (possible)"));
 }
+
+#[test]
+fn a_page_that_tells_of_a_failure_is_one_failure() {
+    let page = "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n</html>\n";
+    assert!(err(&fed(&["explain"], page.as_bytes())).contains("1 of 1 request failed"));
+    let head = "< HTTP/1.1 503 Service Unavailable\n< server: istio-envoy\n< content-type: text/html\n<\n";
+    let page =
+        "<html><title>503 Service Unavailable</title></html>\n* Connection #0 to host a.b left intact\n";
+    let output =
+        fed(&["explain"], format!("* Connected to a.b (10.0.0.7) port 80 (#0)\n{head}{page}").as_bytes());
+    assert!(err(&output).contains("1 of 1 request failed"), "{}\n{}", out(&output), err(&output));
+}

@@ -81,7 +81,11 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
         (is_named && !goes_on).then_some(())?;
         Some((failed(code)?, format!("{words}{code}")))
     });
-    let before = before.or_else(|| called(text)).or_else(|| fetched(text)).or_else(|| of_angular(text));
+    let before = before
+        .or_else(|| called(text))
+        .or_else(|| fetched(text))
+        .or_else(|| of_angular(text))
+        .or_else(|| phrased(text));
     before.or_else(|| {
         BEHIND.iter().find_map(|words| {
             let (before, _) = text.split_once(words)?;
@@ -106,6 +110,42 @@ fn of_status(text: &str) -> Option<(u16, String)> {
         _ => return None,
     };
     Some((code, format!("{said} (status {status} of gRPC)")))
+}
+
+/// What goes with a status in HTTP, as most clients and servers write it behind it.
+const PHRASES: &[(u16, &str)] = &[
+    (401, "unauthorized"),
+    (403, "forbidden"),
+    (404, "not found"),
+    (413, "payload too large"),
+    (413, "request entity too large"),
+    (426, "upgrade required"),
+    (429, "too many requests"),
+    (500, "internal server error"),
+    (502, "bad gateway"),
+    (503, "service unavailable"),
+    (503, "service temporarily unavailable"),
+    (504, "gateway timeout"),
+    (504, "gateway time-out"),
+];
+
+/// A status with its phrase: `received unexpected HTTP status: 502 Bad Gateway`. One that answers may be all right has to be called a failure.
+fn phrased(text: &str) -> Option<(u16, String)> {
+    const FAILS: &[&str] = &["fail", "error", "unexpected", "exception", "unaccepted", "unable", "cannot"];
+    let said = text.to_ascii_lowercase();
+    let is_failure = || FAILS.iter().any(|words| said.contains(words));
+    PHRASES.iter().find_map(|(code, phrase)| {
+        let number = code.to_string();
+        let is_it = said.match_indices(&number).any(|(at, _)| {
+            let before = said.get(..at).unwrap_or_default();
+            let behind = said.get(at.saturating_add(number.len())..).unwrap_or_default();
+            let behind = behind.strip_prefix(':').unwrap_or(behind);
+            !before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-'))
+                && behind.starts_with(' ')
+                && behind.trim_start().starts_with(phrase)
+        });
+        (is_it && (*code >= 500 || is_failure())).then(|| (*code, format!("{code} {phrase}")))
+    })
 }
 
 /// What Angular says: `Http failure response for https://a.b/c: 503 Service Unavailable`.
@@ -195,6 +235,9 @@ mod tests {
             ("feign.FeignException: status 404 reading A#b()", 404),
             ("Got response code '503' contacting Elasticsearch at URL 'http://elasticsearch:9200/'", 503),
             ("the call ended with status 504", 504),
+            ("received unexpected HTTP status: 502 Bad Gateway", 502),
+            ("login attempt to http://a.b/v2/ failed with status : 502 bad gateway", 502),
+            ("error writing events: response status 404 Not Found unaccepted, retrying", 404),
             (
                 "rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 503 (Service Unavailable)",
                 503,
@@ -212,6 +255,8 @@ mod tests {
             "status code: 2000",
             "HTTP status code 5030",
             "exit code 503",
+            "it answers 404 Not Found for others",
+            "on port 10503 Service Unavailable",
             "code 503.2",
             "{\"code\":503}",
             "/path response_code:503",
