@@ -26,6 +26,14 @@ const APACHE: Server = Server::Apache(
      SSLCertificateFile {pki}/shop.pem\nSSLCertificateKeyFile {pki}/shop.key\n",
 );
 
+const CADDY: Server = Server::Reading(
+    "Caddyfile",
+    "{\n admin off\n auto_https off\n servers {\n  strict_sni_host on\n }\n}\n\
+     https://localhost:{port}, https://pay.shop.test:{port} {\n bind 127.0.0.1\n tls {pki}/server.pem {pki}/server.key\n respond ok\n}\n",
+    ("caddy", "caddy"),
+    &["run", "--config", "{folder}/Caddyfile", "--adapter", "caddyfile"],
+);
+
 pub(super) fn table() -> Vec<Scenario> {
     [replies(), names(), well()].concat()
 }
@@ -123,6 +131,16 @@ fn names() -> Vec<Scenario> {
         .logs(Log::Http, &[("code", "421"), ("flags", "-"), ("details", "via_upstream")])
         .names(Cause::UpstreamRequiresSni, Likely)
         .because(&["page=misdirected_request", "upstream_tls="]),
+        to_apache(
+            "upstream_tls/sni_of_another_host",
+            "Caddy with strict_sni_host answers 421, too",
+            json!("localhost"),
+        )
+        .server("backend", CADDY)
+        .gets(421)
+        .logs(Log::Http, &[("code", "421"), ("flags", "-"), ("details", "via_upstream")])
+        .names(Cause::UpstreamRequiresSni, Likely)
+        .because(&["page=misdirected_request"]),
         // Its folder is empty.
         to_apache("upstream_tls/sni_of_this_host", "fixed: the Host's name as SNI", json!("pay.shop.test"))
             .gets(404),
