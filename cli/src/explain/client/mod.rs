@@ -55,7 +55,7 @@ pub(super) fn of_a_webhook(finding: &mut Finding) {
 /// Whether what was found rests on words that wrap around a reason: another row may have the reason.
 pub(super) fn is_vague(finding: &Finding) -> bool {
     let said = finding.evidence.strip_prefix("client=");
-    said.is_some_and(|said| words::VAGUE.iter().any(|(words, _)| escape(words, LONGEST_FACT) == said))
+    said.is_some_and(words::are_vague)
 }
 
 /// The part of a text that a client didn't choose.
@@ -94,8 +94,10 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
     }
     let place = place(text);
     let status = status::read(text);
-    let is_vague = |words: &str| words::VAGUE.iter().any(|(vague, _)| *vague == words);
-    if let Some((symptom, words)) = symptom(text).filter(|(_, words)| status.is_none() || !is_vague(words)) {
+    let counts = |words: &str| {
+        (status.is_none() || !words::are_vague(words)) && !(words::are_anybodys(words) && is_calm(text))
+    };
+    if let Some((symptom, words)) = symptom(text).filter(|(_, words)| counts(words)) {
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
         let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
@@ -124,6 +126,15 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
     let first = found.map(|found| found.pattern().as_usize()).min()?;
     all().nth(first).map(|(words, symptom)| (*symptom, *words))
+}
+
+/// Whether a line's level says that nothing is wrong, and its words do as well.
+fn is_calm(text: &str) -> bool {
+    const LEVELS: &[&str] = &["info", "debug", "trace", "notice"];
+    const FAILS: &[&str] = &["fail", "error", "unable", "cannot", "could not", "refused", "timed out"];
+    let said = text.to_ascii_lowercase();
+    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| LEVELS.contains(&word)) && !FAILS.iter().any(|fails| said.contains(fails))
 }
 
 /// What a server of Go's says of a client's handshake: the sides are the other way round.
@@ -282,6 +293,8 @@ mod tests {
                 "upstream_timeout",
             ),
             ("dial tcp 10.0.0.4:443: i/o timeout", "upstream_connect_timeout"),
+            ("my client can't connect to the broker", "upstream_closed_connection"),
+            ("ERROR job 5: the request has timed out", "upstream_timeout"),
             (
                 "rpc error: code = Unavailable desc = connection error: desc = \"error reading server preface: http2: frame too large\"",
                 "http2_to_http1_upstream",
@@ -309,6 +322,8 @@ mod tests {
             "connect timeout is 5s",
             "SSL connection using TLSv1.3",
             "reset by hand",
+            "2026-11-20 INFO the connection was closed after its last request",
+            "level=debug msg=\"connection closed\"",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -29,7 +29,15 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::ANSWERS,
     network::GENERAL,
     network::FAILED,
+    network::ANYBODYS,
 ];
 
-/// Of these a status says more.
-pub(super) const VAGUE: &[(&str, Symptom)] = network::FAILED;
+/// Whether a status says more than these, and another row.
+pub(super) fn are_vague(words: &str) -> bool {
+    [network::FAILED, network::ANYBODYS].iter().copied().flatten().any(|(vague, _)| *vague == words)
+}
+
+/// Whether these may be of what is usual, where a line doesn't call it a failure.
+pub(super) fn are_anybodys(words: &str) -> bool {
+    network::ANYBODYS.iter().any(|(anybodys, _)| *anybodys == words)
+}
