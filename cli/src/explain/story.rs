@@ -37,7 +37,7 @@ pub(super) struct Held {
 impl Story {
     /// Hears a row that nothing else can be made of; whether it is one of the story's.
     pub(super) fn hear(&mut self, row: &str) -> bool {
-        let row = row.trim().trim_start_matches('`');
+        let row = without_meter(row).trim().trim_start_matches('`');
         self.of_webhook = if is_of_webhook(row) { SAME } else { self.of_webhook.saturating_sub(1) };
         if self.held.is_some() && is_frame(row) {
             return true;
@@ -50,6 +50,9 @@ impl Story {
         let (mark, said) = marked;
         if is_usual_event(row) {
             return true;
+        }
+        if row.is_empty() || row.starts_with("% Total ") || row.starts_with("Dload ") {
+            return self.is_told;
         }
         if matches!(mark, "<" | "{" | "}") || row == ">" || row == "*" {
             return self.is_told;
@@ -205,6 +208,13 @@ fn command(row: &str) -> Option<&str> {
             behind.starts_with(['-', '\'', '"', '$']) || behind.split(' ').next()?.contains(['.', ':', '/']);
         ((before.is_empty() && is_asked) || is_prompt).then_some(behind)
     })
+}
+
+/// Without curl's meter, in front of what it says besides: `  0     0    0     0 --:--:-- --:--:-- --:--:--     0* ALPN: offers h2`.
+fn without_meter(row: &str) -> &str {
+    let Some((meter, behind)) = row.rsplit_once("--:--:--") else { return row };
+    let is_meter = meter.chars().all(|c| c.is_ascii_digit() || " -:.kMG".contains(c));
+    if is_meter { behind.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()) } else { row }
 }
 
 /// Whether it is a row of a stack trace, as Java and .NET write it behind an exception's words.

@@ -141,3 +141,12 @@ fn a_page_that_tells_of_a_failure_is_one_failure() {
         fed(&["explain"], format!("* Connected to a.b (10.0.0.7) port 80 (#0)\n{head}{page}").as_bytes());
     assert!(err(&output).contains("1 of 1 request failed"), "{}\n{}", out(&output), err(&output));
 }
+
+#[test]
+fn curls_meter_is_passed_over() {
+    let text = "$ curl -v http://a.b/\n  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n  \
+        0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0*   Trying 10.0.0.7:80...\n\
+        * Connected to a.b (10.0.0.7) port 80 (#0)\n  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0\n";
+    let output = fed(&["explain"], text.as_bytes());
+    assert!(!err(&output).contains("could not be read"), "{}", err(&output));
+}
