@@ -51,7 +51,9 @@ impl<'a> Line<'a> {
             (_, value) if value == "-" => Cow::Borrowed(""),
             // What Istio 1.31 puts behind the name in `%UPSTREAM_CLUSTER%`.
             // A page's own bars are a table's.
-            (Column::Cluster, name) if name.contains("\\|") => Cow::Owned(name.replace("\\|", "|")),
+            (Column::Cluster, name) if name.as_bytes().contains(&b'\\') => {
+                Cow::Owned(name.replace("\\|", "|"))
+            }
             (Column::Cluster, Cow::Borrowed(name)) => Cow::Borrowed(name.strip_suffix(';').unwrap_or(name)),
             (_, value) => value,
         };
