@@ -316,6 +316,10 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
         side: None,
         fix: "Read the log of the endpoint in the evidence: the application there, or a proxy that gives no name, sent this error.",
     };
+    static OF_A_GATEWAY: Advice = Advice {
+        side: None,
+        fix: "Read the log of the endpoint in the evidence: 502 and 504 are what a proxy there (nginx, a load balancer) says of the server behind it.",
+    };
     let code = e.code.filter(|c| is_server_error(*c) || is_grpc_error(e))?;
     e.details.via_upstream().then_some(())?;
     // "HTTP Version Not Supported" to a request that is always HTTP/1.1 or later.
@@ -332,13 +336,19 @@ fn own_error(e: &Evidence) -> Option<Verdict> {
             _ => Verdict::possible(Cause::UpstreamProxyError, FACTS),
         });
     }
+    let may_be_proxy = e.direction != Direction::Inbound;
     Some(match e.answer.by_proxy {
+        // RFC 9110: a gateway's words for its own upstream. An application may pass them on.
+        Some(false) if matches!(code, 502 | 504) => {
+            let verdict = if may_be_proxy { Verdict::likely } else { Verdict::certain };
+            verdict(Cause::ApplicationError, FACTS).advising(&OF_A_GATEWAY)
+        }
         // An Envoy may hide its name and have error pages of its own (1.40: server_header_transformation PASS_THROUGH,
         // local_reply_config), and HAProxy's pages never have one. Behind a sidecar is the application itself.
-        Some(false) if e.answer.anonymous && e.direction != Direction::Inbound => {
+        Some(false) if e.answer.anonymous && may_be_proxy => {
             Verdict::likely(Cause::ApplicationError, FACTS).advising(&NAMELESS)
         }
-        // Whatever other server names itself there is the upstream, be it a proxy of another kind.
+        // Whatever other server names itself there is the upstream.
         Some(false) => Verdict::certain(Cause::ApplicationError, FACTS),
         Some(true) | None => Verdict::likely(Cause::ApplicationError, FACTS),
     })

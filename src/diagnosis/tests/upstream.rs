@@ -84,6 +84,22 @@ fn an_error_of_somebody_without_a_name_may_be_a_proxys() {
 }
 
 #[test]
+fn a_bad_gateway_may_speak_of_the_server_behind_it() {
+    for code in [502, 504] {
+        let mut e = stream(code, "-", "via_upstream");
+        e.answer.by_proxy = Some(false);
+        for (direction, confidence) in
+            [(Direction::Outbound, "likely"), (Direction::Gateway, "likely"), (Direction::Inbound, "certain")]
+        {
+            e.direction = direction;
+            assert_eq!(named(&e), Some(("application_error", confidence)), "{code} {direction:?}");
+            let verdict = diagnose(&e).unwrap();
+            assert!(Report::new(&verdict, &e).fix.contains("502 and 504 are what a proxy there"), "{code}");
+        }
+    }
+}
+
+#[test]
 fn a_misdirected_request_is_the_server_names_over_tls_alone() {
     let mut e = stream(421, "-", "via_upstream");
     e.answer.page = Some(Page::Misdirected);

@@ -7,7 +7,7 @@ mod retries;
 mod reused;
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{Certain, Possible};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use crate::harness::envoy::config::{Listener, Proxy};
@@ -94,7 +94,8 @@ fn errors() -> Vec<Scenario> {
         own("answer/502_of_nginx", "nginx in front of a dead application", {
             "listen 127.0.0.1:{port}; location / { proxy_pass http://127.0.0.1:1; }"
         })
-        .gets(502),
+        .gets(502)
+        .names(Cause::ApplicationError, Likely),
         Scenario::new("answer/500_after_retries", "three attempts, one failure", {
             routed(json!({"retry_policy": {"retry_on": "5xx", "num_retries": 2}}))
         })
