@@ -159,7 +159,7 @@ fn check_at(rig: &Rig, name: &str, place: &Place, sha256: &str, expected: Effect
     let removed = rig
         .plane
         .kubectl(&["delete", "--ignore-not-found", "--wait=false", "-k", path(&folder)?], "")
-        .and_then(|_| rig.settle())
+        .and_then(|_| rig.settle_without(&rendered))
         .and_then(|()| nothing_left(rig));
     let restored = rig.delete(GATEWAY).and_then(|()| deployment::deploy(rig));
     let effect = played?;
@@ -185,6 +185,7 @@ fn nothing_left(rig: &Rig) -> Result<()> {
     deployment::no_parts_left(rig)?;
     // With the last VM its counters go, too.
     eventually(|| Ok(counters(rig)?.is_empty().then_some(()))).context("series are left")?;
+    rig.until_drained();
     let (before, marks) = (counters(rig)?, Marks::now(rig));
     ask(rig)?;
     std::thread::sleep(FLUSHED);

@@ -18,6 +18,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -46,6 +47,8 @@ pub struct Rig {
     pods: BTreeMap<&'static str, Running>,
     folder: PathBuf,
     generation: Cell<u32>,
+    /// When every proxy had last forgotten what was deleted.
+    deleted: Cell<Option<Instant>>,
     _module_server: Process,
     dns: Dns,
     names: Vec<(&'static str, &'static str)>,
@@ -115,6 +118,7 @@ impl Rig {
             pods,
             folder,
             generation: Cell::new(0),
+            deleted: Cell::new(None),
             _module_server: module_server,
             dns,
             names: plan.names.clone(),

@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A listener whose secret does not exist stays warm for ever: some stories want that.
 const WARMING: Duration = Duration::from_secs(2);
 
+/// What was replaced is gone then: it has a second to end (`drainDuration`).
+const DRAINED: Duration = Duration::from_millis(1200);
+
 /// istiod takes no longer to write the status of what it has translated, on a machine with much else to do.
 const UNPARENTED: Duration = Duration::from_secs(5);
 
@@ -38,13 +41,28 @@ impl Rig {
     /// `kubectl delete`, then waits until every proxy has forgotten it.
     pub fn delete(&self, yaml: &str) -> Result<()> {
         self.plane.kubectl(&["delete", "--ignore-not-found", "--wait=false", "-f", "-"], yaml)?;
+        self.settle_without(yaml)
+    }
+
+    /// Waits until istiod has none of these any more, and every proxy has forgotten them.
+    pub fn settle_without(&self, yaml: &str) -> Result<()> {
         let gone = serde_norway::Deserializer::from_str(yaml)
             .map(|document| Ok(Value::deserialize(document)?))
             .collect::<Result<Vec<Value>>>()?;
         let gone: Vec<Object> = gone.iter().filter_map(Object::of).collect();
         self.until_istiod(|known| gone.iter().all(|object| !known.iter().any(|k| k.is(object))))
             .with_context(|| format!("istiod still has {gone:?}"))?;
-        self.settle()
+        self.settle()?;
+        self.deleted.set(Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Waits until no connection is left that began with what was deleted: connections that are kept have the policies and filters
+    /// that they began with until their listener's old self is gone.
+    pub fn until_drained(&self) {
+        if let Some(deleted) = self.deleted.take() {
+            std::thread::sleep(DRAINED.saturating_sub(deleted.elapsed()));
+        }
     }
 
     /// Runs this kubectl command that writes objects, and waits until istiod has seen them. It watches each kind
@@ -123,7 +141,12 @@ impl Rig {
         // A new cluster that is acknowledged still waits for its endpoints; until then the old one serves. It asks
         // for them only then, so once more.
         let warm_by = Instant::now() + WARMING;
-        while Instant::now() < warm_by && self.proxies().any(|pod| pod.is_warming().unwrap_or(true)) {
+        let mut warming: Vec<&Running> = self.proxies().collect();
+        while Instant::now() < warm_by {
+            warming.retain(|pod| pod.is_warming().unwrap_or(true));
+            if warming.is_empty() {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
         self.until_acknowledged(deadline)

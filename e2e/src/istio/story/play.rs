@@ -77,6 +77,7 @@ impl Story {
     }
 
     fn ask(&self, rig: &Rig) -> Result<Outcome> {
+        rig.until_drained();
         let before = counters(rig)?;
         let marks = Marks::now(rig);
         let pod = rig.pod(self.from)?;
