@@ -3,7 +3,7 @@
 /// A Python program that listens on the port of its first argument and leads to that of its second one. It holds bytes and ends
 /// back for 3 ms each way.
 pub const RELAY: &str = "
-import socket, sys, threading, time
+import contextlib, socket, sys, threading, time
 def pump(source, sink):
     try:
         while data := source.recv(65536):
@@ -13,6 +13,9 @@ def pump(source, sink):
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         for end in source, sink:
+            # Closing alone says nothing to the peer while the other thread reads.
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 listener = socket.create_server(('', int(sys.argv[1])))
 while True:
