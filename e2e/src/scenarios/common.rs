@@ -12,6 +12,10 @@ pub const ASK_TCP: &[&str] = &["http://127.0.0.1:{listener:tcp}/"];
 pub const ASK_TLS_OVER_TCP: &[&str] =
     &["-k", "--connect-to", "httpbin.org:443:127.0.0.1:{listener:tcp}", "https://httpbin.org/"];
 
+/// HTTPS with the certificate of a client.
+pub const ASK_WITH_CERTIFICATE: &[&str] =
+    &["-k", "--cert", "{pki}/client.pem", "--key", "{pki}/client.key", "https://127.0.0.1:{listener:http}/"];
+
 /// The log of an answer that the upstream gave.
 pub const FINE: &[(&str, &str)] = &[("code", "200"), ("flags", "-"), ("details", "via_upstream")];
 /// The log where the upstream closed the connection before it answered.

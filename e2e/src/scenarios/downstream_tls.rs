@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::envoy::config::{Listener, Proxy, Roles};
 use crate::harness::envoy::parts::{all_by, all_to, demanding_certificate, direct};
-use crate::scenarios::common::{PLAIN, TLS, backend};
+use crate::scenarios::common::{ASK_WITH_CERTIFICATE, PLAIN, TLS, backend};
 use crate::scenarios::scenario::{Log, Scenario};
 
 const ASK: &[&str] = &["-k", "https://127.0.0.1:{listener:http}/"];
@@ -91,14 +91,7 @@ fn certificates() -> Vec<Scenario> {
             Cause::ClientCertificateRejected,
         ),
         Scenario::new("downstream_tls/right_certificate", "fixed: a certificate of that authority", mutual())
-            .curl(&[
-                "-k",
-                "--cert",
-                "{pki}/client.pem",
-                "--key",
-                "{pki}/client.key",
-                "https://127.0.0.1:{listener:http}/",
-            ])
+            .curl(ASK_WITH_CERTIFICATE)
             .gets(200)
             .logs(Log::Http, &[("code", "200"), ("flags", "-")]),
     ]

@@ -16,7 +16,7 @@ use crate::harness::envoy::parts::{
     all_by, all_to, cluster, demanding_certificate, direct, originate_tls, route, with,
 };
 use crate::harness::peers::Server;
-use crate::scenarios::common::{ASK, FINE, PLAIN, backend, http};
+use crate::scenarios::common::{ASK, ASK_WITH_CERTIFICATE, FINE, PLAIN, backend, http};
 use crate::scenarios::scenario::{Log, Scenario};
 
 /// Two virtual hosts on one port, each with a certificate of its own and with ciphers of its own.
@@ -159,14 +159,7 @@ fn names() -> Vec<Scenario> {
                 )
             },
         )
-        .curl(&[
-            "-k",
-            "--cert",
-            "{pki}/client.pem",
-            "--key",
-            "{pki}/client.key",
-            "https://127.0.0.1:{listener:http}/",
-        ])
+        .curl(ASK_WITH_CERTIFICATE)
         .gets_nothing("curl: (")
         .logs(Log::Listener, &[("downstream_failure", "TLS_error:|268435581:*")])
         .names(Cause::ClientCertificateRejected, Certain),

@@ -11,7 +11,9 @@ use crate::harness::client::{Client, Places, Seen, leaving, status_in};
 use crate::harness::envoy::config::{Listener, Proxy};
 use crate::harness::envoy::parts::{all_to, demanding_certificate, originate_tls, trusting, with};
 use crate::harness::peers::{Habit, Server};
-use crate::scenarios::common::{ASK, ASK_TLS_OVER_TCP, FINE, PLAIN, TLS, backend, http, tcp};
+use crate::scenarios::common::{
+    ASK, ASK_TLS_OVER_TCP, ASK_WITH_CERTIFICATE, FINE, PLAIN, TLS, backend, http, tcp,
+};
 use crate::scenarios::scenario::{Log, Scenario};
 
 pub(super) fn table() -> Vec<Scenario> {
@@ -28,14 +30,7 @@ pub(super) fn table() -> Vec<Scenario> {
             Proxy::new([Listener::http("http", all_to("backend")).tls_with("server", wanted)], [backend()])
         })
         .server("backend", PLAIN)
-        .curl(&[
-            "-k",
-            "--cert",
-            "{pki}/client.pem",
-            "--key",
-            "{pki}/client.key",
-            "https://127.0.0.1:{listener:http}/",
-        ])
+        .curl(ASK_WITH_CERTIFICATE)
         .gets(200)
         .logs(Log::Http, FINE),
         Scenario::new("healthy/tls_passed_by_sni", "TLS passed through by its server name", {
