@@ -116,17 +116,4 @@ metadata: {name: partners, namespace: default}
 spec: {host: '*.billing.test', trafficPolicy: {tls: {mode: SIMPLE}}}
 ";
 
-const HTTPBIN_80: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: httpbin, namespace: default}
-spec:
-  hosts: [httpbin.org]
-  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
-  resolution: DNS
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: originate, namespace: default}
-spec: {host: httpbin.org, trafficPolicy: {tls: {mode: SIMPLE}}}
-";
+const HTTPBIN_80: &str = originates!("originate", "{mode: SIMPLE}", "");

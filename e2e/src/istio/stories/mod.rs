@@ -19,6 +19,35 @@ macro_rules! route {
     };
 }
 
+/// TLS for httpbin.org, asked at port 80: a DestinationRule of this name and its `tls`, and what else its spec has.
+macro_rules! originates {
+    ($name:literal, $tls:literal, $more:literal) => {
+        concat!(
+            "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: httpbin, namespace: default}
+spec:
+  hosts: [httpbin.org]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+  resolution: DNS
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ",
+            $name,
+            ", namespace: default}
+spec:
+  host: httpbin.org
+  trafficPolicy: {tls: ",
+            $tls,
+            "}
+",
+            $more
+        )
+    };
+}
+
 mod checked;
 mod double_tls;
 mod gateway;
@@ -37,6 +66,9 @@ mod tls_views;
 mod trackers;
 mod waypoint;
 mod who;
+
+/// For a while, connections between sidecars keep the policies and filters that they began with.
+const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 
 use serde_json::{Value, json};
 

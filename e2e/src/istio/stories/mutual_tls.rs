@@ -6,6 +6,7 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{NoAnswer, Nothing, Status};
 use super::super::story::{Says, Story, Yaml};
+use super::UNTIL_DRAINED;
 
 const PAGE: PageSection = PageSection::DestinationRule503;
 
@@ -125,9 +126,6 @@ pub fn stories() -> Vec<Story> {
             .gets(Status(200)),
     ]
 }
-
-/// Connections keep the policy that they began with.
-const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 
 const PAST_THE_MESH: &str = "Ask a Service by a name and port that the mesh knows (Sidecar, exportTo): this went past it in plaintext, which servers with mutual TLS alone close.";
 

@@ -6,6 +6,7 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
+use super::UNTIL_DRAINED;
 
 const PAGE: PageSection = PageSection::RequestsRejected;
 
@@ -144,9 +145,6 @@ fn no_upstream() -> Vec<Story> {
             .gets(Status(200)),
     ]
 }
-
-/// Connections between sidecars stay for a while with the policies that they began with.
-const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 
 fn external_authorization() -> Vec<Story> {
     let page = |name, about| Story::new(name, about).page(PAGE);

@@ -5,10 +5,8 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, NoAnswer, Status};
 use super::super::story::{Says, Story};
+use super::UNTIL_DRAINED;
 use super::who::SESSION;
-
-/// Connections keep the filters that they began with.
-const UNTIL_DRAINED: &[&str] = &["sleep", "2"];
 
 /// All of them.
 pub fn stories() -> Vec<Story> {

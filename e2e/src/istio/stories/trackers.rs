@@ -5,9 +5,8 @@ use meshwhy::diagnosis::Confidence::{Certain, Likely};
 
 use super::super::story::Gets::{Answer, Status};
 use super::super::story::{Says, Story};
+use super::UNTIL_DRAINED;
 use super::who::SESSION;
-
-const UNTIL_DRAINED: &[&str] = &["sleep", "3"];
 
 /// All of them.
 pub fn stories() -> Vec<Story> {
@@ -161,43 +160,17 @@ spec:
 "
 );
 
-/// TLS for httpbin.org by a rule with this `tls`, and what else its spec has.
-macro_rules! originates {
-    ($tls:literal, $more:literal) => {
-        concat!(
-            "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: httpbin, namespace: default}
-spec:
-  hosts: [httpbin.org]
-  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
-  resolution: DNS
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: httpbin, namespace: default}
-spec:
-  host: httpbin.org
-  trafficPolicy: {tls: ",
-            $tls,
-            "}
-",
-            $more
-        )
-    };
-}
-
-const CREDENTIAL: &str = originates!("{mode: MUTUAL, credentialName: gone, sni: httpbin.org}", "");
+const CREDENTIAL: &str = originates!("httpbin", "{mode: MUTUAL, credentialName: gone, sni: httpbin.org}", "");
 
 const CREDENTIAL_OF_CLIENT: &str = originates!(
+    "httpbin",
     "{mode: MUTUAL, credentialName: gone, sni: httpbin.org}",
     "  workloadSelector: {matchLabels: {app: client}}
 "
 );
 
 const OTHER_NAMES: &str =
-    originates!("{mode: SIMPLE, sni: httpbin.org, subjectAltNames: [api.example.org]}", "");
+    originates!("httpbin", "{mode: SIMPLE, sni: httpbin.org, subjectAltNames: [api.example.org]}", "");
 
 const OTHER_DOMAIN: &str = "
 apiVersion: networking.istio.io/v1
