@@ -65,7 +65,7 @@ fn rejected(said: &str) -> Option<&'static [Cause]> {
     })
 }
 
-/// Whether a message that is no warning tells of a failure all the same, as gRPC's do in the logs of Istio to 1.9.
+/// Whether a message that is no warning is a failure all the same, as gRPC's are in the logs of Istio to 1.9.
 pub(super) fn is_failure(message: &str) -> bool {
     // The last one is of zap's, in the logs of collectors and operators.
     const WORDS: &[&str] = &["createTransport failed to connect", "TRANSIENT_FAILURE", "\"error\": \""];

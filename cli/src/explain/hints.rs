@@ -111,7 +111,7 @@ const fn is_timed(cause: Cause) -> bool {
 
 /// Which timer to look for. Of what ends by other reasons, too, whole seconds alone say that it was one.
 fn timer(cause: Cause, lived: u64, line: &Line<'_>) -> Option<String> {
-    /// Nobody's timeout of an upstream is shorter.
+    /// Seconds: no time-out of an upstream that people set is shorter.
     const SHORTEST: u64 = 5;
     let seconds = whole_seconds(lived);
     let time = match seconds {

@@ -1,4 +1,4 @@
-//! What several rows tell of one request: the command, whom curl asked, and what came of it.
+//! What several rows say of one request: the command, whom curl asked, and what came of it.
 
 use std::borrow::Cow;
 
@@ -9,19 +9,19 @@ use super::{Column, Finding, Line};
 /// How many rows one message may have, from the words that wrap around the reason to those that are it.
 const SAME: u64 = 12;
 
-/// The request that is being told of.
+/// The request that the rows are about.
 #[derive(Debug, Default)]
 pub(super) struct Story {
     whom: Option<Whom>,
     method: Option<String>,
     path: Option<String>,
-    /// Whether curl has begun to tell of it.
-    is_told: bool,
+    /// Whether curl has begun to write of it.
+    has_begun: bool,
     /// Whether it is over: what comes next begins another one.
     is_over: bool,
     /// For how many more rows a message goes on that began with a webhook's name.
     of_webhook: u64,
-    /// A failure that the next rows may tell of again.
+    /// A failure that the next rows may repeat.
     held: Option<Held>,
 }
 
@@ -43,7 +43,7 @@ impl Story {
             return true;
         }
         if let Some(command) = command(row) {
-            *self = Self { whom: asked(command), held: self.held.take(), is_told: true, ..Self::default() };
+            *self = Self { whom: asked(command), held: self.held.take(), has_begun: true, ..Self::default() };
             return self.whom.is_some();
         }
         let marked = row.split_once(' ').unwrap_or((row, ""));
@@ -52,10 +52,10 @@ impl Story {
             return true;
         }
         if row.is_empty() || row.starts_with("% Total ") || row.starts_with("Dload ") {
-            return self.is_told;
+            return self.has_begun;
         }
         if matches!(mark, "<" | "{" | "}") || row == ">" || row == "*" {
-            return self.is_told;
+            return self.has_begun;
         }
         if !matches!(mark, "*" | ">") {
             return false;
@@ -66,12 +66,12 @@ impl Story {
         if begins && self.is_over {
             *self = Self { held: self.held.take(), ..Self::default() };
         }
-        self.is_told |= begins || said.starts_with("Connected to ");
+        self.has_begun |= begins || said.starts_with("Connected to ");
         match mark {
             "*" => self.hear_curl(said),
             _ => self.hear_request(said),
         }
-        self.is_told
+        self.has_begun
     }
 
     /// `Trying 10.0.0.1:80...`, `Connected to a.b (10.0.0.1) port 80 (#0)`.
@@ -114,7 +114,7 @@ impl Story {
             && protocol.starts_with("HTTP/")
             && method.bytes().all(|byte| byte.is_ascii_uppercase())
         {
-            self.is_told = true;
+            self.has_begun = true;
             self.method = Some((*method).to_owned());
             self.path = Some((*path).to_owned());
         }
@@ -146,8 +146,8 @@ impl Story {
         self.is_over = true;
     }
 
-    /// Whether a row tells again of what is held: curl's last word after its first ones, the causes of an exception.
-    fn is_told_again(&self, row: &str, number: u64, line: &Line<'_>, finding: &Finding) -> bool {
+    /// Whether a row repeats what is held: curl's last word after its first ones, the causes of an exception.
+    fn is_same_failure(&self, row: &str, number: u64, line: &Line<'_>, finding: &Finding) -> bool {
         let Some(held) = &self.held else { return false };
         // Rows of one message, of which one names whom it asked.
         let apart = number.saturating_sub(held.number);
@@ -176,7 +176,7 @@ impl Story {
     /// that names more stays.
     pub(super) fn hold(&mut self, new: Held) -> Option<Held> {
         let row = String::from_utf8_lossy(&new.bytes).into_owned();
-        if !self.is_told_again(&row, new.number, &new.line, &new.finding) {
+        if !self.is_same_failure(&row, new.number, &new.line, &new.finding) {
             return self.held.replace(new);
         }
         let names =
@@ -252,7 +252,7 @@ fn asked(arguments: &str) -> Option<Whom> {
 mod tests {
     use super::*;
 
-    fn told(rows: &[&str]) -> Option<String> {
+    fn found(rows: &[&str]) -> Option<String> {
         let mut story = Story::default();
         rows.iter().for_each(|row| _ = story.hear(row));
         Some(story.whom?.authority())
@@ -277,10 +277,10 @@ mod tests {
                 "shop.example.com:31380",
             ),
         ] {
-            assert_eq!(told(rows).as_deref(), Some(expected), "{rows:?}");
+            assert_eq!(found(rows).as_deref(), Some(expected), "{rows:?}");
         }
         for row in ["> a quotation", "* a list", "the curly one", ""] {
-            assert_eq!(told(&[row]), None, "{row}");
+            assert_eq!(found(&[row]), None, "{row}");
         }
     }
 }

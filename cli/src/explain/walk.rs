@@ -43,7 +43,7 @@ impl Reader {
             let mut reading = self.read_strictly(&bytes, keep);
             if reading != Reading::Unreadable && reading != Reading::Blank {
                 story.end();
-                if !told(story.release(), &mut see) {
+                if !give(story.release(), &mut see) {
                     return;
                 }
             }
@@ -121,10 +121,10 @@ impl Reader {
                 story.complete(line, finding);
             }
             match reading {
-                // A client tells of one failure in several rows.
+                // A client may write several rows of one failure.
                 Reading::Symptom(line, finding) if !line.shows_an_end() => {
                     let held = story.hold(Held { number, bytes: bytes.to_vec(), line, finding });
-                    if !told(held, &mut see) {
+                    if !give(held, &mut see) {
                         return;
                     }
                     if text.trim_start().starts_with("curl: (") {
@@ -138,7 +138,7 @@ impl Reader {
                 }
                 reading => {
                     story.end();
-                    if !told(story.release(), &mut see)
+                    if !give(story.release(), &mut see)
                         || !see(Read { number, bytes: &bytes, reading, mended })
                     {
                         return;
@@ -146,7 +146,7 @@ impl Reader {
                 }
             }
         }
-        told(story.release(), &mut see);
+        give(story.release(), &mut see);
     }
 
     /// Whether a line of an access log about something that failed comes next, in a few rows.
@@ -248,7 +248,7 @@ impl Reader {
 }
 
 /// Gives on what was held back.
-fn told(held: Option<Held>, see: &mut impl FnMut(Read<'_>) -> bool) -> bool {
+fn give(held: Option<Held>, see: &mut impl FnMut(Read<'_>) -> bool) -> bool {
     let Some(Held { number, bytes, line, finding }) = held else { return true };
     see(Read { number, bytes: &bytes, reading: Reading::Symptom(line, finding), mended: false })
 }

@@ -42,7 +42,7 @@ pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     Some((line, finding))
 }
 
-/// The same of a failure that rows before it tell to be a webhook's: one message on several rows.
+/// The same of a failure that is a webhook's by the rows before it: one message on several rows.
 pub(super) fn of_a_webhook(finding: &mut Finding) {
     let said = finding.evidence.strip_prefix("client=").and_then(symptom);
     if let Some((symptom, _)) = said {
@@ -113,7 +113,7 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
     text.contains(NO_GRPC).then(|| (cause, others, NO_GRPC.to_owned()))
 }
 
-/// The most telling words of all that there are.
+/// The words that decide most, of all that there are.
 fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     let finder = WORDS.as_ref()?;
     let all = || words::ALL.iter().copied().flatten();

@@ -11,7 +11,7 @@ mod tls;
 
 use super::Symptom;
 
-/// All of them, the more telling first.
+/// All of them, those that decide more first.
 pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::NAMES,
     data::PROTOCOLS,
