@@ -161,6 +161,9 @@ impl Reader {
         let escaped = text.matches("\\\"").count();
         let is_inner = escaped > 0 && escaped == text.matches('"').count();
         let quoted = if is_inner { format!("\"{text}\"") } else { text.to_owned() };
+        if !quoted.starts_with('"') {
+            return Reading::Unreadable;
+        }
         match serde_json::from_str::<String>(quoted.trim_end_matches(',')) {
             Ok(line) => self.read_text(&line, keep, MOST_WRAPPED),
             Err(_) => Reading::Unreadable,

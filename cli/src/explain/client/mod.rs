@@ -10,6 +10,7 @@ mod words;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::report::{LONGEST_FACT, escape};
@@ -28,8 +29,12 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 /// What only the server of a handshake writes: Go's, in the log of istiod and of many others.
 const HANDSHAKE: &str = "TLS handshake error from ";
 
+/// What gRPC says of an answer that isn't its own.
+const NO_GRPC: &str = "unexpected content-type";
+
 /// What a text says of such a failure, whom the client asked, and what may have been behind it.
 pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
+    may_say(text).then_some(())?;
     let text = own_words(text)?;
     let (cause, others, words) = named(text)?;
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
@@ -40,6 +45,15 @@ pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
         whom.name(&mut line, &mut finding);
     }
     Some((line, finding))
+}
+
+/// Whether there is any word of a failure: a quick look at what is in no format.
+fn may_say(text: &str) -> bool {
+    static OTHERS: LazyLock<[memmem::Finder<'static>; 3]> =
+        LazyLock::new(|| [HANDSHAKE, "webhook", NO_GRPC].map(memmem::Finder::new));
+    status::may_be_in(text)
+        || WORDS.as_ref().is_some_and(|words| words.is_match(text))
+        || OTHERS.iter().any(|words| words.find(text.as_bytes()).is_some())
 }
 
 /// The same of a failure that is a webhook's by the rows before it: one message on several rows.
@@ -92,12 +106,12 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
     if let Some(found) = of_webhook(text) {
         return Some(found);
     }
-    let place = place(text);
     let status = status::read(text);
     let counts = |words: &str| {
         (status.is_none() || !words::are_vague(words)) && !(words::are_anybodys(words) && is_calm(text))
     };
     if let Some((symptom, words)) = symptom(text).filter(|(_, words)| counts(words)) {
+        let place = place(text);
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
         let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
@@ -108,9 +122,10 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
         return Some((cause, others, words));
     }
     // Of an answer that isn't gRPC's the status says more.
-    const NO_GRPC: &str = "unexpected content-type";
-    let (cause, others) = symptom::causes(Symptom::BadAnswer, place);
-    text.contains(NO_GRPC).then(|| (cause, others, NO_GRPC.to_owned()))
+    text.contains(NO_GRPC).then(|| {
+        let (cause, others) = symptom::causes(Symptom::BadAnswer, place(text));
+        (cause, others, NO_GRPC.to_owned())
+    })
 }
 
 /// The words that decide most, of all that there are.

@@ -1,5 +1,8 @@
 //! A status that a client names without the answer: `HTTP probe failed with statuscode: 503`.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use meshwhy::causes::Cause;
 
 /// What clients write in front of one.
@@ -65,12 +68,41 @@ const BEHIND: &[&str] = &[
     " Internal Server Error: [",
 ];
 
+/// Once through a text for all of them: few numbers have any.
+static WORDS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(BEFORE.iter().chain(BEHIND)).ok());
+
+/// Whether a status of a failure may be in a text: a number of three digits, or an object that may have gRPC's.
+pub(super) fn may_be_in(text: &str) -> bool {
+    text.starts_with('{') || numbers(text).next().is_some()
+}
+
+/// Numbers of three digits that may be a status of a failure, and what is around them.
+fn numbers(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    let mut at = 0_usize;
+    let parts = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let parts = parts.map(move |part| {
+        let begin = at;
+        at = at.saturating_add(part.len());
+        (begin, part)
+    });
+    let statuses = parts.filter(|(_, part)| matches!(part, [b'4' | b'5', b'0'..=b'9', b'0'..=b'9']));
+    statuses.filter_map(|(at, part)| {
+        let (before, rest) = text.split_at_checked(at)?;
+        let (number, behind) = rest.split_at_checked(part.len())?;
+        Some((before, number, behind))
+    })
+}
+
 /// The status, and the words around it.
 pub(super) fn read(text: &str) -> Option<(u16, String)> {
+    may_be_in(text).then_some(())?;
     if text.starts_with('{') {
         return of_status(text);
     }
-    let before = BEFORE.iter().find_map(|words| {
+    let has_words = WORDS.as_ref().is_none_or(|words| words.is_match(text));
+    let around = |all: &'static [&'static str]| all.iter().filter(move |_| has_words);
+    let before = around(BEFORE).find_map(|words| {
         let (_, behind) = text.split_once(words)?;
         let (code, rest) = behind.split_at_checked(3)?;
         // `status 1503 ms`, `ERROR 503/tcp`.
@@ -87,7 +119,7 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
         .or_else(|| of_angular(text))
         .or_else(|| phrased(text));
     before.or_else(|| {
-        BEHIND.iter().find_map(|words| {
+        around(BEHIND).find_map(|words| {
             let (before, _) = text.split_once(words)?;
             let code = before.get(before.len().checked_sub(3)?..)?;
             Some((failed(code)?, format!("{code}{}", words.trim_end_matches([' ', ':', '[']))))
@@ -132,19 +164,19 @@ const PHRASES: &[(u16, &str)] = &[
 /// A status with its phrase: `received unexpected HTTP status: 502 Bad Gateway`. One that answers may be all right has to be called a failure.
 fn phrased(text: &str) -> Option<(u16, String)> {
     const FAILS: &[&str] = &["fail", "error", "unexpected", "exception", "unaccepted", "unable", "cannot"];
-    let said = text.to_ascii_lowercase();
-    let is_failure = || FAILS.iter().any(|words| said.contains(words));
-    PHRASES.iter().find_map(|(code, phrase)| {
-        let number = code.to_string();
-        let is_it = said.match_indices(&number).any(|(at, _)| {
-            let before = said.get(..at).unwrap_or_default();
-            let behind = said.get(at.saturating_add(number.len())..).unwrap_or_default();
-            let behind = behind.strip_prefix(':').unwrap_or(behind);
-            !before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-'))
-                && behind.starts_with(' ')
-                && behind.trim_start().starts_with(phrase)
-        });
-        (is_it && (*code >= 500 || is_failure())).then(|| (*code, format!("{code} {phrase}")))
+    let is_failure = || {
+        let said = text.to_ascii_lowercase();
+        FAILS.iter().any(|words| said.contains(words))
+    };
+    numbers(text).find_map(|(before, number, behind)| {
+        let apart = !before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-'));
+        let behind = behind.strip_prefix(':').unwrap_or(behind);
+        let said = behind.starts_with(' ').then(|| behind.trim_start())?;
+        let code = failed(number).filter(|_| apart)?;
+        let begins =
+            |phrase: &str| said.get(..phrase.len()).is_some_and(|said| said.eq_ignore_ascii_case(phrase));
+        let (_, phrase) = PHRASES.iter().find(|(of, phrase)| *of == code && begins(phrase))?;
+        (code >= 500 || is_failure()).then(|| (code, format!("{code} {phrase}")))
     })
 }
 
