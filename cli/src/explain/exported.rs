@@ -94,6 +94,13 @@ fn a_table_by_its_first_line() {
             format!("timestamp;textPayload\n2026;{text}\n2026;{text}\n"),
             vec![refused(2, None, time), refused(3, None, time)],
         ),
+        // One's own names.
+        (
+            format!(
+                "time,method,path,code,flags,details\n{time},GET,/a,503,UF,{DETAILS}\n{time},GET,/a,200,-,via_upstream\n"
+            ),
+            vec![refused(2, None, time), (3, None)],
+        ),
         // One column; cells over several lines; no end.
         (format!("message\n{text}\n{text}"), vec![refused(2, None, time), refused(3, None, time)]),
         (
@@ -114,6 +121,7 @@ fn cells_of_clients_are_no_lines() {
         format!("time,user_agent.original,status\n1,{},200\n", cell(TEXT)),
         format!("time,path,status\n1,{},503\n", cell(TEXT)),
         "time,status,method\n1,503,GET\n".to_owned(),
+        "time,code,flags\n1,503,UF\n".to_owned(),
     ] {
         let chunk = Chunk {
             bytes: table.clone().into_bytes(),

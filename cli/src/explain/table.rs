@@ -49,7 +49,13 @@ impl Table {
         rows(head, delimiter).read_byte_record(&mut names).ok()?;
         let names = names.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()));
         let mut uses: Vec<Use> = names.map(|name| Use::of(&name)).collect();
-        let is_envoys = uses.iter().any(|one| matches!(one, Use::Column(column) if column.is_envoys()));
+        let has = |wanted: &[Use]| uses.iter().any(|one| wanted.contains(one));
+        // One's own short names: flags or details beside a request's status.
+        let is_requests = has(&[Use::Common(Column::Code)])
+            && has(&[Use::Column(Column::Path), Use::Column(Column::Method)])
+            && has(&[Use::Common(Column::Flags), Use::Common(Column::Details)]);
+        let is_envoys =
+            is_requests || uses.iter().any(|one| matches!(one, Use::Column(column) if column.is_envoys()));
         for one in &mut uses {
             if let Use::Common(column) = *one {
                 *one = if is_envoys { Use::Column(column) } else { Use::Nothing };
