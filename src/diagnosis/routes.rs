@@ -2,7 +2,7 @@
 
 use super::{Advice, Verdict, is_server_error};
 use crate::causes::{Cause, Side};
-use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer};
+use crate::evidence::{Detail, Direction, Evidence, Fact, Flags, GrpcStatus, Layer, Resource};
 
 pub(super) fn rule(e: &Evidence) -> Option<Verdict> {
     match e.layer {
@@ -139,6 +139,17 @@ fn configured(e: &Evidence) -> Verdict {
     let is_500 = e.code == Some(500) || e.answer.grpc_status == Some(GrpcStatus::UNKNOWN);
     if e.route.gateway_api && is_500 {
         return Verdict::likely(Cause::RouteWithoutBackend, FACTS).blaming(&e.route.resource);
+    }
+    // Where no backend of a rule has a ready endpoint. Look-alike: an HTTPRouteFilter's direct response.
+    static BY_ENVOY_GATEWAY: Advice = Advice {
+        side: None,
+        fix: "Give the route's backends ready endpoints (selector, readiness): without one Envoy Gateway answers 503 itself, as an HTTPRouteFilter's direct response does.",
+    };
+    let is_503 = e.code == Some(503) || e.answer.grpc_status == Some(GrpcStatus::UNAVAILABLE);
+    if is_503 && e.route.name.as_deref().is_some_and(Resource::is_envoy_gateway) {
+        return Verdict::possible(Cause::NoEndpoints, FACTS)
+            .blaming(&e.route.resource)
+            .advising(&BY_ENVOY_GATEWAY);
     }
     let nameless = e.route.virtual_host.is_none() && e.route.name.is_none() && e.route.resource.is_none();
     if nameless && e.code == Some(502) {

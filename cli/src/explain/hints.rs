@@ -1,7 +1,6 @@
 //! What a line's own words and numbers add to evidence and fix: how long it took, what was wrong with a certificate, a flag that nobody knows.
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::Flags;
 use meshwhy::report::{LONGEST_FACT, escape};
 
@@ -13,7 +12,6 @@ pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {
     if finding.source != Source::Line {
         return;
     }
-    by_envoy_gateway(finding, line);
     if let Some(fix) = of_no_istio(finding, line) {
         finding.named_fix = Some(fix);
     }
@@ -58,25 +56,6 @@ fn of_no_istio(finding: &Finding, line: &Line<'_>) -> Option<String> {
         ),
         _ => return None,
     })
-}
-
-/// Envoy Gateway answers 503 itself where no backend of a rule has a ready endpoint; a filter of its own that answers so is rarer.
-fn by_envoy_gateway(finding: &mut Finding, line: &Line<'_>) {
-    let is_its_rule = ["httproute/", "grpcroute/"]
-        .iter()
-        .any(|kind| line.get(Column::Route).is_some_and(|route| route.starts_with(kind)));
-    if finding.cause != Cause::ConfiguredErrorReply || line.code() != Some(503) || !is_its_rule {
-        return;
-    }
-    let route = finding.resource.as_deref().map(|name| name.replacen('/', " ", 1)).unwrap_or_default();
-    finding.cause = Cause::NoEndpoints;
-    finding.confidence = Confidence::Possible;
-    finding.alternatives = vec![Cause::ConfiguredErrorReply];
-    finding.side = None;
-    finding.named_fix = Some(format!(
-        "Give the backends of {route} ready endpoints (selector, readiness): without one Envoy Gateway answers 503 itself, and the route's status says \
-         BackendsAvailable: False."
-    ));
 }
 
 /// The time after which it ended, as evidence, and whose timer that may be.
@@ -350,18 +329,6 @@ mod tests {
         assert!(fix.starts_with("Add an ALLOW rule") && !fix.contains("DENY"), "{fix}");
         let (_, fix) = http("403 - rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]", 0);
         assert!(fix.contains("a/b"), "{fix}");
-    }
-
-    #[test]
-    fn envoy_gateway_answers_for_backends_without_endpoints() {
-        let read = |code: u16| {
-            of(&format!(
-                r#"{{"response_code":{code},"response_code_details":"direct_response","response_flags":"-","route_name":"httproute/a/b/rule/0/match/0/*","upstream_cluster":null}}"#
-            ))
-            .1
-        };
-        assert!(read(503).contains("HTTPRoute a/b ready endpoints"), "{}", read(503));
-        assert!(read(502).contains("direct response") && read(500).contains("backendRef"));
     }
 
     #[test]

@@ -149,12 +149,27 @@ fn a_rule_of_the_gateway_api_answers_500_where_it_has_no_backend() {
         (500, None, true, "route_without_backend"),
         (200, Some(2), true, "route_without_backend"),
         (500, None, false, "configured_error_reply"),
-        (503, None, true, "configured_error_reply"),
+        (503, None, true, "configured_error_reply"), // of istiod's
     ] {
         let mut e = stream(code, "-", "direct_response");
         e.answer.grpc_status = status.map(GrpcStatus);
         e.route.gateway_api = gateway_api;
         assert_eq!(named(&e), Some((cause, "likely")), "{code} {status:?} {gateway_api}");
+    }
+}
+
+#[test]
+fn envoy_gateway_answers_503_where_no_backend_has_an_endpoint() {
+    for (code, status, name, verdict) in [
+        (503, None, "httproute/a/b/rule/0/match/0/*", ("no_endpoints", "possible")),
+        (200, Some(14), "grpcroute/a/b/rule/0/match/0/*", ("no_endpoints", "possible")),
+        (502, None, "httproute/a/b/rule/0/match/0/*", ("configured_error_reply", "likely")),
+        (503, None, "httproutes", ("configured_error_reply", "likely")),
+    ] {
+        let mut e = stream(code, "-", "direct_response");
+        e.answer.grpc_status = status.map(GrpcStatus);
+        e.route.name = Some(name.to_owned());
+        assert_eq!(named(&e), Some(verdict), "{code} {name}");
     }
 }
 

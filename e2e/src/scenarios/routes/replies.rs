@@ -1,7 +1,7 @@
 //! Replies that are configured: direct responses, and routes of the Gateway API without a backend.
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{Certain, Likely};
+use meshwhy::diagnosis::Confidence::{Certain, Likely, Possible};
 use serde_json::{Value, json};
 
 use super::{OK, http};
@@ -92,7 +92,8 @@ pub(super) fn gateway_api() -> Vec<Scenario> {
             .names(Cause::RouteWithoutBackend, Likely)
     };
     let missing = || by_istiod("default.missing.0", direct("/", 500, ""));
-    let envoy_gateways = with(direct("/", 500, ""), json!({"name": "httproute/shop/cart/rule/1/match/0/*"}));
+    let envoy_gateways =
+        |code: u16| with(direct("/", code, ""), json!({"name": "httproute/shop/cart/rule/1/match/0/*"}));
     let redirect = json!({"match": {"prefix": "/"}, "redirect": {"https_redirect": true}});
     vec![
         without_backend(
@@ -122,10 +123,15 @@ pub(super) fn gateway_api() -> Vec<Scenario> {
         )
         .blames("Gateway/istio-system/gw"),
         without_backend(
-            asked("routes/no_backend_of_envoy_gateway", "Envoy Gateway's routes say it by their names", envoy_gateways)
+            asked("routes/no_backend_of_envoy_gateway", "Envoy Gateway's routes say it by their names", envoy_gateways(500))
                 .gets(500),
         )
         .blames("HTTPRoute/shop/cart"),
+        asked("routes/no_endpoints_of_envoy_gateway", "it answers 503 where no backend has a ready endpoint", envoy_gateways(503))
+            .gets(503)
+            .logs(Log::Http, &[("flags", "-"), ("details", "direct_response")])
+            .names(Cause::NoEndpoints, Possible)
+            .blames("HTTPRoute/shop/cart"),
         asked("routes/backend_unknown", "an HTTPRoute's backend that istiod names and has no cluster for", {
             let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "outbound|80||none.default.svc.cluster.local",
                 "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}});
