@@ -14,7 +14,7 @@ use super::{Column, Finding, Line, Reading, front, prefix, readings};
 /// No words are looked at behind these: headers may be long.
 const MOST_WORDS: usize = 256;
 
-const METHODS: &[&str] =
+pub(super) const METHODS: &[&str] =
     &["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "REPORT"];
 
 /// Reads such a line.

@@ -20,8 +20,65 @@ pub(super) fn not_configured(message: &str) -> Option<(&str, &'static [Cause])> 
     if let Some(causes) = rejected(said) {
         return Some((said, causes));
     }
+    if let Some(causes) = refused(said).or_else(|| late(said)) {
+        return Some((said, causes));
+    }
     let reason = not_ready(message).or_else(|| does_not_come(said).then_some(said));
     reason.map(|reason| (reason, MISSING))
+}
+
+/// What comes of a stream that the control plane closed with an error of its own: `gRPC config stream closed: 2, cannot create upstream cluster ...`.
+fn refused(said: &str) -> Option<&'static [Cause]> {
+    // Unknown, invalid, not found, denied, exhausted, unmet, unimplemented, unauthenticated: it answered, and gives nothing.
+    const CODES: &[&str] = &["2", "3", "5", "7", "8", "9", "12", "16"];
+    let (_, behind) = said.split_once("gRPC config stream ")?.1.split_once("closed")?;
+    let (code, reason) = behind.split_once(": ")?.1.split_once(',')?;
+    (CODES.contains(&code) && !reason.trim().is_empty() && missing_secret(said).is_none()).then_some(())?;
+    Some(match reason.contains("cluster") {
+        true => &[Cause::ClusterMissing, Cause::RouteTableMissing, Cause::ConfigPropagating],
+        false => {
+            &[Cause::RouteTableMissing, Cause::ConfigPropagating, Cause::ClusterMissing, Cause::NoEndpoints]
+        }
+    })
+}
+
+/// What comes of configuration that doesn't come, where Envoy names its kind: `gRPC config: initial fetch timed out for type.googleapis.com/...`.
+fn late(said: &str) -> Option<&'static [Cause]> {
+    let (_, kind) = said.split_once("initial fetch timed out for ")?;
+    match kind.split_whitespace().next()?.rsplit(['.', '/']).next()? {
+        "ClusterLoadAssignment" => {
+            Some(&[Cause::NoEndpoints, Cause::NoHealthyEndpoints, Cause::ConfigPropagating])
+        }
+        "Secret" => Some(&[Cause::ProxyCertificateMissing, Cause::ConfigPropagating]),
+        "Cluster" => Some(&[Cause::ClusterMissing, Cause::NoHealthyEndpoints, Cause::ConfigPropagating]),
+        _ => None,
+    }
+}
+
+/// The message of one of Envoy's lines as people quote it, without its time, and perhaps without the rest of what stands in front:
+/// `source/common/config/a.cc:226] MESSAGE`, `[1][info][upstream] [source/a.cc:28] MESSAGE`, and what only Envoy says.
+pub(super) fn quoted(text: &str) -> Option<&str> {
+    const SAYS: &[&str] = &["gRPC config for ", "gRPC config: ", "gRPC config stream "];
+    let text = text.trim();
+    if SAYS.iter().any(|begin| text.starts_with(begin)) {
+        return Some(text);
+    }
+    // The service that the stream is of.
+    let of_service = text.split_once(' ').filter(|(word, behind)| {
+        let is_service = ["Stream", "Delta", "Fetch"].iter().any(|begin| word.starts_with(begin));
+        is_service && behind.starts_with("gRPC config stream ")
+    });
+    if of_service.is_some() {
+        return Some(text);
+    }
+    // The place in Envoy's source, and in front of it no more than brackets.
+    let (front, behind) = text.split_at_checked(text.find("source/")?)?;
+    let (place, message) = behind.split_once("] ")?;
+    let (file, row) = place.rsplit_once(':')?;
+    let is_place =
+        (file.ends_with(".cc") || file.ends_with(".h")) && row.bytes().all(|byte| byte.is_ascii_digit());
+    let is_front = front.bytes().all(|b| b.is_ascii_alphanumeric() || b"[]./_- ".contains(&b));
+    (is_place && is_front && !file.contains(' ')).then_some(message)
 }
 
 /// Why the agent says that Envoy isn't ready: what it needs of istiod has not come.
@@ -134,6 +191,64 @@ mod tests {
             let said = format!("gRPC config for type.googleapis.com/{kind} rejected: x");
             let (_, causes) = not_configured(&said).unwrap();
             assert_eq!(causes.first(), Some(&cause), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_the_control_plane_refuses_or_is_late_with() {
+        for (said, cause) in [
+            (
+                "gRPC config stream closed: 2, cannot create upstream cluster without discovery chain",
+                Cause::ClusterMissing,
+            ),
+            (
+                "DeltaAggregatedResources gRPC config stream to local_agent closed since 3s ago: 7, Permission denied",
+                Cause::RouteTableMissing,
+            ),
+            (
+                "gRPC config: initial fetch timed out for type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+                Cause::NoEndpoints,
+            ),
+            (
+                "gRPC config: initial fetch timed out for type.googleapis.com/envoy.config.listener.v3.Listener",
+                Cause::RouteTableMissing,
+            ),
+        ] {
+            assert_eq!(
+                not_configured(said).and_then(|(_, causes)| causes.first().copied()),
+                Some(cause),
+                "{said}"
+            );
+        }
+        for said in [
+            "gRPC config stream closed: 13, ",
+            "gRPC config stream closed: 0, ",
+            "gRPC config stream closed: 2, ",
+        ] {
+            assert_eq!(not_configured(said), None, "{said}");
+        }
+    }
+
+    #[test]
+    fn people_quote_envoy_without_what_stands_in_front() {
+        const SAID: &str = "gRPC config for x.Listener rejected: y";
+        for front in [
+            "",
+            "source/common/config/a.cc:226] ",
+            "[1][info][upstream] [source/a/b.cc:28] ",
+            "[external/envoy/source/a.h:1] ",
+        ] {
+            assert_eq!(quoted(&format!("{front}{SAID}")), Some(SAID), "{front}");
+        }
+        assert!(quoted("DeltaAggregatedResources gRPC config stream closed: 7, x").is_some());
+        for text in [
+            "I see gRPC config for x",
+            "a \"source/a.cc:1] x",
+            "source/a.cc:1 x",
+            "[source/a.rs:1] x",
+            "my source/ b] x",
+        ] {
+            assert_eq!(quoted(text), None, "{text}");
         }
     }
 

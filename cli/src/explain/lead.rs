@@ -12,11 +12,10 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
     let (stream, said) = tagged(message);
     let said = said.split("\tthread=").next().unwrap_or(said).trim();
     let said = without_thread(said);
-    let replied = ["Sending local reply with details ", "Preparing local reply with details "];
     // The answer had begun.
     let cut =
         said.strip_prefix("Resetting stream due to ").and_then(|said| said.split_once(". Prior headers"));
-    let line = if let Some(text) = replied.iter().find_map(|start| said.strip_prefix(start)) {
+    let line = if let Some(text) = REPLIES.iter().find_map(|start| said.strip_prefix(start)) {
         details(text)
     } else if let Some((text, _)) = cut {
         details(text)
@@ -87,6 +86,15 @@ pub(super) fn read(message: &str) -> Option<(Line<'static>, String)> {
         return None;
     };
     Some((line, stream))
+}
+
+/// What Envoy says as it replies itself.
+const REPLIES: &[&str] = &["Sending local reply with details ", "Preparing local reply with details "];
+
+/// Whether a reply's details are what is said.
+pub(super) fn is_reply(message: &str) -> bool {
+    let said = tagged(message).1;
+    REPLIES.iter().any(|begin| said.starts_with(begin))
 }
 
 /// Whether a handshake failed, and nothing is said of the side.

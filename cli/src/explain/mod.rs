@@ -3,6 +3,7 @@
 //! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
 //! tried (see `unseen`), and only what all of them agree on is said.
 
+mod agentgateway;
 mod bare;
 mod client;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod grpc;
 mod hints;
 mod json;
 mod judgement;
+mod labelled;
 mod lead;
 mod line;
 mod logfmt;

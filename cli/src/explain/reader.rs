@@ -11,8 +11,8 @@ use super::outcome::{Reading, explain, finding, judged};
 use super::own::Logged;
 use super::readings::{self, Parsed, Readings};
 use super::{
-    Column, Finding, Format, Line, bare, client, control, formats, front, grid, json, lead, logfmt, odd, own,
-    pasted, prefix, reply, scattered, transcript, ztunnel,
+    Column, Finding, Format, Line, agentgateway, bare, client, control, formats, front, grid, json, labelled,
+    lead, logfmt, odd, own, pasted, prefix, reply, scattered, transcript, ztunnel,
 };
 use crate::input::colours::without_colours;
 
@@ -79,7 +79,7 @@ impl Reader {
         let reply = || Some(front::at_most(Confidence::Likely, explain(&reply::read(&text)?, keep)));
         let possible = |line: Line<'_>| front::at_most(Confidence::Possible, explain(&line, keep));
         let quoted = || {
-            let (line, finding) = ztunnel::alone(&text)?;
+            let (line, finding) = ztunnel::alone(&text).or_else(|| agentgateway::alone(&text))?;
             Some(front::at_most(Confidence::Possible, judged(line, finding, keep)))
         };
         let keys = || {
@@ -97,6 +97,16 @@ impl Reader {
             finding.confidence = Confidence::Possible;
             Some(Reading::Symptom(line, finding))
         };
+        // A line of Envoy's own log without its time, or more of its front.
+        let quoted_log = || {
+            Some(match lead(control::quoted(&text)?) {
+                Reading::Lead(line, mut finding, _) => {
+                    finding.confidence = Confidence::Possible;
+                    Reading::Symptom(line, finding)
+                }
+                _ => Reading::ProxyLog,
+            })
+        };
         let reported = || match possible(scattered::read_details(&text)?) {
             Reading::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
             other => Some(other),
@@ -106,7 +116,7 @@ impl Reader {
             let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;
             Some(possible(line))
         };
-        let unquoted = || bare::read(&text, keep);
+        let unquoted = || bare::read(&text, keep).or_else(|| labelled::read(&text, keep));
         let symptom = || {
             let (line, finding) = client::read(&text)?;
             Some(Reading::Symptom(Box::new(line), Box::new(finding)))
@@ -136,8 +146,13 @@ impl Reader {
         };
         let reading =
             reading.or_else(shown).or_else(hand_made).or_else(repeated).or_else(quoted).or_else(keys);
-        let reading =
-            reading.or_else(reported).or_else(written).or_else(inline).or_else(spoken).or_else(symptom);
+        let reading = reading
+            .or_else(quoted_log)
+            .or_else(reported)
+            .or_else(written)
+            .or_else(inline)
+            .or_else(spoken)
+            .or_else(symptom);
         reading.unwrap_or(Reading::Unreadable)
     }
 
@@ -178,6 +193,9 @@ impl Reader {
             Parsed::No => {}
         }
         if let Some((line, finding)) = ztunnel::in_text(text).or_else(|| ztunnel::in_json(text)) {
+            return judged(line, finding, keep);
+        }
+        if let Some((line, finding)) = agentgateway::read(text) {
             return judged(line, finding, keep);
         }
         if let Some(finding) = ztunnel::of_tunnel(text) {
@@ -387,6 +405,11 @@ pub(super) fn lead(message: &str) -> Reading {
     });
     said.map_or(Reading::ProxyLog, |(line, mut finding, stream)| {
         finding.confidence = finding.confidence.min(Confidence::Likely);
+        if finding.cause == Cause::Unclassified && lead::is_reply(message) {
+            // Details that Envoy doesn't have are a filter's of its own.
+            finding.cause = Cause::FilterRejected;
+            finding.confidence = Confidence::Possible;
+        }
         if lead::is_of_either_side(message) {
             let is_clients = line.shows(Column::DownstreamFailure);
             let other = if is_clients { Cause::UpstreamTlsFailed } else { Cause::DownstreamTlsFailed };

@@ -321,7 +321,10 @@ const RESETS: &[&str] = &[
 
 /// What follows [`UPSTREAM`].
 pub(super) fn upstream(rest: &str) -> Option<Line<'static>> {
-    let (_, reason) = rest.split_once("reset reason: ")?;
+    let Some((_, reason)) = rest.split_once("reset reason: ") else {
+        // Whoever shows it to others may leave out all but the transport's words.
+        return failed(rest.split_once("transport failure reason: ")?.1);
+    };
     let reason = reason.trim_start();
     let reset = RESETS.iter().find(|reset| reason.starts_with(**reset))?;
     let failure =

@@ -1,13 +1,15 @@
 //! Whole lines → what each record of them is: objects over several lines, many lines in one object, lines that a terminal has wrapped.
 
 use memchr::memmem;
+use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
 use super::outcome::explain;
 use super::reader::lead;
 use super::story::{Held, Story};
 use super::{
-    Reader, Reading, front, grid, lead, many, pasted, prefix, reply, scattered, transcript, vertical, ztunnel,
+    Column, Reader, Reading, agentgateway, front, grid, lead, many, pasted, prefix, reply, scattered,
+    transcript, vertical, ztunnel,
 };
 use crate::input::records::{Record, records};
 
@@ -15,6 +17,9 @@ use crate::input::records::{Record, records};
 const NARROWEST: usize = 40;
 /// The most rows of one line.
 const MOST_ROWS: usize = 100;
+
+/// In so many rows behind an answer the proxy's line of it is looked for.
+const FEW: usize = 16;
 
 /// What stands around a row: some consoles draw a box.
 const AROUND: [char; 5] = [' ', '\t', '\r', '\n', '\u{2502}'];
@@ -39,6 +44,8 @@ impl Reader {
         // The agent prints it over many lines when it starts.
         let mut in_configuration = false;
         let mut story = Story::default();
+        // Why Envoy's reply has it that a connection failed, and where that stood.
+        let mut reason: Option<(u64, String)> = None;
         while let Some(Record { bytes, number }) = rest.next() {
             let mut reading = self.read_strictly(&bytes, keep);
             if reading != Reading::Unreadable && reading != Reading::Blank {
@@ -54,10 +61,16 @@ impl Reader {
                 reading = answered;
             }
             // Whose error stands in the next rows.
-            let goes_on = || ztunnel::begins(&bytes) && is_followed(rest.clone());
-            let is_whole =
-                reading != Reading::Unreadable && !(matches!(reading, Reading::Fine(_)) && goes_on());
+            let goes_on = || match &reading {
+                Reading::Fine(_) => ztunnel::begins(&bytes) && is_followed(rest.clone()),
+                Reading::Failed(_, finding) if finding.cause == Cause::ApplicationError => {
+                    agentgateway::begins(&bytes) && is_followed(rest.clone())
+                }
+                _ => false,
+            };
+            let is_whole = reading != Reading::Unreadable && !goes_on();
             if is_whole {
+                let reading = reasoned(reading, number, &mut reason, keep);
                 let is_own = reading == Reading::ProxyLog;
                 in_configuration = is_own && memmem::find(&bytes, b"Effective config: ").is_some();
                 if !see(Read { number, bytes: &bytes, reading, mended: false }) {
@@ -108,9 +121,11 @@ impl Reader {
                 Reading::Failed(line, finding)
                     if line.is_answers() && self.is_before_a_line(rest.clone(), keep) =>
                 {
+                    let words = line.get(Column::UpstreamFailure);
+                    reason = words.map(|words| (number, words.to_owned())).or(reason);
                     Reading::Symptom(line, finding)
                 }
-                reading => reading,
+                reading => reasoned(reading, number, &mut reason, keep),
             };
             in_configuration = in_configuration && reading == Reading::Unreadable;
             let mut reading = if in_configuration { Reading::ProxyLog } else { reading };
@@ -151,7 +166,6 @@ impl Reader {
 
     /// Whether a line of an access log about something that failed comes next, in a few rows.
     fn is_before_a_line<'a>(&self, rest: impl Iterator<Item = Record<'a>>, keep: bool) -> bool {
-        const FEW: usize = 16;
         rest.take(FEW).any(|record| {
             let text = String::from_utf8_lossy(&record.bytes);
             let text = text.trim();
@@ -173,19 +187,32 @@ impl Reader {
         // Of most lines the next one isn't set in.
         let next = rest.clone().find(|record| !record.bytes.trim_ascii().is_empty())?;
         let next = String::from_utf8_lossy(&next.bytes);
-        let may_go_on =
-            next.starts_with([' ', '\t']) || is_reply || is_request || front::is_cut_before(&next);
+        // A value that is quoted ends in a later row.
+        let is_open = |whole: &str| whole.contains("error=\"") && whole.matches('"').count() % 2 == 1;
+        let may_go_on = next.starts_with([' ', '\t'])
+            || is_reply
+            || is_request
+            || front::is_cut_before(&next)
+            || is_open(first);
         may_go_on.then_some(())?;
         let is_line = begins(first) || front::begins(first);
-        (is_line || ztunnel::begins(first.as_bytes()) || is_reply || is_request).then_some(())?;
+        let is_agentgateways = agentgateway::begins(first.as_bytes());
+        let is_connection = ztunnel::begins(first.as_bytes()) || is_agentgateways;
+        (is_line || is_connection || is_reply || is_request || is_open(first)).then_some(())?;
+        let indent = |row: &str| row.len().saturating_sub(row.trim_start().len());
         let (mut whole, mut rows) = (first.trim_end_matches(AROUND).to_owned(), 0);
         for (row, record) in rest.take(MOST_ROWS).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
             let inner = text.trim_matches(AROUND);
             // Envoy's own reply goes over several lines.
-            let goes_on = inner.starts_with("reset reason: ") || (is_reply && reply::is_cut(&whole));
-            let is_set_in =
-                text.starts_with([' ', '\t']) && !is_reply && !begins(inner) && !front::begins(inner);
+            let goes_on =
+                inner.starts_with("reset reason: ") || (is_reply && reply::is_cut(&whole)) || is_open(&whole);
+            let is_deeper = !is_agentgateways || indent(&text) > indent(first);
+            let is_set_in = text.starts_with([' ', '\t'])
+                && !is_reply
+                && is_deeper
+                && !begins(inner)
+                && !front::begins(inner);
             let is_column = is_request && !inner.contains(char::is_whitespace) && !pasted::is_fence(inner);
             let goes_on = goes_on || is_column || (is_line && front::is_cut_before(inner));
             match inner {
@@ -244,6 +271,25 @@ impl Reader {
             }
         }
         found
+    }
+}
+
+/// A line that has flags alone, with the reason that the client was given for it in the rows before.
+fn reasoned(reading: Reading, number: u64, reason: &mut Option<(u64, String)>, keep: bool) -> Reading {
+    let Reading::Failed(line, finding) = reading else { return reading };
+    let near = reason.take_if(|(at, _)| number.saturating_sub(*at) <= FEW.saturating_mul(2) as u64);
+    let is_open = line.get(Column::Flags).is_some_and(|flags| flags.split(',').any(|flag| flag == "UF"))
+        && line.get(Column::Details).is_none()
+        && line.get(Column::UpstreamFailure).is_none();
+    let Some((_, words)) = near.filter(|_| is_open && finding.confidence == Confidence::Possible) else {
+        return Reading::Failed(line, finding);
+    };
+    let mut whole = (*line).clone();
+    whole.forget(Column::UpstreamFailure);
+    whole.set(Column::UpstreamFailure, words.into());
+    match front::at_most(Confidence::Possible, explain(&whole, keep)) {
+        Reading::Failed(_, found) => Reading::Failed(line, found),
+        _ => Reading::Failed(line, finding),
     }
 }
 

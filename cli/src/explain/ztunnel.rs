@@ -151,7 +151,7 @@ fn of_proxy(line: &str) -> Option<&str> {
 }
 
 /// `key=value` and `key="value"`, with backslashes before what is quoted.
-fn pairs(text: &str) -> Vec<(&str, String)> {
+pub(super) fn pairs(text: &str) -> Vec<(&str, String)> {
     let mut pairs = Vec::new();
     let mut rest = text.trim_start();
     while let Some((key, after)) = rest.split_once('=') {
@@ -252,7 +252,7 @@ fn denied_by(error: &str) -> Option<String> {
 const CONVERTED: &str = "converted_peer_authentication_";
 
 /// What ztunnel's words mean (`proxy::Error`; Istio 1.22 to 1.28).
-fn cause(error: &str, inbound: bool, no_identity: bool) -> (Cause, Confidence, &'static [Cause]) {
+pub(super) fn cause(error: &str, inbound: bool, no_identity: bool) -> (Cause, Confidence, &'static [Cause]) {
     let has = |words: &str| error.contains(words);
     match () {
         // What istiod makes of a PeerAuthentication that is STRICT: only who comes without mutual TLS is denied by it.

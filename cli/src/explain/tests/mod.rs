@@ -3,6 +3,7 @@
 mod filters;
 mod formats;
 mod joined;
+mod rows;
 
 use std::sync::LazyLock;
 

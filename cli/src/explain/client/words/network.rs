@@ -73,6 +73,9 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("ERR_CONNECTION_TIMED_OUT", NoConnection),
     ("ERR_TIMED_OUT", NoConnection),
     ("no live upstreams while connecting", NoHealthy),
+    // Linkerd's: none of a service's endpoints has been ready for a while.
+    ("service in fail-fast", NoHealthy),
+    ("entering failfast", NoHealthy),
     ("upstream timed out", NoAnswer),
     (": i/o timeout", NoConnection),
     ("ConnectTimeoutError", NoConnection),
