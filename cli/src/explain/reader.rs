@@ -114,7 +114,7 @@ impl Reader {
         let repeated = || {
             // Looked for where there may be one.
             let line = reply::may_be_in(&text).then(|| reply::read_repeated(&text)).flatten()?;
-            Some(possible(line))
+            (!client::only_quotes(&text)).then(|| possible(line))
         };
         let unquoted = || bare::read(&text, keep).or_else(|| labelled::read(&text, keep));
         let symptom = || {

@@ -36,6 +36,7 @@ const KEYS: &[(&str, Column)] = &[
 pub(super) fn read(text: &str) -> Option<Line<'static>> {
     let has = |word: &str| memmem::find(text.as_bytes(), word.as_bytes()).is_some();
     (has("esponse") && (has("lag") || has("etail"))).then_some(())?;
+    (!is_question(text) && !is_none(text)).then_some(())?;
     let quotes = text.matches('"').count();
     let plain = if quotes > 0 && text.matches("\\\"").count() == quotes {
         Cow::Owned(text.replace("\\\"", "\""))
@@ -71,6 +72,18 @@ pub(super) fn read(text: &str) -> Option<Line<'static>> {
         return counted(line);
     }
     (flags || details).then_some(line)
+}
+
+/// Whether it asks for a counter's values, as an alert does: `rate(istio_requests_total{response_flags="UF"}[5m])`.
+fn is_question(text: &str) -> bool {
+    memmem::find_iter(text.as_bytes(), b"}[")
+        .any(|at| text.as_bytes().get(at.saturating_add(2)).is_some_and(u8::is_ascii_digit))
+}
+
+/// Whether it is a counter that has counted nothing.
+fn is_none(text: &str) -> bool {
+    let value = text.rsplit_once("} ").map(|(_, value)| value.trim());
+    value.is_some_and(|value| matches!(value, "0" | "0.0"))
 }
 
 /// A failure that Istio's counter of requests has without flags: an upstream's own.

@@ -86,6 +86,8 @@ impl Story {
         } else if let Some(behind) = said.strip_prefix("Connected to ")
             && let Some(mut whom) = Whom::begins(behind)
         {
+            // Of the addresses that it tried, one answered.
+            self.held.take_if(|held| is_attempt(&held.bytes));
             let address = behind.split_once('(').and_then(|(_, rest)| Whom::begins(rest));
             whom.address =
                 address.map(|inner| inner.host).filter(|host| is_address(host) && *host != whom.host);
@@ -221,6 +223,14 @@ fn without_meter(row: &str) -> &str {
 fn is_frame(row: &str) -> bool {
     const BEGINS: &[&str] = &["at ", "---> ", "--- End of ", "... ", "Suppressed: ", "|_ checkpoint "];
     BEGINS.iter().any(|begin| row.starts_with(begin))
+}
+
+/// Whether it is what curl says of one of the addresses that it tries.
+fn is_attempt(row: &[u8]) -> bool {
+    let row = String::from_utf8_lossy(row);
+    let said = row.trim().trim_start_matches('`');
+    said.strip_prefix("* ")
+        .is_some_and(|said| said.starts_with("connect to ") || said.contains("onnect fail"))
 }
 
 /// Whether it is an event of Kubernetes' that says nothing of a failure, as `kubectl describe` shows it.

@@ -58,3 +58,14 @@ fn what_others_found_out_is_named() {
     println!("{good} of {}", scores.len());
     assert!(good >= GOOD_AT_LEAST);
 }
+
+#[test]
+fn where_nothing_failed_nothing_is_named() {
+    let entries: Vec<Value> =
+        serde_norway::from_str(include_str!("../../tests/threads/healthy.yaml")).unwrap();
+    let reader = Reader::new(Vec::new());
+    for entry in &entries {
+        let finding = first(&reader, entry["text"].as_str().unwrap());
+        assert!(finding.is_none(), "{entry}: {finding:?}");
+    }
+}

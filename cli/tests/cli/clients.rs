@@ -48,6 +48,15 @@ fn a_good_answer_is_a_request_and_hides_nothing() {
 }
 
 #[test]
+fn an_address_that_refused_is_none_where_the_next_one_answered() {
+    let text = "*   Trying [::1]:8080...\n* connect to ::1 port 8080 from ::1 port 40000 failed: Connection refused\n*   Trying 127.0.0.1:8080...\n\
+        * Connected to localhost (127.0.0.1) port 8080\n> GET / HTTP/1.1\n> Host: localhost:8080\n>\n< HTTP/1.1 200 OK\n< server: istio-envoy\n<\n";
+    let output = fed(&["explain"], text.as_bytes());
+    assert!(err(&output).contains("0 of 1 request failed"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn an_exception_and_its_causes_are_one_failure() {
     let text = "io.grpc.StatusRuntimeException: UNAVAILABLE: io exception\n\tat io.grpc.Status.asRuntimeException(Status.java:539)\n\
         Caused by: io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: db.shop.svc.cluster.local/10.1.2.3:5432\n\

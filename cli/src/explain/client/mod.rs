@@ -2,6 +2,7 @@
 //!
 //! The same words come of failures that no mesh had a part in, so this is the last that is read, and it counts where nothing else does.
 
+mod mention;
 mod status;
 mod symptom;
 pub(super) mod whom;
@@ -37,6 +38,7 @@ pub(super) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     may_say(text).then_some(())?;
     let text = own_words(text)?;
     let (cause, others, words) = named(text)?;
+    (!mention::is_one(text, &words)).then_some(())?;
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
     finding.evidence = format!("client={}", escape(&words, LONGEST_FACT));
     finding.would_tell = vec![super::ACCESS_LOG];
@@ -54,6 +56,11 @@ fn may_say(text: &str) -> bool {
     status::may_be_in(text)
         || WORDS.as_ref().is_some_and(|words| words.is_match(text))
         || OTHERS.iter().any(|words| words.find(text.as_bytes()).is_some())
+}
+
+/// Whether a text that has a proxy's reply in it is of a program, a test or a list of changes.
+pub(super) fn only_quotes(text: &str) -> bool {
+    mention::is_written(text)
 }
 
 /// The same of a failure that is a webhook's by the rows before it: one message on several rows.
@@ -139,6 +146,7 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
         !(ends(bytes.get(end.saturating_sub(1))) && ends(bytes.get(end)))
     };
     let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
+    let found = found.filter(|found| !mention::is_counted_none(text, found.start(), found.end()));
     let first = found.map(|found| found.pattern().as_usize()).min()?;
     all().nth(first).map(|(words, symptom)| (*symptom, *words))
 }
@@ -306,6 +314,10 @@ mod tests {
             (
                 "Readiness probe failed: Get \"http://10.0.0.4:15020/app-health/a/readyz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
                 "upstream_timeout",
+            ),
+            (
+                "2026-11-30 01:02:03 UTC [123] LOG:  could not receive data from client: Connection reset by peer",
+                "client_disconnected",
             ),
             ("dial tcp 10.0.0.4:443: i/o timeout", "upstream_connect_timeout"),
             ("my client can't connect to the broker", "upstream_closed_connection"),

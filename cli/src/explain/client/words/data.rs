@@ -33,6 +33,14 @@ pub(super) const SERVER_FIRST: &[(&str, Symptom)] = &[
     ("ssh_exchange_identification", NoGreeting),
 ];
 
+/// What a database says of its own client: that went.
+pub(super) const SERVERS: &[(&str, Symptom)] = &[
+    ("could not receive data from client", Left),
+    ("could not send data to client", Left),
+    ("unexpected EOF on client connection", Left),
+    ("Got an error reading communication packets", Left),
+];
+
 /// Kafka's clients.
 pub(super) const KAFKA: &[(&str, Symptom)] = &[
     ("Broker may not be available", Refused),

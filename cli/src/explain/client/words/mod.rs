@@ -16,6 +16,7 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::NAMES,
     data::PROTOCOLS,
     data::SERVER_FIRST,
+    data::SERVERS,
     browsers::BROWSERS,
     tls::TLS,
     http::HTTP2,
