@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use meshwhy::diagnosis::is_server_error;
 use meshwhy::report::clean;
 
-use super::{Column, prefix};
+use super::Column;
+use super::around::prefix;
 
 /// The most bytes of a value that outlive its line.
 const LONGEST_KEPT: usize = 1_024;

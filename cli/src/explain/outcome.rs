@@ -4,7 +4,9 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::{Column, Finding, Line, Own, gather, hints, own, unseen};
+use super::said::own;
+use super::verdict::{gather, hints, unseen};
+use super::{Column, Finding, Line, Own};
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,14 +6,15 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::json::Wrapped;
+use super::around::{pasted, prefix};
+use super::formats::json::Wrapped;
+use super::formats::readings;
+use super::formats::readings::{Parsed, Readings};
+use super::formats::{bare, front, grid, json, labelled, logfmt, odd, scattered};
 use super::outcome::{Reading, explain, finding, judged};
-use super::own::Logged;
-use super::readings::{self, Parsed, Readings};
-use super::{
-    Column, Finding, Format, Line, agentgateway, bare, client, control, formats, front, grid, json, labelled,
-    lead, logfmt, odd, own, pasted, prefix, reply, scattered, transcript, ztunnel,
-};
+use super::said::own::Logged;
+use super::said::{agentgateway, client, control, lead, own, reply, transcript, ztunnel};
+use super::{Column, Finding, Format, Line, formats};
 use crate::input::colours::without_colours;
 
 /// Wrappers around a line, at the most: a collector's, a node agent's, a container engine's.

@@ -4,13 +4,13 @@ use memchr::memmem;
 use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 
+use super::around::{pasted, prefix};
+use super::formats::{front, grid, many, scattered, vertical};
+use super::joined::story::{Held, Story};
 use super::outcome::explain;
 use super::reader::lead;
-use super::story::{Held, Story};
-use super::{
-    Column, Reader, Reading, agentgateway, front, grid, lead, many, pasted, prefix, reply, scattered,
-    transcript, vertical, ztunnel,
-};
+use super::said::{agentgateway, lead, reply, transcript, ztunnel};
+use super::{Column, Reader, Reading};
 use crate::input::records::{Record, records};
 
 /// A terminal is at least so wide.

@@ -1,9 +1,15 @@
 //! What lines come to.
 
+mod collected;
+mod corpus;
+mod exported;
 mod filters;
+mod forged;
 mod formats;
 mod joined;
 mod rows;
+mod shapes;
+mod threads;
 
 use std::sync::LazyLock;
 

@@ -1,0 +1,283 @@
+//! Texts that mention such a failure and report none: source code, settings, tests, changes, counters of nothing, and what the words mean.
+
+use memchr::memmem;
+use meshwhy::evidence::Flags;
+
+/// Whether what a text says with these words is no failure of a request.
+pub(super) fn is_one(text: &str, words: &str) -> bool {
+    let own = without_signs(text);
+    is_code(own, words)
+        || is_test(own)
+        || is_change(own)
+        || is_setting(text, own, words)
+        || is_explained(own)
+        || is_elsewhere(text, words)
+}
+
+/// Whether it is of a program, of a test or of a list of changes.
+pub(super) fn is_written(text: &str) -> bool {
+    let own = without_signs(text);
+    is_code(own, "") || is_test(own) || is_change(own)
+}
+
+/// Whether the number that goes with the words at this place of a text is nought.
+pub(super) fn is_counted_none(text: &str, start: usize, end: usize) -> bool {
+    let (Some(before), Some(behind)) = (text.get(..start), text.get(end..)) else { return false };
+    let is_nought = |number: &str| number.trim_end_matches(['0', '.']).is_empty() && number.starts_with('0');
+    // `0 connection refused`
+    let number = before.trim_end_matches([' ', '"']).rsplit([' ', '(', ',']).next().unwrap_or_default();
+    let counted = before.ends_with(' ') && is_nought(number);
+    // `connection refused: 0`, `{reason="connection refused"} 0`
+    let value =
+        behind.trim_start_matches(['s', '"', '\'', '}', ')', ' ']).trim_start_matches([':', '=', ' ']);
+    let digits = value.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    let unit = value.get(digits.len()..).unwrap_or_default();
+    let ends = ["", ",", ";", " ", ")", "}"]
+        .iter()
+        .any(|end| unit == *end || (!end.is_empty() && unit.starts_with(end)));
+    counted || (is_nought(digits) && ends)
+}
+
+/// Without the signs of lists, quotations and changed lines.
+fn without_signs(text: &str) -> &str {
+    text.trim().trim_start_matches(['+', '-', '*', '>', '•', ' ', '\t'])
+}
+
+/// Whether it is a line of a program: what it looks for, or would say.
+fn is_code(own: &str, words: &str) -> bool {
+    const CALLS: &[&str] = &[
+        "ontains(",
+        "errors.Is(",
+        "errors.As(",
+        ".includes(",
+        ".indexOf(",
+        "asPrefix(",
+        "asSuffix(",
+        ".startsWith(",
+        ".endsWith(",
+        "assert_eq!(",
+        "assertEquals(",
+        ".toBe(",
+        ".toEqual(",
+        "inline_string: ",
+        "inlineString: ",
+        ".match(",
+        "isinstance(",
+        "instanceof ",
+        "errors.New(",
+        ".Errorf(",
+        ".Warn(\"",
+        ".Error(\"",
+        ".Info(\"",
+        ".warn(\"",
+        ".error(\"",
+        ".info(\"",
+        ".Printf(\"",
+        ".Println(\"",
+        "println!(\"",
+        "new Error(",
+        "=== '",
+        "=== \"",
+        "== \"",
+        "== '",
+        "!= \"",
+        "!= '",
+    ];
+    const BEGINS: &[&str] = &[
+        "const ", "let ", "var ", "val ", "final ", "static ", "private ", "public ", "return ", "throw ",
+        "throws ", "raise ", "import ", "use ", "catch ", "catch(", "} catch", "rescue ", "except ",
+        "except(", "case ", "func ", "fn ", "def ",
+    ];
+    let has = |what: &&str| memmem::find(own.as_bytes(), what.as_bytes()).is_some();
+    let begins = BEGINS.iter().any(|word| own.starts_with(word))
+        && own.ends_with([';', '{', ':', '(', ')', '[', ',', '}']);
+    // An element of a list of words.
+    let element = own.strip_suffix(',').filter(|_| !words.is_empty()).unwrap_or_default();
+    let is_element = ['"', '\'', '`'].iter().any(|quote| {
+        let inside = element.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote));
+        inside.is_some_and(|inside| inside.eq_ignore_ascii_case(words))
+    });
+    let is_comment = own.starts_with("//") || own.starts_with("/*") || own.starts_with("@throws ");
+    is_comment || begins || is_element || CALLS.iter().any(has)
+}
+
+/// Whether it says how a test went that ended well, or that one begins.
+fn is_test(own: &str) -> bool {
+    const BEGINS: &[&str] = &[
+        "✓ ",
+        "✔ ",
+        "√ ",
+        "PASS ",
+        "PASS: ",
+        "PASSED ",
+        "PASS:",
+        "-- PASS",
+        "=== RUN",
+        "=== CONT",
+        "=== PAUSE",
+    ];
+    BEGINS.iter().any(|word| own.starts_with(word)) || own.ends_with(" ... ok") || own.contains(" PASSED")
+}
+
+/// Whether it says what a commit or a release changed: `fix: ...`, `[BUGFIX] ...`, `1a2b3c4 Fix ...`.
+fn is_change(own: &str) -> bool {
+    let own = own.strip_prefix("commit ").unwrap_or(own);
+    let is_hash = |word: &str| {
+        (7..=40).contains(&word.len())
+            && word.bytes().all(|b| b.is_ascii_hexdigit())
+            && word.bytes().any(|b| b.is_ascii_digit())
+    };
+    let own = own.split_once(' ').filter(|(word, _)| is_hash(word)).map_or(own, |(_, rest)| rest);
+    let in_brackets = own.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    if in_brackets.is_some_and(|(word, _)| ["BUGFIX", "ENHANCEMENT", "FEATURE", "CHANGE"].contains(&word)) {
+        return true;
+    }
+    const KINDS: &[&str] =
+        &["fix", "feat", "chore", "docs", "refactor", "perf", "test", "ci", "build", "revert"];
+    let lower = own.get(..own.len().min(24)).unwrap_or_default().to_ascii_lowercase();
+    let kind = |kind: &&str| {
+        let rest = lower.strip_prefix(kind);
+        rest.is_some_and(|rest| rest.starts_with(": ") || (rest.starts_with('(') && own.contains("): ")))
+    };
+    KINDS.iter().any(kind) || ["fix ", "fixes ", "fixed "].iter().any(|word| lower.starts_with(word))
+}
+
+/// Whether it sets what a program does about such failures, or names a metric of them.
+fn is_setting(text: &str, own: &str, words: &str) -> bool {
+    // A template fills it in.
+    if own.contains("{{ $")
+        || own.contains("{{ .")
+        || own.starts_with("# HELP ")
+        || own.starts_with("# TYPE ")
+    {
+        return true;
+    }
+    // `- java.net.ConnectException`: what was thrown has a message, and no sign in front.
+    let is_listed = own.len() < text.trim().len();
+    if is_listed && own.eq_ignore_ascii_case(words) && own.contains('.') {
+        return true;
+    }
+    let Some(at) = own.to_ascii_lowercase().find(&words.to_ascii_lowercase()) else { return false };
+    let before = own.get(..at).unwrap_or_default();
+    let Some((before, _)) = before.rsplit_once([':', '=']) else { return false };
+    // `retryExceptions[0]`, too.
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit() || "\"' []".contains(c));
+    let key =
+        before.rsplit(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)).next().unwrap_or_default();
+    let key: String =
+        key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let is_of_retries = key.ends_with("retryon")
+        || (key.contains("retr") && ["exceptions", "errors", "codes"].iter().any(|end| key.ends_with(end)));
+    is_of_retries || (key.ends_with("exceptions") && key.len() > "exceptions".len())
+}
+
+/// Whether it tells a reader what such words mean, or what to do about them.
+fn is_explained(own: &str) -> bool {
+    if ["If you ", "In case ", "NOTE: In case "].iter().any(|begin| own.starts_with(begin)) {
+        return true;
+    }
+    if own.contains(" in addition to ") && own.contains(" response code") {
+        return true;
+    }
+    // A table of flags: `| 102503 | UF | Upstream connection failed |`, `UC: Upstream connection termination`.
+    let mut words = own.split([' ', '|', '`', ':', '\t']).filter(|word| !word.is_empty());
+    let first = words.by_ref().find(|word| !word.bytes().all(|b| b.is_ascii_digit()));
+    let is_flag = first.is_some_and(|word| !Flags::from_short(word).is_empty());
+    let begins = |word: &str| {
+        let names = ["Upstream", "Downstream", "Connection", "Local"].contains(&word);
+        names || (own.contains('|') && word.starts_with(|c: char| c.is_ascii_uppercase()))
+    };
+    is_flag && words.next().is_some_and(begins) && words.all(|word| !word.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// Whether what it tells of isn't a request: volumes, conditions, tests, logins.
+fn is_elsewhere(text: &str, words: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "timed out waiting for the condition",
+        "unmounted volumes=[",
+        "process volumes=[",
+        "For async tests and hooks",
+        "Waiting for selector",
+        "Waiting failed: ",
+        "test timed out after",
+        "retrieving resource lock",
+        " sshd[",
+    ];
+    const REQUESTS: &[&str] = &[
+        "http", "rpc", "dial", "tcp", "Get ", "Post ", "equest", "stream", "prox", "pstream", "lient",
+        "erver", "onnect", "lookup",
+    ];
+    let has = |what: &&str| memmem::find(text.as_bytes(), what.as_bytes()).is_some();
+    // Go's words for anything that was called off.
+    let is_called_off = words == ": context canceled" && !REQUESTS.iter().any(has);
+    is_called_off || OTHERS.iter().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::explain::said::client::read;
+
+    #[test]
+    fn what_only_mentions_a_failure_is_none() {
+        for text in [
+            "if strings.Contains(err.Error(), \"connection reset\") ||",
+            "\t\t\"connection refused\",",
+            "if errors.Is(err, syscall.ECONNREFUSED) {",
+            "} catch (java.net.SocketTimeoutException e) {",
+            "except requests.exceptions.ConnectionError:",
+            "import java.net.SocketTimeoutException;",
+            "// ECONNRESET: the peer closed the connection.",
+            "resilience4j.retry.instances.a.ignoreExceptions[0]=java.net.SocketTimeoutException",
+            "const RETRYABLE = ['ECONNRESET', 'ETIMEDOUT', 'ECONNREFUSED'];",
+            "return fmt.Errorf(\"dial tcp %s: connection refused\", addr)",
+            "  ✓ retries on ECONNREFUSED (12 ms)",
+            "test net::tests::handles_connection_refused ... ok",
+            "a1b2c3d fix: handle ECONNRESET in the pool (#1234)",
+            "commit 1a2b3c4 Fix connection reset by peer on idle connections",
+            "* [BUGFIX] Retry on connection refused. #123",
+            "+          - feign.RetryableException",
+            "spring.cloud.loadbalancer.retry.retryable-exceptions=java.net.ConnectException",
+            "{\"level\":\"debug\",\"msg\":\"policy\",\"retryOn\":[\"ECONNREFUSED\",\"ECONNRESET\"]}",
+            "summary: \"connection refused by {{ $labels.app }}\"",
+            "# HELP client_errors_total Connection refused, connection reset or timed out.",
+            "client_errors_total{reason=\"connection refused\"} 0",
+            "Errors: connection reset: 0, connection refused: 0, timed out: 0",
+            "1000 requests, 0 connection refused, 0 timed out",
+            "\tslog.Warn(\"matched 'read: connection reset by peer' by string\")",
+            "| 102500 | UAEX | Router couldn't connect to the Enforcer |",
+            "| 102503 | UF | Upstream connection failed |",
+            "UF: Upstream connection failure in addition to 503 response code.",
+            "If you see \"connection refused\", check that the pod listens.",
+            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[]: timed out waiting for the condition",
+            "Error: INSTALLATION FAILED: timed out waiting for the condition",
+            "Error: Timeout of 2000ms exceeded. For async tests and hooks, ensure \"done()\" is called",
+            "E1026 22:15:46 1809423 pod_workers.go:1302] \"Error syncing pod, skipping\" err=\"failed to process volumes=[]: context canceled\"",
+            "{\"level\":\"info\",\"msg\":\"stopping controller: context canceled\"}",
+            "Nov 30 01:02:03 host sshd[1234]: Connection reset by 203.0.113.7 port 51234 [preauth]",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_reports_one_is_read_all_the_same() {
+        for text in [
+            "Connection refused",
+            "- java.net.ConnectException: Connection refused",
+            "java.net.SocketTimeoutException",
+            "10 requests, 10 connection refused",
+            "Errors: connection reset: 0, connection refused: 3",
+            "client_errors_total{reason=\"connection refused\"} 20",
+            "will retry: connection refused",
+            "retrying on error: dial tcp 10.0.0.7:80: connect: connection refused",
+            "Get \"http://a:80/\": context canceled",
+            "rpc error: code = Canceled desc = context canceled",
+            "case of a broken pod: curl: (7) Failed to connect to a port 80: Connection refused",
+            "Fluentd: connection refused",
+            "connect: connection refused: 0.0.0.0:80",
+            "2 errors occurred: ECONNREFUSED 0.0.0.0:80",
+        ] {
+            assert!(read(text).is_some(), "{text}");
+        }
+    }
+}

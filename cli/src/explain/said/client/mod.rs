@@ -1,0 +1,358 @@
+//! What a client says of a request or a connection that failed, where no proxy has said anything of it.
+//!
+//! The same words come of failures that no mesh had a part in, so this is the last that is read, and it counts where nothing else does.
+
+mod mention;
+mod status;
+mod symptom;
+pub(in crate::explain) mod whom;
+mod words;
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
+use meshwhy::causes::Cause;
+use meshwhy::diagnosis::Confidence;
+use meshwhy::report::{LONGEST_FACT, escape};
+
+use self::symptom::{Symptom, Where};
+use self::whom::Whom;
+use crate::explain::{Finding, Line};
+
+/// Once through a text for all words, made once: what costs is the making.
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let all = words::ALL.iter().copied().flatten().map(|(words, _)| words);
+    let mut builder = AhoCorasick::builder();
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(all).ok()
+});
+
+/// What only the server of a handshake writes: Go's, in the log of istiod and of many others.
+const HANDSHAKE: &str = "TLS handshake error from ";
+
+/// What gRPC says of an answer that isn't its own.
+const NO_GRPC: &str = "unexpected content-type";
+
+/// What a text says of such a failure, whom the client asked, and what may have been behind it.
+pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
+    may_say(text).then_some(())?;
+    let text = own_words(text)?;
+    let (cause, others, words) = named(text)?;
+    (!mention::is_one(text, &words)).then_some(())?;
+    let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
+    finding.evidence = format!("client={}", escape(&words, LONGEST_FACT));
+    finding.would_tell = vec![crate::explain::ACCESS_LOG];
+    let mut line = Line::default();
+    if let Some(whom) = Whom::of(text) {
+        whom.name(&mut line, &mut finding);
+    }
+    Some((line, finding))
+}
+
+/// Whether there is any word of a failure: a quick look at what is in no format.
+fn may_say(text: &str) -> bool {
+    static OTHERS: LazyLock<[memmem::Finder<'static>; 3]> =
+        LazyLock::new(|| [HANDSHAKE, "webhook", NO_GRPC].map(memmem::Finder::new));
+    status::may_be_in(text)
+        || WORDS.as_ref().is_some_and(|words| words.is_match(text))
+        || OTHERS.iter().any(|words| words.find(text.as_bytes()).is_some())
+}
+
+/// Whether a text that has a proxy's reply in it is of a program, a test or a list of changes.
+pub(in crate::explain) fn only_quotes(text: &str) -> bool {
+    mention::is_written(text)
+}
+
+/// The same of a failure that is a webhook's by the rows before it: one message on several rows.
+pub(in crate::explain) fn of_a_webhook(finding: &mut Finding) {
+    let said = finding.evidence.strip_prefix("client=").and_then(symptom);
+    if let Some((symptom, _)) = said {
+        let (cause, others) = symptom::causes(symptom, Where::Webhook);
+        finding.cause = cause;
+        finding.alternatives = others.to_vec();
+    }
+}
+
+/// Whether what was found rests on words that wrap around a reason: another row may have the reason.
+pub(in crate::explain) fn is_vague(finding: &Finding) -> bool {
+    let said = finding.evidence.strip_prefix("client=");
+    said.is_some_and(words::are_vague)
+}
+
+/// The part of a text that a client didn't choose.
+fn own_words(text: &str) -> Option<&str> {
+    // nginx's error log has the request behind its own words.
+    if let Some((words, _)) = text.split_once(", client: ").filter(|(words, _)| words.contains("#")) {
+        return Some(words);
+    }
+    // A server's access log: whoever asked may have written the words.
+    const REQUESTS: &[&str] = &["\"path\"", "\"method\"", "ser_agent", "ser-agent", "serAgent", "eaders\":"];
+    let mut in_answer = ["server returned error: HTTP/", "non ok code ", "HTTP request failed! HTTP/"].iter();
+    let in_answer = in_answer.any(|words| text.contains(words));
+    let is_theirs = REQUESTS.iter().any(|words| text.contains(words)) || (has_request(text) && !in_answer);
+    (!is_theirs).then_some(text)
+}
+
+/// Whether a request's line is in a text: what else has the protocol's name goes on with a word.
+fn has_request(text: &str) -> bool {
+    text.match_indices(" HTTP/").any(|(at, protocol)| {
+        let behind = text.get(at.saturating_add(protocol.len())..).unwrap_or_default();
+        let version = behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        // `HTTP/1.1 transport ...`, `HTTP/1.x transport ...`, `downgraded to HTTP/1.1.`.
+        let rest = version.strip_prefix(' ').unwrap_or(version);
+        let word = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        let ends = behind.get(..behind.len().saturating_sub(version.len())).unwrap_or_default();
+        !ends.is_empty() && !ends.ends_with('.') && !word
+    })
+}
+
+fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
+    if let Some((_, said)) = text.split_once(HANDSHAKE) {
+        return of_handshake(said);
+    }
+    if let Some(found) = of_webhook(text) {
+        return Some(found);
+    }
+    let status = status::read(text);
+    let counts = |words: &str| {
+        (status.is_none() || !words::are_vague(words)) && !(words::are_anybodys(words) && is_calm(text))
+    };
+    if let Some((symptom, words)) = symptom(text).filter(|(_, words)| counts(words)) {
+        let place = place(text);
+        let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
+        let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
+        let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
+        return Some((cause, others, words.to_owned()));
+    }
+    if let Some((code, words)) = status {
+        let (cause, others) = status::causes(code, text)?;
+        return Some((cause, others, words));
+    }
+    // Of an answer that isn't gRPC's the status says more.
+    text.contains(NO_GRPC).then(|| {
+        let (cause, others) = symptom::causes(Symptom::BadAnswer, place(text));
+        (cause, others, NO_GRPC.to_owned())
+    })
+}
+
+/// The words that decide most, of all that there are.
+fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
+    let finder = WORDS.as_ref()?;
+    let all = || words::ALL.iter().copied().flatten();
+    // What ends with a letter is no beginning of a longer word.
+    let is_whole = |end: usize| {
+        let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let bytes = text.as_bytes();
+        !(ends(bytes.get(end.saturating_sub(1))) && ends(bytes.get(end)))
+    };
+    let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
+    let found = found.filter(|found| !mention::is_counted_none(text, found.start(), found.end()));
+    let first = found.map(|found| found.pattern().as_usize()).min()?;
+    all().nth(first).map(|(words, symptom)| (*symptom, *words))
+}
+
+/// Whether a line's level says that nothing is wrong, and its words do as well.
+fn is_calm(text: &str) -> bool {
+    const LEVELS: &[&str] = &["info", "debug", "trace", "notice"];
+    const FAILS: &[&str] = &["fail", "error", "unable", "cannot", "could not", "refused", "timed out"];
+    let said = text.to_ascii_lowercase();
+    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| LEVELS.contains(&word)) && !FAILS.iter().any(|fails| said.contains(fails))
+}
+
+/// What a server of Go's says of a client's handshake: the sides are the other way round.
+fn of_handshake(said: &str) -> Option<(Cause, &'static [Cause], String)> {
+    let has = |words: &str| said.contains(words);
+    let (cause, others): (Cause, &[Cause]) =
+        if has("first record does not look like") || has("HTTP request to an HTTPS") {
+            (Cause::UpstreamExpectsTls, &[Cause::PlaintextOnTlsPort])
+        } else if has("remote error: tls: ") {
+            // The client didn't take the certificate.
+            (Cause::DownstreamTlsFailed, &[Cause::UpstreamCertificateRejected])
+        } else if has("provide a certificate") {
+            (Cause::ClientCertificateMissing, &[Cause::UpstreamRequiresClientCertificate])
+        } else if has("x509: ") || has("bad certificate") {
+            (Cause::ClientCertificateRejected, &[Cause::UpstreamRejectedClientCertificate])
+        } else if has(": EOF") || has("reset by peer") || has("timeout") {
+            (Cause::ClientDisconnected, &[Cause::DownstreamTlsFailed])
+        } else {
+            (Cause::DownstreamTlsFailed, &[])
+        };
+    let words = said.split_once(": ").map_or(said, |(_, words)| words);
+    Some((cause, others, words.chars().take(80).collect()))
+}
+
+/// What the API server alone says of a webhook.
+fn of_webhook(text: &str) -> Option<(Cause, &'static [Cause], String)> {
+    const UNREACHED: &[Cause] = &[Cause::UpstreamConnectTimeout, Cause::UpstreamRefused];
+    const WORDS: &[(&str, Cause, &[Cause])] = &[
+        ("no endpoints available for service", Cause::NoEndpoints, &[]),
+        (" not found", Cause::NoEndpoints, &[]),
+        (": Service Unavailable", Cause::NoEndpoints, &[Cause::UpstreamRefused]),
+        ("currently unable to handle the request", Cause::NoEndpoints, &[Cause::UpstreamRefused]),
+        // What the API server's own tunnel to the nodes says.
+        (": Unable to connect", Cause::UpstreamUnreachable, UNREACHED),
+        ("No agent available", Cause::UpstreamUnreachable, UNREACHED),
+        ("Address is not allowed", Cause::UpstreamUnreachable, UNREACHED),
+        ("error trying to reach service", Cause::UpstreamUnreachable, UNREACHED),
+    ];
+    is_of_webhook(text).then_some(())?;
+    let (words, cause, others) = WORDS.iter().find(|(words, ..)| text.contains(words))?;
+    Some((*cause, others, words.trim_start_matches([':', ' ']).to_owned()))
+}
+
+pub(in crate::explain) fn is_of_webhook(text: &str) -> bool {
+    text.contains("webhook \"") || text.contains("webhook \\\"") || text.contains("call webhook")
+}
+
+fn is_tls(text: &str, symptom: Symptom) -> bool {
+    // A database's port says nothing, and over HTTPS a request may have been answered before.
+    text.contains(":443")
+        || text.contains("TLSWrap")
+        || (text.contains("https://") && symptom == Symptom::Reset)
+}
+
+/// Where the client is, as far as its words betray it.
+fn place(text: &str) -> Where {
+    if is_of_webhook(text) {
+        return Where::Webhook;
+    }
+    // Builds of curl for desks, and browsers.
+    const OUTSIDE: &[&str] = &[
+        "LibreSSL",
+        "SecureTransport",
+        "schannel",
+        "ERR_CONNECTION",
+        "ERR_SSL",
+        "PR_END_OF",
+        "PR_CONNECT",
+        "NS_ERROR_NET",
+    ];
+    const AGENT: &[&str] = &[":15012", "workload certificate", "gRPC config stream", "istiod.istio-system"];
+    if AGENT.iter().any(|words| text.contains(words)) {
+        return Where::Agent;
+    }
+    // Its own ports: readiness, metrics, the admin interface.
+    if [":15021/", ":15090/", ":15000/"].iter().any(|port| text.contains(port)) {
+        return Where::AtProxy;
+    }
+    if OUTSIDE.iter().any(|words| text.contains(words)) {
+        return Where::Outside;
+    }
+    // Package managers ask the world.
+    let is_packages = ["': /simple/", "npm ERR!"].iter().any(|words| text.contains(words));
+    let asks_public = || Whom::of(text).is_some_and(|whom| is_public_host(&whom.host));
+    if is_public(text) || is_packages || asks_public() { Where::Outwards } else { Where::Within }
+}
+
+/// Whether a host with a domain is named that isn't one of the cluster's.
+fn is_public(text: &str) -> bool {
+    let host = |word: &str| word.split(['/', ':']).next().is_some_and(is_public_host);
+    let behind_scheme = text.split("https://").nth(1);
+    let words = text.split([' ', '"', '\'', '(', ')', ',', '*', '`']);
+    behind_scheme.into_iter().chain(words.filter(|word| word.ends_with(":443"))).any(host)
+}
+
+fn is_public_host(host: &str) -> bool {
+    let letters = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let is_clusters = ["svc", "local", "localhost", "internal"].iter().any(|end| host.ends_with(end));
+    host.contains('.') && letters && !is_clusters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_header_holds_is_none() {
+        for words in ["Connection reset by peer", "connect: connection refused", "socket hang up"] {
+            assert_eq!(read(&format!("10.0.0.9 - - \"GET / HTTP/1.1\" 200 5 \"-\" \"{words}\"")), None);
+        }
+    }
+
+    #[test]
+    fn the_usual_words_have_usual_causes() {
+        for (text, cause) in [
+            ("curl: (56) Recv failure: Connection reset by peer", "plaintext_to_strict_mtls"),
+            (
+                "Liveness probe failed: Get http://10.0.0.4:9090/-/healthy: read tcp 10.0.0.1:4->10.0.0.4:9090: read: connection reset by peer",
+                "plaintext_to_strict_mtls",
+            ),
+            ("curl: (52) Empty reply from server", "upstream_closed_connection"),
+            (
+                "Error while dialing dial tcp 10.240.21.150:80: connect: connection refused",
+                "upstream_refused",
+            ),
+            ("dial tcp: lookup istiod.istio-system on 10.0.0.10:53: no such host", "upstream_dns_failure"),
+            ("Error: getaddrinfo ENOTFOUND orders.shop", "upstream_dns_failure"),
+            ("Error: read ECONNRESET", "plaintext_to_strict_mtls"),
+            (
+                "curl: (35) OpenSSL SSL_connect: Connection reset by peer in connection to www.example.com:443",
+                "egress_blocked",
+            ),
+            (
+                "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to a.shop.svc:8443",
+                "no_filter_chain_for_sni",
+            ),
+            (
+                "Get \"https://10.0.0.4:9102/metrics\": read tcp 10.0.0.1:4->10.0.0.4:9102: read: connection reset by peer",
+                "no_filter_chain_for_sni",
+            ),
+            (
+                "curl: (35) error:1408F10B:SSL routines:ssl3_get_record:wrong version number",
+                "tls_on_plaintext_port",
+            ),
+            (
+                "Get https://10.0.0.4:80/: http: server gave HTTP response to HTTPS client",
+                "tls_on_plaintext_port",
+            ),
+            ("Client sent an HTTP request to an HTTPS server.", "upstream_expects_tls"),
+            ("HTTP error 426 \"Upgrade Required\" since the proxy is there", "http10_client"),
+            (
+                "Readiness probe failed: Get \"http://10.0.0.4:15020/app-health/a/readyz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                "upstream_timeout",
+            ),
+            (
+                "2026-11-30 01:02:03 UTC [123] LOG:  could not receive data from client: Connection reset by peer",
+                "client_disconnected",
+            ),
+            ("dial tcp 10.0.0.4:443: i/o timeout", "upstream_connect_timeout"),
+            ("my client can't connect to the broker", "upstream_closed_connection"),
+            ("ERROR job 5: the request has timed out", "upstream_timeout"),
+            (
+                "rpc error: code = Unavailable desc = connection error: desc = \"error reading server preface: http2: frame too large\"",
+                "http2_to_http1_upstream",
+            ),
+        ] {
+            let (_, finding) = read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((finding.cause.id(), finding.confidence), (cause, Confidence::Possible), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_of_the_words_is_read() {
+        for (words, symptom) in words::ALL.iter().copied().flatten() {
+            assert!(super::symptom(words).is_some(), "{words} {symptom:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_none() {
+        for text in [
+            "",
+            "connection established",
+            "HTTP/1.1 200 OK",
+            "timeout=30s",
+            "connect timeout is 5s",
+            "SSL connection using TLSv1.3",
+            "reset by hand",
+            "2026-11-20 INFO the connection was closed after its last request",
+            "level=debug msg=\"connection closed\"",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

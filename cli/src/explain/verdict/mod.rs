@@ -1,0 +1,9 @@
+//! Columns → evidence → causes: what a line shows, what it may have had, and what is the most probable.
+
+pub(super) mod gather;
+pub(super) mod hints;
+pub(super) mod judgement;
+pub(super) mod memory;
+pub(super) mod rank;
+pub(super) mod unseen;
+pub(super) mod waypoint;
