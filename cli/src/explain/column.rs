@@ -243,6 +243,16 @@ impl Column {
     }
 }
 
+/// What holds a client's own words.
+const CLIENTS: &[&str] =
+    &["header", "param", "query", "cookie", "body", "form", "args", "useragent", "payload"];
+
+/// Whether what this key has may be a client's.
+pub(super) fn is_clients(key: &str) -> bool {
+    let plain = key.to_ascii_lowercase().replace(['_', '-'], "");
+    CLIENTS.iter().any(|word| plain.contains(word))
+}
+
 /// Whether somebody put it in the place of what others should not see.
 fn is_redacted(value: &str) -> bool {
     let masked =

@@ -1,6 +1,6 @@
 //! What chats, mails and web pages make of a line, undone.
 
-use crate::explain::formats::odd;
+use crate::explain::column;
 
 /// More marks in front of a line are no quoting.
 const MOST_MARKS: usize = 8;
@@ -122,7 +122,7 @@ pub(in crate::explain) fn value(text: &str) -> Option<String> {
     let (key, value) = text.trim().trim_start_matches("- ").split_once(": ")?;
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
     // Cloud Logging's key for a line.
-    (is_key && (key == "textPayload" || !odd::is_clients(key))).then_some(())?;
+    (is_key && (key == "textPayload" || !column::is_clients(key))).then_some(())?;
     // Within single quotes they alone are doubled.
     let single = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
     match single {

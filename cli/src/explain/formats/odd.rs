@@ -8,22 +8,12 @@ use std::borrow::Cow;
 use meshwhy::evidence::{Detail, Details, Flags};
 use serde_json::Value;
 
-use crate::explain::{Column, Line};
+use crate::explain::{Column, Line, column};
 
 /// How deep the members may be.
 const DEEPEST: u8 = 6;
 /// More members are none of an access log.
 const MOST_MEMBERS: usize = 512;
-
-/// What holds a client's own words.
-const CLIENTS: &[&str] =
-    &["header", "param", "query", "cookie", "body", "form", "args", "useragent", "payload"];
-
-/// Whether what this key has may be a client's.
-pub(in crate::explain) fn is_clients(key: &str) -> bool {
-    let plain = key.to_ascii_lowercase().replace(['_', '-'], "");
-    CLIENTS.iter().any(|word| plain.contains(word))
-}
 
 /// The line that an object is, if it has Envoy's flags or details.
 pub(in crate::explain) fn read(text: &str) -> Option<Line<'static>> {
@@ -114,7 +104,7 @@ fn collect(key: &str, value: &Value, members: &mut Vec<(String, String)>, deeper
     match value {
         Value::Object(object) => {
             for (name, inner) in object {
-                if is_clients(name) {
+                if column::is_clients(name) {
                     continue;
                 }
                 let whole = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };

@@ -8,8 +8,8 @@ use meshwhy::evidence::{
 };
 use meshwhy::report::{LONGEST_FACT, escape};
 
+use super::lengths;
 use super::memory::Columns;
-use crate::explain::said::transcript;
 use crate::explain::{Column, Line, grpc};
 
 /// Stands for a flag that this version doesn't know.
@@ -115,7 +115,7 @@ pub(in crate::explain) fn is_short(line: &Line<'_>) -> Option<bool> {
 /// Whether the answer is as long as one of Envoy's own, of those that it gives with this status.
 pub(in crate::explain) fn is_as_long_as_a_reply(line: &Line<'_>) -> bool {
     let sent = line.get(Column::BytesSent).and_then(|sent| sent.parse().ok());
-    line.code().zip(sent).is_some_and(|(code, sent)| transcript::is_reply(code, sent))
+    line.code().zip(sent).is_some_and(|(code, sent)| lengths::is_reply(code, sent))
 }
 
 /// Whether an upstream has answered, as far as a log without details shows it.

@@ -3,6 +3,7 @@
 pub(super) mod gather;
 pub(super) mod hints;
 pub(super) mod judgement;
+pub(super) mod lengths;
 pub(super) mod memory;
 pub(super) mod rank;
 pub(super) mod unseen;
