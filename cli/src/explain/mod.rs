@@ -1,7 +1,10 @@
 //! Access-log lines → [`meshwhy::evidence::Evidence`] → [`Finding`]: what a log lets one know of a failure.
 //!
 //! A line shows less than the filter sees. What it doesn't show is not guessed: every value that it may have had is
-//! tried (see `unseen`), and only what all of them agree on is said.
+//! tried (see `verdict::unseen`), and only what all of them agree on is said.
+//!
+//! `walk` cuts the input into records, `reader` asks what each is: `around` takes off what stands around a line,
+//! `formats` reads its columns, `said` reads what is no access log. `verdict` names the causes, `joined` puts lines together.
 
 mod around;
 mod column;
