@@ -66,6 +66,7 @@ impl Part {
                     self.reporter.counts.ambiguous += 1;
                 }
                 Reading::ProxyLog => self.reporter.counts.proxy_log += 1,
+                Reading::Application => self.reporter.counts.application += 1,
                 Reading::Lead(line, finding, stream) => {
                     self.reporter.counts.proxy_log += 1;
                     self.reporter.leads.add(Lead { line, finding, stream, input: chunk.input, number });

@@ -56,6 +56,8 @@ pub struct Counts {
     pub failures: u64,
     /// Other lines of the proxy's own log.
     pub proxy_log: u64,
+    /// Lines of an application's log that say of no failure.
+    pub application: u64,
     /// Lines that can be read in several ways.
     pub ambiguous: u64,
     /// Lines put together of what a terminal had wrapped.
@@ -143,6 +145,7 @@ impl Counts {
         self.answers += other.answers;
         self.failures += other.failures;
         self.proxy_log += other.proxy_log;
+        self.application += other.application;
         self.ambiguous += other.ambiguous;
         self.first = self.first.or(other.first);
         self.of_one |= other.of_one || other.known.iter().any(|(key, place)| self.knows_other(key, place));
@@ -198,6 +201,12 @@ impl Counts {
         if self.proxy_log > 0 {
             warn!("meshwhy: {} of the proxy's log passed over", counted(self.proxy_log, "other line"));
         }
+        if self.application > 0 {
+            warn!(
+                "meshwhy: {} of an application's log passed over: no failure is in its words",
+                counted(self.application, "line")
+            );
+        }
         if self.unreadable > 0 {
             warn!("meshwhy: {} could not be read (--format?):", counted(self.unreadable, "line"));
             self.named.iter().for_each(|line| warn!("  {line}"));
@@ -209,7 +218,8 @@ impl Counts {
 
     /// How it went.
     pub fn outcome(&self) -> Outcome {
-        let none_readable = self.requests == 0 && self.proxy_log == 0 && self.unreadable > 0;
+        let has_read = self.requests + self.proxy_log + self.application > 0;
+        let none_readable = !has_read && self.unreadable > 0;
         match (none_readable || !self.broken.is_empty(), self.failures) {
             (true, _) => Outcome::Unreadable,
             (false, 0) => Outcome::Nothing,

@@ -29,6 +29,8 @@ pub enum Reading {
     Symptom(Box<Line<'static>>, Box<Finding>),
     /// Any other line of the proxy's own log.
     ProxyLog,
+    /// A line of an application's log that says of no failure.
+    Application,
     /// None of these.
     Unreadable,
 }

@@ -154,7 +154,8 @@ impl Reader {
             .or_else(inline)
             .or_else(spoken)
             .or_else(symptom);
-        reading.unwrap_or(Reading::Unreadable)
+        let application = || client::calm::is_of_a_log(&text).then_some(Reading::Application);
+        reading.or_else(application).unwrap_or(Reading::Unreadable)
     }
 
     fn read_plain(&self, text: &str, keep: bool) -> Reading {

@@ -9,6 +9,7 @@ use super::formats::{front, grid, many, scattered, vertical};
 use super::joined::story::{Held, Story};
 use super::outcome::explain;
 use super::reader::lead;
+use super::said::client::calm::says_of_no_failure;
 use super::said::{agentgateway, lead, reply, transcript, ztunnel};
 use super::{Column, Reader, Reading};
 use crate::input::records::{Record, records};
@@ -43,6 +44,8 @@ impl Reader {
         let mut rest = records(bytes, first);
         // The agent prints it over many lines when it starts.
         let mut in_configuration = false;
+        // An application's message goes on in rows that are set in.
+        let mut in_message = false;
         let mut story = Story::default();
         // Why Envoy's reply has it that a connection failed, and where that stood.
         let mut reason: Option<(u64, String)> = None;
@@ -72,6 +75,7 @@ impl Reader {
             if is_whole {
                 let reading = reasoned(reading, number, &mut reason, keep);
                 let is_own = reading == Reading::ProxyLog;
+                in_message = false;
                 in_configuration = is_own && memmem::find(&bytes, b"Effective config: ").is_some();
                 if !see(Read { number, bytes: &bytes, reading, mended: false }) {
                     return;
@@ -129,9 +133,13 @@ impl Reader {
             };
             in_configuration = in_configuration && reading == Reading::Unreadable;
             let mut reading = if in_configuration { Reading::ProxyLog } else { reading };
+            let is_set_in = in_message && text.starts_with([' ', '\t']);
             if reading == Reading::Unreadable && story.hear(&text) {
                 reading = Reading::Blank;
+            } else if reading == Reading::Unreadable && is_set_in && says_of_no_failure(&text) {
+                reading = Reading::Application;
             }
+            in_message = reading == Reading::Application;
             if let Reading::Symptom(line, finding) | Reading::Failed(line, finding) = &mut reading {
                 story.complete(line, finding);
             }

@@ -159,3 +159,41 @@ fn curls_meter_is_passed_over() {
     let output = fed(&["explain"], text.as_bytes());
     assert!(!err(&output).contains("could not be read"), "{}", err(&output));
 }
+
+#[test]
+fn an_applications_log_without_a_failure_is_passed_over_and_counted() {
+    let log = "2026-11-20 10:00:00.000  INFO 1 --- [main] o.a.k.clients.producer.ProducerConfig : ProducerConfig values:\n\
+        \tconnections.max.idle.ms = 540000\n\trequest.timeout.ms = 30000\n\
+        2026-11-20 10:00:01.000 DEBUG 1 --- [main] com.zaxxer.hikari.HikariConfig : connectionTimeout...............30000\n";
+    let output = fed(&["explain"], log.as_bytes());
+    assert!(err(&output).contains("0 of 0 requests failed"), "{}", err(&output));
+    assert!(err(&output).contains("4 lines of an application's log passed over"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(0));
+    // A failure among them counts, and what may be one isn't hidden.
+    let failed = log.to_owned()
+        + "2026-11-20 10:00:02.000 ERROR 1 --- [main] a.B : java.net.ConnectException: Connection refused\n";
+    let output = fed(&["explain"], failed.as_bytes());
+    assert!(out(&output).contains("upstream_refused (possible)"), "{}", out(&output));
+    let unknown = log.to_owned()
+        + "2026-11-20 10:00:02.000  INFO 1 --- [main] a.B : the mirror is out of step, retrying\n";
+    assert!(err(&fed(&["explain"], unknown.as_bytes())).contains("1 line could not be read"));
+}
+
+#[test]
+fn what_a_load_tester_counts_is_read() {
+    let summary = "Summary:\n  Total:\t10.1 secs\n\nStatus code distribution:\n  [200]\t561 responses\n  [503]\t439 responses\n";
+    let says = out(&fed(&["explain"], summary.as_bytes()));
+    assert!(says.contains("[503] 439 responses"), "{says}");
+    let good = summary.replace("  [503]\t439 responses\n", "");
+    assert!(out(&fed(&["explain"], good.as_bytes())).is_empty());
+}
+
+#[test]
+fn anybodys_sentence_gives_way_to_a_clients_own_words() {
+    let text = "the upstream connections of our gateway are broken\n\n2026 ERROR dial tcp: lookup a.shop: no such host\n";
+    let output = fed(&["explain"], text.as_bytes());
+    assert!(out(&output).contains("upstream_dns_failure"), "{}", out(&output));
+    assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
+    let output = fed(&["explain"], b"{:error, %Some.TransportError{reason: :closed}}\n");
+    assert!(out(&output).contains("evidence  told="), "{}", out(&output));
+}

@@ -64,6 +64,9 @@ impl Table {
             }
         }
         let shows_failures = |one: &Use| *one == Use::Whole || *one == Use::Column(Column::Code);
+        // `Local: Broker transport failure` is a sentence.
+        let is_sentence = uses.len() == 1 && head.trim_ascii().contains(&b' ');
+        (!is_sentence).then_some(())?;
         (is_envoys || uses.iter().any(shows_failures)).then_some(Self { delimiter, uses })
     }
 }

@@ -9,6 +9,19 @@ use crate::explain::{Column, Finding, Line};
 /// How many rows one message may have, from the words that wrap around the reason to those that are it.
 const SAME: u64 = 12;
 
+/// What curl writes first of a request.
+const BEGINS: &[&str] = &[
+    "Trying ",
+    "Rebuilt URL",
+    "Host ",
+    "Found bundle for host",
+    "Re-using existing",
+    "Uses proxy env",
+    "Could not find host",
+    "Hostname ",
+    "Added ",
+];
+
 /// The request that the rows are about.
 #[derive(Debug, Default)]
 pub(in crate::explain) struct Story {
@@ -58,11 +71,13 @@ impl Story {
             return self.has_begun;
         }
         if !matches!(mark, "*" | ">") {
-            return false;
+            // PHP shows a request's headers without a mark.
+            let header = row.split_once(": ").filter(|(name, _)| !name.contains(' '));
+            let is_header = header.is_some() && self.has_begun && self.method.is_some() && !self.is_over;
+            return is_header || is_prompt(row);
         }
         let said = said.trim_start();
-        let begins =
-            said.starts_with("Trying ") || said.starts_with("Rebuilt URL") || said.starts_with("Host ");
+        let begins = mark == "*" && BEGINS.iter().any(|begin| said.starts_with(begin));
         if begins && self.is_over {
             *self = Self { held: self.held.take(), ..Self::default() };
         }
@@ -210,6 +225,17 @@ fn command(row: &str) -> Option<&str> {
             behind.starts_with(['-', '\'', '"', '$']) || behind.split(' ').next()?.contains(['.', ':', '/']);
         ((before.is_empty() && is_asked) || is_prompt).then_some(behind)
     })
+}
+
+/// Whether it is a command behind a prompt, of a program that asks for nothing by itself.
+fn is_prompt(row: &str) -> bool {
+    const PROGRAMS: &[&str] =
+        &["kubectl", "istioctl", "helm", "docker", "oc", "k", "minikube", "cd", "export", "redis-cli"];
+    let behind = row.strip_prefix("$ ").or_else(|| {
+        let (prompt, command) = row.split_once("# ").or_else(|| row.split_once("$ "))?;
+        (prompt.contains('@') && !prompt.contains("  ")).then_some(command)
+    });
+    behind.and_then(|command| command.split(' ').next()).is_some_and(|program| PROGRAMS.contains(&program))
 }
 
 /// Without curl's meter, in front of what it says besides: `  0     0    0     0 --:--:-- --:--:-- --:--:--     0* ALPN: offers h2`.

@@ -9,7 +9,7 @@ fn json_whatever_its_order_and_types() {
     assert_eq!((finding.cause, finding.confidence), (Cause::UpstreamConnectTimeout, Confidence::Likely));
     assert_eq!(parsed.get(Column::Path), Some("/é\"x"));
     assert_eq!(parsed.code(), Some(503));
-    assert_eq!(read(r#"{"level":"info","msg":"started"}"#), Reading::Unreadable);
+    assert_eq!(read(r#"{"level":"info","msg":"started"}"#), Reading::Application);
     assert_eq!(read(r#"{"response_code":503,"#), Reading::Unreadable);
 }
 

@@ -23,6 +23,9 @@ pub(super) fn is_written(text: &str) -> bool {
 /// Whether the number that goes with the words at this place of a text is nought.
 pub(super) fn is_counted_none(text: &str, start: usize, end: usize) -> bool {
     let (Some(before), Some(behind)) = (text.get(..start), text.get(end..)) else { return false };
+    // `connection reset count 0`
+    let named = [" count", " total", "s_total", "_total", "_count"];
+    let behind = named.iter().find_map(|name| behind.strip_prefix(name)).unwrap_or(behind);
     let is_nought = |number: &str| number.trim_end_matches(['0', '.']).is_empty() && number.starts_with('0');
     // `0 connection refused`
     let number = before.trim_end_matches([' ', '"']).rsplit([' ', '(', ',']).next().unwrap_or_default();
@@ -243,6 +246,7 @@ mod tests {
             "client_errors_total{reason=\"connection refused\"} 0",
             "Errors: connection reset: 0, connection refused: 0, timed out: 0",
             "1000 requests, 0 connection refused, 0 timed out",
+            "connection reset count 0",
             "\tslog.Warn(\"matched 'read: connection reset by peer' by string\")",
             "| 102500 | UAEX | Router couldn't connect to the Enforcer |",
             "| 102503 | UF | Upstream connection failed |",

@@ -2,7 +2,11 @@
 //!
 //! The same words come of failures that no mesh had a part in, so this is the last that is read, and it counts where nothing else does.
 
+mod anybody;
+pub(in crate::explain) mod calm;
+mod load;
 mod mention;
+mod seldom;
 mod status;
 mod symptom;
 pub(in crate::explain) mod whom;
@@ -16,6 +20,8 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence;
 use meshwhy::report::{LONGEST_FACT, escape};
 
+use self::calm::is_calm;
+use self::load::Counted;
 use self::symptom::{Symptom, Where};
 use self::whom::Whom;
 use crate::explain::{Finding, Line};
@@ -33,14 +39,23 @@ const HANDSHAKE: &str = "TLS handshake error from ";
 /// What gRPC says of an answer that isn't its own.
 const NO_GRPC: &str = "unexpected content-type";
 
+/// What stands before the words of a sentence that isn't a known client's.
+const BY_ANYBODY: &str = "told=";
+
 /// What a text says of such a failure, whom the client asked, and what may have been behind it.
 pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
-    may_say(text).then_some(())?;
+    (may_say(text) || load::may_be_row(text) || anybody::may_say(text)).then_some(())?;
     let text = own_words(text)?;
-    let (cause, others, words) = named(text)?;
+    let by_anybody = || {
+        let (symptom, words) = anybody::read(text)?;
+        let place = place(text);
+        let (cause, others) = symptom::causes(seldom::told(symptom, place, text), place);
+        Some((BY_ANYBODY, (cause, others, words)))
+    };
+    let (whose, (cause, others, words)) = named(text).map(|found| ("client=", found)).or_else(by_anybody)?;
     (!mention::is_one(text, &words)).then_some(())?;
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
-    finding.evidence = format!("client={}", escape(&words, LONGEST_FACT));
+    finding.evidence = format!("{whose}{}", escape(&words, LONGEST_FACT));
     finding.would_tell = vec![crate::explain::ACCESS_LOG];
     let mut line = Line::default();
     if let Some(whom) = Whom::of(text) {
@@ -76,7 +91,7 @@ pub(in crate::explain) fn of_a_webhook(finding: &mut Finding) {
 /// Whether what was found rests on words that wrap around a reason: another row may have the reason.
 pub(in crate::explain) fn is_vague(finding: &Finding) -> bool {
     let said = finding.evidence.strip_prefix("client=");
-    said.is_some_and(words::are_vague)
+    finding.evidence.starts_with(BY_ANYBODY) || said.is_some_and(words::are_vague)
 }
 
 /// The part of a text that a client didn't choose.
@@ -113,6 +128,17 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
     if let Some(found) = of_webhook(text) {
         return Some(found);
     }
+    match load::read(text) {
+        Some((Counted::Status(code), words)) => {
+            let (cause, others) = status::causes(code, text)?;
+            return Some((cause, others, words));
+        }
+        Some((Counted::Symptom(symptom), words)) => {
+            let (cause, others) = symptom::causes(symptom, place(text));
+            return Some((cause, others, words));
+        }
+        None => {}
+    }
     let status = status::read(text);
     let counts = |words: &str| {
         (status.is_none() || !words::are_vague(words)) && !(words::are_anybodys(words) && is_calm(text))
@@ -121,7 +147,8 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
         let place = place(text);
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
-        let (cause, others) = symptom::causes(if in_tls { Symptom::ClosedInTls } else { symptom }, place);
+        let symptom = if in_tls { Symptom::ClosedInTls } else { seldom::told(symptom, place, text) };
+        let (cause, others) = symptom::causes(symptom, place);
         return Some((cause, others, words.to_owned()));
     }
     if let Some((code, words)) = status {
@@ -147,17 +174,9 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     };
     let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
     let found = found.filter(|found| !mention::is_counted_none(text, found.start(), found.end()));
+    let found = found.filter(|found| !seldom::is_denied(text, found.start()));
     let first = found.map(|found| found.pattern().as_usize()).min()?;
     all().nth(first).map(|(words, symptom)| (*symptom, *words))
-}
-
-/// Whether a line's level says that nothing is wrong, and its words do as well.
-fn is_calm(text: &str) -> bool {
-    const LEVELS: &[&str] = &["info", "debug", "trace", "notice"];
-    const FAILS: &[&str] = &["fail", "error", "unable", "cannot", "could not", "refused", "timed out"];
-    let said = text.to_ascii_lowercase();
-    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
-    words.any(|word| LEVELS.contains(&word)) && !FAILS.iter().any(|fails| said.contains(fails))
 }
 
 /// What a server of Go's says of a client's handshake: the sides are the other way round.

@@ -30,6 +30,7 @@ const BEFORE: &[&str] = &[
     "Unexpected response code: ",
     "Unexpected server response: ",
     "failed with status code ",
+    "Status(",
     "rejected WebSocket connection: HTTP ",
     "HTTP Error ",
     "HTTP response code: ",

@@ -69,6 +69,12 @@ pub(super) enum Symptom {
     Unwell,
     /// Whoever called went away.
     Left,
+    /// A process may open no more files or sockets.
+    NoDescriptors,
+    /// Whoever stands in front takes no more.
+    Overloaded,
+    /// Configuration was refused.
+    NotTaken,
 }
 
 /// What else is known of the client.
@@ -208,6 +214,13 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
             (Cause::UpgradeRefused, &[Cause::RouteNoMatch, Cause::UpstreamClosedConnection])
         }
         Symptom::Unwell => (Cause::ApplicationError, &[]),
+        Symptom::NoDescriptors => (Cause::FileDescriptorsExhausted, &[]),
+        Symptom::NotTaken => {
+            (Cause::VirtualServiceNotApplied, &[Cause::ConfigPropagating, Cause::RouteTableMissing])
+        }
+        Symptom::Overloaded => {
+            (Cause::CircuitBreakerOverflow, &[Cause::ProxyOverloaded, Cause::UpstreamTimeout])
+        }
         Symptom::Left => (Cause::ClientDisconnected, &[Cause::UpstreamTimeout]),
     }
 }

@@ -13,6 +13,8 @@ use super::Symptom;
 
 /// All of them, those that decide more first.
 pub(super) const ALL: &[&[(&str, Symptom)]] = &[
+    network::REFUSED,
+    network::DESCRIPTORS,
     network::NAMES,
     data::PROTOCOLS,
     data::SERVER_FIRST,

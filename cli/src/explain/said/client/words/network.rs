@@ -37,6 +37,36 @@ pub(super) const NAMES: &[(&str, Symptom)] = &[
     ("HttpRequestException: Resource temporarily unavailable", NoName),
     ("remote name could not be resolved", NoName),
     ("temporary error (try again later)", NoName),
+    ("ENOTFOUND ", NoName),
+    ("bad address '", NoName),
+    ("No resolvable bootstrap urls", NoName),
+    ("Unknown MySQL server host", NoName),
+    ("No such host is known", NoName),
+    ("could not be resolved", NoName),
+    ("couldn't be resolved", NoName),
+    ("failed to resolve", NoName),
+    ("cannot resolve host", NoName),
+    ("couldn't resolve host", NoName),
+    ("Couldn't resolve server", NoName),
+    ("Host not found", NoName),
+    ("ERR_NAME_RESOLUTION_FAILED", NoName),
+    ("NSURLErrorCannotFindHost", NoName),
+];
+
+/// What Pilot and Envoy say of configuration that breaks their rules.
+pub(super) const REFUSED: &[(&str, Symptom)] = &[
+    ("embedded message failed validation", NotTaken),
+    ("validation failed: invalid ", NotTaken),
+    ("Proto constraint validation failed", NotTaken),
+];
+
+/// A process may open no more files or sockets.
+pub(super) const DESCRIPTORS: &[(&str, Symptom)] = &[
+    ("too many open files", NoDescriptors),
+    ("EMFILE", NoDescriptors),
+    ("ENFILE", NoDescriptors),
+    ("no file descriptors available", NoDescriptors),
+    ("No buffer space available", NoDescriptors),
 ];
 
 /// No connection came to be.
@@ -75,8 +105,16 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("ERR_TIMED_OUT", NoConnection),
     ("no live upstreams while connecting", NoHealthy),
     // Linkerd's: none of a service's endpoints has been ready for a while.
-    ("service in fail-fast", NoHealthy),
     ("entering failfast", NoHealthy),
+    ("in fail-fast", NoHealthy),
+    ("in failfast", NoHealthy),
+    ("no available server", NoHealthy),
+    ("max-in-flight exceeded", Overloaded),
+    ("service overloaded", Overloaded),
+    ("circuit breaker is open", Overloaded),
+    ("CircuitBreaker '", Overloaded),
+    ("CallNotPermittedException", Overloaded),
+    ("BrokenCircuitException", Overloaded),
     ("upstream timed out", NoAnswer),
     (": i/o timeout", NoConnection),
     ("ConnectTimeoutError", NoConnection),
@@ -90,6 +128,12 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("network error (check Internet connection", Refused),
     ("ERR_TUNNEL_CONNECTION_FAILED", Refused),
     ("Unable to connect to the remote server", Refused),
+    ("ms: Timeout was reached", NoConnection),
+    ("ms: Connection timed out", NoConnection),
+    ("connect(2) timed out", NoConnection),
+    ("deadline has elapsed", NoConnection),
+    ("Connection timeout to host", NoConnection),
+    ("due to: connection timed out", NoConnection),
 ];
 
 /// It was reset.
@@ -102,12 +146,14 @@ pub(super) const RESETS: &[(&str, Symptom)] = &[
     ("NS_ERROR_NET_RESET", Reset),
     ("details = \"OS Error\"", Reset),
     ("\"grpc_message\":\"OS Error\"", Reset),
-    ("Endpoint read failed", Reset),
     ("error getting response", Reset),
     ("Software caused connection abort", Reset),
     ("connection was reset", Reset),
     ("httpx.ReadError", Reset),
     ("TCP Read failed", Reset),
+    ("httpcore.ReadError", Reset),
+    ("NSURLErrorNetworkConnectionLost", Reset),
+    ("network connection was lost", Reset),
 ];
 
 /// None came for as long as the client waited.
@@ -147,6 +193,17 @@ pub(super) const ANSWERS: &[(&str, Symptom)] = &[
     ("connection pool timeout", NoAnswer),
     ("timeout executing ", NoAnswer),
     ("HttpTimeoutException", NoAnswer),
+    ("OperationTimedOut: ", NoAnswer),
+    ("no response received from cassandra", NoAnswer),
+    ("Client request timeout", NoAnswer),
+    ("reading authorization packet', system error: 110", NoAnswer),
+    ("ApiCallTimeoutException", NoAnswer),
+    ("ApiCallAttemptTimeoutException", NoAnswer),
+    ("did not complete before the specified timeout", NoAnswer),
+    ("Read timeout on endpoint URL", NoAnswer),
+    ("DriverTimeoutException", NoAnswer),
+    ("statement timeout", NoAnswer),
+    ("Did not observe any item or terminal signal within", NoAnswer),
     ("Keepalive failed", NoAnswer),
     ("keepalive ping failed", NoAnswer),
     ("keepalive watchdog timeout", NoAnswer),
@@ -188,6 +245,10 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     ("failed to connect service ", Refused),
     ("Could not create connection to database server", Refused),
     ("UNAVAILABLE: ssl exception", NoAgreement),
+    ("Failed to connect to service endpoint", NoConnection),
+    ("Could not connect to the endpoint URL", Refused),
+    ("Failed to create socket", Refused),
+    ("HTTP request: Connect to ", Refused),
 ];
 
 /// What says that a request failed, and hardly how: curl's numbers, and what others wrap around the reason.

@@ -1,0 +1,317 @@
+//! Anybody's sentence, or the name of an exception: what became of a connection, where no client's words are known.
+//!
+//! `Connection to 10.0.0.1:9042 was closed`, `ConnectionShutdown`, `{:error, :connect_timeout}`, `no hosts available in the pool`. A setting's name and a
+//! counter that stands at nothing have the same words, so what stands around them is looked at, too.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::calm::{is_below_warning, is_calm};
+use super::load;
+use super::mention;
+use super::symptom::Symptom::{self, *};
+
+/// No sentence is so long.
+const MOST_WORDS: usize = 400;
+/// How far apart the two may stand.
+const NEAR: usize = 4;
+
+const CONNECTIONS: &[&str] = &[
+    "connection",
+    "connections",
+    "conn",
+    "socket",
+    "sockets",
+    "channel",
+    "peer",
+    "connect",
+    "transport",
+    "tcp",
+    "upstream",
+];
+const CONNECTS: &[&str] =
+    &["connect", "connecting", "connection", "connections", "dial", "dialing", "tcp", "hosts"];
+const HOSTS: &[&str] =
+    &["host", "server", "broker", "node", "upstream", "endpoint", "address", "peer", "service"];
+const MANY: &[&str] = &["hosts", "nodes", "brokers", "servers", "endpoints", "peers", "replicas"];
+const ANSWERS: &[&str] = &[
+    "request",
+    "response",
+    "read",
+    "reading",
+    "query",
+    "call",
+    "command",
+    "operation",
+    "heartbeat",
+    "reply",
+    "receive",
+    "received",
+    "client",
+    "server",
+    "transport",
+    "rpc",
+];
+const NAMES: &[&str] =
+    &["dns", "host", "hostname", "domain", "name", "address", "addresses", "server", "bootstrap"];
+const HANDSHAKES: &[&str] = &["handshake", "tls", "ssl"];
+const FAILS: &[&str] =
+    &["failed", "fails", "failure", "failures", "error", "errors", "unable", "cannot", "failing"];
+
+/// What happened, to what, and what that is; without a subject the word alone says it.
+const SAID: &[(&[&str], &[&str], Symptom)] = &[
+    (&["econnrefused"], &[], Refused),
+    (&["econnreset"], &[], Reset),
+    (&["etimedout"], &[], NoConnection),
+    (&["ehostunreach", "enetunreach", "hostunreach"], &[], NoRoute),
+    (&["nxdomain", "enotfound"], &[], NoName),
+    (&["emfile", "enfile"], &[], NoDescriptors),
+    (&["resolve", "resolved", "resolution", "lookup", "resolvable", "unresolved"], NAMES, NoName),
+    (&["refused", "refuses", "refusing"], CONNECTIONS, Refused),
+    (&["alert"], HANDSHAKES, NoAgreement),
+    (&["available", "reachable", "alive"], MANY, Refused),
+    (&["unreachable"], HOSTS, NoRoute),
+    (&["reset", "resets"], CONNECTIONS, Reset),
+    (&["timeout", "timeouts", "timed", "elapsed"], CONNECTS, NoConnection),
+    (&["timeout", "timeouts", "timed", "elapsed"], ANSWERS, NoAnswer),
+    (&["exceeded", "expired", "elapsed"], &["deadline", "timeout"], NoAnswer),
+    (&["lost", "broken", "stale", "invalid"], CONNECTIONS, Pooled),
+    (
+        &["closed", "closes", "shutdown", "aborted", "terminated", "disconnected", "dropped", "hangup"],
+        CONNECTIONS,
+        Dropped,
+    ),
+    (FAILS, HANDSHAKES, NoAgreement),
+    (FAILS, CONNECTIONS, Dropped),
+];
+
+/// Once through a text for all verbs.
+static VERBS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let verbs = SAID.iter().copied().flat_map(|(verbs, ..)| verbs);
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(verbs).ok()
+});
+
+/// Whether there is any of the verbs: a quick look at what is in no format.
+pub(super) fn may_say(text: &str) -> bool {
+    VERBS.as_ref().is_some_and(|verbs| verbs.is_match(text))
+}
+
+/// A word, without the case that names have.
+struct Word {
+    text: String,
+    begin: usize,
+    end: usize,
+}
+
+/// What such words say, and the two that say it.
+pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
+    // An object's keys are names.
+    let is_object = text.contains("{\"") || text.contains("{\\\"") || is_metric(text);
+    if is_calm(text) || is_below_warning(text) || is_setting(text) || is_object || load::is_row(text) {
+        return None;
+    }
+    let words = words(text);
+    SAID.iter().find_map(|(verbs, subjects, symptom)| {
+        let said = words.iter().enumerate().filter(|(_, word)| verbs.contains(&word.text.as_str()));
+        said.filter(|(at, _)| happened(text, &words, *at, *symptom)).find_map(|(at, verb)| {
+            if subjects.is_empty() {
+                return Some((*symptom, verb.text.clone()));
+            }
+            let around = at.saturating_sub(NEAR)..at.saturating_add(NEAR).saturating_add(1).min(words.len());
+            let subject = words.get(around)?.iter().find(|word| subjects.contains(&word.text.as_str()))?;
+            // An unreachable server is anybody's.
+            let is_first = subject.begin < verb.begin;
+            let is_told = (*symptom != NoRoute || is_first) && are_together(text, subject, verb);
+            let (first, second) = if subject.begin < verb.begin { (subject, verb) } else { (verb, subject) };
+            let counts = is_told && !mention::is_counted_none(text, first.begin, second.end);
+            text.get(first.begin..second.end).filter(|_| counts).map(|said| (*symptom, said.to_owned()))
+        })
+    })
+}
+
+/// Whether it is said to have happened: nothing denies it, it is no setting and no counter.
+fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
+    const NOT: &[&str] =
+        &["not", "no", "never", "nothing", "without", "zero", "0", "none", "isn", "wasn", "doesn"];
+    const CLEANLY: &[&str] =
+        &["cleanly", "gracefully", "normally", "successfully", "properly", "idle", "max", "avoid", "if"];
+    let word = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
+    let before = || at.saturating_sub(NEAR)..at;
+    let denied = before().any(|at| NOT.contains(&word(at)));
+    let lower = text.to_ascii_lowercase();
+    let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
+    let right = match symptom {
+        // These are said so.
+        NoName => denied || has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
+        Refused if matches!(word(at), "available" | "reachable" | "alive") => denied,
+        NoConnection | NoAnswer => {
+            let timed = word(at) != "timed" || word(at.saturating_add(1)) == "out";
+            let told = &[
+                "error",
+                "fail",
+                "exception",
+                "unable",
+                "cannot",
+                "reason",
+                "caused",
+                "warn",
+                "timed out",
+                "timedout",
+                "expired",
+                "exceeded",
+                "elapsed",
+                "got ",
+                "getting",
+                "seeing",
+                "receiv",
+                "throw",
+                "while",
+            ];
+            let denied = denied && !has(&["no response", "not receive"]);
+            timed && !denied && has(told)
+        }
+        Dropped | Pooled => !denied && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str())),
+        _ => !denied,
+    };
+    right && (symptom == NoName || !words.get(at).is_some_and(|word| is_named_as_one(text, word)))
+}
+
+/// Whether both are of one clause: a colon may stand behind the subject.
+fn are_together(text: &str, subject: &Word, verb: &Word) -> bool {
+    let is_first = subject.begin < verb.begin;
+    let (begin, end) = if is_first { (subject.end, verb.begin) } else { (verb.end, subject.begin) };
+    let between = text.get(begin..end).unwrap_or_default();
+    !between.contains([',', ';', '|', '"', '/'])
+        && !between.contains(". ")
+        && (is_first || !between.contains(": "))
+}
+
+/// Whether a word is the end of a setting's or a counter's name: `connect_timeout: 5s`, `connection errors: 0`, `proxy_connect_timeout 60s`.
+fn is_named_as_one(text: &str, word: &Word) -> bool {
+    const GOES_ON: &[&str] = &["is ", "set ", "of ", "count", "total", "rate", "policy", "handler", "budget"];
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let before = text.get(..word.begin).unwrap_or_default();
+    let run = before.len().saturating_sub(before.trim_end_matches(is_part).len());
+    let behind = text.get(word.end..).unwrap_or_default();
+    let rest = behind.trim_start_matches(is_part);
+    let name =
+        text.get(word.begin.saturating_sub(run)..text.len().saturating_sub(rest.len())).unwrap_or_default();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    // An exception's begins with a capital.
+    let is_compound = name.contains(['-', '_', '.']) && !last.starts_with(|c: char| c.is_ascii_uppercase());
+    // A policy's: `connect-failure`.
+    if name.contains('-') && !name.contains(|c: char| c.is_ascii_uppercase()) {
+        return true;
+    }
+    let rest = rest.trim_start_matches('"').trim_start();
+    let value = rest.strip_prefix([':', '=']).map(|rest| rest.trim_start_matches(['=', ' ', '"', '.']));
+    let is_value = |value: &str| {
+        value.starts_with(|c: char| c.is_ascii_digit())
+            || ["true", "false", "null", "nil", "[]"].iter().any(|word| value.starts_with(word))
+    };
+    (is_compound && value.is_some())
+        || value.is_some_and(is_value)
+        || rest.starts_with(|c: char| c.is_ascii_digit())
+        || rest.starts_with("..")
+        || GOES_ON.iter().any(|word| rest.starts_with(word))
+}
+
+/// Whether it is a metric with labels: `requests_total{code="503"} 5`.
+fn is_metric(text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let named =
+        text.trim_start().split_once('{').filter(|(name, _)| !name.is_empty() && name.chars().all(is_name));
+    named
+        .and_then(|(_, labels)| labels.split_once('='))
+        .is_some_and(|(label, value)| label.chars().all(is_name) && value.starts_with('"'))
+}
+
+/// Whether all of it is a policy's.
+fn is_setting(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["retryon", "retry_on", "retry-on", "retry_policy", "retrypolicy"].iter().any(|name| lower.contains(name))
+}
+
+/// The words of a text, those of a name in camel case and with underscores apart.
+fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut begin: Option<usize> = None;
+    let mut last = ' ';
+    let end_word = |begin: &mut Option<usize>, end: usize, words: &mut Vec<Word>| {
+        if let Some(begin) = begin.take()
+            && let Some(word) = text.get(begin..end)
+        {
+            words.push(Word { text: word.to_ascii_lowercase(), begin, end });
+        }
+    };
+    for (at, c) in text.char_indices() {
+        let is_hump = last.is_ascii_lowercase() && c.is_ascii_uppercase();
+        if !c.is_ascii_alphanumeric() || is_hump {
+            end_word(&mut begin, at, &mut words);
+        }
+        if c.is_ascii_alphanumeric() && begin.is_none() {
+            begin = Some(at);
+        }
+        last = c;
+        if words.len() >= MOST_WORDS {
+            return words;
+        }
+    }
+    end_word(&mut begin, text.len(), &mut words);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_a_connection_is_said_by_anybody() {
+        for (text, symptom) in [
+            ("{:error, :econnrefused}", Refused),
+            ("our gateway's connections are being refused", Refused),
+            ("gocql: no hosts available in the pool", Refused),
+            ("a.b.ConnectionShutdown: Connection to 10.0.0.1:9042 was closed", Dropped),
+            ("(Postgrex) tcp recv: closed", Dropped),
+            ("NatsError: CONNECTION_CLOSED", Dropped),
+            ("JedisException: Failed to create socket.", Dropped),
+            ("nats: stale connection", Pooled),
+            ("invalid connection", Pooled),
+            ("{:error, :connect_timeout}", NoConnection),
+            ("tcp connect error: deadline has elapsed", NoConnection),
+            ("error: request timeout", NoAnswer),
+            ("{:tls_alert, {:unknown_ca, 'x'}}", NoAgreement),
+            ("failed DNS lookup of a.shop", NoName),
+            ("WARN upstream host is now unreachable", NoRoute),
+        ] {
+            assert_eq!(read(text).map(|(symptom, _)| symptom), Some(symptom), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_counters_and_what_did_not_happen_are_none() {
+        for text in [
+            "connection errors: 0",
+            "connection timeout set to 30 seconds",
+            "Connection timeout: 30s",
+            "proxy_connect_timeout 60s;",
+            "connectionTimeout...............30000",
+            "spring.datasource.hikari.connection-timeout=30000",
+            "upstream_cx_connect_timeout: 0",
+            "on-connection-failure: retry",
+            "connection-refused-handler: enabled",
+            "retryOn: connect-failure,refused-stream,unavailable,cancelled,503",
+            "All connections were closed cleanly at shutdown.",
+            "the connection was never refused",
+            "no connection was lost",
+            "How do I choose a connection timeout?",
+            "the dns lookup took 3ms",
+            "all hosts are available",
+            "DEBUG closed connection",
+            "an unreachable server does not leave its origin empty",
+        ] {
+            assert_eq!(read(text).map(|(symptom, said)| format!("{symptom:?} {said}")), None, "{text}");
+        }
+    }
+}

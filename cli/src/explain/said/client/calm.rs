@@ -1,0 +1,267 @@
+//! Lines of an application's log that say of no failure: with a level below a warning's, and in words that go with one.
+
+/// How far into a line its level may stand.
+const FRONT: usize = 160;
+
+/// Levels, as they are written in front of a message.
+const CALM: &[&str] =
+    &["INFO", "DEBUG", "TRACE", "NOTICE", "VERBOSE", "INF", "DBG", "DBUG", "TRC", "FINE", "FINER"];
+const BAD: &[&str] = &[
+    "WARN",
+    "WARNING",
+    "WRN",
+    "ERROR",
+    "ERR",
+    "ERRO",
+    "CRITICAL",
+    "CRIT",
+    "FATAL",
+    "FTL",
+    "PANIC",
+    "SEVERE",
+    "ALERT",
+    "EMERG",
+    "EMERGENCY",
+];
+/// The same in lower case, which is one only between brackets or behind a key.
+const AROUND: &[(&str, &str)] =
+    &[("[", "]"), ("<", ">"), ("level=", " "), ("lvl=", " "), ("level\":\"", "\""), ("severity\":\"", "\"")];
+/// What some programs begin a line with.
+const BEGINS: &[&str] = &[
+    "info: ",
+    "dbug: ",
+    "trce: ",
+    "debug: ",
+    "INFO:",
+    "DEBUG:",
+    "D, [",
+    "I, [",
+    "%5|",
+    "%6|",
+    "%7|",
+    "=INFO ",
+    "=PROGRESS ",
+    "npm info ",
+    "npm notice ",
+    "LOG:  ",
+    "http2: Framer ",
+    "http2: decoded hpack ",
+    "http2: Transport encoding ",
+];
+
+/// What a failure is told with, by anybody.
+const FAILS: &[&str] = &[
+    "fail",
+    "error",
+    "err=",
+    "unable",
+    "cannot",
+    "can't",
+    "could not",
+    "couldn't",
+    "not able",
+    "refus",
+    "timed out",
+    "exception",
+    "reject",
+    "denied",
+    "unavailable",
+    "disconnect",
+    "unreachable",
+    "reset by",
+    "was reset",
+    "abort",
+    "broken",
+    "lost",
+    "retrying",
+    "gave up",
+    "giving up",
+    "expired",
+    "invalid",
+    "unhealthy",
+    "exceeded",
+    "overflow",
+    "too many",
+    "no route",
+    "forbidden",
+    "unauthorized",
+    "bad gateway",
+    "panic",
+    "traceback",
+    "eof",
+    "goaway",
+    "rst_stream",
+    "unexpected",
+    "unknown",
+    "mismatch",
+    "no healthy",
+    "not found",
+    "dropped",
+    "deadline",
+    "cannot handshake",
+    "rescue",
+];
+/// What looks like one and says that there is none.
+const NONE_OF_IT: &[&str] = &[
+    "no error",
+    "0 error",
+    "errors=0",
+    "errors: 0",
+    "error=null",
+    "error=nil",
+    "error=<nil>",
+    "error: null",
+    "\"error\":null",
+    "\"error\":\"\"",
+    "without error",
+    "failed=0",
+    "failed: 0",
+    "failures=0",
+    "0 failed",
+    "0 failures",
+    "no failure",
+    "max_retries",
+    "invalidat",
+    "not expired",
+];
+
+/// Whether a line's level says that nothing is wrong, and its words do as well.
+pub(super) fn is_calm(text: &str) -> bool {
+    const LEVELS: &[&str] = &["info", "debug", "trace", "notice"];
+    const FAILS: &[&str] = &["fail", "error", "unable", "cannot", "could not", "refused", "timed out"];
+    let said = text.to_ascii_lowercase();
+    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| LEVELS.contains(&word)) && !FAILS.iter().any(|fails| said.contains(fails))
+}
+
+/// Whether it is such a line: what has neither a level nor a failure is nobody's.
+pub(in crate::explain) fn is_of_a_log(text: &str) -> bool {
+    (is_below_warning(text) || is_kubectls(text)) && says_of_no_failure(text)
+}
+
+/// A row of `kubectl get pods` about one that runs, and the row above all of them.
+fn is_kubectls(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let columns = (words.next(), words.next(), words.next(), words.next());
+    match columns {
+        (Some("NAME" | "NAMESPACE"), Some(_), Some(_), _) => !text.contains(|c: char| c.is_ascii_lowercase()),
+        (Some(_), Some(ready), Some("Running" | "Completed"), Some(restarts)) => {
+            let is_ready = ready.split_once('/').is_some_and(|(some, all)| some == all || all == "1");
+            is_ready && restarts.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
+/// Whether nothing in a text tells of a failure.
+pub(in crate::explain) fn says_of_no_failure(text: &str) -> bool {
+    let mut said = text.to_ascii_lowercase();
+    for nothing in NONE_OF_IT {
+        said = said.replace(nothing, "");
+    }
+    !FAILS.iter().any(|fails| said.contains(fails)) && !has_bad_status(&said)
+}
+
+/// A server's access log in a line with a level, and any number that is a failed status.
+fn has_bad_status(said: &str) -> bool {
+    let mut words = said.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == ':'));
+    words.any(|word| {
+        let is_status = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+        is_status
+            && matches!(word, "400" | "401" | "403" | "404" | "408" | "429" | "500" | "502" | "503" | "504")
+    })
+}
+
+/// Whether the first level that stands in front is below a warning's.
+pub(super) fn is_below_warning(text: &str) -> bool {
+    let text = text.trim_start();
+    // Behind Go's own time: `2026/11/20 10:00:00 http2: Framer ...`.
+    let behind_time = text.get(20..).filter(|_| text.get(4..5) == Some("/") && text.get(7..8) == Some("/"));
+    if [Some(text), behind_time]
+        .into_iter()
+        .flatten()
+        .any(|text| BEGINS.iter().any(|begin| text.starts_with(begin)))
+    {
+        return true;
+    }
+    let mut end = text.len().min(FRONT);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let front = text.get(..end).unwrap_or_default();
+    if is_klogs(front) {
+        return true;
+    }
+    let mut words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
+    let alone = words.find(|word| is_level(word) && word.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let said = front.to_ascii_lowercase();
+    let named = AROUND.iter().find_map(|(before, behind)| {
+        let (_, rest) = said.split_once(before)?;
+        rest.split(behind).next().filter(|level| is_level(level))
+    });
+    named.or(alone).is_some_and(|level| CALM.contains(&level.to_ascii_uppercase().as_str()))
+}
+
+fn is_level(word: &str) -> bool {
+    let upper = word.to_ascii_uppercase();
+    CALM.contains(&upper.as_str()) || BAD.contains(&upper.as_str())
+}
+
+/// `I1120 10:00:00.000000       1 file.go:12] message`
+fn is_klogs(front: &str) -> bool {
+    let date = front.strip_prefix('I').and_then(|rest| rest.split_once(' '));
+    date.is_some_and(|(date, rest)| {
+        date.len() == 4
+            && date.bytes().all(|byte| byte.is_ascii_digit())
+            && rest.starts_with(|c: char| c.is_ascii_digit())
+            && rest.contains("] ")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_healthy_application_writes_is_a_logs() {
+        for text in [
+            "2026-11-20 10:00:00.000  INFO 1 --- [main] c.z.hikari.HikariDataSource : HikariPool-1 - Start completed.",
+            "INFO 2026-11-20 10:00:00 retries=3 timeout=30s connect_timeout=5s",
+            "time=\"2026-11-20T10:00:00Z\" level=info msg=\"retry policy\" attempts=3 retryOn=\"5xx,reset\"",
+            "[2026-11-20 10:00:00 +0000] [7] [INFO] Booting worker with pid: 7",
+            "2026/11/20 10:00:00 [notice] 1#1: start worker processes",
+            "INFO: 10.0.0.1:53720 - \"GET /healthz HTTP/1.1\" 200 OK",
+            "info: Microsoft.Hosting.Lifetime[14]",
+            "I1120 10:00:00.000000       1 leaderelection.go:258] successfully acquired lease a/b",
+            "%7|1604738812.184|RECV|rdkafka#consumer-1| [thrd:a:9092/1]: Received MetadataResponse",
+            "[   230.226352s] DEBUG ThreadId(02) daemon: linkerd_app_core::serve: Connection closed",
+            "=INFO REPORT==== 31-May-2017::06:12:15 ===",
+            "2026/11/20 10:00:00 http2: Framer 0xc00: read HEADERS flags=END_HEADERS stream=39 len=26",
+            "NAME                     READY   STATUS    RESTARTS   AGE",
+            "orders-5d8c6b9f4-kq2zt   2/2     Running   0          5d",
+            "[INF] the job ended with errors=0",
+        ] {
+            assert!(is_of_a_log(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_failure_is_none_of_it() {
+        for text in [
+            "",
+            "Server running at http://0.0.0.0:3000/",
+            "for your info: it is slow",
+            "2026-11-20 10:00:00 WARN pool is small",
+            "INFO Node -2 disconnected.",
+            "INFO could not fetch the list, retrying in 5s",
+            "INFO: 10.0.0.1:53720 - \"GET /orders HTTP/1.1\" 503 Service Unavailable",
+            "INFO status=500 path=/a",
+            "[error] 12#12: the INFO of it",
+            "orders-5d8c6b9f4-kq2zt   1/2     CrashLoopBackOff   12   5d",
+            "orders-5d8c6b9f4-kq2zt   1/2     Running   0          5d",
+            "level=warning msg=\"INFO\"",
+        ] {
+            assert!(!is_of_a_log(text), "{text}");
+        }
+    }
+}
