@@ -141,6 +141,9 @@ pub struct Reporting {
     /// Count by cause, host and resource instead of reporting each failure
     #[arg(long)]
     pub summary: bool,
+    /// With --summary: show this many of the most frequent, and count the others by cause. 0 shows all; objects (--json) always are
+    #[arg(long, value_name = "NUMBER", requires = "summary", conflicts_with = "json")]
+    pub top: Option<usize>,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

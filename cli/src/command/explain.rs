@@ -50,7 +50,7 @@ pub fn report(inputs: Vec<Input>, reporting: Reporting, follow: bool) -> anyhow:
     let result = pipeline::run(inputs, follow, &control, work, collect, tick);
     progress.end();
     result?;
-    joining.into_inner().finish(reporting.json)
+    joining.into_inner().finish(reporting.json, reporting.top)
 }
 
 /// The first interrupt ends the reading, and what was counted is shown; the second ends everything.

@@ -87,8 +87,8 @@ impl Joining {
         self.write()
     }
 
-    /// There is no more.
-    pub fn finish(mut self, json: bool) -> anyhow::Result<Outcome> {
+    /// There is no more. Of a summary so many groups are shown.
+    pub fn finish(mut self, json: bool, top: Option<usize>) -> anyhow::Result<Outcome> {
         for input in 0..self.pairs.len() {
             self.end(input);
         }
@@ -97,7 +97,8 @@ impl Joining {
         }
         self.follow_symptoms();
         if self.style == Style::Summary {
-            self.total.out = if json { self.total.summary.json()? } else { self.total.summary.text() };
+            let summary = &self.total.summary;
+            self.total.out = if json { summary.json()? } else { summary.text(top) };
         }
         self.write()?;
         if self.style != Style::Quiet {

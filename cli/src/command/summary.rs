@@ -24,6 +24,8 @@ const SCHEMA: &str = "meshwhy.summary/1";
 const MOST_AWAITED: usize = 6;
 /// Other causes that are shown.
 const SHOWN: usize = 3;
+/// Groups that are shown: what a chat takes as one message.
+const TOP: usize = 10;
 /// Examples kept of each group.
 const EXAMPLES: usize = 2;
 
@@ -189,10 +191,16 @@ impl Summary {
     }
 
     /// For people: short enough for a message to others.
-    pub fn text(&self) -> String {
+    pub fn text(&self, top: Option<usize>) -> String {
         let mut out = String::new();
         let span = self.span();
-        for (key, group) in self.sorted() {
+        let sorted = self.sorted();
+        let top = match top.unwrap_or(TOP) {
+            0 => sorted.len(),
+            top => top,
+        };
+        let (shown, others) = sorted.split_at(top.min(sorted.len()));
+        for (key, group) in shown {
             let mut put = |text: std::fmt::Arguments<'_>| {
                 // Writing to a String can't fail.
                 let _ = out.write_fmt(text);
@@ -225,7 +233,7 @@ impl Summary {
                 put(format_args!("         {DIM}{example}{DIM:#}\n"));
             }
         }
-        out
+        out + &by_cause(others)
     }
 
     /// From the first failure with a time to the last.
@@ -316,6 +324,26 @@ impl Recovery {
                 "Set connectionPool.http.idleTimeout below the server's keep-alive, or find out whether it restarts or fails on these \
                 requests alone: the same endpoint answered afterwards."
             }
+        }
+    }
+}
+
+/// What the groups that aren't shown come to: no cause is left out.
+fn by_cause(groups: &[(&Key, &Group)]) -> String {
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    for (key, group) in groups {
+        let count = counts.entry(&key.cause).or_default();
+        *count = count.saturating_add(group.count);
+    }
+    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+    counts.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
+    let causes: Vec<String> = counts.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
+    match groups.len() {
+        0 => String::new(),
+        others => {
+            let others = text::counted(u64::try_from(others).unwrap_or(u64::MAX), "other group");
+            format!("{all:>7}  in {others}, --top 0 shows them: {}\n", causes.join(", "))
         }
     }
 }

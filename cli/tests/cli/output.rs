@@ -15,6 +15,39 @@ fn the_story_the_objects_and_the_summary() {
     golden("istio.summary.txt", &out(&run(&["explain", "--summary", "istio.log"])));
 }
 
+#[test]
+fn a_summary_is_one_message_and_hides_no_cause() {
+    let line = |host: u32, what: &str| {
+        format!(
+            "[2026-11-20T10:00:01.000Z] \"GET / HTTP/1.1\" {what} - \"-\" 0 0 1 - \"-\" \"-\" \"-\" \"h{host}\" \"10.0.0.7:80\" outbound|80||h{host} - - - - -\n"
+        )
+    };
+    let often = |host: u32| line(host, "504 UT response_timeout").repeat(2);
+    let rare = |host: u32| line(host, "503 UO overflow") + &line(host, "503 NC cluster_not_found");
+    let log: String = (0..10).map(often).chain((0..3).map(rare)).collect();
+    let groups = |options: &[&str]| {
+        let shown = out(&fed(&[&["explain", "--summary"], options].concat(), log.as_bytes()));
+        (shown.matches("2026-11-20T10:00:01.000Z").count(), shown)
+    };
+    let (shown, summary) = groups(&[]);
+    assert_eq!(shown, 10, "{summary}");
+    let others =
+        "      6  in 6 other groups, --top 0 shows them: circuit_breaker_overflow 3, cluster_missing 3\n";
+    assert!(summary.ends_with(others), "{summary}");
+    assert!(
+        groups(&["--top", "15"])
+            .1
+            .ends_with("      1  in 1 other group, --top 0 shows them: cluster_missing 1\n")
+    );
+    for all in [&["--top", "0"], &["--top", "99"]] {
+        let (shown, summary) = groups(all);
+        assert!(shown == 16 && !summary.contains("other group"), "{summary}");
+    }
+    let objects = out(&fed(&["explain", "--summary", "--json"], log.as_bytes()));
+    assert_eq!(objects.lines().count(), 16, "{objects}");
+    assert_eq!(fed(&["explain", "--top", "3"], log.as_bytes()).status.code(), Some(2));
+}
+
 /// What a real proxy wrote: Envoy's own log with meshwhy's lines, and the access log, which comes later.
 #[test]
 fn what_stands_in_both_logs_of_a_container_is_told_once() {
