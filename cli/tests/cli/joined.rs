@@ -189,6 +189,45 @@ fn the_two_ends_of_a_connection_are_joined_by_its_addresses() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// The egress gateway asks for the address that the application asked for: that is no connection between them.
+#[test]
+fn what_the_egress_gateway_waited_for_began_there() {
+    let folder = std::env::temp_dir().join(format!("meshwhy-egress-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let line = |what: &str, protocol: &str, cluster: &str, ends: &str| {
+        format!(
+            "[2026-11-30T01:02:03.100Z] \"GET /v1 HTTP/{protocol}\" 504 {what} - \"-\" 0 24 5003 - \"-\" \"curl\" \"7c1f2b7e\" \"api.example.com\" {cluster} {ends} - -\n"
+        )
+    };
+    let write = |name: &str, text: String| {
+        std::fs::write(folder.join(name), text).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let client = line(
+        "- via_upstream",
+        "1.1",
+        "\"10.244.3.8:8080\" outbound|80||istio-egressgateway.istio-system.svc.cluster.local",
+        "10.244.2.9:45710 203.0.113.34:80 10.244.2.9:41630",
+    );
+    let egress = line(
+        "UT response_timeout",
+        "2",
+        "\"203.0.113.34:80\" outbound|80||api.example.com",
+        "10.244.3.8:38002 10.244.3.8:8080 10.244.2.9:45710",
+    );
+    let (client, egress) = (write("client.log", client), write("egress.log", egress));
+    for files in [[&client, &egress], [&egress, &client]] {
+        let printed = out(&run(&["correlate", "--json", files[0], files[1]]));
+        let request: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(
+            (&request["cause"], &request["proxy"]),
+            (&"upstream_timeout".into(), &"egress".into()),
+            "{request}"
+        );
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// A reply's details say more than the head of the answer that follows them; where there are none, the head is all that there is.
 #[test]
 fn an_answers_head_in_the_debug_log_counts_where_nothing_says_more() {

@@ -172,13 +172,18 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
             .and_then(|name| name.strip_prefix(direction))
             .is_some_and(|rest| rest.starts_with('|'))
     };
+    // Where the logs of two pods are one file, what came in may be what this line sent.
+    let sent_to = |other: &Hop| {
+        same(get(this, Column::UpstreamLocal).as_deref(), get(other, Column::RemoteAddress).as_deref())
+    };
     // The same connection: its two ends are logged by the two proxies.
     let connected = others().find(|(_, other)| {
         let ends =
             same(get(other, Column::UpstreamLocal).as_deref(), get(this, Column::RemoteAddress).as_deref());
         let place =
             same(get(other, Column::UpstreamHost).as_deref(), get(this, Column::LocalAddress).as_deref());
-        (ends || place) && !is(other, "inbound")
+        // An egress gateway asks for the address that the application asked for.
+        (ends || (place && !sent_to(other))) && !is(other, "inbound")
     });
     // A waypoint's tunnel ends at a ztunnel: both name the workload's own address.
     let tunnelled = || {
@@ -202,11 +207,9 @@ fn parent(hops: &[Hop], at: usize) -> Option<usize> {
                 && other.proxy != this.proxy
         })
     };
-    // Where the logs of two pods are one file, what came in may be what this line sent.
     let is_behind = |other: &Hop| {
-        let ends =
-            same(get(this, Column::UpstreamLocal).as_deref(), get(other, Column::RemoteAddress).as_deref());
-        ends || same(get(this, Column::UpstreamHost).as_deref(), get(other, Column::LocalAddress).as_deref())
+        sent_to(other)
+            || same(get(this, Column::UpstreamHost).as_deref(), get(other, Column::LocalAddress).as_deref())
     };
     // A pod's own: what came in, and what the application then asked for.
     let inbound = || {
