@@ -13,7 +13,7 @@ use super::rate::{CELLS, Rate, Span};
 use super::text;
 use super::verdict::Verdict;
 use crate::check::visible_json;
-use crate::explain::{Column, Destination, Finding, Line, millis};
+use crate::explain::{Column, Destination, Finding, Line, first, millis};
 
 /// No more groups than this are kept apart: hosts are chosen by clients.
 const MOST_GROUPS: usize = 2_000;
@@ -50,6 +50,8 @@ struct Awaited {
     name: String,
     recovery: Recovery,
     key: Key,
+    /// When it failed.
+    since: Option<i64>,
 }
 
 /// What a failure turns out to be where the same endpoint, or another one of the cluster, answers afterwards.
@@ -67,12 +69,19 @@ enum Recovery {
 struct Group {
     count: u64,
     finding: Finding,
-    first: Option<String>,
-    last: Option<String>,
+    first: Option<Moment>,
+    last: Option<Moment>,
     examples: Vec<String>,
     rate: Rate,
     /// Endpoints or clusters that failed so, and answered afterwards.
     recovered: u64,
+}
+
+/// A time as its line has it. Logs of one input may have several forms and zones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Moment {
+    text: String,
+    millis: Option<i64>,
 }
 
 /// One group, as `--json` prints it.
@@ -119,8 +128,8 @@ impl Summary {
             key = Key { host: OTHER.into(), resource: OTHER.into(), ..key };
         }
         self.wait_for(line, finding, &key);
-        let time = text::column(line, Column::Time);
         let millis = line.get(Column::Time).and_then(millis);
+        let time = text::column(line, Column::Time).map(|text| Moment { text, millis });
         let example = || format!("{place}  {}", text::request(line));
         let group = match self.groups.entry(key) {
             Entry::Occupied(known) => {
@@ -152,7 +161,8 @@ impl Summary {
         let Some(name) = line.get(column) else { return };
         let of_kind = || self.awaited.iter().filter(|awaited| awaited.recovery == recovery);
         if of_kind().count() < MOST_AWAITED && !of_kind().any(|awaited| awaited.name == name) {
-            self.awaited.push(Awaited { name: name.to_owned(), recovery, key: key.clone() });
+            let since = line.get(Column::Time).and_then(millis);
+            self.awaited.push(Awaited { name: name.to_owned(), recovery, key: key.clone(), since });
         }
     }
 
@@ -160,7 +170,12 @@ impl Summary {
     pub fn fine(&mut self, line: &[u8]) {
         let groups = &mut self.groups;
         self.awaited.retain(|awaited| {
-            let answered = names(line, &awaited.name);
+            // Exports begin with what is newest.
+            let is_later = || {
+                let time = first(&String::from_utf8_lossy(line));
+                awaited.since.zip(time).is_none_or(|(since, time)| since <= time)
+            };
+            let answered = names(line, &awaited.name) && is_later();
             if answered && let Some(group) = groups.get_mut(&awaited.key) {
                 group.recovered += 1;
             }
@@ -213,11 +228,12 @@ impl Summary {
             }
             put(format_args!("\n"));
             let bar = span.map(|span| group.rate.bar(span) + "  ").filter(|_| group.rate.span().is_some());
+            let bar = bar.unwrap_or_default();
             match (&group.first, &group.last) {
                 (Some(first), Some(last)) if first != last => {
-                    put(format_args!("         {}{first} to {last}\n", bar.unwrap_or_default()));
+                    put(format_args!("         {bar}{} to {}\n", first.text, last.text));
                 }
-                (Some(first), _) => put(format_args!("         {}{first}\n", bar.unwrap_or_default())),
+                (Some(first), _) => put(format_args!("         {bar}{}\n", first.text)),
                 _ => {}
             }
             let general = group.fix().or(finding.general_fix()).map(str::to_owned);
@@ -258,8 +274,8 @@ impl Summary {
                 },
                 host: &key.host,
                 count: group.count,
-                first: group.first.as_deref(),
-                last: group.last.as_deref(),
+                first: group.first.as_ref().map(|moment| &*moment.text),
+                last: group.last.as_ref().map(|moment| &*moment.text),
                 examples: &group.examples,
                 rate,
                 recovered: group.recovered,
@@ -285,15 +301,24 @@ impl Group {
     }
 
     /// Takes over what is known of others of the same key: the least sure counts.
-    fn widen(&mut self, confidence: Confidence, first: &Option<String>, last: &Option<String>) {
+    fn widen(&mut self, confidence: Confidence, first: &Option<Moment>, last: &Option<Moment>) {
         self.finding.confidence = self.finding.confidence.min(confidence);
-        // Times in one form compare as text.
-        let both = |a: &Option<String>, b: &Option<String>, later: bool| match (a, b) {
-            (Some(a), Some(b)) => Some(if (a < b) == later { b.clone() } else { a.clone() }),
+        let both = |a: &Option<Moment>, b: &Option<Moment>, later: bool| match (a, b) {
+            (Some(a), Some(b)) => Some(if a.is_before(b) == later { b.clone() } else { a.clone() }),
             (a, b) => a.clone().or_else(|| b.clone()),
         };
         self.first = both(&self.first, first, false);
         self.last = both(&self.last, last, true);
+    }
+}
+
+impl Moment {
+    /// Times in one form compare as text, too.
+    fn is_before(&self, other: &Self) -> bool {
+        match self.millis.zip(other.millis) {
+            Some((this, other)) if this != other => this < other,
+            _ => self.text < other.text,
+        }
     }
 }
 

@@ -35,5 +35,5 @@ pub use line::Line;
 pub use outcome::Reading;
 pub use reader::Reader;
 pub use said::own::Own;
-pub use time::millis;
+pub use time::{first, millis};
 pub use walk::Read;

@@ -23,6 +23,8 @@ mod joined;
 mod output;
 #[cfg(unix)]
 mod plugin;
+mod schemas;
+mod summary;
 
 const FINE: &str = r#"[2026-11-20T10:00:02.453Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 2 26 24 "-" "curl" "id" "ratings:9080" "10.0.0.8:9080" outbound|9080||ratings 10.0.0.2:1 10.96.1.2:9080 10.0.0.2:2 - default"#;
 
