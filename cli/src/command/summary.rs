@@ -357,7 +357,7 @@ impl Recovery {
 fn by_cause(groups: &[(&Key, &Group)]) -> String {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     for (key, group) in groups {
-        let count = counts.entry(&key.cause).or_default();
+        let count = counts.entry(key.cause).or_default();
         *count = count.saturating_add(group.count);
     }
     let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
