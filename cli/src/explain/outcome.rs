@@ -59,6 +59,12 @@ pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
     }
     let shown = gather::evidence(line);
     let judged = unseen::judge(&shown, line).map(|mut finding| {
+        if is_bare_reset(&finding, line) {
+            let evidence = std::mem::take(&mut finding.evidence);
+            finding =
+                Finding::of_line((Cause::UpstreamReset, Confidence::Possible), RESETS.to_vec(), None, None);
+            finding.evidence = evidence;
+        }
         hints::add(&mut finding, line);
         finding
     });
@@ -74,4 +80,43 @@ pub(super) fn finding(line: &Line<'_>) -> Option<Finding> {
         };
         unanswered.then(unknown)
     })
+}
+
+/// What else a reset may have been.
+const RESETS: [Cause; 3] =
+    [Cause::UpstreamClosedConnection, Cause::UpstreamRefused, Cause::UpstreamProtocolError];
+
+/// Whether it is of details without the reason and without a flag: whoever counts by them leaves both out.
+fn is_bare_reset(finding: &Finding, line: &Line<'_>) -> bool {
+    const NAMES: [&str; 2] =
+        ["upstream_reset_before_response_started", "upstream_reset_after_response_started"];
+    finding.cause == Cause::Unclassified
+        && line.get(Column::Details).is_some_and(|name| NAMES.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Reader, Reading};
+
+    #[test]
+    fn details_without_the_reason_are_a_reset_all_the_same() {
+        for (line, expected, side) in [
+            (
+                r#"{"response_code":503,"response_code_details":"upstream_reset_before_response_started"}"#,
+                "upstream_reset",
+                Some("upstream"),
+            ),
+            (
+                r#"{"response_code":503,"response_code_details":"upstream_reset_before_response_started","response_flags":"UC"}"#,
+                "upstream_closed_connection",
+                Some("upstream"),
+            ),
+        ] {
+            let Reading::Failed(_, finding) = Reader::new(Vec::new()).read_all(line.as_bytes()) else {
+                panic!("{line}")
+            };
+            assert_eq!(finding.cause.id(), expected, "{line}");
+            assert_eq!(finding.side.map(|side| side.id()), side, "{line}");
+        }
+    }
 }

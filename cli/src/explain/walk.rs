@@ -201,6 +201,7 @@ impl Reader {
             || is_reply
             || is_request
             || front::is_cut_before(&next)
+            || next.starts_with("error=")
             || is_open(first);
         may_go_on.then_some(())?;
         let is_line = begins(first) || front::begins(first);
@@ -215,6 +216,7 @@ impl Reader {
             // Envoy's own reply goes over several lines.
             let goes_on =
                 inner.starts_with("reset reason: ") || (is_reply && reply::is_cut(&whole)) || is_open(&whole);
+            let goes_on = goes_on || (is_connection && inner.starts_with("error="));
             let is_deeper = !is_agentgateways || indent(&text) > indent(first);
             let is_set_in = text.starts_with([' ', '\t'])
                 && !is_reply

@@ -250,7 +250,9 @@ fn agents_spaced(line: &str) -> Option<&str> {
     let column = |text: &str| text.starts_with(space).then(|| text.trim_start().len());
     let rest = behind.get(behind.len().checked_sub(column(behind)?)?..)?;
     let (level, behind) = rest.split_at_checked(rest.find(' ')?)?;
-    LEVELS.contains(&level).then_some(())?;
+    // The first ztunnels wrote it in capitals, as Rust's programs do.
+    let is_ztunnels = || behind.contains("ztunnel::") && LEVELS.iter().any(|l| l.eq_ignore_ascii_case(level));
+    (LEVELS.contains(&level) || is_ztunnels()).then_some(())?;
     behind.get(behind.len().checked_sub(column(behind)?)?..)
 }
 

@@ -8,8 +8,8 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely, Possible};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::ztunnel;
 use super::ztunnel::{Connection, pairs};
+use super::ztunnel_words;
 use crate::explain::around::prefix;
 use crate::explain::verdict::hints;
 use crate::explain::{Column, Finding, Line};
@@ -35,14 +35,15 @@ fn in_text(text: &str) -> Option<Connection> {
     Some(request)
 }
 
-/// What people leave of one: pairs alone, of which the status is the first, or the last ones behind words of theirs.
+/// What people leave of one: pairs alone, or the last ones behind words of theirs.
 pub(in crate::explain) fn alone(text: &str) -> Option<Connection> {
-    let at = memmem::find(text.as_bytes(), b"http.status=")?;
-    let (before, pairs) = text.split_at_checked(at)?;
-    // Of what a client chose nothing stands in front.
-    let is_front = |word: &str| !word.contains(['"', '{', '`', '\'']) && !word.starts_with("http.");
-    before.split_whitespace().all(is_front).then_some(())?;
-    of_pairs("", pairs)
+    // In a path there is no space: what a client chose is a part of its own pair.
+    let is_key = |at: usize| text.get(..at).is_some_and(|t| t.is_empty() || t.ends_with([' ', '\t']));
+    let (at, _) = text.match_indices("http.status=").find(|(at, _)| is_key(*at))?;
+    let before = text.get(..at)?;
+    // Of what is quoted nothing stands in front.
+    before.split_whitespace().all(|word| !word.contains(['"', '{', '`', '\''])).then_some(())?;
+    of_pairs("", text)
 }
 
 fn in_json(text: &str) -> Option<Connection> {
@@ -181,7 +182,7 @@ fn upstream(error: &str) -> (Cause, Confidence, &'static [Cause]) {
     const ENDED: &[&str] =
         &["close_notify", "IncompleteMessage", "connection closed before", "ChannelClosed"];
     let has = |words: &str| error.contains(words);
-    match ztunnel::cause(error, false, false) {
+    match ztunnel_words::cause(error, false, false) {
         (Cause::UpstreamReset, ..) => (Cause::UpstreamReset, Possible, &[Cause::DestinationRuleTlsConflict]),
         (Cause::Unclassified, ..) if ENDED.iter().any(|words| has(words)) => {
             (Cause::UpstreamClosedConnection, Possible, &[Cause::UpstreamReset])

@@ -9,3 +9,4 @@ pub(super) mod reply;
 pub(super) mod transcript;
 pub(super) mod ztunnel;
 pub(super) mod ztunnel_fix;
+pub(super) mod ztunnel_words;

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence::{self, Certain, Likely, Possible};
+use meshwhy::diagnosis::Confidence::{self, Likely};
 use meshwhy::report::{LONGEST_FACT, escape};
 
 use super::ztunnel_fix;
+use super::ztunnel_words::{cause, denied_by};
 use crate::explain::around::prefix;
 use crate::explain::verdict::hints;
 use crate::explain::{Column, Finding, Line};
@@ -103,7 +104,7 @@ pub(in crate::explain) fn in_json(text: &str) -> Option<Connection> {
 /// What stands behind the message.
 fn fields(line: &str) -> Option<&str> {
     // Whoever shows it to others may leave out all that stands in front.
-    if line.starts_with("src.") && line.contains(" dst.") && line.contains(" error=") {
+    if is_ends(line.as_bytes()) && line.contains(" error=") {
         return Some(line);
     }
     let mut rest = line;
@@ -125,7 +126,12 @@ fn fields(line: &str) -> Option<&str> {
 
 /// Whether a line of the access log begins here, even if its fields are in the next ones.
 pub(in crate::explain) fn begins(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b"connection complete").is_some()
+    memchr::memmem::find(text, b"connection complete").is_some() || is_ends(text)
+}
+
+/// Whether it is who was connected with whom, without what stands in front.
+fn is_ends(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"src.") && memchr::memmem::find(text, b" dst.").is_some()
 }
 
 /// Where a line begins that isn't of the access log and reports a connection that failed.
@@ -236,84 +242,6 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
         finding
     });
     (line, finding)
-}
-
-/// The policy that `explicitly denied by: NAMESPACE/NAME` names, or what istiod made it of.
-fn denied_by(error: &str) -> Option<String> {
-    let (_, policy) = error.split_once("denied by: ")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let (namespace, name) = policy.split_once('/')?;
-    let is_plain = policy.len() < 256 && namespace.bytes().chain(name.bytes()).all(plain);
-    // Of the mesh's own PeerAuthentication the name isn't known.
-    (is_plain && name != "istio_converted_static_strict").then(|| match name.strip_prefix(CONVERTED) {
-        Some(name) => format!("PeerAuthentication/{namespace}/{name}"),
-        None => format!("AuthorizationPolicy/{policy}"),
-    })
-}
-
-/// How istiod calls the policy that it makes of a PeerAuthentication, before that one's name.
-const CONVERTED: &str = "converted_peer_authentication_";
-
-/// What ztunnel's words mean (`proxy::Error`; Istio 1.22 to 1.28).
-pub(in crate::explain) fn cause(
-    error: &str,
-    inbound: bool,
-    no_identity: bool,
-) -> (Cause, Confidence, &'static [Cause]) {
-    let has = |words: &str| error.contains(words);
-    match () {
-        // What istiod makes of a PeerAuthentication that is STRICT: only who comes without mutual TLS is denied by it.
-        // The second is made of a PeerAuthentication with a selector or ports.
-        () if has("istio_converted_static_strict") || has(CONVERTED) => {
-            (Cause::PlaintextToStrictMtls, Likely, &[])
-        }
-        () if has("policy rejection: ") => (Cause::AuthorizationPolicyDenied, Certain, &[]),
-        // Older ones don't name the policy.
-        () if has("policy rejection") && no_identity => {
-            (Cause::PlaintextToStrictMtls, Possible, &[Cause::AuthorizationPolicyDenied])
-        }
-        () if has("policy rejection") => {
-            (Cause::AuthorizationPolicyDenied, Possible, &[Cause::PlaintextToStrictMtls])
-        }
-        () if has("policy change") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
-        // The destination's ztunnel refused the tunnel, and names the policy in its own log.
-        () if has("http status: 401") => (Cause::AuthorizationPolicyDenied, Likely, &[]),
-        () if has("http status: ") => (Cause::UpstreamProxyError, Possible, &[]),
-        () if has("NetworkPolicy is blocking") => (Cause::UpstreamConnectTimeout, Likely, &[]),
-        () if has("(os error 111)") => (Cause::UpstreamRefused, Certain, &[]),
-        () if has("(os error 113)") || has("(os error 101)") => (Cause::UpstreamUnreachable, Likely, &[]),
-        () if has("(os error 110)") || has("deadline has elapsed") => {
-            (Cause::UpstreamConnectTimeout, Likely, &[])
-        }
-        () if has("(os error 104)") => (Cause::UpstreamReset, Possible, &[Cause::ClientDisconnected]),
-        () if has("(os error 32)") || has("broken pipe") => {
-            (Cause::UpstreamClosedConnection, Possible, &[Cause::ClientDisconnected])
-        }
-        () if has("client disconnected") => (Cause::ClientDisconnected, Likely, &[]),
-        () if has("destination disconnected") => (Cause::UpstreamClosedConnection, Likely, &[]),
-        () if has("no healthy upstream") => (Cause::NoEndpoints, Possible, &[Cause::NoHealthyEndpoints]),
-        () if error.starts_with("dns") || has("addresses were resolved") => {
-            (Cause::UpstreamDnsFailure, Likely, &[])
-        }
-        () if has("unknown waypoint") || has("no valid routing destination") => {
-            (Cause::ClusterMissing, Possible, &[])
-        }
-        () if has("streams maxed out") => (Cause::CircuitBreakerOverflow, Possible, &[]),
-        () if has("tls ") && inbound => (Cause::DownstreamTlsFailed, Possible, &[]),
-        () if has("invalid peer certificate") || has("identity verification error") => {
-            (Cause::UpstreamCertificateRejected, Likely, &[])
-        }
-        () if has("fatal alert") => {
-            (Cause::UpstreamRejectedClientCertificate, Possible, &[Cause::UpstreamTlsFailed])
-        }
-        () if has("tls ") => (Cause::UpstreamTlsFailed, Possible, &[]),
-        () if has("identity error") => (Cause::ProxyCertificateMissing, Possible, &[]),
-        () if has("http2 handshake failed") || has("h2 failed") || has("GoAway(") => {
-            (Cause::UpstreamProtocolError, Possible, &[Cause::UpstreamClosedConnection])
-        }
-        () if has("drain") => (Cause::ProxyClosedConnection, Likely, &[]),
-        () => (Cause::Unclassified, Possible, &[]),
-    }
 }
 
 #[cfg(test)]

@@ -63,3 +63,21 @@ fn agentgateways_lines_may_be_wrapped() {
     let late = "error request gateway=a/b endpoint=10.0.0.1:80 http.status=503\n  error=\"request timeout\" reason=Timeout";
     assert_eq!(walked(late), ["upstream_timeout likely"]);
 }
+
+#[test]
+fn ztunnels_pairs_may_be_wrapped() {
+    let ends = "src.addr=10.20.0.20:50980 dst.addr=10.20.0.10:15008 direction=\"inbound\"";
+    let error = "error=\"tls handshake error: Custom { kind: InvalidData, error: InvalidCertificate(\n  Other(OtherError(SanTrustDomainError(\"b.local\",\n  [Spiffe { trust_domain: \"a.local\" }]\n))))}\"";
+    assert_eq!(walked(&format!("{ends}\n{error}")), ["client_certificate_rejected likely"]);
+    // Whose ends aren't followed by an error is another's.
+    assert_eq!(walked(&format!("{ends}\nsomething else")), Vec::<String>::new());
+}
+
+#[test]
+fn agentgateways_pairs_may_begin_with_the_path() {
+    let text = "http.path=/v1/completions      http.status=503 protocol=llm\n  endpoint=10.0.0.1:443\n  error=\"upstream call failed: Connect: invalid peer certificate: UnknownIssuer\"";
+    assert_eq!(walked(text), ["upstream_certificate_rejected possible"]);
+    // A client's path may look like a pair.
+    let forged = "http.path=/a?http.status=200 http.status=503 error=\"request timeout\" reason=Timeout";
+    assert_eq!(walked(forged), ["upstream_timeout possible"]);
+}

@@ -75,6 +75,10 @@ pub(super) enum Symptom {
     Overloaded,
     /// Configuration was refused.
     NotTaken,
+    /// A proxy of the mesh says that its policy let nobody in.
+    Denied,
+    /// The same, for want of mutual TLS.
+    WantsIdentity,
 }
 
 /// What else is known of the client.
@@ -221,6 +225,11 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
         Symptom::Overloaded => {
             (Cause::CircuitBreakerOverflow, &[Cause::ProxyOverloaded, Cause::UpstreamTimeout])
         }
+        Symptom::Denied => (Cause::AuthorizationPolicyDenied, &[Cause::PlaintextToStrictMtls]),
+        Symptom::WantsIdentity => (
+            Cause::PlaintextToStrictMtls,
+            &[Cause::ClientCertificateMissing, Cause::AuthorizationPolicyDenied],
+        ),
         Symptom::Left => (Cause::ClientDisconnected, &[Cause::UpstreamTimeout]),
     }
 }

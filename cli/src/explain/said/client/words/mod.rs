@@ -7,6 +7,7 @@ mod browsers;
 mod data;
 mod http;
 mod network;
+mod proxies;
 mod tls;
 
 use super::Symptom;
@@ -16,6 +17,7 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::REFUSED,
     network::DESCRIPTORS,
     network::NAMES,
+    proxies::POLICIES,
     data::PROTOCOLS,
     data::SERVER_FIRST,
     data::SERVERS,
