@@ -8,7 +8,8 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely, Possible};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::ztunnel::{Connection, pairs};
+use super::key_values::pairs;
+use super::ztunnel::Connection;
 use super::ztunnel_words;
 use crate::explain::around::prefix;
 use crate::explain::verdict::hints;

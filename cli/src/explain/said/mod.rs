@@ -3,6 +3,7 @@
 pub(super) mod agentgateway;
 pub(super) mod client;
 pub(super) mod control;
+mod key_values;
 pub(super) mod lead;
 pub(super) mod own;
 pub(super) mod reply;

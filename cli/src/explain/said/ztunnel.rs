@@ -6,6 +6,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely};
 use meshwhy::report::{LONGEST_FACT, escape};
 
+use super::key_values::{is_error, pairs, unquoted};
 use super::ztunnel_fix;
 use super::ztunnel_words::{cause, denied_by};
 use crate::explain::around::prefix;
@@ -145,10 +146,6 @@ fn failed_elsewhere(text: &str) -> Option<usize> {
     may_be.then(|| prefix::begins(text, failed)).flatten()
 }
 
-fn is_error(key: &str) -> bool {
-    matches!(key, "error" | "err")
-}
-
 /// What the proxy's own parts say of a connection, before there was an access log (1.21) and beside it:
 /// `TIME WARN outbound{id=...}: ztunnel::proxy::outbound: failed dur=... err=...`.
 fn of_proxy(line: &str) -> Option<&str> {
@@ -157,43 +154,6 @@ fn of_proxy(line: &str) -> Option<&str> {
     let scope = rest.trim_start();
     let is_proxys = ["inbound", "outbound", "proxy", "ztunnel::proxy"].iter().any(|s| scope.starts_with(s));
     is_proxys.then_some(scope)
-}
-
-/// `key=value` and `key="value"`, with backslashes before what is quoted.
-pub(in crate::explain) fn pairs(text: &str) -> Vec<(&str, String)> {
-    let mut pairs = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some((key, after)) = rest.split_once('=') {
-        // What has no value is passed over.
-        let key = key.rsplit([' ', '\t']).next().unwrap_or(key);
-        let (value, behind) = match after.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            // The last one, in words.
-            None if is_error(key) && !after.contains('=') => (after.trim_end().to_owned(), ""),
-            None => {
-                let end = after.find([' ', '\t']).unwrap_or(after.len());
-                let (value, behind) = after.split_at_checked(end).unwrap_or((after, ""));
-                (value.to_owned(), behind)
-            }
-        };
-        pairs.push((key, value));
-        rest = behind.trim_start();
-    }
-    pairs
-}
-
-/// Up to the quote that ends it, and what is behind.
-fn unquoted(text: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, one)) = characters.next() {
-        match one {
-            '"' => return (value, text.get(at.saturating_add(1)..).unwrap_or_default()),
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
-            _ => value.push(one),
-        }
-    }
-    (value, "")
 }
 
 fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
