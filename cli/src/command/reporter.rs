@@ -203,7 +203,7 @@ impl Counts {
         }
         if self.application > 0 {
             warn!(
-                "meshwhy: {} of an application's log passed over: no failure is in its words",
+                "meshwhy: {} without a failure passed over: of applications' logs, or counters",
                 counted(self.application, "line")
             );
         }

@@ -154,7 +154,7 @@ impl Reader {
                         story.end();
                     }
                 }
-                Reading::Unreadable | Reading::Blank => {
+                Reading::Unreadable | Reading::Blank | Reading::Application => {
                     if !see(Read { number, bytes: &bytes, reading, mended }) {
                         return;
                     }

@@ -167,7 +167,7 @@ fn an_applications_log_without_a_failure_is_passed_over_and_counted() {
         2026-11-20 10:00:01.000 DEBUG 1 --- [main] com.zaxxer.hikari.HikariConfig : connectionTimeout...............30000\n";
     let output = fed(&["explain"], log.as_bytes());
     assert!(err(&output).contains("0 of 0 requests failed"), "{}", err(&output));
-    assert!(err(&output).contains("4 lines of an application's log passed over"), "{}", err(&output));
+    assert!(err(&output).contains("4 lines without a failure passed over"), "{}", err(&output));
     assert_eq!(output.status.code(), Some(0));
     // A failure among them counts, and what may be one isn't hidden.
     let failed = log.to_owned()
@@ -196,4 +196,21 @@ fn anybodys_sentence_gives_way_to_a_clients_own_words() {
     assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
     let output = fed(&["explain"], b"{:error, %Some.TransportError{reason: :closed}}\n");
     assert!(out(&output).contains("evidence  told="), "{}", out(&output));
+}
+
+#[test]
+fn of_a_clusters_counters_one_is_told_and_the_rest_is_passed_over() {
+    let stats = "cluster.outbound|80||a.b.svc.cluster.local.external.upstream_rq_503: 9\n\
+        cluster.outbound|80||a.b.svc.cluster.local.lb_healthy_panic: 0\n\
+        cluster.outbound|80||a.b.svc.cluster.local.upstream_cx_connect_fail: 9\n\
+        cluster.outbound|80||a.b.svc.cluster.local.upstream_rq_503: 9\n";
+    let output = fed(&["explain"], stats.as_bytes());
+    assert!(out(&output).contains("counter=cx_connect_fail; value=9"), "{}", out(&output));
+    assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
+    assert!(err(&output).contains("1 line without a failure passed over"), "{}", err(&output));
+    // Where there is an access log, it counts.
+    let with_log = fed(&["explain"], format!("{stats}{FINE}\n").as_bytes());
+    assert!(err(&with_log).contains("0 of 1 request failed"), "{}", err(&with_log));
+    let none = "cluster.a.upstream_cx_connect_fail: 0\ncluster.a.upstream_rq_total: 12\n";
+    assert_eq!(fed(&["explain"], none.as_bytes()).status.code(), Some(0));
 }

@@ -7,7 +7,7 @@ use crate::explain::Line;
 use crate::explain::around::pasted;
 use crate::explain::formats::{bare, front, labelled, odd, scattered};
 use crate::explain::outcome::{Reading, explain, judged};
-use crate::explain::said::{agentgateway, client, control, reply, transcript, ztunnel};
+use crate::explain::said::{agentgateway, client, control, counters, reply, transcript, ztunnel};
 
 impl Reader {
     /// A line of which the front is known.
@@ -59,8 +59,12 @@ impl Reader {
             let (line, finding) = client::read(&text)?;
             Some(Reading::Symptom(Box::new(line), Box::new(finding)))
         };
-        let reading =
-            front::read(&text, &self.known, keep).or_else(restored).or_else(unquoted).or_else(reply);
+        let counter = || match counters::read(&text)? {
+            counters::Row::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
+            counters::Row::Fine => Some(Reading::Application),
+        };
+        let read = || front::read(&text, &self.known, keep);
+        let reading = counter().or_else(read).or_else(restored).or_else(unquoted).or_else(reply);
         let hand_made = || {
             let reading = self.read_strictly(pasted::without_commas(&text)?.as_bytes(), keep);
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))

@@ -76,7 +76,7 @@ const SAID: &[(&[&str], &[&str], Symptom)] = &[
     (&["timeout", "timeouts", "timed", "elapsed"], CONNECTS, NoConnection),
     (&["timeout", "timeouts", "timed", "elapsed"], ANSWERS, NoAnswer),
     (&["exceeded", "expired", "elapsed"], &["deadline", "timeout"], NoAnswer),
-    (&["lost", "broken", "stale", "invalid"], CONNECTIONS, Pooled),
+    (&["lost", "broken", "stale", "invalid", "bad", "unusable"], CONNECTIONS, Pooled),
     (
         &["closed", "closes", "shutdown", "aborted", "terminated", "disconnected", "dropped", "hangup"],
         CONNECTIONS,

@@ -1,5 +1,9 @@
 //! Lines of an application's log that say of no failure: with a level below a warning's, and in words that go with one.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// How far into a line its level may stand.
 const FRONT: usize = 160;
 
@@ -98,7 +102,7 @@ const FAILS: &[&str] = &[
     "not found",
     "dropped",
     "deadline",
-    "cannot handshake",
+    "reason:",
     "rescue",
 ];
 /// What looks like one and says that there is none.
@@ -124,6 +128,11 @@ const NONE_OF_IT: &[&str] = &[
     "invalidat",
     "not expired",
 ];
+
+/// Once through a text for all of these.
+static FAILING: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(FAILS).ok()
+});
 
 /// Whether a line's level says that nothing is wrong, and its words do as well.
 pub(super) fn is_calm(text: &str) -> bool {
@@ -155,6 +164,10 @@ fn is_kubectls(text: &str) -> bool {
 
 /// Whether nothing in a text tells of a failure.
 pub(in crate::explain) fn says_of_no_failure(text: &str) -> bool {
+    // Most lines have none of the words.
+    if !FAILING.as_ref().is_some_and(|words| words.is_match(text)) {
+        return !has_bad_status(text);
+    }
     let mut said = text.to_ascii_lowercase();
     for nothing in NONE_OF_IT {
         said = said.replace(nothing, "");

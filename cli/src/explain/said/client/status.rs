@@ -11,6 +11,9 @@ const BEFORE: &[&str] = &[
     "HTTP status code received from server: ",
     "HTTP status code ",
     "HTTP status code: ",
+    // Browsers, of a request.
+    "Status Code:",
+    "Status Code: ",
     "http2 header with status: ",
     "server returned error: HTTP/1.1 ",
     "awaiting response... ",
@@ -190,6 +193,12 @@ fn of_angular(text: &str) -> Option<(u16, String)> {
 
 /// What apt says: `E: Failed to fetch http://a/InRelease  502  Bad Gateway [IP: 10.0.0.1 80]`.
 fn fetched(text: &str) -> Option<(u16, String)> {
+    // Behind a row with the source: `  404  Not Found [IP: 10.0.0.1 80]`.
+    if let Some((answer, _)) = text.split_once(" [IP: ")
+        && let Some((code, _)) = answer.trim().split_once("  ")
+    {
+        return Some((failed(code)?, format!("{} [IP", answer.trim())));
+    }
     let (_, behind) = text.split_once(": Failed to fetch ")?;
     let code = behind.split("  ").nth(1)?.trim();
     Some((failed(code)?, format!("Failed to fetch {code}")))

@@ -75,6 +75,8 @@ pub(super) enum Symptom {
     Overloaded,
     /// Configuration was refused.
     NotTaken,
+    /// A connection that was made for another host was used.
+    ReusedElsewhere,
     /// A proxy of the mesh says that its policy let nobody in.
     Denied,
     /// The same, for want of mutual TLS.
@@ -219,6 +221,9 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
         }
         Symptom::Unwell => (Cause::ApplicationError, &[]),
         Symptom::NoDescriptors => (Cause::FileDescriptorsExhausted, &[]),
+        Symptom::ReusedElsewhere => {
+            (Cause::ConnectionReusedAcrossGateways, &[Cause::RouteHostUnknown, Cause::RouteNoMatch])
+        }
         Symptom::NotTaken => {
             (Cause::VirtualServiceNotApplied, &[Cause::ConfigPropagating, Cause::RouteTableMissing])
         }

@@ -220,6 +220,7 @@ pub(super) const OTHERS: &[(&str, Symptom)] = &[
     ("Timeout performing ", NoAnswer),
     ("Command execution timeout", NoAnswer),
     ("pymongo.errors.NetworkTimeout", NoAnswer),
+    ("Memcached or SSL not enabled", NoTls),
     ("Session setup failed", WantsOtherProtocol),
     ("ProtocolFailure on", WantsOtherProtocol),
 ];

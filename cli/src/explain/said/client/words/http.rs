@@ -62,6 +62,13 @@ pub(super) const HTTP2: &[(&str, Symptom)] = &[
     ("responded with \"NOT_SERVING\"", Unwell),
 ];
 
+/// What browsers do with one certificate for several hosts.
+pub(super) const REUSED: &[(&str, Symptom)] = &[
+    ("HTTP/2 connection reuse", ReusedElsewhere),
+    ("HTTP2 connection reuse", ReusedElsewhere),
+    ("connection coalescing", ReusedElsewhere),
+];
+
 /// Closed in order, before an answer.
 pub(super) const CLOSED: &[(&str, Symptom)] = &[
     ("header parser received no bytes", ClosedIdle),

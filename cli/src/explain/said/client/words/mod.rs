@@ -14,6 +14,7 @@ use super::Symptom;
 
 /// All of them, those that decide more first.
 pub(super) const ALL: &[&[(&str, Symptom)]] = &[
+    http::REUSED,
     network::REFUSED,
     network::DESCRIPTORS,
     network::NAMES,

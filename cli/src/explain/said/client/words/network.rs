@@ -48,7 +48,8 @@ pub(super) const NAMES: &[(&str, Symptom)] = &[
     ("cannot resolve host", NoName),
     ("couldn't resolve host", NoName),
     ("Couldn't resolve server", NoName),
-    ("Host not found", NoName),
+    ("Exception: Host not found", NoName),
+    ("error: Host not found", NoName),
     ("ERR_NAME_RESOLUTION_FAILED", NoName),
     ("NSURLErrorCannotFindHost", NoName),
 ];
@@ -247,6 +248,8 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     ("UNAVAILABLE: ssl exception", NoAgreement),
     ("Failed to connect to service endpoint", NoConnection),
     ("Could not connect to the endpoint URL", Refused),
+    // grpc-web of any status that fails.
+    ("Http response at 400 or 500 level", Dropped),
     ("Failed to create socket", Refused),
     ("HTTP request: Connect to ", Refused),
 ];
