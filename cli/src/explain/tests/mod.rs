@@ -1,6 +1,7 @@
 //! What lines come to.
 
 mod collected;
+mod columns;
 mod corpus;
 mod exported;
 mod filters;
@@ -71,7 +72,7 @@ fn istios_default_format_is_taken_apart() {
 #[test]
 fn older_formats_say_less() {
     let old = r#"[2019-03-06T09:31:27.360Z] "GET /status/418 HTTP/1.1" 503 UC "-" "-" 0 135 5 - "-" "curl/7.60.0" "d209e46f" "httpbin:8000" "127.0.0.1:80" inbound|8000|http|httpbin.default.svc.cluster.local - 172.30.146.73:80 172.30.146.82:38618 outbound_.8000_._.httpbin.default.svc.cluster.local -"#;
-    assert_eq!(named(old), ("upstream_closed_connection", "likely"));
+    assert_eq!(named(old), ("upstream_closed_connection", "possible"));
     let envoys = r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 504 UT 154 0 226 - "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#;
     assert_eq!(named(envoys), ("upstream_timeout", "likely"));
     let refused = r#"[2016-04-15T20:17:00.310Z] "POST / HTTP/1.1" 503 UF 154 0 226 - "-" "-" "-" "locations" "10.0.2.1:80""#;

@@ -19,6 +19,17 @@ pub(in crate::explain) const UNKNOWN_FLAG: Flags = Flags::from_bits_retain(1 << 
 const NEVER_ANSWERED: Flags =
     Flags::UPSTREAM_CONNECTION_FAILURE.union(Flags::NO_HEALTHY_UPSTREAM).union(Flags::NO_ROUTE_FOUND);
 
+/// What a TCP proxy never says; that attempts are used up it says of failed connects alone.
+const OF_STREAMS: Flags = Flags::DOWNSTREAM_PROTOCOL_ERROR
+    .union(Flags::UPSTREAM_PROTOCOL_ERROR)
+    .union(Flags::UPSTREAM_REQUEST_TIMEOUT)
+    .union(Flags::UPSTREAM_CONNECTION_TERMINATION)
+    .union(Flags::LOCAL_RESET)
+    .union(Flags::FAULT_INJECTED)
+    .union(Flags::FAILED_LOCAL_HEALTH_CHECK)
+    .union(Flags::INVALID_ENVOY_REQUEST_HEADERS)
+    .union(Flags::UPSTREAM_MAX_STREAM_DURATION_REACHED);
+
 /// What the line shows.
 pub(in crate::explain) fn evidence(line: &Line<'_>) -> Evidence {
     let text = |column| line.get(column).map(str::to_owned);
@@ -33,6 +44,7 @@ pub(in crate::explain) fn evidence(line: &Line<'_>) -> Evidence {
     // An answer of the upstream and a failure to get there don't go together; the flags are what people look at.
     let contradicts = details == "via_upstream" && flags.intersects(NEVER_ANSWERED);
     let details = if contradicts { Details::unseen() } else { Details::new(details) };
+    let flags = flags | unshown(line, &details);
     let name = |column| text(column).map(evidence::name);
     let tls_version = |column| line.get(column).map(|name| TlsVersion::parse(name.as_bytes()));
     let host = name(Column::UpstreamHost);
@@ -81,6 +93,19 @@ pub(in crate::explain) fn evidence(line: &Line<'_>) -> Evidence {
         mixer: line.get(Column::Mixer).and_then(|status| MixerStatus::new(status.trim_matches('"'))),
         details,
         ..Evidence::default()
+    }
+}
+
+/// The flag of an answer that broke off, in a log without flags: its status is the upstream's.
+fn unshown(line: &Line<'_>, details: &Details) -> Flags {
+    if !details.reset_after_response() || line.shows(Column::Flags) || line.shows(Column::FlagsLong) {
+        return Flags::empty();
+    }
+    match details.reset_reason() {
+        Some("protocol_error") => Flags::UPSTREAM_PROTOCOL_ERROR,
+        Some("connection_termination") => Flags::UPSTREAM_CONNECTION_TERMINATION,
+        Some("remote_reset") => Flags::UPSTREAM_REMOTE_RESET,
+        _ => Flags::empty(),
     }
 }
 
@@ -157,14 +182,15 @@ pub(in crate::explain) fn is_streams_connection(e: &Evidence) -> bool {
 
 fn layer(line: &Line<'_>, flags: Flags) -> Layer {
     let failure = line.get(Column::DownstreamFailure).and_then(TransportFailure::new);
-    // Where the log has no status, only a codec's own flag is known to be a stream's.
-    let by_codec = !line.shows(Column::Code) && flags.intersects(Flags::DOWNSTREAM_PROTOCOL_ERROR);
+    // Where the log has no status, a flag that no TCP proxy sets is known to be a stream's.
+    let by_flag = !line.shows(Column::Code)
+        && (flags.intersects(OF_STREAMS) || flags == Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
     // Mixer was asked for requests.
     let by_mixer = line.get(Column::Mixer).is_some();
     let is_stream = line.code().is_some()
         || has_request(line)
         || line.get(Column::Details).is_some()
-        || by_codec
+        || by_flag
         || by_mixer;
     let no_chain = match line.get(Column::Details) {
         Some(details) => details == "filter_chain_not_found",

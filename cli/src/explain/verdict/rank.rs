@@ -78,7 +78,14 @@ pub(in crate::explain) fn settle(
     line: Columns,
 ) -> Agreed {
     let unexplained = causes.contains(&Cause::Unclassified);
-    let mut fit: Vec<Cause> = causes.into_iter().filter(|cause| *cause != Cause::Unclassified).collect();
+    // Double TLS ends without a flag of its own.
+    const ENDS: Flags = Flags::CLIENT_LEFT
+        .union(Flags::UPSTREAM_REMOTE_RESET)
+        .union(Flags::UPSTREAM_CONNECTION_FAILURE)
+        .union(Flags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+    let is_other = shown.layer == Layer::Tcp && shown.flags.difference(ENDS).any_failure();
+    let is_known = |cause: &Cause| *cause != Cause::Unclassified && !(is_other && *cause == Cause::DoubleTls);
+    let mut fit: Vec<Cause> = causes.into_iter().filter(is_known).collect();
     let mut least = least;
     if fit.iter().any(|cause| is_impossible(*cause, shown)) && !fit.iter().all(|c| is_impossible(*c, shown)) {
         fit.retain(|cause| !is_impossible(*cause, shown));
@@ -136,6 +143,17 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     // What the next proxy answered isn't the application's.
     if line.like_a_reply && e.details.via_upstream() {
         return &[Cause::UpstreamProxyError];
+    }
+    // A status without a word of who gave it is most often the application's, and a time-out the proxy's.
+    if e.layer == Layer::Http && !line.shows(Column::Details) && !e.flags.any_failure() {
+        let by_flags = line.shows(Column::Flags) || line.shows(Column::FlagsLong);
+        match e.code {
+            Some(504) if !by_flags => return &[Cause::UpstreamTimeout, Cause::ApplicationError],
+            Some(503) if !by_flags => {}
+            Some(403) => return &[Cause::AuthorizationPolicyDenied],
+            Some(200 | 500..) => return &[Cause::ApplicationError, Cause::UpstreamProxyError],
+            _ => {}
+        }
     }
     // A client names its host in TLS and in the request: over HTTP/2 they differ where it uses a connection again.
     let multiplexed = matches!(e.downstream.protocol.as_deref(), Some("HTTP/2" | "HTTP/3"));

@@ -287,8 +287,11 @@ fn assumed(shown: &Evidence, line: Columns) -> Evidence {
 /// configured (`direct_response`), unless its status is one that proxies give.
 fn details_without_column(e: &Evidence) -> &'static str {
     let by_proxy = matches!(e.code, Some(401 | 403 | 426 | 431 | 500..));
+    // Whoever gave it, a call that failed isn't fine.
+    let is_failed_call = e.answer.grpc_status.is_some_and(GrpcStatus::is_server_error);
     match (e.flags.any_failure(), &e.upstream.address) {
         (false, Some(_)) => "via_upstream",
+        (false, None) if is_failed_call => "via_upstream",
         (false, None) if !by_proxy => "direct_response",
         _ => "",
     }

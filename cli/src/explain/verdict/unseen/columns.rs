@@ -64,8 +64,12 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
     if lacks(Column::Details) && !gather::was_answered(e, line) {
         add(
             "%RESPONSE_CODE_DETAILS%",
-            details(e, line.shows(Column::Flags) || line.shows(Column::FlagsLong)),
+            details(e, line.shows(Column::Flags) || line.shows(Column::FlagsLong), line.shows(Column::Code)),
         );
+        // Where nobody says that no endpoint was asked, the answer may be one's.
+        if lacks(Column::UpstreamHost) && e.upstream.address.is_none() && !e.flags.any_failure() {
+            add("%RESPONSE_CODE_DETAILS%", vec![Box::new(|e| e.details = Details::new("via_upstream"))]);
+        }
     }
     // Who got as far as an upstream sent a request, whether the log shows it or not.
     let asked = line.has(Column::Method) || gather::got_to_an_upstream(e);
@@ -104,8 +108,14 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
     ) {
         no_route(e, line, add);
     }
+    // Through a tunnel a connect that timed out looks like one that was closed, but for how long it took.
+    let in_tunnel = e.upstream.address.as_deref().is_some_and(|host| host.starts_with("envoy://"));
+    if lacks(Column::Duration) && in_tunnel && e.details.closed_before_response() {
+        add("%DURATION%", vec![Box::new(|e| e.lived = Some(10_000))]);
+    }
     // Whether the connection was used before is in no log.
-    if e.details.closed_before_response() {
+    let closed = lacks(Column::Details) && e.flags.contains(Flags::UPSTREAM_CONNECTION_TERMINATION);
+    if e.details.closed_before_response() || closed {
         let reused: Change = Box::new(|e| (e.upstream.pool_ready, e.lived) = (Some(30), Some(1)));
         add("meshwhy's http role", vec![reused]);
     }
@@ -117,7 +127,14 @@ fn http(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Chan
         add("meshwhy's http role", vec![reply]);
     }
     // A body that broke off: whether it was shorter than its length said is in no log.
-    if e.details.reset_after_response() || e.details.is_empty() {
+    // What broke off after a good status had that before.
+    let good = e.code.is_some_and(|code| code < 400);
+    let broken = lacks(Column::Details) && good && e.flags.contains(Flags::UPSTREAM_PROTOCOL_ERROR);
+    if broken {
+        let after = "upstream_reset_after_response_started{protocol_error}";
+        add("%RESPONSE_CODE_DETAILS%", vec![Box::new(move |e| e.details = Details::new(after))]);
+    }
+    if e.details.reset_after_response() || broken || e.details.is_empty() {
         let cut_short: Change = Box::new(|e| {
             (e.answer.promised, e.answer.passed) = (Some(2), Some(1));
             (e.direction, e.downstream.protocol) = (Direction::Inbound, Some("HTTP/1.1".to_owned()));
@@ -154,7 +171,7 @@ fn no_route(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<
         add("%REQUESTED_SERVER_NAME%", vec![differs]);
     }
     // What a route was made of is in no default log. Istio names all routes of the Gateway API.
-    let named = e.route.name.is_some() && !e.route.gateway_api;
+    let named = (e.route.name.is_some() || lacks(Column::Route)) && !e.route.gateway_api;
     let answered = e.details.detail() == Detail::DirectResponse
         || (lacks(Column::Details) && matches!(e.code, Some(500..)));
     if answered && lacks(Column::RouteConfig) && named {
@@ -166,8 +183,9 @@ fn no_route(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<
 
 fn tcp(e: &Evidence, line: Columns, add: &mut impl FnMut(&'static str, Vec<Change>)) {
     let lacks = |column| !line.shows(column);
-    let tried = e.flags.contains(Flags::UPSTREAM_CONNECTION_FAILURE);
-    if lacks(Column::Termination) && !tried {
+    // A policy's denial of a connection is flagged nothing (1.40).
+    let flagged = e.flags.difference(Flags::CLIENT_LEFT).any_failure();
+    if lacks(Column::Termination) && !flagged {
         let denied = "rbac_access_denied_matched_policy[none]";
         add(
             "%CONNECTION_TERMINATION_DETAILS%",

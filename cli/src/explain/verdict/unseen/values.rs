@@ -98,10 +98,10 @@ static SHAPES: LazyLock<Vec<LogShape>> = LazyLock::new(|| {
     shapes
 });
 
-/// The details that go with a status and flags.
-pub(super) fn details(e: &Evidence, shows_flags: bool) -> Vec<Change> {
+/// The details that go with a status and flags; without a status, with the flags.
+pub(super) fn details(e: &Evidence, shows_flags: bool, shows_code: bool) -> Vec<Change> {
     let fits = |shape: &&LogShape| {
-        e.code.unwrap_or(0) == shape.code
+        (e.code.unwrap_or(0) == shape.code || (!shows_code && shows_flags && e.flags.any_failure()))
             && if !shows_flags && !e.flags.any_failure() && e.mixer.is_none() {
                 // A reason is a failed connection's.
                 e.upstream.transport_failure.is_none() || shape.flag == "UF"
