@@ -81,6 +81,8 @@ pub(super) enum Symptom {
     Denied,
     /// The same, for want of mutual TLS.
     WantsIdentity,
+    /// Whoever counts for a proxy says that it was too often.
+    Limited,
 }
 
 /// What else is known of the client.
@@ -230,6 +232,7 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
         Symptom::Overloaded => {
             (Cause::CircuitBreakerOverflow, &[Cause::ProxyOverloaded, Cause::UpstreamTimeout])
         }
+        Symptom::Limited => (Cause::RateLimited, &[]),
         Symptom::Denied => (Cause::AuthorizationPolicyDenied, &[Cause::PlaintextToStrictMtls]),
         Symptom::WantsIdentity => (
             Cause::PlaintextToStrictMtls,

@@ -19,6 +19,7 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::DESCRIPTORS,
     network::NAMES,
     proxies::POLICIES,
+    proxies::OTHERS,
     data::PROTOCOLS,
     data::SERVER_FIRST,
     data::SERVERS,
