@@ -50,6 +50,9 @@ fn without_signs(text: &str) -> &str {
 fn is_code(own: &str, words: &str) -> bool {
     const CALLS: &[&str] = &[
         "ontains(",
+        "syscall.E",
+        "errno.E",
+        "ErrorKind::",
         "errors.Is(",
         "errors.As(",
         ".includes(",
@@ -155,6 +158,15 @@ fn is_setting(text: &str, own: &str, words: &str) -> bool {
     {
         return true;
     }
+    // nginx's, and an alert's name.
+    let is_directive = || {
+        own.split(' ').next().is_some_and(|word| {
+            word.contains('_') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        })
+    };
+    if (own.ends_with(';') && is_directive()) || own.starts_with("alert: ") {
+        return true;
+    }
     // `- java.net.ConnectException`: what was thrown has a message, and no sign in front.
     let is_listed = own.len() < text.trim().len();
     if is_listed && own.eq_ignore_ascii_case(words) && own.contains('.') {
@@ -176,7 +188,13 @@ fn is_setting(text: &str, own: &str, words: &str) -> bool {
 
 /// Whether it tells a reader what such words mean, or what to do about them.
 fn is_explained(own: &str) -> bool {
-    if ["If you ", "In case ", "NOTE: In case "].iter().any(|begin| own.starts_with(begin)) {
+    if ["In case ", "NOTE: In case "].iter().any(|begin| own.starts_with(begin)) {
+        return true;
+    }
+    // Who tells of what became of it speaks of oneself.
+    const ONES: &[&str] = &["I", "we", "We", "my", "My", "our", "Our", "me", "us"];
+    let is_ones = || own.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| ONES.contains(&word));
+    if ["If you ", "If the ", "If a ", "If an "].iter().any(|begin| own.starts_with(begin)) && !is_ones() {
         return true;
     }
     if own.contains(" in addition to ") && own.contains(" response code") {
@@ -197,6 +215,9 @@ fn is_explained(own: &str) -> bool {
 fn is_elsewhere(text: &str, words: &str) -> bool {
     const OTHERS: &[&str] = &[
         "timed out waiting for the condition",
+        "Lock wait timeout",
+        "lock timeout",
+        "Exceeded timeout of ",
         "unmounted volumes=[",
         "process volumes=[",
         "For async tests and hooks",
@@ -225,6 +246,12 @@ mod tests {
         for text in [
             "if strings.Contains(err.Error(), \"connection reset\") ||",
             "\t\t\"connection refused\",",
+            "\t\treturn sysErr.Err == syscall.ECONNREFUSED",
+            "proxy_next_upstream error timeout http_502 http_503;",
+            "- alert: UpstreamFailures",
+            "If the connection is refused, Envoy answers 503 with UF.",
+            "ERROR 1205 (HY000): Lock wait timeout exceeded; try restarting transaction",
+            "thrown: \"Exceeded timeout of 5000 ms for a test.\"",
             "if errors.Is(err, syscall.ECONNREFUSED) {",
             "} catch (java.net.SocketTimeoutException e) {",
             "except requests.exceptions.ConnectionError:",
@@ -273,6 +300,7 @@ mod tests {
             "Errors: connection reset: 0, connection refused: 3",
             "client_errors_total{reason=\"connection refused\"} 20",
             "will retry: connection refused",
+            "If the pod restarts we get connection refused",
             "retrying on error: dial tcp 10.0.0.7:80: connect: connection refused",
             "Get \"http://a:80/\": context canceled",
             "rpc error: code = Canceled desc = context canceled",
