@@ -10,6 +10,8 @@ pub const DEFINITION: Definition = Definition {
         speaks no TLS.",
     named_fixes: &[
         "Remove the BackendTLSPolicy for {backend}, or let its port {port} speak TLS.",
+        "Send TLS for {external} to a port that speaks it (targetPort of its ServiceEntry), or remove the tls \
+            block of its DestinationRule: port {port} speaks none.",
         "Set trafficPolicy.tls.mode of {rule} to DISABLE, or remove its tls block: port {port} \
             of {host} speaks no TLS.",
     ],
