@@ -4,7 +4,7 @@ use meshwhy::causes::Cause;
 use meshwhy::evidence::Flags;
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::gather;
+use super::{closed, gather, others};
 use crate::explain::finding::Source;
 use crate::explain::{Column, Finding, Line};
 
@@ -13,7 +13,11 @@ pub(in crate::explain) fn add(finding: &mut Finding, line: &Line<'_>) {
     if finding.source != Source::Line {
         return;
     }
-    if let Some(fix) = of_no_istio(finding, line) {
+    if let Some(fix) = others::fix(finding, line) {
+        finding.named_fix = Some(fix);
+    }
+    closed::add(finding, line);
+    if let Some(fix) = of_dns_proxy(finding.cause, line) {
         finding.named_fix = Some(fix);
     }
     elapsed(finding, line);
@@ -30,32 +34,17 @@ pub(in crate::explain) fn add(finding: &mut Finding, line: &Line<'_>) {
     }
 }
 
-/// What to change where the cluster's name says that there is no Istio: fixes of causes speak of its resources.
-fn of_no_istio(finding: &Finding, line: &Line<'_>) -> Option<String> {
-    // Those of Istio's own proxies that are no services.
-    const ISTIOS: [&str; 5] = ["xds-grpc", "sds-grpc", "prometheus_stats", "agent", "zipkin"];
-    let name = line.get(Column::Cluster)?;
-    let is_istios = name.contains(['|', '<', '*'])
-        || name.ends_with("Cluster")
-        || name.contains("ClusterIpv")
-        || ISTIOS.contains(&name);
-    (!is_istios && finding.advice.is_none()).then_some(())?;
-    let name = escape(name, LONGEST_FACT);
-    let by_gateway = name.starts_with("httproute/") || name.starts_with("grpcroute/");
-    Some(match finding.cause {
-        Cause::UpstreamTimeout if by_gateway => {
-            format!(
-                "Make the backend of {name} answer sooner, or raise the timeout in its HTTPRoute or BackendTrafficPolicy."
-            )
-        }
-        Cause::UpstreamTimeout => format!("Make {name} answer sooner, or raise the timeout of its route."),
-        Cause::CircuitBreakerOverflow => {
-            format!("Raise the limits of the circuit breaker of {name}, or give it more capacity.")
-        }
-        Cause::NoEndpoints => format!(
-            "Give {name} an endpoint: what finds them (a Service's selector, DNS, a list) has none that is ready."
-        ),
-        _ => return None,
+/// What to change where a connect went to an address that Istio's DNS proxy made up for a name: no endpoint has one of these.
+fn of_dns_proxy(cause: Cause, line: &Line<'_>) -> Option<String> {
+    const TRIED: &[Cause] =
+        &[Cause::UpstreamConnectTimeout, Cause::UpstreamUnreachable, Cause::UpstreamRefused];
+    let address = line.get(Column::UpstreamHost)?;
+    (TRIED.contains(&cause) && address.starts_with("240.240.")).then(|| {
+        format!(
+            "Give the name an endpoint: nothing has the address {}, which Istio's DNS proxy made up for it. A headless Service \
+             without ready pods and a ServiceEntry without endpoints end so, and one that this proxy doesn't know on this port.",
+            escape(address, LONGEST_FACT)
+        )
     })
 }
 
@@ -236,6 +225,7 @@ fn of_policy(finding: &Finding) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::Cause;
     use crate::explain::{Reader, Reading};
 
     fn of(line: &str) -> (String, String) {
@@ -351,6 +341,40 @@ mod tests {
             let fix = read("shop_80", status);
             assert!(!fix.contains("VirtualService") && !fix.contains("DestinationRule"), "{status}: {fix}");
         }
+    }
+
+    #[test]
+    fn an_address_of_the_dns_proxy_is_no_endpoint() {
+        let read = |endpoint: &str| {
+            of(&format!(
+                r#"[2026-03-01T08:00:00.123Z] "GET / HTTP/1.1" 503 UF upstream_reset_before_response_started{{connection_timeout}} - "-" 0 114 10000 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "a" "{endpoint}" outbound|80||a.b.svc.cluster.local - 10.96.0.1:80 10.0.0.9:50000 - default"#
+            ))
+            .1
+        };
+        let fix = read("240.240.0.6:80");
+        assert!(
+            fix.contains("nothing has the address 240.240.0.6:80") && !fix.contains("NetworkPolicy"),
+            "{fix}"
+        );
+        assert!(read("24.240.0.6:80").contains("NetworkPolicy"));
+    }
+
+    #[test]
+    fn a_destination_rule_is_none_of_others() {
+        let read = |cluster: &str| {
+            let line = format!(
+                r#"[2026-03-01T08:00:00.123Z] "GET / HTTP/1.1" 503 UC upstream_reset_before_response_started{{connection_termination}} - "-" 0 95 1 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "a" "10.0.0.1:80" {cluster} 10.0.0.9:40000 10.96.0.1:80 10.0.0.9:50000 - -"#
+            );
+            match Reader::new(Vec::new()).read(line.as_bytes()) {
+                Reading::Failed(_, finding) => *finding,
+                other => panic!("{line}: {other:?}"),
+            }
+        };
+        let others = read("httproute/shop/cart/rule/0");
+        assert!(!others.alternatives.contains(&Cause::DestinationRuleTlsConflict), "{others:?}");
+        assert!(!others.would_tell.iter().any(|column| column.contains("tlsMode")), "{others:?}");
+        let istios = read("outbound|80||a.b.svc.cluster.local");
+        assert!(istios.alternatives.contains(&Cause::DestinationRuleTlsConflict), "{istios:?}");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use meshwhy::causes::{Cause, Place, Softness};
 use meshwhy::diagnosis::{Confidence, is_server_error};
 use meshwhy::evidence::{ClusterName, Detail, Details, Evidence, Flags, GrpcStatus, Layer, TransportFailure};
 
-use super::gather;
 use super::judgement::Agreed;
 use super::memory::Columns;
+use super::{gather, others};
 use crate::check::yaml::{Node, Room, documents};
 use crate::explain::Column;
 
@@ -171,7 +171,18 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     if e.details.reset_reason() == Some("connection_timeout") {
         return &[Cause::UpstreamConnectTimeout];
     }
-    if gather::failed_to_connect(e) && e.upstream.transport_failure.is_none() {
+    let unexplained = gather::failed_to_connect(e) && e.upstream.transport_failure.is_none();
+    if e.details.reset_reason() == Some("connection_termination") {
+        // As long as a tunnel's other end may take to be connected.
+        let by_timer = e.lived.is_some_and(|lived| (9_900..10_500).contains(&lived));
+        if by_timer {
+            return &[Cause::UpstreamConnectTimeout];
+        }
+        if unexplained {
+            return &[Cause::UpstreamClosedConnection];
+        }
+    }
+    if unexplained {
         let cluster = e.upstream.cluster.as_ref().map(ClusterName::as_str).unwrap_or_default();
         // To the application beside it no packet is lost.
         return if cluster.starts_with("inbound|") { &[Cause::UpstreamRefused] } else { by_duration(line) };
@@ -184,11 +195,6 @@ fn first_by_line(e: &Evidence, line: Columns) -> &'static [Cause] {
     let of_certificate = |failure: &TransportFailure| failure.as_str().contains("CERTIFICATE_VERIFY_FAILED");
     if e.upstream.transport_failure.as_ref().is_some_and(of_certificate) {
         return &[Cause::UpstreamCertificateRejected];
-    }
-    // As long as a tunnel's other end may take to be connected.
-    let by_timer = e.lived.is_some_and(|lived| (9_900..10_500).contains(&lived));
-    if e.details.reset_reason() == Some("connection_termination") && by_timer {
-        return &[Cause::UpstreamConnectTimeout];
     }
     // Older versions reset what took too long to connect.
     if e.details.reset_reason() == Some("local_reset") && line.short == Some(true) {
@@ -221,9 +227,10 @@ fn is_tls(cause: Cause) -> bool {
 /// What happens seldom, whatever else it is that the cause is known for.
 fn is_unusual(cause: Cause, e: &Evidence) -> bool {
     match cause {
-        // Browsers use connections again over HTTP/2; over HTTP/1.1 proxies may.
+        // Browsers use connections again over HTTP/2; over HTTP/1.1 proxies may. Without the server name nothing speaks for it.
         Cause::ConnectionReusedAcrossGateways => {
-            e.downstream.protocol.as_deref().is_none_or(|protocol| protocol.starts_with("HTTP/1"))
+            e.downstream.sni_is_authority.is_none()
+                || e.downstream.protocol.as_deref().is_none_or(|protocol| protocol.starts_with("HTTP/1"))
         }
         Cause::UpstreamClosedConnection | Cause::FileDescriptorsExhausted => gather::failed_to_connect(e),
         _ => false,
@@ -295,9 +302,15 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     };
     let without_tls = is_tls(cause)
         && e.upstream.transport_failure.as_ref().is_some_and(TransportFailure::is_connect_error);
+    // A connection that ended had been one. In a mesh of tunnels that is the tunnel's.
+    let was_connected = matches!(cause, Cause::UpstreamRefused | Cause::UpstreamUnreachable)
+        && e.details.reset_reason() == Some("connection_termination");
+    // Without Istio there is no DestinationRule.
+    let no_istio =
+        cause == Cause::DestinationRuleTlsConflict && !cluster.is_empty() && !others::is_istios(cluster);
     // Nobody saw a request in what TLS carries to somebody else.
     let unseen = cause == Cause::Http10Client && e.layer == Layer::Tcp && e.downstream.sni.is_some();
-    is_soft || denied || elsewhere || without_tls || unseen
+    is_soft || denied || elsewhere || without_tls || no_istio || was_connected || unseen
 }
 
 #[cfg(test)]
@@ -313,6 +326,26 @@ mod tests {
         // Where TLS ends at this proxy, it sees the request.
         e.layer = Layer::Http;
         assert!(!is_impossible(Cause::Http10Client, &e));
+    }
+
+    #[test]
+    fn a_connection_that_ended_was_not_refused() {
+        let mut e = Evidence {
+            details: Details::new("upstream_reset_before_response_started{connection_termination}"),
+            ..Evidence::default()
+        };
+        assert!(is_impossible(Cause::UpstreamRefused, &e));
+        e.details = Details::new("upstream_reset_before_response_started{connection_failure}");
+        assert!(!is_impossible(Cause::UpstreamRefused, &e));
+    }
+
+    #[test]
+    fn a_reused_connection_comes_last_where_no_server_name_is_shown() {
+        let mut e = Evidence::default();
+        e.downstream.protocol = Some("HTTP/2".into());
+        assert!(is_unusual(Cause::ConnectionReusedAcrossGateways, &e));
+        e.downstream.sni_is_authority = Some(false);
+        assert!(!is_unusual(Cause::ConnectionReusedAcrossGateways, &e));
     }
 
     #[test]

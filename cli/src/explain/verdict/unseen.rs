@@ -18,7 +18,7 @@ use meshwhy::wire::{FirstBytes, Protocol};
 use self::columns::unseen;
 use super::judgement::{Agreed, Judgement};
 use super::memory::{Columns, Question, remembered};
-use super::{gather, rank};
+use super::{gather, others, rank};
 use crate::explain::{Column, Finding, Line};
 
 /// One thing that a line doesn't show.

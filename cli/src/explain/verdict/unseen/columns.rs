@@ -40,7 +40,8 @@ pub(super) fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
     }
     // Behind a socket that never connected there was no TLS, and no endpoint to be asked where none was picked.
     let connected = e.upstream.address.is_some() || lacks(Column::UpstreamHost);
-    if connected && lacks(Column::TlsMode) {
+    let may_be_istios = e.upstream.cluster.as_ref().is_none_or(|c| others::is_istios(c.as_str()));
+    if connected && may_be_istios && lacks(Column::TlsMode) {
         add(MTLS, vec![mtls(true), mtls(false)]);
     }
     // No log shows what an endpoint took before. Hosts outside of the mesh took nothing of it.
