@@ -56,6 +56,10 @@ const ANSWERS: &[&str] = &[
 const NAMES: &[&str] =
     &["dns", "host", "hostname", "domain", "name", "address", "addresses", "server", "bootstrap"];
 const HANDSHAKES: &[&str] = &["handshake", "tls", "ssl"];
+const GREETINGS: &[&str] =
+    &["receive", "received", "send", "sends", "sent", "waiting", "wait", "reading", "read", "initial", "got"];
+const GETS: &[&str] =
+    &["failed", "fails", "failing", "error", "errors", "got", "gets", "getting", "received", "returns"];
 const FAILS: &[&str] =
     &["failed", "fails", "failure", "failures", "error", "errors", "unable", "cannot", "failing"];
 
@@ -75,6 +79,8 @@ const SAID: &[(&[&str], &[&str], Symptom)] = &[
     (&["reset", "resets"], CONNECTIONS, Reset),
     (&["timeout", "timeouts", "timed", "elapsed"], CONNECTS, NoConnection),
     (&["timeout", "timeouts", "timed", "elapsed"], ANSWERS, NoAnswer),
+    (&["times"], &["out"], NoAnswer),
+    (&["greeting", "banner"], GREETINGS, NoGreeting),
     (&["exceeded", "expired", "elapsed"], &["deadline", "timeout"], NoAnswer),
     (&["lost", "broken", "stale", "invalid", "bad", "unusable"], CONNECTIONS, Pooled),
     (
@@ -82,6 +88,7 @@ const SAID: &[(&[&str], &[&str], Symptom)] = &[
         CONNECTIONS,
         Dropped,
     ),
+    (&["eof"], GETS, Dropped),
     (FAILS, HANDSHAKES, NoAgreement),
     (FAILS, CONNECTIONS, Dropped),
 ];
@@ -132,8 +139,10 @@ pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
 
 /// Whether it is said to have happened: nothing denies it, it is no setting and no counter.
 fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
-    const NOT: &[&str] =
-        &["not", "no", "never", "nothing", "without", "zero", "0", "none", "isn", "wasn", "doesn"];
+    const NOT: &[&str] = &[
+        "not", "no", "never", "nothing", "without", "zero", "0", "none", "isn", "wasn", "doesn", "won", "don",
+    ];
+    const CONDITIONS: &[&str] = &["if", "before", "unless", "until", "how", "should"];
     const CLEANLY: &[&str] =
         &["cleanly", "gracefully", "normally", "successfully", "properly", "idle", "max", "avoid", "if"];
     let word = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
@@ -144,9 +153,18 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
     let right = match symptom {
         // These are said so.
         NoName => denied || has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
+        NoGreeting => {
+            words.iter().any(|word| NOT.contains(&word.text.as_str()))
+                || has(&["fail", "error", "timed out", "timeout"])
+        }
         Refused if matches!(word(at), "available" | "reachable" | "alive") => denied,
         NoConnection | NoAnswer => {
-            let timed = word(at) != "timed" || word(at.saturating_add(1)) == "out";
+            let is_out = word(at.saturating_add(1)) == "out";
+            let timed = match word(at) {
+                "timed" => is_out,
+                "times" => is_out && !words.iter().any(|word| CONDITIONS.contains(&word.text.as_str())),
+                _ => true,
+            };
             let told = &[
                 "error",
                 "fail",
@@ -157,6 +175,7 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
                 "caused",
                 "warn",
                 "timed out",
+                "times out",
                 "timedout",
                 "expired",
                 "exceeded",
@@ -284,6 +303,10 @@ mod tests {
             ("{:tls_alert, {:unknown_ca, 'x'}}", NoAgreement),
             ("failed DNS lookup of a.shop", NoName),
             ("WARN upstream host is now unreachable", NoRoute),
+            ("the server won't send its initial greeting", NoGreeting),
+            ("no banner received", NoGreeting),
+            ("each of our calls times out", NoAnswer),
+            ("Error: Post request fails with EOF", Dropped),
         ] {
             assert_eq!(read(text).map(|(symptom, _)| symptom), Some(symptom), "{text}");
         }
@@ -309,6 +332,10 @@ mod tests {
             "the dns lookup took 3ms",
             "all hosts are available",
             "DEBUG closed connection",
+            "cat <<EOF > request.json",
+            "it retries if a request times out",
+            "the greeting was sent",
+            "spring.main.banner-mode=off",
             "an unreachable server does not leave its origin empty",
         ] {
             assert_eq!(read(text).map(|(symptom, said)| format!("{symptom:?} {said}")), None, "{text}");

@@ -53,6 +53,9 @@ const BEGINS: &[&str] = &[
     "http2: Transport encoding ",
 ];
 
+/// Envoy's own lines as istio-proxy writes them, without their time.
+const ENVOYS: &[&str] = &["trace", "debug", "info"];
+
 /// What a failure is told with, by anybody.
 const FAILS: &[&str] = &[
     "fail",
@@ -202,7 +205,7 @@ pub(super) fn is_below_warning(text: &str) -> bool {
         end = end.saturating_sub(1);
     }
     let front = text.get(..end).unwrap_or_default();
-    if is_klogs(front) {
+    if is_klogs(front) || is_envoys(front) || is_mosquittos(front) {
         return true;
     }
     let mut words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
@@ -218,6 +221,24 @@ pub(super) fn is_below_warning(text: &str) -> bool {
 fn is_level(word: &str) -> bool {
     let upper = word.to_ascii_uppercase();
     CALM.contains(&upper.as_str()) || BAD.contains(&upper.as_str())
+}
+
+/// `istio-proxy debug envoy upstream\tmessage`
+fn is_envoys(front: &str) -> bool {
+    let mut words = front.split_whitespace();
+    let level = words.find(|word| *word != "istio-proxy");
+    level.is_some_and(|level| ENVOYS.contains(&level)) && words.next() == Some("envoy")
+}
+
+/// `1604142402: New connection from 10.0.0.1 on port 1883.`, which has no level.
+fn is_mosquittos(front: &str) -> bool {
+    const BEGINS: &[&str] =
+        &["New c", "Saving ", "Sending ", "Received ", "Config loaded ", "Opening ", "mosquitto version "];
+    front.split_once(": ").is_some_and(|(time, said)| {
+        time.len() == 10
+            && time.bytes().all(|byte| byte.is_ascii_digit())
+            && BEGINS.iter().any(|begin| said.starts_with(begin))
+    })
 }
 
 /// `I1120 10:00:00.000000       1 file.go:12] message`
@@ -253,6 +274,8 @@ mod tests {
             "NAME                     READY   STATUS    RESTARTS   AGE",
             "orders-5d8c6b9f4-kq2zt   2/2     Running   0          5d",
             "[INF] the job ended with errors=0",
+            "istio-proxy debug envoy upstream\tmembership update for TLS cluster a added 1 removed 0",
+            "1604142402: New connection from 10.0.0.1 on port 1883.",
         ] {
             assert!(is_of_a_log(text), "{text}");
         }
@@ -273,6 +296,8 @@ mod tests {
             "orders-5d8c6b9f4-kq2zt   1/2     CrashLoopBackOff   12   5d",
             "orders-5d8c6b9f4-kq2zt   1/2     Running   0          5d",
             "level=warning msg=\"INFO\"",
+            "istio-proxy warning envoy upstream\tmembership update",
+            "1604142402: Client a disconnected.",
         ] {
             assert!(!is_of_a_log(text), "{text}");
         }

@@ -53,6 +53,8 @@ pub(super) enum Symptom {
     NoHttp2,
     /// The answer breaks HTTP.
     BadAnswer,
+    /// A server could make no request of what came.
+    NotARequest,
     /// One stream of HTTP/2 was reset.
     StreamReset,
     /// The server takes no more requests on this connection.
@@ -206,6 +208,10 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
         Symptom::NoHttp2 => (Cause::Http2ToHttp1Upstream, &[Cause::UpstreamProtocolError]),
         Symptom::BadAnswer => {
             (Cause::UpstreamProtocolError, &[Cause::Http2ToHttp1Upstream, Cause::UpstreamExpectsTls])
+        }
+        // The first bytes would tell, and no server shows them.
+        Symptom::NotARequest => {
+            (Cause::InvalidHttpRequest, &[Cause::TlsOnPlaintextPort, Cause::NotHttpOnHttpPort])
         }
         Symptom::StreamReset => {
             (Cause::UpstreamReset, &[Cause::UpstreamProtocolError, Cause::MaxDurationReached])

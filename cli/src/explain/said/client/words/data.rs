@@ -25,6 +25,12 @@ pub(super) const PROTOCOLS: &[(&str, Symptom)] = &[
     ("bad_header,<<\"HTTP", SpeaksHttp),
     ("sending POST or Host: commands to Redis", SpeaksHttp),
     ("This is not a HTTP port", SpeaksHttp),
+    ("got 0x48545450", SpeaksHttp),
+    ("got 0x47455420", SpeaksHttp),
+    ("header 0x48545450", SpeaksHttp),
+    ("header 0x47455420", SpeaksHttp),
+    ("got 0x160301", NoTls),
+    ("got 0x160303", NoTls),
     ("message format, got (47,45,54", SpeaksHttp),
     ("message format, got (48,54,54", SpeaksHttp),
     // A hello, where a server of something else reads it: Erlang's, Elasticsearch's, Tomcat's, gunicorn's and Python's.
@@ -51,6 +57,10 @@ pub(super) const SERVER_FIRST: &[(&str, Symptom)] = &[
     ("driver has not received any packets from the server", NoGreeting),
     ("kex_exchange_identification", NoGreeting),
     ("ssh_exchange_identification", NoGreeting),
+    ("Greeting never received", NoGreeting),
+    ("reading SSH protocol banner", NoGreeting),
+    ("Timeout before SSH banner", NoGreeting),
+    ("Got bad greeting from SMTP host", NoGreeting),
 ];
 
 /// What a database says of its own client: that went.
@@ -59,6 +69,8 @@ pub(super) const SERVERS: &[(&str, Symptom)] = &[
     ("could not send data to client", Left),
     ("unexpected EOF on client connection", Left),
     ("Got an error reading communication packets", Left),
+    ("Socket error on client ", Left),
+    (" has exceeded timeout, disconnecting", Left),
 ];
 
 /// Kafka's clients.
@@ -103,6 +115,9 @@ pub(super) const POOLED: &[(&str, Symptom)] = &[
     ("This connection has been closed", Pooled),
     ("server has gone away", Pooled),
     ("http2: client connection lost", Pooled),
+    ("http2: no cached connection was available", Pooled),
+    ("http2: client conn not usable", Pooled),
+    ("http2: client conn is closed", Pooled),
     ("socket exception on connection", Pooled),
     ("socket exception raised on another connection", Pooled),
     ("unable to decode message length: EOF", Pooled),

@@ -8,6 +8,7 @@ mod data;
 mod http;
 mod network;
 mod proxies;
+mod servers;
 mod tls;
 
 use super::Symptom;
@@ -25,6 +26,7 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     data::SERVERS,
     browsers::BROWSERS,
     tls::TLS,
+    servers::PARSERS,
     http::HTTP2,
     data::KAFKA,
     data::POOLED,

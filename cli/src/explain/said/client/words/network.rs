@@ -231,6 +231,8 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     ("failed to connect to all addresses", Refused),
     ("No connection established", Refused),
     ("UNAVAILABLE: Connect Failed", Refused),
+    ("UNAVAILABLE, Connect Failed", Refused),
+    ("client error (Connect)", Refused),
     ("All connection attempts failed", Refused),
     ("Failed to establish a new connection", Refused),
     ("Connection aborted", Closed),
@@ -256,6 +258,7 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
 
 /// What says that a request failed, and hardly how: curl's numbers, and what others wrap around the reason.
 pub(super) const FAILED: &[(&str, Symptom)] = &[
+    ("Error parsing HTTP request header", NotARequest),
     ("fetch failed", Refused),
     ("Error: Network Error", Refused),
     ("An error occurred while sending the request", Closed),
