@@ -132,6 +132,9 @@ pub(in crate::explain) fn begins(text: &[u8]) -> bool {
 
 /// Whether it is who was connected with whom, without what stands in front.
 fn is_ends(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    // What was left out in front may be marked.
+    let text = ["...", "…"].iter().find_map(|dots| text.strip_prefix(dots.as_bytes())).unwrap_or(text);
     text.trim_ascii_start().starts_with(b"src.") && memchr::memmem::find(text, b" dst.").is_some()
 }
 
@@ -183,6 +186,7 @@ fn connection(time: &str, get: impl Fn(&str) -> Option<String>) -> Connection {
             // Whoever comes without mutual TLS has none.
             ("identity", get("src.identity").or_else(|| inbound.then(|| "none".to_owned()))),
             ("destination", get("dst.workload")),
+            ("endpoint", get("dst.addr").filter(|_| !inbound)),
         ];
         let facts = facts
             .into_iter()
@@ -227,6 +231,35 @@ mod tests {
         let Reading::Failed(_, finding) = read(text) else { panic!("{text}: {:?}", read(text)) };
         let causes = std::iter::once(&finding.cause).chain(&finding.alternatives);
         causes.map(|cause| (cause.id(), finding.confidence.id())).collect()
+    }
+
+    #[test]
+    fn the_address_that_was_tried_is_evidence() {
+        let Reading::Failed(_, finding) =
+            read(&line("io error: No route to host (os error 113)", "outbound"))
+        else {
+            panic!()
+        };
+        assert!(finding.evidence.ends_with("destination=echo-1; endpoint=10.0.0.10:15008"), "{finding:?}");
+        assert!(finding.fix().is_some_and(|fix| fix.contains("path to 10.0.0.10:15008 of echo-1")));
+        // Its own pod's says nothing.
+        let Reading::Failed(_, finding) = read(&line("io error: No route to host (os error 113)", "inbound"))
+        else {
+            panic!()
+        };
+        assert!(!finding.evidence.contains("endpoint="), "{finding:?}");
+    }
+
+    #[test]
+    fn a_line_may_begin_with_dots() {
+        let text = "... src.workload=\"shell-1\" dst.addr=10.0.0.10:15008 dst.workload=\"echo-1\" direction=\"outbound\" error=\"io error: Connection refused (os error 111)\"";
+        for text in [text.to_owned(), text.replace("...", "…")] {
+            let Reading::Failed(_, finding) = read(&text) else { panic!("{text}: {:?}", read(&text)) };
+            assert!(
+                finding.fix().is_some_and(|fix| fix.contains("ztunnel runs on the node of echo-1")),
+                "{finding:?}"
+            );
+        }
     }
 
     #[test]

@@ -18,7 +18,10 @@ pub(in crate::explain) fn fix(
     };
     let workload = || named("dst.workload", "the destination");
     let address = || named("dst.addr", "its address");
-    let in_tunnel = get("dst.addr").is_some_and(|address| address.ends_with(":15008"));
+    // Where the address was left out, that of the tunnel's inside says the same.
+    let in_tunnel = get("dst.addr")
+        .or(get("dst.hbone_addr").map(|_| ":15008".to_owned()))
+        .is_some_and(|a| a.ends_with(":15008"));
     let fixed = |fix: &str| Some(fix.to_owned());
     match cause {
         Cause::AuthorizationPolicyDenied if error.contains("none allowed") => Some(format!(
@@ -45,6 +48,11 @@ pub(in crate::explain) fn fix(
             "Let NetworkPolicies and firewalls pass TCP port 15008 to {}: nothing answered at {}.",
             workload(),
             address()
+        )),
+        Cause::UpstreamUnreachable if get("dst.addr").is_some() => Some(format!(
+            "Restore the network path to {} of {}: routes, NetworkPolicy, firewall, or an address of another network or of a pod that is gone.",
+            address(),
+            workload()
         )),
         Cause::Unclassified if error.contains("information about local workload") => fixed(
             "Look whether istiod reaches this ztunnel and knows the pod (istioctl ztunnel-config workload): until it does, ztunnel takes none of its connections.",
