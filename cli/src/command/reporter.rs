@@ -60,7 +60,7 @@ pub struct Counts {
     pub application: u64,
     /// Lines that can be read in several ways.
     pub ambiguous: u64,
-    /// Lines put together of what a terminal had wrapped.
+    /// Lines put together of what had been wrapped.
     pub mended: u64,
     /// Failures that the filter left out of the proxy's own log.
     pub left_out: u64,
@@ -193,10 +193,7 @@ impl Counts {
             );
         }
         if self.mended > 0 {
-            warn!(
-                "meshwhy: put together again what a terminal had wrapped: {}",
-                counted(self.mended, "line")
-            );
+            warn!("meshwhy: put together again what had been wrapped: {}", counted(self.mended, "line"));
         }
         if self.proxy_log > 0 {
             warn!("meshwhy: {} of the proxy's log passed over", counted(self.proxy_log, "other line"));

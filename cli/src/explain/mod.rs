@@ -21,6 +21,7 @@ mod tests;
 mod time;
 mod verdict;
 mod walk;
+mod wrapped;
 
 /// What knows more than a client.
 pub const ACCESS_LOG: &str = "the proxy's access log";

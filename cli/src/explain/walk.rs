@@ -14,10 +14,8 @@ use super::said::{agentgateway, lead, reply, transcript, ztunnel};
 use super::{Column, Reader, Reading};
 use crate::input::records::{Record, records};
 
-/// A terminal is at least so wide.
-const NARROWEST: usize = 40;
 /// The most rows of one line.
-const MOST_ROWS: usize = 100;
+pub(super) const MOST_ROWS: usize = 100;
 
 /// In so many rows behind an answer the proxy's line of it is looked for.
 const FEW: usize = 16;
@@ -34,7 +32,7 @@ pub struct Read<'a> {
     pub bytes: &'a [u8],
     /// What it is.
     pub reading: Reading,
-    /// Whether it was put together of what a terminal had wrapped.
+    /// Whether it was put together of what had been wrapped.
     pub mended: bool,
 }
 
@@ -104,7 +102,10 @@ impl Reader {
                 continue;
             }
             let together = self.continued(&text, rest.clone(), keep);
-            let mended = || begins(&text).then(|| self.mended(&text, rest.clone(), keep)).flatten();
+            let mended = || {
+                begins(&text).then_some(())?;
+                self.mended(&text, rest.clone(), keep).or_else(|| self.broken(&text, rest.clone(), keep))
+            };
             let (reading, rows, mended) = match together {
                 Some((reading, rows)) => (reading, rows, false),
                 None => match mended() {
@@ -238,50 +239,6 @@ impl Reader {
         let reading = self.read_whole(whole.as_bytes(), keep);
         (reading != Reading::Unreadable).then_some((reading, rows))
     }
-
-    /// A line that was copied from a terminal: rows of one width, of which none but the first begins like a line, and which together
-    /// are one in one way alone.
-    fn mended<'a>(
-        &self,
-        first: &str,
-        rest: impl Iterator<Item = Record<'a>>,
-        keep: bool,
-    ) -> Option<(Reading, usize)> {
-        let mut whole = first.trim_end_matches(['\r', '\n']).to_owned();
-        let mut width = whole.chars().count();
-        let mut found = None;
-        for (row, record) in rest.take(MOST_ROWS).enumerate() {
-            let text = String::from_utf8_lossy(&record.bytes);
-            let text = text.trim_end_matches(['\r', '\n']);
-            let length = text.chars().count();
-            // A space at the end of a row is lost.
-            let lost = width.checked_add(1) == Some(length);
-            let is_row = !text.trim().is_empty() && !begins(text) && length <= width.saturating_add(1);
-            if !is_row || width < NARROWEST {
-                return found;
-            }
-            if lost && row == 0 {
-                whole.push(' ');
-                width = length;
-            } else if lost {
-                return found;
-            }
-            whole.push_str(text);
-            let reading = self.read_strictly(whole.as_bytes(), keep);
-            let good = matches!(&reading, Reading::Fine(_))
-                || matches!(&reading, Reading::Failed(_, finding) if finding.source != super::Source::Ambiguous);
-            // A line may be cut where it could end as well.
-            if good {
-                found = Some((reading, row.saturating_add(1)));
-            }
-            match width.checked_sub(length) {
-                Some(0) => {}
-                Some(1) => whole.push(' '),
-                _ => return found,
-            }
-        }
-        found
-    }
 }
 
 /// A line that has flags alone, with the reason that the client was given for it in the rows before.
@@ -387,6 +344,6 @@ fn is_followed<'a>(mut rest: impl Iterator<Item = Record<'a>>) -> bool {
 }
 
 /// Whether a line begins here.
-fn begins(text: &str) -> bool {
+pub(super) fn begins(text: &str) -> bool {
     prefix::bracketed_time(text).is_some() || prefix::object(text).is_some()
 }
