@@ -120,7 +120,8 @@ mod tests {
     fn a_line_is_put_together_wherever_it_was_broken() {
         let spaces: Vec<usize> = LINE.match_indices(' ').map(|(at, _)| at).skip(6).collect();
         for at in &spaces {
-            let broken = format!("{}\n{}", &LINE[..*at], &LINE[*at + 1..]);
+            let (first, second) = LINE.split_at(*at);
+            let broken = format!("{first}\n{}", second.trim_start());
             assert_eq!(read(&broken), [Some("10.0.0.1:80".to_owned())], "{broken}");
         }
         let rows = LINE.replace(" \"", "\n\"").replace("\n\"GET", " \"GET");
