@@ -270,10 +270,12 @@ fn behind_flags<'a>(rest: &'a str, set: &mut impl FnMut(Column, &'a str)) {
         word.is_some_and(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
     };
     if is_number(words.next())
-        && is_number(words.next())
+        && let Some(sent) = words.next()
+        && is_number(Some(sent))
         && let Some(duration) = words.next()
         && is_number(Some(duration))
     {
+        set(Column::BytesSent, sent);
         set(Column::Duration, duration);
     }
 }

@@ -116,6 +116,18 @@ fn a_connect_timeout_is_one_without_a_duration_too() {
 }
 
 #[test]
+fn an_answer_as_long_as_envoys_own_is_the_next_proxys() {
+    let answered = |sent: u32| {
+        named(&istio(r#"503 - via_upstream - "-""#).replace(" 0 91 2 ", &format!(" 0 {sent} 2 ")))
+    };
+    assert_eq!(answered(91), ("upstream_proxy_error", "possible"));
+    assert_eq!(answered(90), ("application_error", "possible"));
+    // Cut off behind the numbers.
+    let (front, _) = r#"[2026-03-01T08:00:00.123Z] "GET / HTTP/1.1" 503 - via_upstream - "-" 0 91 412 412 "-" "curl/8" "x"#.split_at(93);
+    assert_eq!(named(front), ("upstream_proxy_error", "possible"));
+}
+
+#[test]
 fn what_the_log_cannot_show_lowers_the_confidence() {
     for (what, cause, confidence) in [
         (r#"404 NR route_not_found - "-""#, "route_no_match", "possible"),
@@ -127,8 +139,8 @@ fn what_the_log_cannot_show_lowers_the_confidence() {
         ),
         (r#"504 UT response_timeout - "-""#, "upstream_timeout", "certain"),
         (r#"500 - via_upstream - "-""#, "application_error", "likely"),
-        // Perhaps another proxy's words.
-        (r#"503 - via_upstream - "-""#, "application_error", "possible"),
+        // It is as long as another proxy's words.
+        (r#"503 - via_upstream - "-""#, "upstream_proxy_error", "possible"),
         // No log shows whose filter that was; in a client's sidecar it is no policy's.
         (r#"403 - rbac_access_denied_matched_policy[none] - "-""#, "authorization_policy_denied", "possible"),
         (r#"503 XYZ something_new - "-""#, "unclassified", "possible"),

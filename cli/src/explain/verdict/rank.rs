@@ -103,7 +103,10 @@ pub(in crate::explain) fn settle(
         |general: &Cause| fit.iter().all(|cause| cause == general || general.is_broader_than(*cause));
     // What comes to a port of TLS is TLS, however little of it this proxy took for a request.
     let by_port = line.nothing_at_tls_port && fit.contains(&Cause::TlsOnPlaintextPort);
-    let general = fit.iter().copied().find(covers_all).filter(|_| !by_port);
+    // An answer as long as Envoy's own with this status is the next proxy's.
+    let by_length =
+        line.like_a_reply && shown.details.via_upstream() && fit.contains(&Cause::UpstreamProxyError);
+    let general = fit.iter().copied().find(covers_all).filter(|_| !by_port && !by_length);
     sort(&mut fit, shown, line);
     let Some(cause) = general.or_else(|| fit.first().copied()) else {
         return Agreed {
