@@ -5,7 +5,7 @@ use meshwhy::diagnosis::Confidence;
 
 use super::connection;
 use crate::explain::verdict::gather;
-use crate::explain::{Column, Finding, Line};
+use crate::explain::{Column, Finding, Line, millis};
 
 /// What one proxy logged of the request.
 #[derive(Debug, Clone)]
@@ -44,7 +44,10 @@ pub struct Joined {
 
 /// Joins the hops of one request; none if nothing failed.
 pub fn join(mut hops: Vec<Hop>) -> Option<Joined> {
-    hops.sort_by(|a, b| a.line.get(Column::Time).cmp(&b.line.get(Column::Time)));
+    hops.sort_by_cached_key(|hop| {
+        let time = hop.line.get(Column::Time);
+        (time.and_then(millis), time.map(str::to_owned))
+    });
     let parents: Vec<Option<usize>> = (0..hops.len()).map(|at| parent(&hops, at)).collect();
     let depths: Vec<usize> = (0..hops.len()).map(|at| ancestors(&parents, at).count()).collect();
     let failed = |at: usize| hops.get(at).and_then(|hop| hop.finding.as_ref());

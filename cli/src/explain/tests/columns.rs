@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::explain::outcome;
+use meshwhy::causes::{Place, Softness};
 
 /// Istio's columns, by the names that formats have.
 const COLUMNS: &[&str] = &[
@@ -104,6 +105,16 @@ proptest! {
             None => prop_assert!(decisive, "{line:?} without {gone:?}: {all:?}"),
             Some(less) => {
                 prop_assert!(less.cause != Cause::Unclassified || all.cause == Cause::Unclassified || decisive, "{line:?} without {gone:?}: {less:?}");
+                let cluster = line.get(Column::Cluster).filter(|_| !gone.contains(&Column::Cluster)).unwrap_or_default();
+                for cause in std::iter::once(&less.cause).chain(&less.alternatives) {
+                    let other_side = match cause.definition().place {
+                        Place::Either => "|",
+                        Place::ServerSide => "outbound|",
+                        Place::ClientSide => "inbound|",
+                    };
+                    prop_assert!(!cluster.starts_with(other_side), "{line:?} without {gone:?}: {cause:?} at {cluster}");
+                    prop_assert!(cause.definition().soft != Softness::Only, "{line:?} without {gone:?}: {cause:?}");
+                }
                 let asks = less.would_tell.iter().filter_map(|name| Column::of_operator(name.trim_matches('%')));
                 for column in asks {
                     prop_assert!(!line.shows(column) || gone.contains(&column), "{line:?} without {gone:?} asks for {column:?}");
