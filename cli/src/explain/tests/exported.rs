@@ -357,7 +357,8 @@ fn envoys_own_replies() {
             json!({ "method": "GET", "path": "/", "status": 200, "user_agent": reply }).to_string(),
             json!({ "headers": { "x-body": reply } }).to_string(),
         ] {
-            assert_eq!(READER.read(other.as_bytes()), Reading::Unreadable, "{other}");
+            let read = READER.read(other.as_bytes());
+            assert!(matches!(read, Reading::Unreadable | Reading::Application), "{other}: {read:?}");
         }
     }
 }

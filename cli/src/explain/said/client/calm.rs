@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::served;
+
 /// How far into a line its level may stand.
 const FRONT: usize = 160;
 
@@ -111,6 +113,7 @@ const FAILS: &[&str] = &[
 /// What looks like one and says that there is none.
 const NONE_OF_IT: &[&str] = &[
     "no error",
+    "noerror",
     "0 error",
     "errors=0",
     "errors: 0",
@@ -148,7 +151,8 @@ pub(super) fn is_calm(text: &str) -> bool {
 
 /// Whether it is such a line: what has neither a level nor a failure is nobody's.
 pub(in crate::explain) fn is_of_a_log(text: &str) -> bool {
-    (is_below_warning(text) || is_kubectls(text)) && says_of_no_failure(text)
+    let is_calm = || is_below_warning(text) || is_kubectls(text) || served::has_calm_level(text);
+    served::is_good_answer(text) || (is_calm() && says_of_no_failure(text))
 }
 
 /// A row of `kubectl get pods` about one that runs, and the row above all of them.

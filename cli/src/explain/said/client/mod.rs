@@ -7,6 +7,7 @@ pub(in crate::explain) mod calm;
 mod load;
 mod mention;
 mod seldom;
+mod served;
 mod status;
 mod symptom;
 pub(in crate::explain) mod whom;

@@ -1,0 +1,146 @@
+//! Lines of other programs in which nothing failed: servers' access logs, and levels that stand where only one program has them.
+
+use meshwhy::evidence::Flags;
+
+/// Whether it is another server's line of a request that it answered, with a status that is no failure.
+pub(super) fn is_good_answer(text: &str) -> bool {
+    let status = common(text).or_else(|| haproxys(text)).or_else(|| traefiks(text)).or_else(|| uwsgis(text));
+    // A client that left isn't what this status is: nginx's own.
+    status.is_some_and(|status| (200..500).contains(&status) && status != 499)
+}
+
+/// `"GET /a HTTP/1.1" 200 512`: behind the status is the length, where Envoy has flags.
+fn common(text: &str) -> Option<u16> {
+    let (before, behind) = text.split_once(" HTTP/")?;
+    let request = before.rsplit('"').next()?;
+    let is_request = request.split_once(' ').is_some_and(|(method, path)| {
+        !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase()) && !path.contains(' ')
+    });
+    let (version, behind) = behind.split_once("\" ")?;
+    let mut words = behind.split(' ');
+    let status = number(words.next()?)?;
+    let length = words.next()?;
+    let is_length = length == "-" || length.bytes().all(|byte| byte.is_ascii_digit());
+    // A format of one's own may have Envoy's flags further on.
+    let is_flag = |word: &str| !Flags::from_short(word).is_empty();
+    let has_flags = words.any(|word| word.trim_matches(['"', ',', '[', ']']).split(',').any(is_flag));
+    // Whoever wrote more of it wrote the rest of the line.
+    let is_whole = version.len() <= 3 && text.matches(" HTTP/").count() == 1;
+    (is_request && is_length && is_whole && !has_flags).then_some(status)
+}
+
+/// `fe be/srv 0/0/1/5/6 200 612 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"`: nothing ended it before its time.
+fn haproxys(text: &str) -> Option<u16> {
+    let (before, _) = text.split_once(" - - ---- ")?;
+    let mut words = before.rsplit(' ');
+    let _length = number(words.next()?);
+    number(words.next()?)
+}
+
+/// `{..., "DownstreamStatus":200, ...}`
+fn traefiks(text: &str) -> Option<u16> {
+    let (_, behind) = text.split_once("\"DownstreamStatus\":")?;
+    number(behind.split([',', '}']).next()?)
+}
+
+/// `GET /a => generated 2 bytes in 46 msecs (HTTP/1.1 200) ...`
+fn uwsgis(text: &str) -> Option<u16> {
+    let (_, behind) = text.split_once(" msecs (HTTP/")?;
+    number(behind.split_once(' ')?.1.split(')').next()?)
+}
+
+fn number(text: &str) -> Option<u16> {
+    (text.len() == 3).then(|| text.parse().ok())?
+}
+
+/// Whether a level below a warning's stands where one program has it.
+pub(super) fn has_calm_level(text: &str) -> bool {
+    /// How far into a line.
+    const FRONT: usize = 120;
+    // MySQL's, etcd's, Fluent Bit's, Postgres' own.
+    const LEVELS: &[&str] =
+        &[" [Note] ", " [System] ", " I | ", " N | ", "] [ info] ", "] [debug] ", "] LOG:  ", "= LOG:  "];
+    let mut end = text.len().min(FRONT);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let front = text.get(..end).unwrap_or_default();
+    LEVELS.iter().any(|level| front.contains(level)) || is_klogs_behind_syslogs(front) || is_rediss(front)
+}
+
+/// `kubelet[787]: I0908 16:03:19.635667 ...`
+fn is_klogs_behind_syslogs(front: &str) -> bool {
+    let behind = front.split_once("]: I").map(|(_, behind)| behind);
+    behind
+        .and_then(|behind| behind.get(..5))
+        .is_some_and(|date| date.ends_with(' ') && date.bytes().take(4).all(|byte| byte.is_ascii_digit()))
+}
+
+/// `1:M 08 Oct 2020 09:51:17.465 * Running mode=standalone, port=6379.`
+fn is_rediss(front: &str) -> bool {
+    front.find(":M ").or_else(|| front.find(":C ")).or_else(|| front.find(":S ")).is_some_and(|at| {
+        let mut words = front.get(at..).unwrap_or_default().split(' ').skip(1);
+        let is_date = words
+            .by_ref()
+            .take(3)
+            .filter(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .count()
+            == 3;
+        let is_time = words.next().is_some_and(|time| time.matches(':').count() == 2);
+        is_date && is_time && words.next().is_some_and(|level| matches!(level, "*" | "-" | "."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_good_answer_is_no_failure() {
+        for text in [
+            "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET / HTTP/1.1\" 200 612 \"-\" \"curl/8\"",
+            "10.0.0.1 - bob [30/Nov/2026:01:02:03 +0000] \"GET /x HTTP/2.0\" 404 153 \"-\" \"connection reset by peer\"",
+            "[30/Nov/2026 01:02:03] \"GET /health HTTP/1.1\" 302 -",
+            "lb haproxy[1]: 10.0.0.1:5000 [30/Nov/2026:01:02:03.000] fe~ be/srv 0/0/1/5/6 304 160 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"",
+            "{\"ClientHost\":\"10.0.0.1\",\"DownstreamStatus\":207,\"OriginStatus\":207}",
+            "[pid: 126|app: 0|req: 4/22] 10.0.0.1 () {36 vars in 428 bytes} GET /a => generated 2 bytes in 46 msecs (HTTP/1.1 200) 10 headers",
+        ] {
+            assert!(is_good_answer(text), "{text}");
+        }
+        for text in [
+            "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET / HTTP/1.1\" 503 612 \"-\" \"curl/8\"",
+            "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET / HTTP/1.1\" 499 0 \"-\" \"curl/8\"",
+            // Flags, and what a client wrote into its path.
+            "\"GET / HTTP/1.1\" 200 UPE 5",
+            "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET / HTTP/1.1\" 404 0 \"-\" NR",
+            "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET / HTTP/1.1\" 200 5 \"UC,URX\"",
+            "\"GET /\" HTTP/1.1\" 200 5 HTTP/1.1\" 503 UF",
+            "lb haproxy[1]: fe be/srv 0/0/1/5/6 502 160 - - PH-- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"",
+            "{\"DownstreamStatus\":502}",
+        ] {
+            assert!(!is_good_answer(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn levels_that_one_program_has() {
+        for text in [
+            "Sep 08 16:03:19 a kubelet[787]: I0908 16:03:19.635667     787 reconciler.go:258] \"started\"",
+            "2024-07-16 14:13:12.520 UTC [140] LOG:  received fast shutdown request",
+            "2017-03-20 02:34:42.790167 I | mvcc: finished scheduled compaction at 6350",
+            "db_1 | 2021-05-19 12:12:00 0 [Note] InnoDB: Using Linux native AIO",
+            "[2026/04/02 17:04:54] [ info] [output:es:es.0] thread worker #0 stopped",
+            "cache_1     | 1:M 07 Jan 2023 19:16:34.747 * Ready to accept connections",
+        ] {
+            assert!(has_calm_level(text), "{text}");
+        }
+        for text in [
+            "Sep 08 16:03:19 a kubelet[787]: E0908 16:03:19.635667     787 reconciler.go:258] \"failed\"",
+            "2024-07-16 14:13:12.520 UTC [140] FATAL:  terminating connection due to administrator command",
+            "2017-03-20 02:34:42.790167 W | rafthttp: health check for peer a could not connect",
+            "1:M 07 Jan 2023 19:16:34.747 # Connection with replica lost.",
+        ] {
+            assert!(!has_calm_level(text), "{text}");
+        }
+    }
+}
