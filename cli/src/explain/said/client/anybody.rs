@@ -81,7 +81,7 @@ const SAID: &[(&[&str], &[&str], Symptom)] = &[
     (&["timeout", "timeouts", "timed", "elapsed"], ANSWERS, NoAnswer),
     (&["times"], &["out"], NoAnswer),
     (&["greeting", "banner"], GREETINGS, NoGreeting),
-    (&["exceeded", "expired", "elapsed"], &["deadline", "timeout"], NoAnswer),
+    (&["exceeded", "expired", "elapsed", "reached"], &["deadline", "timeout"], NoAnswer),
     (&["lost", "broken", "stale", "invalid", "bad", "unusable"], CONNECTIONS, Pooled),
     (
         &["closed", "closes", "shutdown", "aborted", "terminated", "disconnected", "dropped", "hangup"],
@@ -137,6 +137,24 @@ pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
     })
 }
 
+/// What such words say besides, where others said no more than that there was no connection or no answer.
+pub(super) fn narrower(symptom: Symptom, text: &str) -> Option<(Symptom, String)> {
+    if symptom == NoAnswer {
+        return timed_out_connecting(text).map(|said| (NoConnection, said.to_owned()));
+    }
+    let is_narrower = |other: &Symptom| matches!(other, NoConnection | NoAnswer | NoName | NoRoute);
+    read(text).filter(|(other, _)| symptom == Dropped && is_narrower(other))
+}
+
+/// `connection #103 to a.shop:24224 timed out after 10 seconds`
+fn timed_out_connecting(text: &str) -> Option<&str> {
+    let (before, _) = text.split_once(" timed out")?;
+    let clause = before.rsplit([',', ';', '|']).next().unwrap_or_default();
+    let (_, to) = clause.split_once("connection ")?;
+    let is_to = to.starts_with("to ") || (to.starts_with('#') && to.contains(" to "));
+    is_to.then_some("timed out")
+}
+
 /// Whether it is said to have happened: nothing denies it, it is no setting and no counter.
 fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
     const NOT: &[&str] = &[
@@ -169,6 +187,7 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
                 "error",
                 "fail",
                 "exception",
+                "reached",
                 "unable",
                 "cannot",
                 "reason",
@@ -188,7 +207,10 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
                 "while",
             ];
             let denied = denied && !has(&["no response", "not receive"]);
-            timed && !denied && has(told)
+            // An exception's name may stand alone.
+            let is_name =
+                !text.trim().contains(char::is_whitespace) && text.trim().starts_with(char::is_uppercase);
+            timed && !denied && (is_name || has(told))
         }
         Dropped | Pooled => !denied && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str())),
         _ => !denied,
@@ -224,6 +246,8 @@ fn is_named_as_one(text: &str, word: &Word) -> bool {
         return true;
     }
     let rest = rest.trim_start_matches('"').trim_start();
+    // `Connect timeout of 10 seconds expired`
+    let goes_on = |word: &str| rest.starts_with(word) && !(word == "of " && rest.contains("expired"));
     let value = rest.strip_prefix([':', '=']).map(|rest| rest.trim_start_matches(['=', ' ', '"', '.']));
     let is_value = |value: &str| {
         value.starts_with(|c: char| c.is_ascii_digit())
@@ -233,7 +257,7 @@ fn is_named_as_one(text: &str, word: &Word) -> bool {
         || value.is_some_and(is_value)
         || rest.starts_with(|c: char| c.is_ascii_digit())
         || rest.starts_with("..")
-        || GOES_ON.iter().any(|word| rest.starts_with(word))
+        || GOES_ON.iter().any(|word| goes_on(word))
 }
 
 /// Whether it is a metric with labels: `requests_total{code="503"} 5`.
@@ -305,11 +329,24 @@ mod tests {
             ("WARN upstream host is now unreachable", NoRoute),
             ("the server won't send its initial greeting", NoGreeting),
             ("no banner received", NoGreeting),
+            ("a.TcpOutgoingConnection: Connect timeout of Some(10 seconds) expired", NoConnection),
+            (" ResponseTimeout", NoAnswer),
+            ("Idle timeout reached for \"http://a\"", NoAnswer),
             ("each of our calls times out", NoAnswer),
             ("Error: Post request fails with EOF", Dropped),
         ] {
             assert_eq!(read(text).map(|(symptom, _)| symptom), Some(symptom), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_out_is_more_than_a_failure_of_a_connection() {
+        let of = |symptom, text| narrower(symptom, text).map(|(symptom, _)| symptom);
+        let text = "last connection error: failed to receive server preface within timeout";
+        assert_eq!(of(Dropped, text), Some(NoAnswer));
+        assert_eq!(of(NoAnswer, "connection #3 to a:80 timed out after 10 seconds"), Some(NoConnection));
+        assert_eq!(of(NoAnswer, "the request timed out"), None);
+        assert_eq!(of(Dropped, "connection failed, connect_timeout: 30s"), None);
     }
 
     #[test]

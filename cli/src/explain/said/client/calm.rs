@@ -209,15 +209,17 @@ pub(super) fn is_below_warning(text: &str) -> bool {
         end = end.saturating_sub(1);
     }
     let front = text.get(..end).unwrap_or_default();
-    if is_klogs(front) || is_envoys(front) || is_mosquittos(front) {
+    if is_klogs(front) || is_envoys(front) || is_mosquittos(front) || is_debugs(text) {
         return true;
     }
-    let mut words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
-    let alone = words.find(|word| is_level(word) && word.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
+    // Celery's has the process behind it: `DEBUG/MainProcess`.
+    let mut levels = words.map(|word| word.split_once('/').map_or(word, |(level, _)| level));
+    let alone = levels.find(|word| is_level(word) && word.bytes().all(|byte| byte.is_ascii_uppercase()));
     let said = front.to_ascii_lowercase();
     let named = AROUND.iter().find_map(|(before, behind)| {
-        let (_, rest) = said.split_once(before)?;
-        rest.split(behind).next().filter(|level| is_level(level))
+        let mut parts = said.split(before).skip(1).filter_map(|rest| rest.split(behind).next());
+        parts.find_map(|level| Some(level.trim()).filter(|level| is_level(level)))
     });
     named.or(alone).is_some_and(|level| CALM.contains(&level.to_ascii_uppercase().as_str()))
 }
@@ -232,6 +234,19 @@ fn is_envoys(front: &str) -> bool {
     let mut words = front.split_whitespace();
     let level = words.find(|word| *word != "istio-proxy");
     level.is_some_and(|level| ENVOYS.contains(&level)) && words.next() == Some("envoy")
+}
+
+/// `ioredis:cluster getting slot cache +1ms`, of Node's package of that name.
+fn is_debugs(text: &str) -> bool {
+    let name = text.split_whitespace().next().unwrap_or_default();
+    let passed = text.trim_end().rsplit_once(" +").map_or("", |(_, passed)| passed);
+    let number = passed.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = passed.get(number.len()..).unwrap_or_default();
+    name.contains(':')
+        && !name.contains(['/', '['])
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(unit, "ms" | "s" | "m" | "h")
 }
 
 /// `1604142402: New connection from 10.0.0.1 on port 1883.`, which has no level.
@@ -280,6 +295,10 @@ mod tests {
             "[INF] the job ended with errors=0",
             "istio-proxy debug envoy upstream\tmembership update for TLS cluster a added 1 removed 0",
             "1604142402: New connection from 10.0.0.1 on port 1883.",
+            "[2018-04-26 16:48:21,230: DEBUG/MainProcess] | Consumer: Starting Connection",
+            "[2023/02/01 03:26:36] [ info] [output:http:http.0] a.shop:443, HTTP status=200",
+            "[2023/02/01 03:26:35] [debug] [task] created task=0x7fe8 id=0 OK",
+            "  ioredis:redis status[a:6379]: wait -> connecting +1ms",
         ] {
             assert!(is_of_a_log(text), "{text}");
         }
@@ -302,6 +321,8 @@ mod tests {
             "level=warning msg=\"INFO\"",
             "istio-proxy warning envoy upstream\tmembership update",
             "1604142402: Client a disconnected.",
+            "[2023/02/01 03:26:35] [ warn] [engine] a chunk is late",
+            "  ioredis:redis status[a:6379]: error +1ms",
         ] {
             assert!(!is_of_a_log(text), "{text}");
         }

@@ -148,9 +148,11 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
         let place = place(text);
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
+        let narrower = words::are_vague(words).then(|| anybody::narrower(symptom, text)).flatten();
         let symptom = if in_tls { Symptom::ClosedInTls } else { seldom::told(symptom, place, text) };
+        let (symptom, words) = narrower.unwrap_or_else(|| (symptom, words.to_owned()));
         let (cause, others) = symptom::causes(symptom, place);
-        return Some((cause, others, words.to_owned()));
+        return Some((cause, others, words));
     }
     if let Some((code, words)) = status {
         let (cause, others) = status::causes(code, text)?;

@@ -15,6 +15,9 @@ pub(super) const PROTOCOLS: &[(&str, Symptom)] = &[
     ("Protocol error, got \"H\" as reply type byte", SpeaksHttp),
     ("got 'H' as reply type byte", SpeaksHttp),
     ("invalid response to SSL negotiation: H", SpeaksHttp),
+    ("unexpected response from SSLRequest: 0x48", SpeaksHttp),
+    ("unexpected response from SSLRequest: 0x00", Dropped),
+    ("unexpected response from SSLRequest", NoTls),
     ("authentication request from server, but received H", SpeaksHttp),
     // A request, taken for a length: `GET `, `POST`, `HEAD`.
     ("size = 1195725856", SpeaksHttp),
@@ -70,6 +73,7 @@ pub(super) const SERVERS: &[(&str, Symptom)] = &[
     ("unexpected EOF on client connection", Left),
     ("Got an error reading communication packets", Left),
     ("Socket error on client ", Left),
+    ("client unexpectedly closed TCP connection", Left),
     (" has exceeded timeout, disconnecting", Left),
 ];
 
@@ -231,6 +235,11 @@ pub(super) const OTHERS: &[(&str, Symptom)] = &[
     ("nats: stale connection", Pooled),
     ("CONNECTION_CLOSED", Dropped),
     ("CONNECTION_REFUSED", Refused),
+    ("(SOCKET_TIMEOUT)", NoAnswer),
+    ("Code: 209. ", NoAnswer),
+    ("is inactive. Directly return", Dropped),
+    ("There was no endpoint listening at", Refused),
+    ("EndpointNotFoundException", Refused),
     ("Execution Timeout Expired", NoAnswer),
     ("Timeout performing ", NoAnswer),
     ("Command execution timeout", NoAnswer),

@@ -97,6 +97,8 @@ pub(super) const CLOSED: &[(&str, Symptom)] = &[
     ("End of stream or IOException", Closed),
     ("Network closed for unknown reason", Closed),
     ("Connection dropped", Closed),
+    ("Error) :closed", Closed),
+    (":error, :closed", Closed),
     ("Socket closed", Closed),
     ("transfer closed with", Closed),
     ("IncompleteRead(", Closed),

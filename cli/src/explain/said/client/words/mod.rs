@@ -6,6 +6,7 @@
 mod browsers;
 mod data;
 mod http;
+mod locales;
 mod network;
 mod proxies;
 mod servers;
@@ -18,6 +19,7 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     http::REUSED,
     network::REFUSED,
     network::DESCRIPTORS,
+    locales::LOCALES,
     network::NAMES,
     proxies::POLICIES,
     proxies::OTHERS,
