@@ -6,13 +6,20 @@ use meshwhy::report::{LONGEST_FACT, escape};
 use crate::explain::{Column, Finding, Line};
 
 /// Whether a cluster of this name is one that Istio makes.
-pub(in crate::explain) fn is_istios(cluster: &str) -> bool {
+fn is_istios(cluster: &str) -> bool {
     // Those of its proxies that are no services.
     const OWN: [&str; 5] = ["xds-grpc", "sds-grpc", "prometheus_stats", "agent", "zipkin"];
     cluster.contains(['|', '<', '*'])
         || cluster.ends_with("Cluster")
         || cluster.contains("ClusterIpv")
         || OWN.contains(&cluster)
+}
+
+/// Whether a cluster of this name is one that another control plane makes: `httproute/shop/cart/rule/0` (Envoy Gateway),
+/// `shop/cart/80/da39a3ee5e` (Contour), `cluster_cart_shop_80` (Emissary), `cart.default.dc1.internal.ID.consul`. Anybody may name one `backend`.
+pub(in crate::explain) fn is_anothers(cluster: &str) -> bool {
+    !is_istios(cluster)
+        && (cluster.contains('/') || cluster.starts_with("cluster_") || cluster.ends_with(".consul"))
 }
 
 /// What to change where the cluster's name says that there is no Istio: fixes of causes speak of its resources.

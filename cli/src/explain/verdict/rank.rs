@@ -309,8 +309,7 @@ fn is_impossible(cause: Cause, e: &Evidence) -> bool {
     let was_connected = matches!(cause, Cause::UpstreamRefused | Cause::UpstreamUnreachable)
         && e.details.reset_reason() == Some("connection_termination");
     // Without Istio there is no DestinationRule.
-    let no_istio =
-        cause == Cause::DestinationRuleTlsConflict && !cluster.is_empty() && !others::is_istios(cluster);
+    let no_istio = cause == Cause::DestinationRuleTlsConflict && others::is_anothers(cluster);
     // Nobody saw a request in what TLS carries to somebody else.
     let unseen = cause == Cause::Http10Client && e.layer == Layer::Tcp && e.downstream.sni.is_some();
     is_soft || denied || elsewhere || without_tls || no_istio || was_connected || unseen

@@ -40,7 +40,7 @@ pub(super) fn unseen(e: &Evidence, line: Columns) -> Vec<Unseen> {
     }
     // Behind a socket that never connected there was no TLS, and no endpoint to be asked where none was picked.
     let connected = e.upstream.address.is_some() || lacks(Column::UpstreamHost);
-    let may_be_istios = e.upstream.cluster.as_ref().is_none_or(|c| others::is_istios(c.as_str()));
+    let may_be_istios = e.upstream.cluster.as_ref().is_none_or(|c| !others::is_anothers(c.as_str()));
     if connected && may_be_istios && lacks(Column::TlsMode) {
         add(MTLS, vec![mtls(true), mtls(false)]);
     }
