@@ -121,6 +121,7 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
         .or_else(|| called(text))
         .or_else(|| fetched(text))
         .or_else(|| of_angular(text))
+        .or_else(|| property(text))
         .or_else(|| phrased(text));
     before.or_else(|| {
         around(BEHIND).find_map(|words| {
@@ -129,6 +130,13 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
             Some((failed(code)?, format!("{code}{}", words.trim_end_matches([' ', ':', '[']))))
         })
     })
+}
+
+/// `statusCode: 404,` on a row of its own, of an error that Node shows.
+fn property(text: &str) -> Option<(u16, String)> {
+    let text = text.trim().strip_suffix(',')?;
+    let code = text.strip_prefix("statusCode: ").or_else(|| text.strip_prefix("status: "))?;
+    Some((failed(code).filter(|_| code.len() == 3)?, text.to_owned()))
 }
 
 /// `google.rpc.Status`, as gRPC's errors are answered to clients of JSON: `{"code": 16, "message": "...", "details": []}`.
@@ -271,6 +279,7 @@ mod tests {
             ("curl: (22) The requested URL returned error: 426", 426),
             ("curl: (56) Received HTTP code 503 from proxy after CONNECT", 503),
             ("curl: (56) CONNECT tunnel failed, response 404", 404),
+            ("  statusCode: 404,", 404),
             ("WebSocket connection to 'wss://a' failed: Unexpected response code: 403", 403),
             ("requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://a/", 503),
             ("feign.FeignException: [503 Service Unavailable] during [GET] to [http://a]", 503),

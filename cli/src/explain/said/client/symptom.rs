@@ -69,6 +69,8 @@ pub(super) enum Symptom {
     NoUpgrade,
     /// The application itself says that it isn't well.
     Unwell,
+    /// gRPC's server doesn't know the method, or an answer of 404 came.
+    NotServed,
     /// Whoever called went away.
     Left,
     /// A process may open no more files or sockets.
@@ -228,6 +230,7 @@ pub(super) fn causes(symptom: Symptom, place: Where) -> (Cause, &'static [Cause]
             (Cause::UpgradeRefused, &[Cause::RouteNoMatch, Cause::UpstreamClosedConnection])
         }
         Symptom::Unwell => (Cause::ApplicationError, &[]),
+        Symptom::NotServed => (Cause::ApplicationError, &[Cause::RouteNoMatch, Cause::RouteHostUnknown]),
         Symptom::NoDescriptors => (Cause::FileDescriptorsExhausted, &[]),
         Symptom::ReusedElsewhere => {
             (Cause::ConnectionReusedAcrossGateways, &[Cause::RouteHostUnknown, Cause::RouteNoMatch])

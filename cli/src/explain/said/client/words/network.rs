@@ -113,6 +113,9 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("no available server", NoHealthy),
     ("max-in-flight exceeded", Overloaded),
     ("service overloaded", Overloaded),
+    ("sending queue is full", Overloaded),
+    ("sending_queue is full", Overloaded),
+    ("queue is full, dropping", Overloaded),
     ("circuit breaker is open", Overloaded),
     ("CircuitBreaker '", Overloaded),
     ("CallNotPermittedException", Overloaded),
@@ -135,6 +138,8 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("connect(2) timed out", NoConnection),
     ("deadline has elapsed", NoConnection),
     ("Connection timeout to host", NoConnection),
+    ("Operation already in progress - connect", NoConnection),
+    ("(execution expired)", NoConnection),
     ("due to: connection timed out", NoConnection),
 ];
 
@@ -264,6 +269,7 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
 /// What says that a request failed, and hardly how: curl's numbers, and what others wrap around the reason.
 pub(super) const FAILED: &[(&str, Symptom)] = &[
     ("Error parsing HTTP request header", NotARequest),
+    ("has prevented the request from succeeding", Dropped),
     ("fetch failed", Refused),
     ("Error: Network Error", Refused),
     ("An error occurred while sending the request", Closed),

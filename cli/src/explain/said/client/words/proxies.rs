@@ -8,6 +8,8 @@ pub(super) const POLICIES: &[(&str, Symptom)] = &[
     ("unauthorized request on route", Denied),
     ("policy::authorize::http: Request denied", Denied),
     ("policy::tcp: Connection denied", Denied),
+    // Envoy's, as somebody writes it down.
+    ("rbac: access denied", Denied),
     ("direct connections must be mutually authenticated", WantsIdentity),
 ];
 
@@ -17,6 +19,9 @@ pub(super) const OTHERS: &[(&str, Symptom)] = &[
     ("failed_to_connect_to_backend", NoConnection),
     ("backend_connection_closed_before_data_sent_to_client", Closed),
     ("overall_code:OVER_LIMIT", Limited),
+    ("no healthy upstream", NoHealthy),
+    ("upstream request timeout", NoAnswer),
+    ("upstream connect error or disconnect", Dropped),
 ];
 
 #[cfg(test)]
@@ -38,6 +43,10 @@ mod tests {
                 "INFO ThreadId(01) inbound: linkerd_app_core::serve: Connection closed error=direct connections must be mutually authenticated client.addr=10.0.0.1:34180",
                 "plaintext_to_strict_mtls",
             ),
+            ("i get a rbac: access denied from the notebook", "authorization_policy_denied"),
+            ("2 UNKNOWN: No status received", "upstream_reset"),
+            ("12 UNIMPLEMENTED: The server does not implement the method /a.B/C", "application_error"),
+            ("Export() failed: UNKNOWN: sending queue is full", "circuit_breaker_overflow"),
             ("T+8s   503  failed_to_pick_backend  POST  https://example.com/a", "no_healthy_endpoints"),
             (
                 r#"level=debug msg="returning normal response: overall_code:OVER_LIMIT  statuses:{code:OVER_LIMIT  current_limit:{requests_per_unit:200  unit:MINUTE}}""#,
