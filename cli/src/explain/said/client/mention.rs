@@ -3,12 +3,15 @@
 use memchr::memmem;
 use meshwhy::evidence::Flags;
 
+use super::change;
+
 /// Whether what a text says with these words is no failure of a request.
 pub(super) fn is_one(text: &str, words: &str) -> bool {
     let own = without_signs(text);
     is_code(own, words)
+        || is_of_a_diff(text)
         || is_test(own)
-        || is_change(own)
+        || change::is_one(own)
         || is_setting(text, own, words)
         || is_explained(own)
         || is_elsewhere(text, words)
@@ -17,7 +20,7 @@ pub(super) fn is_one(text: &str, words: &str) -> bool {
 /// Whether it is of a program, of a test or of a list of changes.
 pub(super) fn is_written(text: &str) -> bool {
     let own = without_signs(text);
-    is_code(own, "") || is_test(own) || is_change(own)
+    is_code(own, "") || is_of_a_diff(text) || is_test(own) || change::is_one(own)
 }
 
 /// Whether the number that goes with the words at this place of a text is nought.
@@ -44,6 +47,11 @@ pub(super) fn is_counted_none(text: &str, start: usize, end: usize) -> bool {
 /// Without the signs of lists, quotations and changed lines.
 fn without_signs(text: &str) -> &str {
     text.trim().trim_start_matches(['+', '-', '*', '>', '•', ' ', '\t'])
+}
+
+/// Whether it is a changed line that is indented, as a program's are.
+fn is_of_a_diff(text: &str) -> bool {
+    ["+\t", "-\t", "+    "].iter().any(|sign| text.starts_with(sign))
 }
 
 /// Whether it is a line of a program: what it looks for, or would say.
@@ -125,29 +133,6 @@ fn is_test(own: &str) -> bool {
     BEGINS.iter().any(|word| own.starts_with(word)) || own.ends_with(" ... ok") || own.contains(" PASSED")
 }
 
-/// Whether it says what a commit or a release changed: `fix: ...`, `[BUGFIX] ...`, `1a2b3c4 Fix ...`.
-fn is_change(own: &str) -> bool {
-    let own = own.strip_prefix("commit ").unwrap_or(own);
-    let is_hash = |word: &str| {
-        (7..=40).contains(&word.len())
-            && word.bytes().all(|b| b.is_ascii_hexdigit())
-            && word.bytes().any(|b| b.is_ascii_digit())
-    };
-    let own = own.split_once(' ').filter(|(word, _)| is_hash(word)).map_or(own, |(_, rest)| rest);
-    let in_brackets = own.strip_prefix('[').and_then(|rest| rest.split_once("] "));
-    if in_brackets.is_some_and(|(word, _)| ["BUGFIX", "ENHANCEMENT", "FEATURE", "CHANGE"].contains(&word)) {
-        return true;
-    }
-    const KINDS: &[&str] =
-        &["fix", "feat", "chore", "docs", "refactor", "perf", "test", "ci", "build", "revert"];
-    let lower = own.get(..own.len().min(24)).unwrap_or_default().to_ascii_lowercase();
-    let kind = |kind: &&str| {
-        let rest = lower.strip_prefix(kind);
-        rest.is_some_and(|rest| rest.starts_with(": ") || (rest.starts_with('(') && own.contains("): ")))
-    };
-    KINDS.iter().any(kind) || ["fix ", "fixes ", "fixed "].iter().any(|word| lower.starts_with(word))
-}
-
 /// Whether it sets what a program does about such failures, or names a metric of them.
 fn is_setting(text: &str, own: &str, words: &str) -> bool {
     // A template fills it in.
@@ -193,6 +178,38 @@ fn is_explained(own: &str) -> bool {
     }
     // Who tells of what became of it speaks of oneself.
     const ONES: &[&str] = &["I", "we", "We", "my", "My", "our", "Our", "me", "us"];
+    // What a change does, and what a setting is for.
+    const DOES: &[&str] = &[
+        "ensures ",
+        "handles ",
+        "adds ",
+        "introduces ",
+        "improves ",
+        "allows ",
+        "change ensures ",
+        "change handles ",
+        "change adds ",
+        "change introduces ",
+        "change improves ",
+        "change allows ",
+        "PR ensures ",
+        "PR handles ",
+        "PR adds ",
+        "PR introduces ",
+        "PR improves ",
+        "PR allows ",
+    ];
+    let does =
+        |this: &str| own.split(this).skip(1).any(|behind| DOES.iter().any(|words| behind.starts_with(words)));
+    if does("This ")
+        || does("this ")
+        || does("It ")
+        || own.contains("Default value is ")
+        || own.contains(" Default is ")
+        || own.contains("Maximum number of ")
+    {
+        return true;
+    }
     let is_ones = || own.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| ONES.contains(&word));
     if ["If you ", "If the ", "If a ", "If an "].iter().any(|begin| own.starts_with(begin)) && !is_ones() {
         return true;
@@ -264,6 +281,14 @@ mod tests {
             "a1b2c3d fix: handle ECONNRESET in the pool (#1234)",
             "commit 1a2b3c4 Fix connection reset by peer on idle connections",
             "* [BUGFIX] Retry on connection refused. #123",
+            "# handle ECONNRESET properly",
+            "# Feature: retry econnreset",
+            "# Add ECONNRESET to retriable error list",
+            "- Retry connections on 503 errors",
+            "This adds a layer of retries, this handles ECONNRESET and ETIMEDOUT errors",
+            "This change introduces retries when a 503 Service Unavailable error is encountered.",
+            "Retry Connect: Maximum number of connection error retry attempts. Default value is 3.",
+            "+\t\t\tStatusMsg: \"connection refused\",",
             "+          - feign.RetryableException",
             "spring.cloud.loadbalancer.retry.retryable-exceptions=java.net.ConnectException",
             "{\"level\":\"debug\",\"msg\":\"policy\",\"retryOn\":[\"ECONNREFUSED\",\"ECONNRESET\"]}",
@@ -299,6 +324,11 @@ mod tests {
             "Errors: connection reset: 0, connection refused: 3",
             "client_errors_total{reason=\"connection refused\"} 20",
             "will retry: connection refused",
+            "Retry failed with ECONNRESET",
+            "Add pod to network: dial tcp 10.0.0.7:80: connect: connection refused",
+            "After this change connection refused",
+            "handle error: ECONNRESET",
+            "Retry 3: connection refused",
             "If the pod restarts we get connection refused",
             "retrying on error: dial tcp 10.0.0.7:80: connect: connection refused",
             "Get \"http://a:80/\": context canceled",

@@ -4,6 +4,7 @@
 
 mod anybody;
 pub(in crate::explain) mod calm;
+mod change;
 mod load;
 mod mention;
 mod seldom;
@@ -46,7 +47,7 @@ const BY_ANYBODY: &str = "told=";
 /// What a text says of such a failure, whom the client asked, and what may have been behind it.
 pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     (may_say(text) || load::may_be_row(text) || anybody::may_say(text)).then_some(())?;
-    let text = own_words(text)?;
+    let Some(text) = own_words(text) else { return of_server(text) };
     let by_anybody = || {
         let (symptom, words) = anybody::read(text)?;
         let place = place(text);
@@ -63,6 +64,19 @@ pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
         whom.name(&mut line, &mut finding);
     }
     Some((line, finding))
+}
+
+/// What another server's access log says with a status alone: the rest of such a line is whoever's that asked.
+fn of_server(text: &str) -> Option<(Line<'static>, Finding)> {
+    let code = served::bad_answer(text)?;
+    let (cause, others) = match code {
+        500 => (Cause::ApplicationError, &[][..]),
+        _ => status::causes(code, "")?,
+    };
+    let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
+    finding.evidence = format!("client=status {code}");
+    finding.would_tell = vec![crate::explain::ACCESS_LOG];
+    Some((Line::default(), finding))
 }
 
 /// Whether there is any word of a failure: a quick look at what is in no format.

@@ -4,12 +4,21 @@ use meshwhy::evidence::Flags;
 
 /// Whether it is another server's line of a request that it answered, with a status that is no failure.
 pub(super) fn is_good_answer(text: &str) -> bool {
-    let status = common(text).or_else(|| haproxys(text)).or_else(|| traefiks(text)).or_else(|| uwsgis(text));
+    let status = status(text);
     // A client that left isn't what this status is: nginx's own.
     status.is_some_and(|status| (200..500).contains(&status) && status != 499)
 }
 
-/// `"GET /a HTTP/1.1" 200 512`: behind the status is the length, where Envoy has flags.
+/// The status of a failure that such a server answered a request with, itself or for another one.
+pub(super) fn bad_answer(text: &str) -> Option<u16> {
+    status(text).filter(|status| (500..600).contains(status))
+}
+
+fn status(text: &str) -> Option<u16> {
+    common(text).or_else(|| haproxys(text)).or_else(|| traefiks(text)).or_else(|| uwsgis(text))
+}
+
+/// `"GET /a HTTP/1.1" 200 512`, `"GET /a HTTP/1.1" 200 OK`: behind the status is the length, where Envoy has flags.
 fn common(text: &str) -> Option<u16> {
     let (before, behind) = text.split_once(" HTTP/")?;
     let request = before.rsplit('"').next()?;
@@ -19,8 +28,11 @@ fn common(text: &str) -> Option<u16> {
     let (version, behind) = behind.split_once("\" ")?;
     let mut words = behind.split(' ');
     let status = number(words.next()?)?;
-    let length = words.next()?;
-    let is_length = length == "-" || length.bytes().all(|byte| byte.is_ascii_digit());
+    // Uvicorn's has a phrase, or nothing.
+    let length = words.next().unwrap_or("-");
+    let is_length = length == "-"
+        || length.bytes().all(|byte| byte.is_ascii_digit())
+        || behind.split_once(' ').is_some_and(|(_, phrase)| is_phrase(phrase));
     // A format of one's own may have Envoy's flags further on.
     let is_flag = |word: &str| !Flags::from_short(word).is_empty();
     let has_flags = words.any(|word| word.trim_matches(['"', ',', '[', ']']).split(',').any(is_flag));
@@ -47,6 +59,15 @@ fn traefiks(text: &str) -> Option<u16> {
 fn uwsgis(text: &str) -> Option<u16> {
     let (_, behind) = text.split_once(" msecs (HTTP/")?;
     number(behind.split_once(' ')?.1.split(')').next()?)
+}
+
+/// `OK`, `Internal Server Error`
+fn is_phrase(text: &str) -> bool {
+    let is_name = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_uppercase()) && word.bytes().all(|b| b.is_ascii_alphabetic())
+    };
+    text == "OK"
+        || (text.len() > 4 && text.split(' ').all(is_name) && text.contains(|c: char| c.is_ascii_lowercase()))
 }
 
 fn number(text: &str) -> Option<u16> {
@@ -119,6 +140,30 @@ mod tests {
             "{\"DownstreamStatus\":502}",
         ] {
             assert!(!is_good_answer(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_servers_failure_is_its_status() {
+        for (text, code) in [
+            (
+                "10.0.0.1 - - [30/Nov/2026:01:02:03 +0000] \"GET /x HTTP/1.1\" 500 157 \"-\" \"connection refused\"",
+                500,
+            ),
+            ("INFO:     127.0.0.1:38340 - \"GET /health HTTP/1.1\" 500 Internal Server Error", 500),
+            ("[INFO] [uvicorn.access] 127.0.0.1:38340 - \"GET /health HTTP/1.1\" 500", 500),
+            ("[30/Nov/2026 01:02:03] \"GET /x HTTP/1.1\" 502 -", 502),
+        ] {
+            assert_eq!(bad_answer(text), Some(code), "{text}");
+            let (_, finding) = super::super::read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(finding.cause == meshwhy::causes::Cause::ApplicationError, code == 500, "{text}");
+        }
+        for text in [
+            "INFO:     127.0.0.1:38340 - \"GET /health HTTP/1.1\" 200 OK",
+            "\"GET / HTTP/1.1\" 503 UF 0",
+            "\"GET / HTTP/1.1\" 503 via_upstream",
+        ] {
+            assert_eq!(bad_answer(text), None, "{text}");
         }
     }
 

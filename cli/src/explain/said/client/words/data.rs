@@ -74,6 +74,7 @@ pub(super) const SERVERS: &[(&str, Symptom)] = &[
     ("Got an error reading communication packets", Left),
     ("Socket error on client ", Left),
     ("client unexpectedly closed TCP connection", Left),
+    ("client unexpectedly closed TCP connection", Left),
     (" has exceeded timeout, disconnecting", Left),
 ];
 
