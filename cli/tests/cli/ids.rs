@@ -95,11 +95,11 @@ fn one_request_with_two_ids_is_joined_by_its_connection() {
     let before = Seen { start: "00.100", id: "cccc", ..GATEWAY };
     let after = Seen { start: "09.000", id: "dddd", what: FINE, ..SERVER };
     let objects = correlate("more", &[before, GATEWAY], &[SERVER, after]);
-    let expected = [("aaaa", "upstream_refused", "certain"), ("cccc", "application_error", "")];
+    let expected = [("aaaa", "upstream_refused", "certain"), ("cccc", "upstream_proxy_error", "")];
     assert_eq!(named(&objects), expected, "{objects:?}");
     // What the next proxy saw as fine says that it was another attempt's.
     let objects = correlate("fine", &[GATEWAY], &[Seen { what: FINE, ..SERVER }]);
-    assert_eq!(named(&objects), [("aaaa", "application_error", "certain")], "{objects:?}");
+    assert_eq!(named(&objects), [("aaaa", "upstream_proxy_error", "certain")], "{objects:?}");
     assert_eq!(
         (objects[0]["confidence"].as_str(), objects[0]["hops"].as_array().unwrap().len()),
         (Some("possible"), 2)
@@ -108,7 +108,7 @@ fn one_request_with_two_ids_is_joined_by_its_connection() {
 
 #[test]
 fn where_it_may_be_another_request_nothing_is_joined() {
-    let apart = [("aaaa", "application_error", ""), ("bbbb", "upstream_refused", "")];
+    let apart = [("aaaa", "upstream_proxy_error", ""), ("bbbb", "upstream_refused", "")];
     let http2 = |seen: Seen<'static>| Seen { request: "POST /a HTTP/2", ..seen };
     for (name, gateway, server) in [
         ("port", vec![GATEWAY], vec![Seen { came: "10.0.0.7:8080 10.0.0.2:50123", ..SERVER }]),
