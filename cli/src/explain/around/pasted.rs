@@ -56,7 +56,11 @@ fn without_marks(text: &str) -> &str {
     let mut rest = text.trim();
     rest = grepped(rest).unwrap_or(rest);
     for _ in 0..MOST_MARKS {
-        let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) else { break };
+        // A comment of a script: `#[2026-...`.
+        let comment = || rest.strip_prefix('#').filter(|inner| inner.starts_with(['[', '{', '#']));
+        let Some(inner) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)).or_else(comment) else {
+            break;
+        };
         rest = inner.trim_start();
     }
     let rest = rest.trim_end_matches(['`', '\'', '\u{2502}', ' ']);
@@ -239,6 +243,8 @@ mod tests {
             LINE.replace('&', "&amp;").replace('"', "&quot;").replace('&', "&amp;"),
             LINE.replace('"', "&#34;"),
             format!("> {LINE}"),
+            format!("#{LINE}"),
+            format!("## {LINE}"),
             format!(">> {LINE}"),
             format!("12:{LINE}"),
             format!("istio.log-12-{LINE}"),
