@@ -30,8 +30,19 @@ const BAD: &[&str] = &[
     "EMERGENCY",
 ];
 /// The same in lower case, which is one only between brackets or behind a key.
-const AROUND: &[(&str, &str)] =
-    &[("[", "]"), ("<", ">"), ("level=", " "), ("lvl=", " "), ("level\":\"", "\""), ("severity\":\"", "\"")];
+const AROUND: &[(&str, &str)] = &[
+    ("[", "]"),
+    ("<", ">"),
+    ("level=", " "),
+    ("lvl=", " "),
+    ("level\":\"", "\""),
+    ("severity\":\"", "\""),
+    // Python's has spaces, and other names.
+    ("level\": \"", "\""),
+    ("severity\": \"", "\""),
+    ("levelname\": \"", "\""),
+    ("levelname\":\"", "\""),
+];
 /// What some programs begin a line with.
 const BEGINS: &[&str] = &[
     "info: ",
@@ -42,6 +53,7 @@ const BEGINS: &[&str] = &[
     "DEBUG:",
     "D, [",
     "I, [",
+    "Normal  ",
     "%5|",
     "%6|",
     "%7|",
@@ -114,6 +126,9 @@ const FAILS: &[&str] = &[
 const NONE_OF_IT: &[&str] = &[
     "no error",
     "noerror",
+    // The names of loggers of all that is no request.
+    "gunicorn.error",
+    "uvicorn.error",
     "0 error",
     "errors=0",
     "errors: 0",
@@ -204,12 +219,13 @@ pub(super) fn is_below_warning(text: &str) -> bool {
     {
         return true;
     }
-    let mut end = text.len().min(FRONT);
+    // An object's keys are in any order.
+    let mut end = text.len().min(if text.starts_with('{') { 4 * FRONT } else { FRONT });
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
     let front = text.get(..end).unwrap_or_default();
-    if is_klogs(front) || is_envoys(front) || is_mosquittos(front) || is_debugs(text) {
+    if is_pinos(front) || is_klogs(front) || is_envoys(front) || is_mosquittos(front) || is_debugs(text) {
         return true;
     }
     let words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
@@ -260,6 +276,11 @@ fn is_mosquittos(front: &str) -> bool {
     })
 }
 
+/// `{"level":30,"time":1700000000000,"msg":"listening"}`
+fn is_pinos(front: &str) -> bool {
+    front.starts_with("{\"level\":30,") || front.starts_with("{\"level\":20,")
+}
+
 /// `I1120 10:00:00.000000       1 file.go:12] message`
 fn is_klogs(front: &str) -> bool {
     let date = front.strip_prefix('I').and_then(|rest| rest.split_once(' '));
@@ -298,6 +319,10 @@ mod tests {
             "[2018-04-26 16:48:21,230: DEBUG/MainProcess] | Consumer: Starting Connection",
             "[2023/02/01 03:26:36] [ info] [output:http:http.0] a.shop:443, HTTP status=200",
             "[2023/02/01 03:26:35] [debug] [task] created task=0x7fe8 id=0 OK",
+            "{\"event\": \"Starting gunicorn 26.0.0\", \"level\": \"info\", \"logger\": \"gunicorn.error\"}",
+            "{\"asctime\": \"2026-11-20 10:00:00\", \"levelname\": \"INFO\", \"message\": \"ready\"}",
+            "{\"level\":30,\"time\":1700000000000,\"pid\":1,\"msg\":\"Server listening at http://0.0.0.0:3000\"}",
+            "  Normal  Pulled     7s    kubelet, node01    Successfully pulled image",
             "  ioredis:redis status[a:6379]: wait -> connecting +1ms",
         ] {
             assert!(is_of_a_log(text), "{text}");
@@ -315,6 +340,9 @@ mod tests {
             "INFO could not fetch the list, retrying in 5s",
             "INFO: 10.0.0.1:53720 - \"GET /orders HTTP/1.1\" 503 Service Unavailable",
             "INFO status=500 path=/a",
+            "{\"status\": 503, \"level\": \"info\", \"msg\": \"answered\"}",
+            "{\"level\":50,\"time\":1700000000000,\"msg\":\"a\"}",
+            "{\"level\": \"error\", \"event\": \"a\"}",
             "[error] 12#12: the INFO of it",
             "orders-5d8c6b9f4-kq2zt   1/2     CrashLoopBackOff   12   5d",
             "orders-5d8c6b9f4-kq2zt   1/2     Running   0          5d",

@@ -15,7 +15,11 @@ pub(super) fn bad_answer(text: &str) -> Option<u16> {
 }
 
 fn status(text: &str) -> Option<u16> {
-    common(text).or_else(|| haproxys(text)).or_else(|| traefiks(text)).or_else(|| uwsgis(text))
+    common(text)
+        .or_else(|| haproxys(text))
+        .or_else(|| traefiks(text))
+        .or_else(|| uwsgis(text))
+        .or_else(|| railss(text))
 }
 
 /// `"GET /a HTTP/1.1" 200 512`, `"GET /a HTTP/1.1" 200 OK`: behind the status is the length, where Envoy has flags.
@@ -61,6 +65,14 @@ fn uwsgis(text: &str) -> Option<u16> {
     number(behind.split_once(' ')?.1.split(')').next()?)
 }
 
+/// `Completed 200 OK in 79ms (Views: 78.8ms | ActiveRecord: 0.0ms)`
+fn railss(text: &str) -> Option<u16> {
+    let (status, behind) = text.trim_start().strip_prefix("Completed ")?.split_once(' ')?;
+    let (phrase, took) = behind.split_once(" in ")?;
+    let took = took.split(' ').next()?;
+    (is_phrase(phrase) && took.ends_with("ms")).then(|| number(status))?
+}
+
 /// `OK`, `Internal Server Error`
 fn is_phrase(text: &str) -> bool {
     let is_name = |word: &str| {
@@ -86,7 +98,21 @@ pub(super) fn has_calm_level(text: &str) -> bool {
         end = end.saturating_sub(1);
     }
     let front = text.get(..end).unwrap_or_default();
-    LEVELS.iter().any(|level| front.contains(level)) || is_klogs_behind_syslogs(front) || is_rediss(front)
+    LEVELS.iter().any(|level| front.contains(level))
+        || is_klogs_behind_syslogs(front)
+        || is_rediss(front)
+        || is_mongos(front)
+}
+
+/// `2026-11-30T01:02:03.615+0000 I CONTROL  [initandlisten] db version v3.2.1`, and the objects of later ones.
+fn is_mongos(front: &str) -> bool {
+    let mut words = front.split(' ').filter(|word| !word.is_empty());
+    let is_time = words.next().is_some_and(|time| time.len() > 20 && time.as_bytes().get(10) == Some(&b'T'));
+    let is_named = is_time && matches!(words.next(), Some("I" | "D")) && {
+        let is_component = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
+        words.next().is_some_and(is_component) && words.next().is_some_and(|thread| thread.starts_with('['))
+    };
+    is_named || (front.starts_with("{\"t\":{\"$date\":") && front.contains("\"s\":\"I\","))
 }
 
 /// `kubelet[787]: I0908 16:03:19.635667 ...`
@@ -123,6 +149,7 @@ mod tests {
             "10.0.0.1 - bob [30/Nov/2026:01:02:03 +0000] \"GET /x HTTP/2.0\" 404 153 \"-\" \"connection reset by peer\"",
             "[30/Nov/2026 01:02:03] \"GET /health HTTP/1.1\" 302 -",
             "lb haproxy[1]: 10.0.0.1:5000 [30/Nov/2026:01:02:03.000] fe~ be/srv 0/0/1/5/6 304 160 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\"",
+            "Completed 200 OK in 79ms (Views: 78.8ms | ActiveRecord: 0.0ms)",
             "{\"ClientHost\":\"10.0.0.1\",\"DownstreamStatus\":207,\"OriginStatus\":207}",
             "[pid: 126|app: 0|req: 4/22] 10.0.0.1 () {36 vars in 428 bytes} GET /a => generated 2 bytes in 46 msecs (HTTP/1.1 200) 10 headers",
         ] {
@@ -175,6 +202,8 @@ mod tests {
             "2017-03-20 02:34:42.790167 I | mvcc: finished scheduled compaction at 6350",
             "db_1 | 2021-05-19 12:12:00 0 [Note] InnoDB: Using Linux native AIO",
             "[2026/04/02 17:04:54] [ info] [output:es:es.0] thread worker #0 stopped",
+            "2026-11-30T01:02:03.615-0600 I CONTROL  [initandlisten] MongoDB starting : pid=12592 port=27017 64-bit",
+            "{\"t\":{\"$date\":\"2026-11-30T01:02:03.615+00:00\"},\"s\":\"I\",  \"c\":\"NETWORK\", \"id\":23016,\"msg\":\"Waiting for connections\"}",
             "cache_1     | 1:M 07 Jan 2023 19:16:34.747 * Ready to accept connections",
         ] {
             assert!(has_calm_level(text), "{text}");
@@ -183,6 +212,8 @@ mod tests {
             "Sep 08 16:03:19 a kubelet[787]: E0908 16:03:19.635667     787 reconciler.go:258] \"failed\"",
             "2024-07-16 14:13:12.520 UTC [140] FATAL:  terminating connection due to administrator command",
             "2017-03-20 02:34:42.790167 W | rafthttp: health check for peer a could not connect",
+            "2026-11-30T01:02:03.615-0600 W NETWORK  [conn1] Failed to connect to 10.0.0.1:27017",
+            "{\"t\":{\"$date\":\"2026-11-30T01:02:03.615+00:00\"},\"s\":\"W\",  \"c\":\"NETWORK\", \"msg\":\"a\"}",
             "1:M 07 Jan 2023 19:16:34.747 # Connection with replica lost.",
         ] {
             assert!(!has_calm_level(text), "{text}");
