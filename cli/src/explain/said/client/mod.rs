@@ -294,7 +294,9 @@ fn is_public_host(host: &str) -> bool {
         .rsplit('.')
         .next()
         .is_some_and(|last| last.len() > 1 && last.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    let is_clusters = ["svc", "local", "localhost", "internal"].iter().any(|end| host.ends_with(end));
+    // The namespaces that every cluster has are no domains: `kubernetes.default`, `istiod.istio-system`.
+    let names = ["svc", "local", "localhost", "internal", ".default", "-system"];
+    let is_clusters = names.iter().any(|end| host.ends_with(end));
     host.contains('.') && letters && !is_clusters
 }
 
@@ -331,6 +333,10 @@ mod tests {
             ),
             (
                 "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to a.shop.svc:8443",
+                "no_filter_chain_for_sni",
+            ),
+            (
+                "curl: (35) Unknown SSL protocol error in connection to kubernetes.default:443",
                 "no_filter_chain_for_sni",
             ),
             (

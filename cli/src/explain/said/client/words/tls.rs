@@ -26,6 +26,7 @@ pub(super) const TLS: &[(&str, Symptom)] = &[
     ("connecting to a PLAINTEXT broker listener", NoTls),
     ("server does not support SSL", NoTls),
     ("SSL23_GET_SERVER_HELLO", NoTls),
+    ("SSL: UNKNOWN_PROTOCOL]", NoTls),
     ("SSL_ERROR_RX_RECORD_TOO_LONG", NoTls),
     ("SEC_E_INVALID_TOKEN", NoTls),
     ("ERR_SSL_PROTOCOL_ERROR", NoTls),
@@ -165,6 +166,8 @@ pub(super) const TLS: &[(&str, Symptom)] = &[
     // It goes.
     ("SSL SYSCALL error: EOF", Pooled),
     ("SSL_ERROR_SYSCALL", ClosedInTls),
+    // What older builds of curl call the same.
+    ("Unknown SSL protocol error in connection to", ClosedInTls),
     ("SSL_connect: Connection reset by peer", ClosedInTls),
     ("before secure TLS connection was established", ClosedInTls),
     ("remote host terminated the handshake", ClosedInTls),
