@@ -5,6 +5,9 @@ use crate::explain::{Column, Finding, Line};
 /// No more streams are kept: whoever logs at level debug logs an access log, too.
 const MOST: usize = 64;
 
+/// Nor more of what clients say: an application's log may have nothing else, and its failures are counted.
+const MOST_SYMPTOMS: usize = 1_024;
+
 /// What was said of one stream.
 #[derive(Debug)]
 pub struct Lead {
@@ -65,7 +68,7 @@ impl Leads {
 
     /// Keeps what a client says; nothing is kept, and it is given back, where there is no room.
     pub fn add_symptom(&mut self, symptom: Symptom) -> Option<Symptom> {
-        if self.symptoms.len() >= MOST {
+        if self.symptoms.len() >= MOST_SYMPTOMS {
             return Some(symptom);
         }
         self.symptoms.push(symptom);

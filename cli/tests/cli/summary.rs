@@ -94,3 +94,16 @@ fn seconds_since_1970_are_times_too() {
         "{group}"
     );
 }
+
+/// An application's own log may be all that there is.
+#[test]
+fn what_clients_say_is_counted() {
+    for line in [
+        "2026-11-20T10:00:00Z ERROR NNN dial tcp 10.0.0.7:8080: connect: connection refused",
+        r#"10.0.0.1 - - [20/Nov/2026:10:00:00 +0000] "GET /NNN HTTP/1.1" 500 157 "-" "curl/8.0""#,
+    ] {
+        let log: String = (100..400).map(|n| line.replace("NNN", &n.to_string()) + "\n").collect();
+        let group = group(&log);
+        assert_eq!(group["count"].as_u64(), Some(300), "{group}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::explain::said::client::whom::{Whom, is_address};
-use crate::explain::said::client::{is_of_webhook, is_vague, of_a_webhook};
+use crate::explain::said::client::{is_of_webhook, is_request, is_vague, of_a_webhook};
 use crate::explain::said::counters;
 use crate::explain::{Column, Finding, Line};
 
@@ -177,6 +177,9 @@ impl Story {
         let has_one_name = !names(&held.line) || !names(line);
         let before = String::from_utf8_lossy(&held.bytes);
         let (before, row) = (before.trim(), row.trim());
+        if held.finding.evidence == finding.evidence && are_apart(before, row) {
+            return false;
+        }
         let is_curls =
             |row: &str| row.starts_with("* ") || row.starts_with("`* ") || row.starts_with("curl: (");
         let ended = before.starts_with("curl: (");
@@ -218,6 +221,29 @@ impl Story {
     pub(in crate::explain) fn release(&mut self) -> Option<Held> {
         self.held.take()
     }
+}
+
+/// Whether two rows that say the same are two messages: each begins with its own time, or is a request of a server's access log.
+fn are_apart(before: &str, row: &str) -> bool {
+    let are_requests = || before != row && is_request(before) && is_request(row);
+    matches!((clock(before), clock(row)), (Some(before), Some(row)) if before != row) || are_requests()
+}
+
+/// What a row begins with, to the end of the time of day in it.
+fn clock(row: &str) -> Option<&str> {
+    /// How far into a row.
+    const FRONT: usize = 40;
+    let bytes = row.as_bytes();
+    let shape = |time: &[u8]| {
+        time.iter().zip(b"00:00:00").all(|(byte, like)| match like {
+            b':' => byte == like,
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    let at = bytes.windows(8).take(FRONT).position(shape)?;
+    let is_more = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+    let fraction = bytes.iter().skip(at.saturating_add(8)).take_while(|byte| is_more(byte)).count();
+    row.get(..at.saturating_add(8).saturating_add(fraction))
 }
 
 /// Whether both are counters of one cluster, or of none.

@@ -95,6 +95,11 @@ pub(in crate::explain) fn only_quotes(text: &str) -> bool {
     mention::is_written(text)
 }
 
+/// Whether a row is of another server's access log, of a request that failed.
+pub(in crate::explain) fn is_request(row: &str) -> bool {
+    served::bad_answer(row).is_some()
+}
+
 /// The same of a failure that is a webhook's by the rows before it: one message on several rows.
 pub(in crate::explain) fn of_a_webhook(finding: &mut Finding) {
     let said = finding.evidence.strip_prefix("client=").and_then(symptom);
