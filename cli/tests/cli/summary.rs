@@ -101,6 +101,8 @@ fn what_clients_say_is_counted() {
     for line in [
         "2026-11-20T10:00:00Z ERROR NNN dial tcp 10.0.0.7:8080: connect: connection refused",
         r#"10.0.0.1 - - [20/Nov/2026:10:00:00 +0000] "GET /NNN HTTP/1.1" 500 157 "-" "curl/8.0""#,
+        r#"2026/11/20 10:00:00 [error] 7#7: *NNN connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.9, server: , request: "GET /a HTTP/1.1", upstream: "http://10.0.0.7:8080/a""#,
+        "2026-11-20 10:00:00,NNN ERROR call failed: java.net.ConnectException: Connection refused",
     ] {
         let log: String = (100..400).map(|n| line.replace("NNN", &n.to_string()) + "\n").collect();
         let group = group(&log);

@@ -95,9 +95,9 @@ pub(in crate::explain) fn only_quotes(text: &str) -> bool {
     mention::is_written(text)
 }
 
-/// Whether a row is of another server's access log, of a request that failed.
+/// Whether a row is of another server's access log, of a request that failed, or of nginx's own of one.
 pub(in crate::explain) fn is_request(row: &str) -> bool {
-    served::bad_answer(row).is_some()
+    served::bad_answer(row).is_some() || (row.contains(", client: ") && row.contains(", request: \""))
 }
 
 /// The same of a failure that is a webhook's by the rows before it: one message on several rows.
