@@ -135,6 +135,8 @@ fn of_stats(row: &str) -> Option<Row> {
         "wasm",
         "dns.",
         "overload.",
+        "upstream_rq_",
+        "upstream_cx_",
     ];
     let (name, value) = row.rsplit_once(": ")?;
     (ROOTS.iter().any(|root| name.starts_with(root)) && !name.contains(' ')).then_some(())?;
@@ -312,6 +314,7 @@ mod tests {
         for (row, cause, cluster) in [
             ("cluster.$C.upstream_cx_connect_fail: 12", "upstream_refused", true),
             ("cluster.$C.upstream_cx_connect_timeout: 5", "upstream_connect_timeout", true),
+            ("upstream_cx_destroy_remote_with_active_rq: 1", "upstream_closed_connection", false),
             ("cluster.$C;.upstream_rq_pending_overflow: 3", "circuit_breaker_overflow", true),
             ("cluster.$C.circuit_breakers.default.rq_pending_open: 1", "circuit_breaker_overflow", true),
             ("cluster.$C.external.upstream_rq_503: 3", "upstream_closed_connection", true),

@@ -66,7 +66,8 @@ pub(in crate::explain) fn read(message: &str) -> Option<(Line<'static>, String)>
     } else if let Some(reason) = said.strip_prefix("client disconnected, failure reason: ") {
         reply::failed(reason)?
     } else if is_handshake(said) {
-        reply::failed(said)?
+        // As it was before 1.8.
+        reply::failed(&said.replacen("SSL error: ", "TLS error: ", 1))?
     } else if said.starts_with("upstream connect error") {
         reply::read_repeated(said)?
     } else if let Some(reply) = stream_closed(said) {
@@ -105,7 +106,7 @@ pub(in crate::explain) fn is_of_either_side(message: &str) -> bool {
 }
 
 fn is_handshake(said: &str) -> bool {
-    said.starts_with("TLS error: ") || said.starts_with("TLS_error:|")
+    ["TLS error: ", "TLS_error:|", "SSL error: "].iter().any(|begin| said.starts_with(begin))
 }
 
 /// What circuit breakers say, old and new.

@@ -165,7 +165,7 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
         &["cleanly", "gracefully", "normally", "successfully", "properly", "idle", "max", "avoid", "if"];
     let word = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
     let before = || at.saturating_sub(NEAR)..at;
-    let denied = before().any(|at| NOT.contains(&word(at)));
+    let denied = before().any(|at| NOT.contains(&word(at)) && word(at.saturating_add(1)) != "able");
     let lower = text.to_ascii_lowercase();
     let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
     let right = match symptom {
@@ -329,6 +329,7 @@ mod tests {
             ("WARN upstream host is now unreachable", NoRoute),
             ("the server won't send its initial greeting", NoGreeting),
             ("no banner received", NoGreeting),
+            ("flyway is not able to (error: Unable to obtain connection from database)", Dropped),
             ("a.TcpOutgoingConnection: Connect timeout of Some(10 seconds) expired", NoConnection),
             (" ResponseTimeout", NoAnswer),
             ("Idle timeout reached for \"http://a\"", NoAnswer),

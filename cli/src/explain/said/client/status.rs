@@ -219,11 +219,19 @@ fn called(text: &str) -> Option<(u16, String)> {
     is_text.then_some(())?;
     let mut words =
         text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '"' | '/' | '-')));
+    // `we are getting a 503`, `it always returns a 404`
+    const GETS: &[&str] = &["get", "gets", "getting", "got", "receive", "receives", "receiving", "received"];
+    let is_always = text.contains("always return") || text.contains("keeps return");
     let (mut before, mut last) = ("", words.next()?);
     for word in words.filter(|word| !word.is_empty()) {
         let code = failed(word).filter(|code| *code >= 500 && word.len() == 3);
         if let Some(code) = code.filter(|_| NAMES.contains(&last) && before != "exit") {
             return Some((code, format!("{last} {code}")));
+        }
+        let verb = if last == "a" { before } else { last };
+        let is_got = (last == "a" && GETS.contains(&verb)) || (is_always && verb.starts_with("return"));
+        if let Some(code) = failed(word).filter(|_| is_got && word.len() == 3) {
+            return Some((code, format!("{verb} {code}")));
         }
         (before, last) = (last, word);
     }
@@ -280,6 +288,8 @@ mod tests {
             ("curl: (56) Received HTTP code 503 from proxy after CONNECT", 503),
             ("curl: (56) CONNECT tunnel failed, response 404", 404),
             ("  statusCode: 404,", 404),
+            ("we are getting a 503 from orders", 503),
+            ("the external service always returns a 404", 404),
             ("WebSocket connection to 'wss://a' failed: Unexpected response code: 403", 403),
             ("requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://a/", 503),
             ("feign.FeignException: [503 Service Unavailable] during [GET] to [http://a]", 503),
@@ -301,6 +311,9 @@ mod tests {
         for text in [
             "status 200 reading it",
             "status 503ms",
+            "it returns 404 for what it doesn't know",
+            "got 503 items",
+            "received 500 messages",
             "ERROR 404 files",
             "awaiting response... 200 OK",
             "status code: 2000",

@@ -98,6 +98,7 @@ pub(super) const CLOSED: &[(&str, Symptom)] = &[
     ("unexpected end of file from server", Closed),
     ("response ended prematurely", Closed),
     ("closed before message completed", Closed),
+    ("Detail=\"Incomplete message", Closed),
     ("client error (SendRequest)", Closed),
     ("Connection was closed before we received a valid response", Closed),
     ("No data received.", Empty),
