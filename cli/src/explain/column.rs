@@ -113,6 +113,8 @@ columns! {
         ["FILTER_STATE(WASM.MESHWHY.RESOURCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.RESOURCE'])"] ["resource"],
     Evidence "The evidence of meshwhy's filter."
         ["FILTER_STATE(WASM.MESHWHY.EVIDENCE:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.EVIDENCE'])"] ["evidence"],
+    Fix "The fix of meshwhy's filter."
+        ["FILTER_STATE(WASM.MESHWHY.FIX:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY.FIX'])"] ["fix"],
     Meshwhy "All that meshwhy's filter said, as one JSON object."
         ["FILTER_STATE(WASM.MESHWHY:PLAIN)" "CEL(FILTER_STATE['WASM.MESHWHY'])"] ["meshwhy"],
 }
@@ -160,6 +162,17 @@ impl Column {
             "grpcstatus" | "grpcstatusnumber" | "grpcstatuscode" => Self::GrpcStatus,
             "duration" | "durationms" | "durationmillis" | "clientduration" => Self::Duration,
             "upstreamrequestattemptcount" => Self::Attempts,
+            // OpenTelemetry's names of attributes, and filter state by its keys.
+            "httprequestmethod" => Self::Method,
+            "httpresponsestatuscode" => Self::Code,
+            "urlpath" => Self::Path,
+            "serveraddress" => Self::Authority,
+            "meshwhycause" | "wasmmeshwhycause" => Self::Cause,
+            "meshwhyconfidence" | "wasmmeshwhyconfidence" => Self::Confidence,
+            "meshwhyside" | "wasmmeshwhyside" => Self::Side,
+            "meshwhyresource" | "wasmmeshwhyresource" => Self::Resource,
+            "meshwhyevidence" | "wasmmeshwhyevidence" => Self::Evidence,
+            "meshwhyfix" | "wasmmeshwhyfix" => Self::Fix,
             _ => return Self::of_end(key),
         })
     }

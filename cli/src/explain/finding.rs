@@ -61,6 +61,7 @@ impl Finding {
         side: Option<Side>,
         resource: Option<String>,
         evidence: Option<String>,
+        fix: Option<String>,
     ) -> Self {
         Self {
             cause,
@@ -73,7 +74,7 @@ impl Finding {
             source: Source::Filter,
             side: side.or_else(|| common_side(&[cause], None)),
             advice: None,
-            named_fix: None,
+            named_fix: fix.map(|text| clean(&text, LONGEST_VALUE)).filter(|text| !text.is_empty()),
         }
     }
 

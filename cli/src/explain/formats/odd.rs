@@ -56,6 +56,10 @@ fn column(key: &str, value: &str) -> Option<Column> {
     };
     let last = plain(key.rsplit('.').next()?);
     let absent = value.is_empty() || value == "-";
+    // The filter's own, as access-log services have filter state.
+    if let Some((_, own)) = key.rsplit_once("wasm.meshwhy.") {
+        return Column::of_key(own).filter(|_| !absent);
+    }
     let is_status = value == "0" || (value.len() == 3 && value.starts_with(['1', '2', '3', '4', '5']));
     let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
     Some(match &*last {

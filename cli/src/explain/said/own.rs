@@ -34,6 +34,7 @@ pub(in crate::explain) fn in_line(line: &Line<'_>) -> Option<Finding> {
             side,
             text(Column::Resource),
             text(Column::Evidence),
+            text(Column::Fix),
         ));
     }
     of_object(&serde_json::from_str(line.get(Column::Meshwhy)?).ok()?)
@@ -130,7 +131,7 @@ fn of_object(object: &Value) -> Option<Finding> {
     let cause = Cause::from_id(&text("cause")?)?;
     let side = text("side").as_deref().and_then(Side::from_id);
     let confidence = confidence(text("confidence").as_deref());
-    Some(Finding::by_filter(cause, confidence, side, text("resource"), text("evidence")))
+    Some(Finding::by_filter(cause, confidence, side, text("resource"), text("evidence"), text("fix")))
 }
 
 fn confidence(id: Option<&str>) -> Confidence {

@@ -234,3 +234,25 @@ fn as_people_paste_it() {
     );
     assert_eq!((finding.cause, line.get(Column::RequestId)), (Cause::UpstreamTimeout, Some("51c9")));
 }
+
+/// What docs/access-logs.md shows of each kind of log with the filter's verdict in it.
+#[test]
+fn the_filters_fix_is_the_one_that_is_shown() {
+    for line in [
+        r#"{"cause":"double_tls","confidence":"likely","fix":"Do this.","response_code":503,"response_flags":"UF","side":"mesh"}"#,
+        r#"{"attributes":{"http.request.method":"GET","http.response.status_code":"503","meshwhy.cause":"double_tls","meshwhy.confidence":"likely","meshwhy.evidence":"-","meshwhy.fix":"Do this.","meshwhy.resource":"-","meshwhy.side":"mesh","url.path":"/a"},"body":"GET a 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}"}"#,
+        r#"{"common_properties":{"filter_state_objects":{"wasm.meshwhy.cause":"double_tls","wasm.meshwhy.confidence":"likely","wasm.meshwhy.fix":"Do this.","wasm.meshwhy.side":"mesh"}},"response":{"response_code":503,"response_code_details":"upstream_reset_before_response_started{connection_failure}"}}"#,
+    ] {
+        let reading = Reader::new(Vec::new()).read_all(line.as_bytes());
+        let Reading::Failed(_, finding) = reading else { panic!("{line}: {reading:?}") };
+        assert_eq!((finding.cause, finding.source), (Cause::DoubleTls, Source::Filter), "{line}");
+        assert_eq!(
+            (finding.fix(), finding.side().map(|side| side.id())),
+            (Some("Do this."), Some("mesh")),
+            "{line}"
+        );
+    }
+    // A healthy request of OpenTelemetry's.
+    let fine = r#"{"attributes":{"http.request.method":"GET","http.response.status_code":"200","meshwhy.cause":"-","url.path":"/a"},"body":"GET a 200 - via_upstream"}"#;
+    assert!(matches!(Reader::new(Vec::new()).read_all(fine.as_bytes()), Reading::Fine(_)));
+}
