@@ -26,7 +26,7 @@ const MOST_WRAPPED: u8 = 4;
 #[derive(Debug, Clone)]
 pub struct Reader {
     given: Vec<Format>,
-    known: Vec<Format>,
+    pub(super) known: Vec<Format>,
     /// Whether JSON may be looked at by its usual keys alone.
     usual_json: bool,
 }

@@ -103,7 +103,8 @@ impl Reader {
             }
             let together = self.continued(&text, rest.clone(), keep);
             let mended = || {
-                begins(&text).then_some(())?;
+                // Without its last columns it is a line, and what comes next may be anybody's.
+                (begins(&text) && !front::lacks_its_end(&text, &self.known)).then_some(())?;
                 self.mended(&text, rest.clone(), keep).or_else(|| self.broken(&text, rest.clone(), keep))
             };
             let (reading, rows, mended) = match together {

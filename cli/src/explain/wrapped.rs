@@ -1,14 +1,18 @@
 //! Lines that were broken into rows: by a terminal at its width, or by hand between columns.
 
 use super::around::pasted;
-use super::walk::{MOST_ROWS, begins};
-use super::{Reader, Reading, Source};
+use super::walk::begins;
+use super::{Column, Reader, Reading, Source};
 use crate::input::records::Record;
 
 /// A terminal is at least so wide.
 const NARROWEST: usize = 40;
+/// The most rows of one that a terminal wrapped: lines are hardly longer than so many of the narrowest.
+const MOST_WRAPPED: usize = 40;
 /// The most rows of one that was broken by hand: the longest formats have no more columns.
 const MOST_BROKEN: usize = 25;
+/// A line is hardly longer; each row more is another attempt.
+const LONGEST: usize = 16 * 1024;
 
 impl Reader {
     /// A line that was copied from a terminal: rows of one width, of which none but the first begins like a line, and which together
@@ -22,7 +26,7 @@ impl Reader {
         let mut whole = first.trim_end_matches(['\r', '\n']).to_owned();
         let mut width = whole.chars().count();
         let mut found = None;
-        for (row, record) in rest.take(MOST_ROWS).enumerate() {
+        for (row, record) in rest.take(MOST_WRAPPED).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
             let text = text.trim_end_matches(['\r', '\n']);
             let length = text.chars().count();
@@ -40,12 +44,7 @@ impl Reader {
             }
             whole.push_str(text);
             let reading = self.read_strictly(whole.as_bytes(), keep);
-            let good = matches!(&reading, Reading::Fine(_))
-                || matches!(&reading, Reading::Failed(_, finding) if finding.source != Source::Ambiguous);
-            // A line may be cut where it could end as well.
-            if good {
-                found = Some((reading, row.saturating_add(1)));
-            }
+            take(&mut found, reading, row.saturating_add(1));
             match width.checked_sub(length) {
                 Some(0) => {}
                 Some(1) => whole.push(' '),
@@ -68,24 +67,54 @@ impl Reader {
         for (row, record) in rest.take(MOST_BROKEN).enumerate() {
             let text = String::from_utf8_lossy(&record.bytes);
             let text = text.trim();
-            if text.is_empty() || begins(text) || pasted::is_fence(text) {
+            if text.is_empty() || begins(text) || pasted::is_fence(text) || whole.len() > LONGEST {
                 break;
             }
             // Within a value a break may be where no space was.
             let is_open = whole.matches('"').count() % 2 == 1;
+            // A request of its own is no part of another.
+            let other = self.read_whole(text.as_bytes(), true);
+            if let Reading::Failed(line, _) | Reading::Fine(Some(line)) = other
+                && !is_open
+                && line.shows(Column::Method)
+            {
+                break;
+            }
             if !(is_open && whole.ends_with(['|', '_', ':', '/', '-'])) {
                 whole.push(' ');
             }
             whole.push_str(text);
-            let reading = self.read_strictly(whole.as_bytes(), keep);
-            let good = matches!(&reading, Reading::Fine(_))
-                || matches!(&reading, Reading::Failed(_, finding) if finding.source != Source::Ambiguous);
-            // A line may be broken where it could end as well.
-            if good {
-                found = Some((reading, row.saturating_add(1)));
+            let reading = self.read_strictly(whole.as_bytes(), true);
+            // Pairs of a key and a value are read wherever they stand.
+            let is_line = match &reading {
+                Reading::Failed(line, finding) => {
+                    line.shows(Column::LocalAddress) || finding.source == Source::Ambiguous
+                }
+                Reading::Fine(Some(line)) => line.shows(Column::UpstreamHost),
+                Reading::Ambiguous => true,
+                _ => false,
+            };
+            if !is_line {
+                continue;
             }
+            let reading = if keep { reading } else { self.read_strictly(whole.as_bytes(), false) };
+            take(&mut found, reading, row.saturating_add(1));
         }
         found
+    }
+}
+
+/// Keeps the longest: a line may be broken where it could end as well. One that can be read in several ways stands where no other does: its
+/// front alone may be a client's.
+fn take(found: &mut Option<(Reading, usize)>, reading: Reading, rows: usize) {
+    let is_open = match &reading {
+        Reading::Fine(_) => false,
+        Reading::Ambiguous => true,
+        Reading::Failed(_, finding) => finding.source == Source::Ambiguous,
+        _ => return,
+    };
+    if !is_open || found.is_none() {
+        *found = Some((reading, rows));
     }
 }
 
@@ -119,10 +148,13 @@ mod tests {
     #[test]
     fn a_line_is_put_together_wherever_it_was_broken() {
         let spaces: Vec<usize> = LINE.match_indices(' ').map(|(at, _)| at).skip(6).collect();
-        for at in &spaces {
+        for (left, at) in spaces.iter().rev().enumerate() {
             let (first, second) = LINE.split_at(*at);
             let broken = format!("{first}\n{}", second.trim_start());
-            assert_eq!(read(&broken), [Some("10.0.0.1:80".to_owned())], "{broken}");
+            // Without the last columns it is a line already.
+            let rest = (left < 2).then_some(None);
+            let expected: Vec<_> = std::iter::once(Some("10.0.0.1:80".to_owned())).chain(rest).collect();
+            assert_eq!(read(&broken), expected, "{broken}");
         }
         let rows = LINE.replace(" \"", "\n\"").replace("\n\"GET", " \"GET");
         assert_eq!(read(&rows), [Some("10.0.0.1:80".to_owned())], "{rows}");
@@ -130,6 +162,46 @@ mod tests {
         let (first, second) = within.split_at(within.rfind("|\n").unwrap());
         let within = first.replace("|\n", "|") + second;
         assert_eq!(read(&within), [Some("10.0.0.1:80".to_owned())], "{within}");
+    }
+
+    #[test]
+    fn a_line_whose_end_is_cut_off_takes_no_other_row() {
+        let cut = LINE.rsplitn(3, ' ').last().unwrap();
+        for row in ["GET /x 503 flags=UF", "still failing", "curl: (7) Connection refused"] {
+            let found = read(&format!("{cut}\n{row}"));
+            assert_eq!(found.first(), Some(&Some("10.0.0.1:80".to_owned())), "{row}");
+            assert_eq!(found.len(), 2, "{row}: {found:?}");
+        }
+    }
+
+    /// A client's quotes make the whole ambiguous, and the wrap hides that from the front.
+    #[test]
+    fn a_wrap_makes_no_line_of_a_clients_words() {
+        let hostile = r#"[2026-03-01T08:00:00.123Z] "GET /a" 503 UF "x HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "a" "-" inbound|80|| - 10.0.0.1:80 10.0.0.9:50000 outbound_.80_._.a.b.svc.cluster.local default"#;
+        let named = |text: &str| {
+            let (reader, mut chunks, mut found) = (Reader::new(Vec::new()), Chunks::new(0), Vec::new());
+            let mut give = |chunk| {
+                reader.walk_chunk(&chunk, false, |read| {
+                    if let Reading::Failed(_, finding) = read.reading {
+                        found.push(finding.cause);
+                    }
+                    true
+                });
+                true
+            };
+            chunks.read(&mut text.as_bytes(), true, &mut give).unwrap();
+            chunks.finish(&mut give);
+            found
+        };
+        for width in [40, 50, 60, 70, 80, 100, 120, 200] {
+            let rows: Vec<String> = hostile
+                .as_bytes()
+                .chunks(width)
+                .map(|row| String::from_utf8_lossy(row).into_owned())
+                .collect();
+            let causes = named(&rows.join("\n"));
+            assert!(!causes.contains(&meshwhy::causes::Cause::UpstreamRefused), "{width}: {causes:?}");
+        }
     }
 
     #[test]

@@ -73,6 +73,12 @@ fn whole(request: &str, known: &[Format], has_time: bool) -> Option<Line<'static
     timeless.or_else(cut)
 }
 
+/// Whether it is a line of a known format without its last columns, or its time.
+pub(in crate::explain) fn lacks_its_end(text: &str, known: &[Format]) -> bool {
+    let has_time = prefix::bracketed_time(text).is_some();
+    Front::of(text).is_some_and(|front| whole(front.request, known, has_time).is_some())
+}
+
 /// A path that looks like the columns behind it.
 fn ambiguous(ends: &[Ends<'_>], request: &str) -> Option<Reading> {
     (!ends.is_empty()).then_some(())?;
