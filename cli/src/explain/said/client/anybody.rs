@@ -14,6 +14,8 @@ use super::symptom::Symptom::{self, *};
 
 /// No sentence is so long.
 const MOST_WORDS: usize = 400;
+/// Nor has one so many bytes.
+const LONGEST: usize = 4096;
 /// How far apart the two may stand.
 const NEAR: usize = 4;
 
@@ -113,15 +115,17 @@ struct Word {
 
 /// What such words say, and the two that say it.
 pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
+    let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
     // An object's keys are names.
     let is_object = text.contains("{\"") || text.contains("{\\\"") || is_metric(text);
     if is_calm(text) || is_below_warning(text) || is_setting(text) || is_object || load::is_row(text) {
         return None;
     }
     let words = words(text);
+    let told = Told::of(text);
     SAID.iter().find_map(|(verbs, subjects, symptom)| {
         let said = words.iter().enumerate().filter(|(_, word)| verbs.contains(&word.text.as_str()));
-        said.filter(|(at, _)| happened(text, &words, *at, *symptom)).find_map(|(at, verb)| {
+        said.filter(|(at, _)| happened(text, &told, &words, *at, *symptom)).find_map(|(at, verb)| {
             if subjects.is_empty() {
                 return Some((*symptom, verb.text.clone()));
             }
@@ -155,8 +159,52 @@ fn timed_out_connecting(text: &str) -> Option<&str> {
     is_to.then_some("timed out")
 }
 
+/// What the whole of a text says beside the words, looked for once.
+struct Told {
+    unknown: bool,
+    no_greeting: bool,
+    no_answer: bool,
+    failed: bool,
+}
+
+impl Told {
+    fn of(text: &str) -> Self {
+        const FAILED: &[&str] = &[
+            "error",
+            "fail",
+            "exception",
+            "reached",
+            "unable",
+            "cannot",
+            "reason",
+            "caused",
+            "warn",
+            "timed out",
+            "times out",
+            "timedout",
+            "expired",
+            "exceeded",
+            "elapsed",
+            "got ",
+            "getting",
+            "seeing",
+            "receiv",
+            "throw",
+            "while",
+        ];
+        let lower = text.to_ascii_lowercase();
+        let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
+        Self {
+            unknown: has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
+            no_greeting: has(&["fail", "error", "timed out", "timeout"]),
+            no_answer: has(&["no response", "not receive"]),
+            failed: has(FAILED),
+        }
+    }
+}
+
 /// Whether it is said to have happened: nothing denies it, it is no setting and no counter.
-fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
+fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom) -> bool {
     const NOT: &[&str] = &[
         "not", "no", "never", "nothing", "without", "zero", "0", "none", "isn", "wasn", "doesn", "won", "don",
     ];
@@ -166,15 +214,10 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
     let word = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
     let before = || at.saturating_sub(NEAR)..at;
     let denied = before().any(|at| NOT.contains(&word(at)) && word(at.saturating_add(1)) != "able");
-    let lower = text.to_ascii_lowercase();
-    let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
     let right = match symptom {
         // These are said so.
-        NoName => denied || has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
-        NoGreeting => {
-            words.iter().any(|word| NOT.contains(&word.text.as_str()))
-                || has(&["fail", "error", "timed out", "timeout"])
-        }
+        NoName => denied || told.unknown,
+        NoGreeting => told.no_greeting || words.iter().any(|word| NOT.contains(&word.text.as_str())),
         Refused if matches!(word(at), "available" | "reachable" | "alive") => denied,
         NoConnection | NoAnswer => {
             let is_out = word(at.saturating_add(1)) == "out";
@@ -183,34 +226,11 @@ fn happened(text: &str, words: &[Word], at: usize, symptom: Symptom) -> bool {
                 "times" => is_out && !words.iter().any(|word| CONDITIONS.contains(&word.text.as_str())),
                 _ => true,
             };
-            let told = &[
-                "error",
-                "fail",
-                "exception",
-                "reached",
-                "unable",
-                "cannot",
-                "reason",
-                "caused",
-                "warn",
-                "timed out",
-                "times out",
-                "timedout",
-                "expired",
-                "exceeded",
-                "elapsed",
-                "got ",
-                "getting",
-                "seeing",
-                "receiv",
-                "throw",
-                "while",
-            ];
-            let denied = denied && !has(&["no response", "not receive"]);
+            let denied = denied && !told.no_answer;
             // An exception's name may stand alone.
             let is_name =
                 !text.trim().contains(char::is_whitespace) && text.trim().starts_with(char::is_uppercase);
-            timed && !denied && (is_name || has(told))
+            timed && !denied && (is_name || told.failed)
         }
         Dropped | Pooled => !denied && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str())),
         _ => !denied,
@@ -338,6 +358,13 @@ mod tests {
         ] {
             assert_eq!(read(text).map(|(symptom, _)| symptom), Some(symptom), "{text}");
         }
+    }
+
+    #[test]
+    fn a_sentence_ends_somewhere() {
+        let behind = |bytes| read(&format!("{} connection was refused", "x".repeat(bytes)));
+        assert!(behind(LONGEST / 2).is_some());
+        assert_eq!(behind(LONGEST), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn is_written(text: &str) -> bool {
 
 /// Whether the number that goes with the words at this place of a text is nought.
 pub(super) fn is_counted_none(text: &str, start: usize, end: usize) -> bool {
-    let (Some(before), Some(behind)) = (text.get(..start), text.get(end..)) else { return false };
+    let (before, behind) = (before(text, start), behind(text, end));
     // `connection reset count 0`
     let named = [" count", " total", "s_total", "_total", "_count"];
     let behind = named.iter().find_map(|name| behind.strip_prefix(name)).unwrap_or(behind);
@@ -42,6 +42,19 @@ pub(super) fn is_counted_none(text: &str, start: usize, end: usize) -> bool {
         .iter()
         .any(|end| unit == *end || (!end.is_empty() && unit.starts_with(end)));
     counted || (is_nought(digits) && ends)
+}
+
+/// How far around words is looked: a text may have them at each of its bytes.
+const NEAR: usize = 64;
+
+/// What stands right before a place of a text.
+pub(super) fn before(text: &str, at: usize) -> &str {
+    text.get(text.ceil_char_boundary(at.saturating_sub(NEAR))..at).unwrap_or_default()
+}
+
+/// What stands right behind a place of a text.
+fn behind(text: &str, at: usize) -> &str {
+    text.get(at..text.floor_char_boundary(at.saturating_add(NEAR))).unwrap_or_default()
 }
 
 /// Without the signs of lists, quotations and changed lines.

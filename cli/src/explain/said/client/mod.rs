@@ -337,6 +337,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_nothing_but_words_takes_as_long_as_it_is() {
+        use std::time::{Duration, Instant};
+        let took = |words: &str, kilobytes: usize| {
+            let text = words.repeat(kilobytes * 1024 / words.len());
+            let begun = Instant::now();
+            let _ = std::hint::black_box(read(&text));
+            begun.elapsed()
+        };
+        for words in
+            ["ENFILE1", "上ECONNREFUSED", "0ECONNRESET ", "x 404 not found, ", "elapsed q ", "ENFILE 0"]
+        {
+            let (short, long) = (took(words, 16), took(words, 128));
+            // Eight times the bytes: sixty-four times as long if each of the words looked through all of the line.
+            assert!(long < short * 24 + Duration::from_millis(500), "{words}: {short:?}, {long:?}");
+        }
+    }
+
+    #[test]
     fn other_words_are_none() {
         for text in [
             "",

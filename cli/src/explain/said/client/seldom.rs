@@ -1,5 +1,6 @@
 //! What stands around a client's words and changes them: that it happens now and then, or didn't happen.
 
+use super::mention;
 use super::symptom::{Symptom, Where};
 
 /// What is said of a connection that has worked before.
@@ -41,8 +42,8 @@ pub(super) fn told(symptom: Symptom, place: Where, text: &str) -> Symptom {
 /// Whether what begins at a place of a text is denied: nothing was refused, nobody was reset.
 pub(super) fn is_denied(text: &str, begin: usize) -> bool {
     const NOT: &[&str] = &["nothing", "never", "not", "without", "no", "nobody", "zero"];
-    let before = text.get(..begin).unwrap_or_default().trim_end();
-    let word = before.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let before = mention::before(text, begin);
+    let word = before.trim_end().rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     NOT.iter().any(|not| word.eq_ignore_ascii_case(not))
 }
 

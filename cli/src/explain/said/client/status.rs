@@ -1,5 +1,6 @@
 //! A status that a client names without the answer: `HTTP probe failed with statuscode: 503`.
 
+use std::cell::LazyCell;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -176,10 +177,11 @@ const PHRASES: &[(u16, &str)] = &[
 /// A status with its phrase: `received unexpected HTTP status: 502 Bad Gateway`. One that answers may be all right has to be called a failure.
 fn phrased(text: &str) -> Option<(u16, String)> {
     const FAILS: &[&str] = &["fail", "error", "unexpected", "exception", "unaccepted", "unable", "cannot"];
-    let is_failure = || {
+    // A text may have many such numbers.
+    let is_failure = LazyCell::new(|| {
         let said = text.to_ascii_lowercase();
         FAILS.iter().any(|words| said.contains(words))
-    };
+    });
     numbers(text).find_map(|(before, number, behind)| {
         let apart = !before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-'));
         let behind = behind.strip_prefix(':').unwrap_or(behind);
@@ -188,7 +190,7 @@ fn phrased(text: &str) -> Option<(u16, String)> {
         let begins =
             |phrase: &str| said.get(..phrase.len()).is_some_and(|said| said.eq_ignore_ascii_case(phrase));
         let (_, phrase) = PHRASES.iter().find(|(of, phrase)| *of == code && begins(phrase))?;
-        (code >= 500 || is_failure()).then(|| (code, format!("{code} {phrase}")))
+        (code >= 500 || *is_failure).then(|| (code, format!("{code} {phrase}")))
     })
 }
 

@@ -77,23 +77,13 @@ impl Whom {
 
     /// The host, and the port behind it, that a text begins with: `a.b:80/path`, `[::1]:80`, `a/10.0.0.1:80`, `/10.0.0.1:80`.
     pub(in crate::explain) fn begins(text: &str) -> Option<Self> {
-        let text = text.trim_start_matches(['/', '\'', '"', '[', '`']);
-        let end = text
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
-            .unwrap_or(text.len());
-        let (host, behind) = text.split_at_checked(end)?;
-        let host = host.trim_end_matches('.');
+        let (host, behind) = host_of(text)?;
+        let port = |behind: &str| digits(behind.strip_prefix(':')?).parse().ok();
         // Java has the name and the address.
-        let address = behind.strip_prefix('/').and_then(Self::begins).filter(|inner| is_address(&inner.host));
-        if let Some(inner) = address {
-            return is_host(host).then(|| Self {
-                host: host.to_owned(),
-                port: inner.port,
-                address: Some(inner.host),
-            });
-        }
-        let port = behind.strip_prefix(':').map(digits).and_then(|port| port.parse().ok());
-        is_host(host).then(|| Self { host: host.to_owned(), port, address: None })
+        let second = behind.strip_prefix('/').and_then(host_of).filter(|(host, _)| is_address(host));
+        let address = second.map(|(address, _)| address.to_owned());
+        let port = port(second.map_or(behind, |(_, behind)| behind));
+        Some(Self { host: host.to_owned(), port, address })
     }
 
     /// As a request's authority.
@@ -168,6 +158,16 @@ fn is_host(host: &str) -> bool {
         && host.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+/// The host that a text begins with, and what is behind it.
+fn host_of(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start_matches(['/', '\'', '"', '[', '`']);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let end = text.find(|c: char| !is_part(c)).unwrap_or(text.len());
+    let (host, behind) = text.split_at_checked(end)?;
+    let host = host.trim_end_matches('.');
+    is_host(host).then_some((host, behind))
+}
+
 /// An address of IPv4.
 pub(in crate::explain) fn is_address(host: &str) -> bool {
     host.parse::<std::net::Ipv4Addr>().is_ok()
@@ -198,6 +198,8 @@ mod tests {
             let whom = Whom::of(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(whom.authority(), authority, "{text}");
         }
+        let long = format!("http://{}", "a/".repeat(500_000));
+        assert_eq!(Whom::of(&long).unwrap().authority(), "a:80");
         for text in ["socket hang up", "Error connecting to the broker", "Connection refused: is it up?"] {
             assert_eq!(Whom::of(text), None, "{text}");
         }
