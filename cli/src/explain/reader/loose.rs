@@ -64,7 +64,8 @@ impl Reader {
             counters::Row::Fine => Some(Reading::Application),
         };
         let read = || front::read(&text, &self.known, keep);
-        let reading = counter().or_else(read).or_else(restored).or_else(unquoted).or_else(reply);
+        // A row of a request comes first: what a client asks for may have the words of any other output.
+        let reading = read().or_else(restored).or_else(unquoted).or_else(reply).or_else(counter);
         let hand_made = || {
             let reading = self.read_strictly(pasted::without_commas(&text)?.as_bytes(), keep);
             (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
 use meshwhy::causes::Cause;
 use meshwhy::causes::Cause::*;
 use meshwhy::diagnosis::Confidence;
@@ -139,13 +138,39 @@ fn of_stats(row: &str) -> Option<Row> {
         "upstream_cx_",
     ];
     let (name, value) = row.rsplit_once(": ")?;
-    (ROOTS.iter().any(|root| name.starts_with(root)) && !name.contains(' ')).then_some(())?;
-    // A histogram has words.
-    let count = value.trim().parse().unwrap_or(0);
+    (ROOTS.iter().any(|root| name.starts_with(root)) && !name.contains([' ', '"', '/'])).then_some(())?;
+    let count = match value.trim().parse() {
+        Ok(count) => count,
+        // A host that is named so may stand in front of a failure: `http.example.com: connection refused`.
+        Err(_) => (value.starts_with("P0(") || value == "No recorded values").then_some(0)?,
+    };
+    (!is_host_with_a_status(name, count)).then_some(())?;
     // A gateway's or a sidecar's own port.
     let inner = name.strip_prefix("cluster.");
     let named = |end: &str| inner?.strip_suffix(end)?.strip_suffix('.').map(without_scopes);
     Some(counted(name, count, named))
+}
+
+/// `http.example.com: 503`: most of Envoy's names have an underscore at their end.
+fn is_host_with_a_status(name: &str, count: u64) -> bool {
+    const WORDS: &[&str] = &[
+        "allowed",
+        "attempt",
+        "count",
+        "denied",
+        "disabled",
+        "enabled",
+        "error",
+        "failure",
+        "handshake",
+        "ok",
+        "success",
+        "total",
+        "uptime",
+        "version",
+    ];
+    let end = name.rsplit('.').next().unwrap_or_default();
+    (400..600).contains(&count) && !end.contains('_') && !WORDS.contains(&end)
 }
 
 /// Without what Envoy puts between a cluster's name and the counter's: `external`, `internal`, `circuit_breakers.default`.
@@ -154,23 +179,23 @@ fn without_scopes(name: &str) -> &str {
     SCOPES.iter().fold(name, |name, scope| name.trim_end_matches(scope))
 }
 
-/// `outbound|80||a.b::10.0.0.1:80::cx_connect_fail::12`, `...::health_flags::/failed_outlier_check`
+/// `outbound|80||a.b::10.0.0.1:80::cx_connect_fail::12`, `...::health_flags::/failed_outlier_check`, `a::added_via_api::true`
+///
+/// A log's own words and what a client has in its path have `::` as well: the whole row has to be one of Envoy's.
 fn of_clusters(row: &str) -> Option<Row> {
-    memmem::find(row.as_bytes(), b"::")?;
-    let mut parts = row.split("::");
-    let (cluster, second) = (parts.next()?, parts.next()?);
-    let rest: Vec<&str> = parts.collect();
-    let (name, value) = match rest.as_slice() {
-        [] if second.is_empty() => return None,
-        // `added_via_api::true`
-        [value] => (second, *value),
-        [.., name, value] => (*name, *value),
-        [] => return None,
-    };
-    const OTHERS: &[&str] = &[
+    const OF_CLUSTER: &[&str] = &["observability_name", "added_via_api", "eds_service_name"];
+    const LIMITS: &[&str] = &["max_connections", "max_pending_requests", "max_requests", "max_retries"];
+    const OUTLIERS: &[&str] = &[
+        "success_rate_average",
+        "success_rate_ejection_threshold",
+        "local_origin_success_rate_average",
+        "local_origin_success_rate_ejection_threshold",
+    ];
+    const OF_HOST: &[&str] = &[
         "cx_active",
         "cx_total",
         "rq_active",
+        "rq_pending_active",
         "rq_success",
         "rq_total",
         "hostname",
@@ -182,27 +207,60 @@ fn of_clusters(row: &str) -> Option<Row> {
         "priority",
         "success_rate",
         "local_origin_success_rate",
-        "max_connections",
-        "max_pending_requests",
-        "max_requests",
-        "max_retries",
-        "added_via_api",
-        "observability_name",
-        "eds_service_name",
-        "success_rate_average",
-        "success_rate_ejection_threshold",
     ];
-    if OTHERS.contains(&name) {
+    let (rest, value) = row.rsplit_once("::")?;
+    let (rest, name) = rest.rsplit_once("::")?;
+    if value.contains(is_foreign) || rest.contains(is_foreign) {
+        return None;
+    }
+    if OF_CLUSTER.contains(&name) && is_cluster(rest) {
         return Some(Row::Fine);
     }
-    if name == "health_flags" {
-        if value == "healthy" {
-            return Some(Row::Fine);
-        }
-        return Some(unhealthy(cluster, &format!("health_flags; {value}")));
+    // An address of IPv6 has the same sign.
+    let (cluster, of) = rest.split_once("::").filter(|(cluster, _)| is_cluster(cluster))?;
+    match of {
+        "default_priority" | "high_priority" => return LIMITS.contains(&name).then_some(Row::Fine),
+        "outlier" => return OUTLIERS.contains(&name).then_some(Row::Fine),
+        _ => is_endpoint(of).then_some(())?,
     }
-    matches!(name, "cx_connect_fail" | "rq_error" | "rq_timeout").then_some(())?;
-    Some(counted(name, value.parse().unwrap_or(0), |_| Some(cluster)))
+    match name {
+        "health_flags" if value == "healthy" => Some(Row::Fine),
+        "health_flags" if value.starts_with('/') => {
+            Some(unhealthy(cluster, &format!("health_flags; {value}")))
+        }
+        "cx_connect_fail" | "rq_error" | "rq_timeout" => {
+            Some(counted(name, value.parse().ok()?, |_| Some(cluster)))
+        }
+        name => OF_HOST.contains(&name).then_some(Row::Fine),
+    }
+}
+
+/// What no row of `/clusters` has.
+fn is_foreign(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '{' | '}' | ',' | '?')
+}
+
+/// Whether it may be a cluster's name. Bars are Istio's: other formats have their columns between them.
+fn is_cluster(name: &str) -> bool {
+    let is_istios = || ["outbound|", "inbound|"].iter().any(|begin| name.starts_with(begin));
+    !name.is_empty() && !name.starts_with('/') && (!name.contains('|') || is_istios())
+}
+
+/// `10.0.0.1:80`, `[2001:db8::1]:80`, `/tmp/a.sock`, `envoy://internal/10.0.0.1:80`
+fn is_endpoint(text: &str) -> bool {
+    let of_port = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let is_ip = |host: &str| {
+            host.parse::<std::net::Ipv4Addr>().is_ok()
+                || host
+                    .strip_prefix('[')
+                    .and_then(|host| host.strip_suffix(']'))
+                    .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok())
+        };
+        (is_ip(host) && port.parse::<u16>().is_ok()).then_some(())
+    };
+    of_port().is_some()
+        || (["/", "@", "unix://", "envoy://"].iter().any(|begin| text.starts_with(begin)) && text.len() > 1)
 }
 
 /// `envoy_cluster_upstream_cx_connect_fail{cluster_name="a"} 12`
@@ -220,29 +278,57 @@ fn of_prometheus(row: &str) -> Option<Row> {
 
 /// A row of `istioctl proxy-config endpoint`: `10.0.0.1:80  HEALTHY  FAILED  outbound|80||a.b.svc.cluster.local`.
 fn of_endpoints(row: &str) -> Option<Row> {
-    memmem::find(row.as_bytes(), b" HEALTHY ").or_else(|| memmem::find(row.as_bytes(), b" UNHEALTHY "))?;
-    let words: Vec<&str> = row.split_whitespace().collect();
-    let [_, status, outlier, .., cluster] = words.as_slice() else { return None };
-    let is_row = matches!(*status, "HEALTHY" | "UNHEALTHY");
-    (is_row && matches!(*outlier, "OK" | "FAILED")).then_some(())?;
+    let words: Vec<&str> = row.split_whitespace().take(5).collect();
+    let [endpoint, status, outlier, cluster] = words.as_slice() else { return None };
+    let is_row = matches!(*status, "HEALTHY" | "UNHEALTHY" | "DEGRADED" | "DRAINING" | "UNKNOWN" | "TIMEOUT");
+    let is_row = is_row && matches!(*outlier, "OK" | "FAILED");
+    (is_row && is_endpoint(endpoint) && is_cluster(cluster)).then_some(())?;
     let is_well = *status != "UNHEALTHY" && *outlier == "OK";
     Some(if is_well { Row::Fine } else { unhealthy(cluster, &format!("status; {status} {outlier}")) })
 }
 
-/// A row of `istioctl proxy-status`.
+/// A row of `istioctl proxy-status`: `a-1.shop  Kubernetes  SYNCED  STALE (Never Acknowledged)  SYNCED  NOT SENT  istiod-1  1.20.0`.
 fn of_status(row: &str) -> Option<Row> {
-    let is_row = row.contains("  SYNCED") && (row.contains("istiod") || row.contains("pilot"));
-    is_row.then_some(())?;
-    if !row.contains(" STALE") {
+    let mut words = row.split_whitespace().peekable();
+    let name = words.next()?;
+    let is_name = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~".contains(&b));
+    (is_name(name) && name.contains('.')).then_some(())?;
+    // The cluster.
+    if !words.peek().is_some_and(|word| is_state(word)) {
+        is_name(words.next()?).then_some(())?;
+    }
+    let (mut states, mut is_stale) = (0_usize, false);
+    while let Some(state) = words.next_if(|word| is_state(word)) {
+        states = states.saturating_add(1);
+        is_stale |= state == "STALE";
+        if state == "NOT" {
+            words.next_if_eq(&"SENT")?;
+        }
+        // `(Never Acknowledged)`, `(100%)`, `(5m3s)`
+        if words.peek().is_some_and(|word| word.starts_with('(')) {
+            words.by_ref().take(3).find(|word| word.ends_with(')'))?;
+        }
+    }
+    let istiod = words.next()?;
+    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && is_name(word);
+    let ends = words.next().is_none_or(|word| is_version(&word)) && words.next().is_none();
+    let is_istiods = is_name(istiod) && ["istiod", "pilot"].iter().any(|name| istiod.contains(name));
+    (states >= 3 && is_istiods && ends).then_some(())?;
+    if !is_stale {
         return Some(Row::Fine);
     }
     let said = (ConfigPropagating, &[VirtualServiceNotApplied][..]);
     Some(failed(said, "proxy-status; STALE", None))
 }
 
+fn is_state(word: &str) -> bool {
+    matches!(word, "SYNCED" | "STALE" | "NOT" | "IGNORED" | "ERROR" | "-")
+}
+
 /// `Error [IST0101] (VirtualService default/reviews) Referenced host not found: "reviews2"`
 fn analyzed(row: &str) -> Option<Row> {
-    if row.contains("No validation issues found") {
+    let said = row.trim_start_matches(['\u{2714}', '\u{2713}', ' ']);
+    if said.starts_with("No validation issues found") && !said.contains('"') {
         return Some(Row::Fine);
     }
     let (level, rest) = row.split_once(" [IST")?;
@@ -368,6 +454,45 @@ mod tests {
             ["", "cluster is down: 5", "std::io::Error", "linkerd_app_core::serve: Connection closed", "a: 5"]
         {
             assert_eq!(said(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_row_is_found_in_the_words_of_others() {
+        for text in [
+            "2026-11-20 ERROR my_app::priority::queue: connection refused (os error 111)",
+            "my_app::priority::queue",
+            "my_app::pool::priority::queue",
+            "\"GET /x::zone::y HTTP/1.1\" 503 UF upstream_reset_before_response_started{connection_failure} 0 91",
+            "503|UF|a::10.0.0.1:80::zone::y",
+            "/a::10.0.0.1:80::zone::y",
+            "a::10.0.0.1:80::cx_connect_fail::refused",
+            "a::10.0.0.1:80::health_flags::503",
+            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"curl  SYNCED istiod\"",
+            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"curl  SYNCED istiod  STALE\"",
+            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"No validation issues found\"",
+            "503 No validation issues found",
+            "a.b SYNCED SYNCED SYNCED istiod 1.20 503 UF",
+            "a.b UF SYNCED SYNCED SYNCED istiod 503 x",
+            "GET HEALTHY OK /a",
+            "\"GET / HTTP/1.1\" 503 UF \"x HEALTHY OK y\"",
+            "http.example.com: connection refused",
+            "server.shop.example: 503",
+            "dns.shop: no such host",
+        ] {
+            assert_eq!(said(text), None, "{text}");
+        }
+        for row in [
+            "v6::[2001:db8::1]:1::hostname::",
+            "a::default_priority::max_connections::1024",
+            "a::outlier::success_rate_average::-1",
+            "a::/tmp/a.sock::cx_active::0",
+            "a-1.b   SYNCED   SYNCED   SYNCED (100%)   SYNCED   istio-pilot-6c5c6b586c-9gwn5   1.5.0",
+            "a-1.b   K   SYNCED (5m3s)   SYNCED (5m3s)   SYNCED (4m)   IGNORED   istiod-1",
+            "server.uptime: 503",
+            "cluster.a.upstream_rq_per_cx: No recorded values",
+        ] {
+            assert_eq!(said(row), Some(("fine", None)), "{row}");
         }
     }
 

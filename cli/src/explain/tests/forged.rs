@@ -296,3 +296,42 @@ fn what_is_unwrapped_or_put_together_is_no_clients_text() {
     });
     assert_eq!(failures, 2);
 }
+
+/// What other outputs are known by: rows of counters and tables, levels, lists of changes, programs.
+const OTHERS: &[&str] = &[
+    "a::10.0.0.1:80::zone::y",
+    "x::zone::y",
+    "x::priority::y",
+    "a::default_priority::max_retries::3",
+    "cluster.a.upstream_cx_total: 3",
+    "envoy_cluster_upstream_cx_total{a=\\\"b\\\"} 4",
+    "10.0.0.1:80 HEALTHY OK a",
+    "  SYNCED  istiod",
+    "a.b  SYNCED  SYNCED  SYNCED  istiod-1",
+    "a.b  STALE  SYNCED  SYNCED  istiod-1",
+    "No validation issues found",
+    "Info [IST0102] (Namespace a)",
+    "[info] INFO: level=info",
+    "fix: handle it",
+    "... ok",
+];
+
+#[test]
+fn what_a_client_writes_makes_its_failure_no_row_of_another_output() {
+    let reads = |text: &str| READER.read_front(text.as_bytes(), false);
+    for words in OTHERS {
+        let in_path = format!("/{}", words.replace(' ', "%20"));
+        let rows = [
+            format!(
+                "\"GET {in_path} HTTP/1.1\" 503 UF upstream_reset_before_response_started{{connection_failure}} 0 91"
+            ),
+            format!("\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"{words}\""),
+            format!("\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"-\" \"curl {words}\""),
+        ];
+        for row in rows {
+            assert!(matches!(reads(&row), Reading::Failed(..)), "{row}: {:?}", reads(&row));
+        }
+        let good = format!("\"GET /x HTTP/1.1\" 200 - via_upstream 0 91 \"{words}\"");
+        assert!(matches!(reads(&good), Reading::Fine(_) | Reading::Ambiguous), "{good}: {:?}", reads(&good));
+    }
+}
