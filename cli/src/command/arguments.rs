@@ -141,8 +141,8 @@ pub struct Reporting {
     /// Count by cause, host and resource instead of reporting each failure
     #[arg(long)]
     pub summary: bool,
-    /// With --summary: show this many of the most frequent, and count the others by cause. 0 shows all; objects (--json) always are
-    #[arg(long, value_name = "NUMBER", requires = "summary", conflicts_with = "json")]
+    /// With --summary: show this many of the most frequent (10 if it isn't given, with --json all), and count the others by cause. 0 shows all
+    #[arg(long, value_name = "NUMBER", requires = "summary")]
     pub top: Option<usize>,
     /// One JSON object a line
     #[arg(long)]

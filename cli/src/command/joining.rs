@@ -98,7 +98,7 @@ impl Joining {
         self.follow_symptoms();
         if self.style == Style::Summary {
             let summary = &self.total.summary;
-            self.total.out = if json { summary.json()? } else { summary.text(top) };
+            self.total.out = if json { summary.json(top)? } else { summary.text(top) };
         }
         self.write()?;
         if self.style != Style::Quiet {

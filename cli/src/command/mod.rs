@@ -17,6 +17,7 @@ mod joining;
 mod kubectl;
 mod leads;
 mod merging;
+mod moment;
 mod outcome;
 mod output;
 mod part;

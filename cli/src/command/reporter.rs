@@ -68,8 +68,8 @@ pub struct Counts {
     pub broken: Vec<String>,
     unreadable: u64,
     named: Vec<String>,
-    /// The cause that was named first.
-    first: Option<&'static str>,
+    /// How often each cause was named, in the order of the first time.
+    causes: Vec<(&'static str, u64)>,
     /// The ids and the ends of connections of the first failures, with the place that was asked.
     known: BTreeMap<String, String>,
     /// Whether two failures are what two proxies say of one request.
@@ -82,8 +82,9 @@ impl Reporter {
         self.counts.requests += 1;
         self.counts.failures += 1;
         self.counts.ambiguous += u64::from(finding.source == Source::Ambiguous);
-        let is_named = finding.cause != Cause::Unclassified;
-        self.counts.first = self.counts.first.or(is_named.then(|| finding.cause.id()));
+        if finding.cause != Cause::Unclassified {
+            self.counts.name(finding.cause.id(), 1);
+        }
         if self.counts.failures <= MOST_COMPARED {
             self.counts.compare(line);
         }
@@ -147,7 +148,7 @@ impl Counts {
         self.proxy_log += other.proxy_log;
         self.application += other.application;
         self.ambiguous += other.ambiguous;
-        self.first = self.first.or(other.first);
+        other.causes.iter().for_each(|(cause, count)| self.name(cause, *count));
         self.of_one |= other.of_one || other.known.iter().any(|(key, place)| self.knows_other(key, place));
         if self.failures <= MOST_COMPARED {
             self.known.extend(other.known);
@@ -163,6 +164,13 @@ impl Counts {
         self.broken.extend(other.broken);
     }
 
+    fn name(&mut self, cause: &'static str, times: u64) {
+        match self.causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, count)) => *count += times,
+            None => self.causes.push((cause, times)),
+        }
+    }
+
     /// Whether there was no line of an access log.
     pub fn has_no_log(&self) -> bool {
         self.requests == self.answers
@@ -171,7 +179,8 @@ impl Counts {
     /// What was read, and what could not be.
     pub fn report(&self) {
         warn!("meshwhy: {} of {} failed", self.failures, counted(self.requests, "request"));
-        if let Some(cause) = self.first {
+        // Of equals the first one.
+        if let Some((cause, _)) = self.causes.iter().rev().max_by_key(|(_, count)| *count) {
             warn!("meshwhy: how to confirm a cause, and what looks like it: meshwhy causes {cause}");
         }
         if self.of_one {

@@ -5,9 +5,9 @@ use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
 use meshwhy::causes::Cause;
-use meshwhy::diagnosis::Confidence;
 use serde::Serialize;
 
+use super::moment::Moment;
 use super::output::{BOLD, CAUSE, DIM, FIX, fixes};
 use super::rate::{CELLS, Rate, Span};
 use super::text;
@@ -69,19 +69,14 @@ enum Recovery {
 struct Group {
     count: u64,
     finding: Finding,
+    /// Whether all of them have the fix of the first one, with its names.
+    is_alike: bool,
     first: Option<Moment>,
     last: Option<Moment>,
     examples: Vec<String>,
     rate: Rate,
     /// Endpoints or clusters that failed so, and answered afterwards.
     recovered: u64,
-}
-
-/// A time as its line has it. Logs of one input may have several forms and zones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Moment {
-    text: String,
-    millis: Option<i64>,
 }
 
 /// One group, as `--json` prints it.
@@ -134,12 +129,13 @@ impl Summary {
         let group = match self.groups.entry(key) {
             Entry::Occupied(known) => {
                 let known = known.into_mut();
-                known.widen(finding.confidence, &time, &time);
+                known.widen(finding, true, &time, &time);
                 known
             }
             Entry::Vacant(place) => place.insert(Group {
                 count: 0,
                 finding: finding.clone(),
+                is_alike: true,
                 first: time.clone(),
                 last: time,
                 examples: Vec::new(),
@@ -194,7 +190,7 @@ impl Summary {
                     self.groups.insert(key, group);
                 }
                 Some(known) => {
-                    known.widen(group.finding.confidence, &group.first, &group.last);
+                    known.widen(&group.finding, group.is_alike, &group.first, &group.last);
                     known.count += group.count;
                     known.rate.merge(group.rate);
                     known.recovered += group.recovered;
@@ -236,7 +232,7 @@ impl Summary {
                 (Some(first), _) => put(format_args!("         {bar}{}\n", first.text)),
                 _ => {}
             }
-            let general = group.fix().or(finding.general_fix()).map(str::to_owned);
+            let general = group.fix().map(str::to_owned);
             if let Some(fix) = general.or_else(|| fixes(finding).first().cloned()) {
                 put(format_args!("         {FIX}{fix}{FIX:#}\n"));
             }
@@ -258,10 +254,11 @@ impl Summary {
     }
 
     /// For scripts: one object a line.
-    pub fn json(&self) -> serde_json::Result<String> {
+    pub fn json(&self, top: Option<usize>) -> serde_json::Result<String> {
         let mut out = String::new();
         let span = self.span();
-        for (key, group) in self.sorted() {
+        let top = top.filter(|top| *top > 0).unwrap_or(usize::MAX);
+        for (key, group) in self.sorted().into_iter().take(top) {
             let rate = span.filter(|_| group.rate.span().is_some()).and_then(|span| {
                 let from = jiff::Timestamp::from_millisecond(span.from).ok()?.to_string();
                 Some(Over { from, every_ms: span.cell(), counts: group.rate.cells(span) })
@@ -294,31 +291,26 @@ impl Summary {
 }
 
 impl Group {
-    /// What to do where the lines together say more than each of them.
-    fn fix(&self) -> Option<&'static str> {
-        let (recovery, _) = Recovery::of(self.finding.cause).filter(|_| self.recovered > 0)?;
-        Some(recovery.fix())
+    /// What to do: what the lines together say more than each of them, or what all of them say.
+    fn fix(&self) -> Option<&str> {
+        let recovery = Recovery::of(self.finding.cause).filter(|_| self.recovered > 0);
+        match recovery {
+            Some((recovery, _)) => Some(recovery.fix()),
+            None if self.is_alike => self.finding.fix(),
+            None => self.finding.general_fix(),
+        }
     }
 
     /// Takes over what is known of others of the same key: the least sure counts.
-    fn widen(&mut self, confidence: Confidence, first: &Option<Moment>, last: &Option<Moment>) {
-        self.finding.confidence = self.finding.confidence.min(confidence);
+    fn widen(&mut self, other: &Finding, alike: bool, first: &Option<Moment>, last: &Option<Moment>) {
+        self.is_alike &= alike && other.fix() == self.finding.fix();
+        self.finding.confidence = self.finding.confidence.min(other.confidence);
         let both = |a: &Option<Moment>, b: &Option<Moment>, later: bool| match (a, b) {
             (Some(a), Some(b)) => Some(if a.is_before(b) == later { b.clone() } else { a.clone() }),
             (a, b) => a.clone().or_else(|| b.clone()),
         };
         self.first = both(&self.first, first, false);
         self.last = both(&self.last, last, true);
-    }
-}
-
-impl Moment {
-    /// Times in one form compare as text, too.
-    fn is_before(&self, other: &Self) -> bool {
-        match self.millis.zip(other.millis) {
-            Some((this, other)) if this != other => this < other,
-            _ => self.text < other.text,
-        }
     }
 }
 

@@ -39,13 +39,7 @@ impl<'a> Verdict<'a> {
     }
 
     /// Of several that have the cause in common; names, evidence and who has to act may differ.
-    pub fn of_group(finding: &'a Finding, fix: Option<&'static str>) -> Self {
-        Self {
-            side: None,
-            resource: None,
-            evidence: "",
-            fix: fix.or(finding.general_fix()),
-            ..Self::new(finding)
-        }
+    pub fn of_group(finding: &'a Finding, fix: Option<&'a str>) -> Self {
+        Self { side: None, resource: None, evidence: "", fix, ..Self::new(finding) }
     }
 }

@@ -45,7 +45,40 @@ fn a_summary_is_one_message_and_hides_no_cause() {
     }
     let objects = out(&fed(&["explain", "--summary", "--json"], log.as_bytes()));
     assert_eq!(objects.lines().count(), 16, "{objects}");
+    let objects = out(&fed(&["explain", "--summary", "--json", "--top", "3"], log.as_bytes()));
+    assert_eq!(objects.lines().count(), 3, "{objects}");
     assert_eq!(fed(&["explain", "--top", "3"], log.as_bytes()).status.code(), Some(2));
+}
+
+#[test]
+fn a_group_has_the_fix_that_all_of_its_lines_have() {
+    let line = |endpoint: &str| {
+        format!(
+            "[2026-11-20T10:00:01.000Z] \"GET / HTTP/1.1\" 503 UF upstream_reset_before_response_started{{remote_connection_failure,delayed_connect_error:_111}} - \"delayed_connect_error:_111\" 0 145 9 - \"-\" \"-\" \"-\" \"h\" \"{endpoint}\" outbound|80||a.b.svc.cluster.local - 10.96.0.1:80 10.0.0.9:5 - default\n"
+        )
+    };
+    let fix = |log: String| out(&fed(&["explain", "--summary"], log.as_bytes()));
+    let same = fix(line("10.0.0.7:80").repeat(3));
+    assert!(same.contains("a.b.svc.cluster.local on 10.0.0.7:80"), "{same}");
+    let different = fix(line("10.0.0.7:80") + &line("10.0.0.8:80"));
+    assert!(
+        different.contains("on the Service's target port") && !different.contains("10.0.0.7:80"),
+        "{different}"
+    );
+}
+
+#[test]
+fn the_hint_at_the_end_is_about_the_most_frequent_cause() {
+    let line = |what: &str| {
+        format!(
+            "[2026-11-20T10:00:01.000Z] \"GET / HTTP/1.1\" {what} - \"-\" 0 0 1 - \"-\" \"-\" \"-\" \"h\" \"10.0.0.7:80\" outbound|80||h - - - - -\n"
+        )
+    };
+    let log = line("503 NC cluster_not_found")
+        + &line("503 UO overflow").repeat(3)
+        + &line("504 UT response_timeout").repeat(3);
+    let says = err(&fed(&["explain", "--summary"], log.as_bytes()));
+    assert!(says.contains("meshwhy causes circuit_breaker_overflow"), "{says}");
 }
 
 /// What a real proxy wrote: Envoy's own log with meshwhy's lines, and the access log, which comes later.
