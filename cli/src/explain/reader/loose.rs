@@ -84,8 +84,11 @@ impl Reader {
         };
         let inline = || transcript::read_inline(&text, keep);
         let shown = || {
-            let reading = self.read_strictly(pasted::shown(&text)?.as_bytes(), keep);
-            (reading != Reading::Unreadable).then(|| front::at_most(Confidence::Likely, reading))
+            let shown = pasted::shown(&text)?;
+            match self.read_strictly(shown.as_bytes(), keep) {
+                Reading::Unreadable => front::read(shown, &self.known, keep),
+                reading => Some(front::at_most(Confidence::Likely, reading)),
+            }
         };
         let reading =
             reading.or_else(shown).or_else(hand_made).or_else(repeated).or_else(quoted).or_else(keys);

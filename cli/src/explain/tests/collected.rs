@@ -256,3 +256,19 @@ fn the_filters_fix_is_the_one_that_is_shown() {
     let fine = r#"{"attributes":{"http.request.method":"GET","http.response.status_code":"200","meshwhy.cause":"-","url.path":"/a"},"body":"GET a 200 - via_upstream"}"#;
     assert!(matches!(Reader::new(Vec::new()).read_all(fine.as_bytes()), Reading::Fine(_)));
 }
+
+/// As docs/cli.md has it.
+#[test]
+fn a_line_that_a_sentence_shows_may_be_cut() {
+    for (text, cause) in [
+        ("I see `[2026-...] \"GET / HTTP/1.1\" 503 UF ...`", Some(Cause::UpstreamRefused)),
+        ("we often get `\"GET / HTTP/1.1\" 503 UC` there", Some(Cause::UpstreamClosedConnection)),
+        ("the docs say `\"GET / HTTP/1.1\" 200 -` is fine", None),
+    ] {
+        let named = match Reader::new(Vec::new()).read_whole(text.as_bytes(), false) {
+            Reading::Failed(_, finding) => Some((finding.cause, finding.confidence.id())),
+            _ => None,
+        };
+        assert_eq!(named, cause.map(|cause| (cause, "possible")), "{text}");
+    }
+}
