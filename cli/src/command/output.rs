@@ -31,6 +31,8 @@ pub fn describe(out: &mut String, line: &Line<'_>, finding: &Finding, place: &st
     }
     if let Some(to) = text::column(line, Column::Cluster).and_then(|name| Destination::of_cluster(&name)) {
         label(out, "sent to", &to.to_string());
+    } else if let Some(to) = came_to(line) {
+        label(out, "came to", &to);
     }
     if !finding.evidence.is_empty() {
         label(out, "evidence", &finding.evidence);
@@ -45,6 +47,16 @@ pub fn describe(out: &mut String, line: &Line<'_>, finding: &Finding, place: &st
         label(out, "to know", &how);
     }
     out.push('\n');
+}
+
+/// Where the client wanted to go, of what was sent nowhere.
+fn came_to(line: &Line<'_>) -> Option<String> {
+    let address = text::column(line, Column::LocalAddress);
+    match (address, text::column(line, Column::Sni)) {
+        (Some(address), Some(name)) => Some(format!("{address} ({name} in TLS)")),
+        (None, Some(name)) => Some(format!("{name} in TLS")),
+        (address, None) => address,
+    }
 }
 
 /// What to do: the cause's fix first, then those of a few others that it may be instead.

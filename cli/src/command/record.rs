@@ -41,6 +41,10 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<To>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    local_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sni: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<&'a str>,
     file: &'a str,
     line: u64,
@@ -91,6 +95,8 @@ impl<'a> Record<'a> {
                 subset: d.subset,
                 direction: d.direction,
             }),
+            local_address: text::column(line, Column::LocalAddress),
+            sni: text::column(line, Column::Sni),
             proxy: line.proxy.as_deref(),
             file,
             line: number,

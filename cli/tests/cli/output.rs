@@ -51,6 +51,26 @@ fn a_summary_is_one_message_and_hides_no_cause() {
 }
 
 #[test]
+fn where_a_connection_wanted_to_go_is_said() {
+    let line = |cluster: &str, address: &str, sni: &str| {
+        format!(
+            "[2026-11-20T10:00:01.000Z] \"- - -\" 0 NR filter_chain_not_found - \"-\" 0 0 0 - \"-\" \"-\" \"-\" \"-\" \"-\" {cluster} - {address} 10.0.0.9:5 {sni} -\n"
+        )
+    };
+    for (line, said) in [
+        (line("-", "10.0.0.7:443", "a.example.com"), "came to   10.0.0.7:443 (a.example.com in TLS)"),
+        (line("-", "10.0.0.7:443", "-"), "came to   10.0.0.7:443\n"),
+        (line("-", "-", "a.example.com"), "came to   a.example.com in TLS"),
+        (line("outbound|443||b", "10.0.0.7:443", "-"), "sent to   b:443"),
+    ] {
+        let text = out(&fed(&["explain"], line.as_bytes()));
+        assert!(text.contains(said) && text.matches(" to   ").count() == 1, "{text}");
+    }
+    let object = out(&fed(&["explain", "--json"], line("-", "10.0.0.7:443", "a.example.com").as_bytes()));
+    assert!(object.contains(r#""local_address":"10.0.0.7:443","sni":"a.example.com""#), "{object}");
+}
+
+#[test]
 fn a_group_has_the_fix_that_all_of_its_lines_have() {
     let line = |endpoint: &str| {
         format!(

@@ -22,12 +22,12 @@ fn lines_that_belong_together_decide_together() {
     let refused = r#"503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111} - "delayed_connect_error:_111""#;
     let closed = r#"503 UC upstream_reset_before_response_started{connection_termination} - "-""#;
     for (line, cause, together, alone, unrelated) in [
-        (failure(refused, at), "upstream_refused", "readiness probe", "Start the application", &elsewhere),
+        (failure(refused, at), "upstream_refused", "readiness probe", "listen on 10.0.0.8:9080", &elsewhere),
         (
             failure(r#"503 UH no_healthy_upstream - "-""#, "-"),
             "no_endpoints",
             "maxUnavailable",
-            "selector",
+            "ServiceEntry of ratings",
             &others,
         ),
         (failure(closed, at), "upstream_closed_connection", "keep-alive", "", &elsewhere),
