@@ -17,6 +17,17 @@ use flate2::read::MultiGzDecoder;
 use self::program::Program;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// How what is packed otherwise begins, what it is, and what unpacks it.
+const PACKED: &[(&[u8], &str, &str)] = &[
+    (b"PK\x03\x04", "a zip archive", "unzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd data", "zstd -d"),
+    (b"\xfd7zXZ", "xz data", "xz -d"),
+    (b"BZh", "bzip2 data", "bzip2 -d"),
+];
+/// So many bytes tell what a stream is.
+const LONGEST_MAGIC: u64 = 5;
+/// A member's header in a tar archive.
+const TAR_BLOCK: u64 = 512;
 
 /// Where an access log comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,17 +135,37 @@ fn is_pipe(_: std::fs::FileType) -> bool {
     false
 }
 
-/// Unpacks what begins like gzip.
+/// Unpacks what begins like gzip; refuses what is packed in another way.
 pub fn unpacked(mut stream: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     let mut head = Vec::new();
     // One read may bring one byte; a pipe's first bytes may be a while.
-    stream.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
-    let is_gzip = head == GZIP;
+    stream.by_ref().take(LONGEST_MAGIC).read_to_end(&mut head)?;
+    if let Some((_, name, tool)) = PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return Err(io::Error::other(format!("{name}: unpack it first ({tool})")));
+    }
+    let is_gzip = head.starts_with(&GZIP);
     let whole = io::Cursor::new(head).chain(stream);
     if !is_gzip {
         return Ok(Box::new(whole));
     }
-    Ok(Box::new(Unpacked(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))))
+    let mut whole = Unpacked(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)));
+    let mut block = Vec::new();
+    let result = whole.by_ref().take(TAR_BLOCK).read_to_end(&mut block);
+    if block.get(257..262) == Some(b"ustar") {
+        return Err(io::Error::other("a tar archive: unpack it first (tar xzf)"));
+    }
+    // What came before an error is read, and then the error again.
+    let whole = io::Cursor::new(block).chain(Again(result.err())).chain(whole);
+    Ok(Box::new(whole))
+}
+
+/// An error that was met while looking ahead.
+struct Again(Option<io::Error>);
+
+impl Read for Again {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// A decoder whose errors say that it is gzip that is broken.

@@ -25,6 +25,28 @@ fn gzip_that_ends_too_early() {
 }
 
 #[test]
+fn what_is_packed_otherwise_is_named() {
+    let mut tar = vec![0_u8; 1024];
+    tar.splice(..9, *b"istio.log");
+    tar.splice(257..262, *b"ustar");
+    tar.extend(TIMEOUT.as_bytes());
+    let packed: [(Vec<u8>, &str); 5] = [
+        (gzip(&String::from_utf8(tar).unwrap()), "a tar archive: unpack it first (tar xzf)"),
+        (b"PK\x03\x04rest".to_vec(), "a zip archive: unpack it first (unzip)"),
+        (b"\x28\xb5\x2f\xfdrest".to_vec(), "zstd data"),
+        (b"\xfd7zXZ\0rest".to_vec(), "xz data"),
+        (b"BZh91AY".to_vec(), "bzip2 data"),
+    ];
+    for (bytes, name) in packed {
+        let output = fed(&["explain"], &bytes);
+        assert!(err(&output).contains(name), "{name}: {}", err(&output));
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+    // A line that only begins alike.
+    assert!(err(&fed(&["explain"], b"PKI\n")).contains("1 line could not be read"));
+}
+
+#[test]
 fn lines_that_are_no_log_are_counted_and_the_rest_is_read() {
     let mut input = vec![0_u8, 159, 146, 150, b'\n'];
     input.extend((0..=255).cycle().take(20_000));
