@@ -10,6 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::calm::{is_below_warning, is_calm};
 use super::load;
 use super::mention;
+use super::other;
 use super::symptom::Symptom::{self, *};
 
 /// No sentence is so long.
@@ -133,7 +134,9 @@ pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
             let subject = words.get(around)?.iter().find(|word| subjects.contains(&word.text.as_str()))?;
             // An unreachable server is anybody's.
             let is_first = subject.begin < verb.begin;
-            let is_told = (*symptom != NoRoute || is_first) && are_together(text, subject, verb);
+            let is_told = (*symptom != NoRoute || is_first)
+                && are_together(text, subject, verb)
+                && !is_another(text, subject, verb, *symptom);
             let (first, second) = if subject.begin < verb.begin { (subject, verb) } else { (verb, subject) };
             let counts = is_told && !mention::is_counted_none(text, first.begin, second.end);
             text.get(first.begin..second.end).filter(|_| counts).map(|said| (*symptom, said.to_owned()))
@@ -161,6 +164,9 @@ fn timed_out_connecting(text: &str) -> Option<&str> {
 
 /// What the whole of a text says beside the words, looked for once.
 struct Told {
+    orderly: bool,
+    of_certificates: bool,
+    schedules: bool,
     unknown: bool,
     no_greeting: bool,
     no_answer: bool,
@@ -195,6 +201,9 @@ impl Told {
         let lower = text.to_ascii_lowercase();
         let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
         Self {
+            orderly: other::is_orderly(text),
+            of_certificates: has(&["renew", "issuance", "rotat"]),
+            schedules: has(&["schedul"]),
             unknown: has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
             no_greeting: has(&["fail", "error", "timed out", "timeout"]),
             no_answer: has(&["no response", "not receive"]),
@@ -218,7 +227,8 @@ fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom
         // These are said so.
         NoName => denied || told.unknown,
         NoGreeting => told.no_greeting || words.iter().any(|word| NOT.contains(&word.text.as_str())),
-        Refused if matches!(word(at), "available" | "reachable" | "alive") => denied,
+        Refused if matches!(word(at), "available" | "reachable" | "alive") => denied && !told.schedules,
+        NoAgreement => !denied && !told.of_certificates,
         NoConnection | NoAnswer => {
             let is_out = word(at.saturating_add(1)) == "out";
             let timed = match word(at) {
@@ -232,10 +242,38 @@ fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom
                 !text.trim().contains(char::is_whitespace) && text.trim().starts_with(char::is_uppercase);
             timed && !denied && (is_name || told.failed)
         }
-        Dropped | Pooled => !denied && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str())),
+        Dropped | Pooled => {
+            !denied && !told.orderly && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str()))
+        }
         _ => !denied,
     };
     right && (symptom == NoName || !words.get(at).is_some_and(|word| is_named_as_one(text, word)))
+}
+
+/// Whether both are of something else: `socket directory`, `lookup table`, `#general`, `refused the parcel`.
+fn is_another(text: &str, subject: &Word, verb: &Word, symptom: Symptom) -> bool {
+    let behind = |word: &Word| text.get(word.end..).unwrap_or_default().trim_start_matches(' ');
+    let begins = |word: &Word, with: &[&str]| with.iter().any(|with| behind(word).starts_with(with));
+    match symptom {
+        NoName => verb.text == "lookup" && begins(verb, &["table", "cache", "key"]),
+        Refused => {
+            // What was refused stands behind it.
+            let refused = behind(verb).strip_prefix("the ").or_else(|| behind(verb).strip_prefix("a "));
+            let end = |what: &str| what.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(what.len());
+            let what = refused.map(|what| what.get(..end(what)).unwrap_or_default().to_ascii_lowercase());
+            let is_ours = |what: &str| {
+                [CONNECTIONS, CONNECTS, ANSWERS, HANDSHAKES].iter().any(|words| words.contains(&what))
+            };
+            subject.begin < verb.begin && what.is_some_and(|what| !is_ours(&what))
+        }
+        Dropped => {
+            let is_chats = behind(subject)
+                .strip_prefix('#')
+                .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
+            is_chats || begins(subject, &["dir", "file", "path"]) || begins(verb, &["from the list"])
+        }
+        _ => false,
+    }
 }
 
 /// Whether both are of one clause: a colon may stand behind the subject.
@@ -250,7 +288,8 @@ fn are_together(text: &str, subject: &Word, verb: &Word) -> bool {
 
 /// Whether a word is the end of a setting's or a counter's name: `connect_timeout: 5s`, `connection errors: 0`, `proxy_connect_timeout 60s`.
 fn is_named_as_one(text: &str, word: &Word) -> bool {
-    const GOES_ON: &[&str] = &["is ", "set ", "of ", "count", "total", "rate", "policy", "handler", "budget"];
+    const GOES_ON: &[&str] =
+        &["is ", "set ", "must ", "should ", "of ", "count", "total", "rate", "policy", "handler", "budget"];
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let before = text.get(..word.begin).unwrap_or_default();
     let run = before.len().saturating_sub(before.trim_end_matches(is_part).len());

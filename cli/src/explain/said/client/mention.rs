@@ -53,7 +53,7 @@ pub(super) fn before(text: &str, at: usize) -> &str {
 }
 
 /// What stands right behind a place of a text.
-fn behind(text: &str, at: usize) -> &str {
+pub(super) fn behind(text: &str, at: usize) -> &str {
     text.get(at..text.floor_char_boundary(at.saturating_add(NEAR))).unwrap_or_default()
 }
 
@@ -256,6 +256,15 @@ fn is_elsewhere(text: &str, words: &str) -> bool {
         "test timed out after",
         " sshd[",
     ];
+    // `0/3 nodes are available`, of the scheduler.
+    let is_scheduling = || {
+        let (before, _) = text.split_once(" nodes are available")?;
+        let (_, of) = before.rsplit_once('/')?;
+        Some(!of.is_empty() && of.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if is_scheduling() == Some(true) {
+        return true;
+    }
     const REQUESTS: &[&str] = &[
         "http", "rpc", "dial", "tcp", "Get ", "Post ", "equest", "stream", "prox", "pstream", "lient",
         "erver", "onnect", "lookup",

@@ -7,6 +7,7 @@ pub(in crate::explain) mod calm;
 mod change;
 mod load;
 mod mention;
+mod other;
 mod place;
 mod seldom;
 mod served;
@@ -15,6 +16,7 @@ mod symptom;
 pub(in crate::explain) mod whom;
 mod words;
 
+use std::cell::LazyCell;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -36,6 +38,10 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let mut builder = AhoCorasick::builder();
     builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA)).build(all).ok()
 });
+
+/// The words and what they say, as they are numbered there.
+static ALL: LazyLock<Vec<(&str, Symptom)>> =
+    LazyLock::new(|| words::ALL.iter().copied().flatten().copied().collect());
 
 /// What only the server of a handshake writes: Go's, in the log of istiod and of many others.
 const HANDSHAKE: &str = "TLS handshake error from ";
@@ -189,7 +195,9 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
 /// The words that decide most, of all that there are.
 fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     let finder = WORDS.as_ref()?;
-    let all = || words::ALL.iter().copied().flatten();
+    // Looked for once, and only where there are words that it goes with.
+    let is_orderly = LazyCell::new(|| other::is_orderly(text));
+    let tells_of_failure = LazyCell::new(|| other::tells_of_failure(text));
     // What ends with a letter is no beginning of a longer word.
     let is_whole = |end: usize| {
         let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
@@ -199,8 +207,16 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     let found = finder.find_overlapping_iter(text).filter(|found| is_whole(found.end()));
     let found = found.filter(|found| !mention::is_counted_none(text, found.start(), found.end()));
     let found = found.filter(|found| !seldom::is_denied(text, found.start()));
-    let first = found.map(|found| found.pattern().as_usize()).min()?;
-    all().nth(first).map(|(words, symptom)| (*symptom, *words))
+    let said = |at: usize| ALL.get(at).copied();
+    let found = found.filter(|found| {
+        let Some(of @ (_, symptom)) = said(found.pattern().as_usize()) else { return false };
+        let is_end = matches!(symptom, Symptom::Closed | Symptom::Dropped | Symptom::Pooled);
+        let is_other =
+            (is_end && *is_orderly) || other::is_another(text, found.end(), of, || *tells_of_failure);
+        !is_other
+    });
+    let (words, symptom) = said(found.map(|found| found.pattern().as_usize()).min()?)?;
+    Some((symptom, words))
 }
 
 /// What a server of Go's says of a client's handshake: the sides are the other way round.

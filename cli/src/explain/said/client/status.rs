@@ -108,8 +108,9 @@ pub(super) fn read(text: &str) -> Option<(u16, String)> {
     let has_words = WORDS.as_ref().is_none_or(|words| words.is_match(text));
     let around = |all: &'static [&'static str]| all.iter().filter(move |_| has_words);
     let before = around(BEFORE).find_map(|words| {
-        let (_, behind) = text.split_once(words)?;
+        let (before, behind) = text.split_once(words)?;
         let (code, rest) = behind.split_at_checked(3)?;
+        (!is_wanted(before)).then_some(())?;
         // `status 1503 ms`, `ERROR 503/tcp`.
         let is_named = !matches!(*words, "ERROR " | "status ")
             || rest.starts_with(": ")
@@ -214,6 +215,29 @@ fn fetched(text: &str) -> Option<(u16, String)> {
     Some((failed(code)?, format!("Failed to fetch {code}")))
 }
 
+/// Whether a status is one that somebody waits for: `expected status code: 503`.
+fn is_wanted(before: &str) -> bool {
+    let word = before.trim_end().rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    is_other(word)
+}
+
+/// Whether it goes before the status of a process, or before one that is waited for.
+fn is_other(word: &str) -> bool {
+    ["exit", "expected", "expects", "expect", "expecting"]
+        .iter()
+        .any(|other| word.eq_ignore_ascii_case(other))
+}
+
+/// Whether a number counts what stands behind it: `error code 500 rows inserted`.
+fn counts(text: &str, name: &str, number: &str) -> bool {
+    const COUNTED: &[&str] =
+        &["rows", "files", "bytes", "records", "items", "lines", "documents", "messages"];
+    let Some((_, behind)) = text.split_once(&format!("{name} {number} ")) else { return false };
+    let end = behind.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(behind.len());
+    let (word, rest) = behind.split_at_checked(end).unwrap_or_default();
+    COUNTED.contains(&word) && !rest.starts_with(['=', ':'])
+}
+
 /// A number that words call a status or a code: `response code '503'`, `status=504`, `HTTP 502`. A key of an object is none of them.
 fn called(text: &str) -> Option<(u16, String)> {
     const NAMES: &[&str] = &["status", "code", "HTTP", "statusCode", "StatusCode"];
@@ -227,7 +251,8 @@ fn called(text: &str) -> Option<(u16, String)> {
     let (mut before, mut last) = ("", words.next()?);
     for word in words.filter(|word| !word.is_empty()) {
         let code = failed(word).filter(|code| *code >= 500 && word.len() == 3);
-        if let Some(code) = code.filter(|_| NAMES.contains(&last) && before != "exit") {
+        let is_status = || NAMES.contains(&last) && !is_other(before) && !counts(text, last, word);
+        if let Some(code) = code.filter(|_| is_status()) {
             return Some((code, format!("{last} {code}")));
         }
         let verb = if last == "a" { before } else { last };
