@@ -6,11 +6,12 @@ use meshwhy::diagnosis::Confidence;
 
 use super::around::{pasted, prefix};
 use super::formats::{front, grid, many, scattered, vertical};
+use super::joined::counted::Counted;
 use super::joined::story::{Held, Story};
 use super::outcome::explain;
 use super::reader::lead;
 use super::said::client::calm::says_of_no_failure;
-use super::said::{agentgateway, lead, reply, transcript, ztunnel};
+use super::said::{agentgateway, counters, lead, reply, transcript, ztunnel};
 use super::{Column, Reader, Reading};
 use crate::input::records::{Record, records};
 
@@ -45,6 +46,7 @@ impl Reader {
         // An application's message goes on in rows that are set in.
         let mut in_message = false;
         let mut story = Story::default();
+        let mut counted = Counted::default();
         // Why Envoy's reply has it that a connection failed, and where that stood.
         let mut reason: Option<(u64, String)> = None;
         while let Some(Record { bytes, number }) = rest.next() {
@@ -145,7 +147,16 @@ impl Reader {
             if let Reading::Symptom(line, finding) | Reading::Failed(line, finding) = &mut reading {
                 story.complete(line, finding);
             }
+            if reading == Reading::Application
+                && let Some(cluster) = counters::sound(&text)
+            {
+                counted.sound(cluster);
+            }
             match reading {
+                // What a cluster's other rows say may be that it is well.
+                Reading::Symptom(line, finding) if counters::is_one(&finding) => {
+                    counted.hold(Held { number, bytes: bytes.to_vec(), line, finding });
+                }
                 // A client may write several rows of one failure.
                 Reading::Symptom(line, finding) if !line.shows_an_end() => {
                     let held = story.hold(Held { number, bytes: bytes.to_vec(), line, finding });
@@ -171,7 +182,15 @@ impl Reader {
                 }
             }
         }
-        give(story.release(), &mut see);
+        if !give(story.release(), &mut see) {
+            return;
+        }
+        for (Held { number, bytes, line, finding }, has_failed) in counted.release() {
+            let reading = if has_failed { Reading::Symptom(line, finding) } else { Reading::Application };
+            if !see(Read { number, bytes: &bytes, reading, mended: false }) {
+                return;
+            }
+        }
     }
 
     /// Whether a line of an access log about something that failed comes next, in a few rows.

@@ -205,7 +205,7 @@ fn of_a_clusters_counters_one_is_told_and_the_rest_is_passed_over() {
         cluster.outbound|80||a.b.svc.cluster.local.upstream_cx_connect_fail: 9\n\
         cluster.outbound|80||a.b.svc.cluster.local.upstream_rq_503: 9\n";
     let output = fed(&["explain"], stats.as_bytes());
-    assert!(out(&output).contains("counter=cx_connect_fail; value=9"), "{}", out(&output));
+    assert!(out(&output).contains("counter=upstream_cx_connect_fail; value=9"), "{}", out(&output));
     assert!(err(&output).contains("1 of 1 request failed"), "{}", err(&output));
     assert!(err(&output).contains("1 line without a failure passed over"), "{}", err(&output));
     // Where there is an access log, it counts.

@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub(super) mod correlate;
+pub(super) mod counted;
 pub(super) mod pair;
 pub(super) mod pairs;
 pub(super) mod story;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::explain::said::client::whom::{Whom, is_address};
 use crate::explain::said::client::{is_of_webhook, is_request, is_vague, of_a_webhook};
-use crate::explain::said::counters;
 use crate::explain::{Column, Finding, Line};
 
 /// How many rows one message may have, from the words that wrap around the reason to those that are it.
@@ -196,13 +195,6 @@ impl Story {
     /// Keeps a failure until the rows behind it are read; gives back the one that was kept, unless this is the same again. Of the two the one
     /// that names more stays.
     pub(in crate::explain) fn hold(&mut self, new: Held) -> Option<Held> {
-        // Of one cluster's counters the one that decides most.
-        if let Some(held) = self.held.as_mut().filter(|held| are_of_one(held, &new)) {
-            if counters::rank(&new.finding) < counters::rank(&held.finding) {
-                *held = new;
-            }
-            return None;
-        }
         let row = String::from_utf8_lossy(&new.bytes).into_owned();
         if !self.is_same_failure(&row, new.number, &new.line, &new.finding) {
             return self.held.replace(new);
@@ -244,12 +236,6 @@ fn clock(row: &str) -> Option<&str> {
     let is_more = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
     let fraction = bytes.iter().skip(at.saturating_add(8)).take_while(|byte| is_more(byte)).count();
     row.get(..at.saturating_add(8).saturating_add(fraction))
-}
-
-/// Whether both are counters of one cluster, or of none.
-fn are_of_one(held: &Held, new: &Held) -> bool {
-    let cluster = |held: &Held| held.line.get(Column::Cluster).map(str::to_owned);
-    counters::is_one(&held.finding) && counters::is_one(&new.finding) && cluster(held) == cluster(new)
 }
 
 /// What stands behind the name of the program, where a row is a command that asks for something: at its beginning, or behind a prompt.

@@ -61,7 +61,7 @@ impl Reader {
         };
         let counter = || match counters::read(&text)? {
             counters::Row::Failed(line, finding) => Some(Reading::Symptom(line, finding)),
-            counters::Row::Fine => Some(Reading::Application),
+            counters::Row::Fine | counters::Row::Sound(_) => Some(Reading::Application),
         };
         let read = || front::read(&text, &self.known, keep);
         // A row of a request comes first: what a client asks for may have the words of any other output.

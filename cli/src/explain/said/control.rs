@@ -103,8 +103,12 @@ fn does_not_come(said: &str) -> bool {
 /// It keeps what it had.
 fn rejected(said: &str) -> Option<&'static [Cause]> {
     let (kind, _) = said.strip_prefix("gRPC config for ")?.split_once(" rejected: ")?;
-    let kind = kind.trim_end_matches(" update").rsplit(['.', '/']).next()?;
-    Some(match kind {
+    Some(of_rejected(kind.trim_end_matches(" update").rsplit(['.', '/']).next()?))
+}
+
+/// The same of a kind without its package: `Listener`.
+pub(in crate::explain) fn of_rejected(kind: &str) -> &'static [Cause] {
+    match kind {
         "Cluster" => &[Cause::ClusterMissing, Cause::ConfigPropagating],
         "ClusterLoadAssignment" => &[Cause::NoEndpoints, Cause::ConfigPropagating],
         "RouteConfiguration" | "ScopedRouteConfiguration" | "VirtualHost" => {
@@ -119,7 +123,7 @@ fn rejected(said: &str) -> Option<&'static [Cause]> {
             Cause::RouteTableMissing,
             Cause::ConfigPropagating,
         ],
-    })
+    }
 }
 
 /// Whether a message that is no warning is a failure all the same, as gRPC's are in the logs of Istio to 1.9.

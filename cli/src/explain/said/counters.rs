@@ -3,6 +3,8 @@
 //!
 //! A counter has been counting since the proxy began, so it is a lead: no more than possible, and only where nothing else failed.
 
+mod tables;
+
 use std::borrow::Cow;
 
 use meshwhy::causes::Cause;
@@ -11,6 +13,7 @@ use meshwhy::diagnosis::Confidence;
 use meshwhy::evidence::ClusterName;
 use meshwhy::report::{LONGEST_FACT, escape};
 
+use super::control;
 use crate::explain::{ACCESS_LOG, Column, Finding, Line};
 
 /// What stands before a counter in the evidence.
@@ -19,77 +22,121 @@ const COUNTER: &str = "counter=";
 /// Clusters of the proxy's own.
 const OWN: &[&str] = &["xds-grpc", "sds-grpc", "agent", "prometheus_stats", "zipkin", "xds_cluster"];
 
-/// What a counter's name ends with and what is behind it, what decides most first.
-const NAMES: &[(&str, Cause, &[Cause])] = &[
-    ("rbac.denied", AuthorizationPolicyDenied, &[]),
-    ("jwt_authn.denied", JwtRejected, &[]),
-    ("ext_authz.denied", ExtAuthzDenied, &[]),
-    ("ext_authz.error", ExtAuthzUnavailable, &[]),
-    ("ratelimit.over_limit", RateLimited, &[]),
-    ("ratelimit.error", RateLimitServiceUnavailable, &[]),
-    ("rate_limited", RateLimited, &[]),
-    ("fault.aborts_injected", FaultInjected, &[]),
-    ("fault.delays_injected", DelayInjected, &[]),
-    ("no_filter_chain_match", NoFilterChainForSni, &[PlaintextToStrictMtls]),
-    ("ssl.fail_verify_no_cert", ClientCertificateMissing, &[UpstreamCertificateRejected]),
-    ("ssl.fail_verify_san", UpstreamCertificateRejected, &[ClientCertificateRejected]),
-    ("ssl.fail_verify_error", UpstreamCertificateRejected, &[ClientCertificateRejected]),
-    ("ssl.fail_verify_cert_hash", UpstreamCertificateRejected, &[ClientCertificateRejected]),
-    ("ssl.connection_error", UpstreamTlsFailed, &[UpstreamSpeaksPlaintext, UpstreamCertificateRejected]),
-    ("upstream_rq_pending_overflow", CircuitBreakerOverflow, &[]),
-    ("upstream_cx_pool_overflow", CircuitBreakerOverflow, &[]),
-    ("rq_pending_open", CircuitBreakerOverflow, &[]),
-    ("cx_open", CircuitBreakerOverflow, &[]),
-    ("rq_open", CircuitBreakerOverflow, &[]),
-    ("upstream_cx_none_healthy", NoHealthyEndpoints, &[NoEndpoints]),
-    ("outlier_detection.ejections_active", NoHealthyEndpoints, &[UpstreamClosedConnection, ApplicationError]),
-    ("upstream_cx_connect_timeout", UpstreamConnectTimeout, &[UpstreamUnreachable]),
-    ("cx_connect_fail", UpstreamRefused, &[UpstreamConnectTimeout, UpstreamUnreachable, UpstreamTlsFailed]),
-    ("upstream_cx_protocol_error", UpstreamProtocolError, &[Http2ToHttp1Upstream]),
-    ("rx_messaging_error", UpstreamProtocolError, &[InvalidHttpRequest]),
-    ("upstream_rq_per_try_timeout", UpstreamTimeout, &[]),
-    ("upstream_rq_timeout", UpstreamTimeout, &[]),
-    ("rq_timeout", UpstreamTimeout, &[]),
-    ("upstream_rq_504", UpstreamTimeout, &[]),
-    ("upstream_rq_max_duration_reached", MaxDurationReached, &[]),
-    ("downstream_rq_max_duration_reached", MaxDurationReached, &[]),
-    ("downstream_rq_idle_timeout", IdleTimeout, &[]),
-    ("no_cluster", ClusterMissing, &[]),
-    ("no_route", RouteNoMatch, &[RouteHostUnknown]),
-    ("overload_close", ProxyOverloaded, &[]),
-    ("downstream_cx_overload_reject", ProxyOverloaded, &[]),
-    ("downstream_cx_protocol_error", InvalidHttpRequest, &[TlsOnPlaintextPort, Http10Client]),
-    ("update_rejected", VirtualServiceNotApplied, &[ConfigPropagating]),
-    ("upstream_cx_destroy_remote_with_active_rq", UpstreamClosedConnection, &[UpstreamClosedIdleConnection]),
-    ("upstream_rq_rx_reset", UpstreamReset, &[UpstreamClosedConnection]),
-    ("upstream_cx_destroy_with_active_rq", UpstreamClosedConnection, &[ClientDisconnected, UpstreamTimeout]),
-    ("upstream_rq_503", UpstreamClosedConnection, UNAVAILABLE),
-    ("upstream_rq_502", UpstreamProtocolError, &[ApplicationError]),
-    ("upstream_rq_500", ApplicationError, &[]),
-    ("upstream_rq_5xx", ApplicationError, UNAVAILABLE),
-    ("rq_error", UpstreamClosedConnection, UNAVAILABLE),
+/// Whose counter it is: the first word of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Cluster,
+    /// One of a cluster's, in `/clusters`.
+    Endpoint,
+    Listener,
+    Http,
+    Tcp,
+    Other,
+}
+
+use Scope::{Cluster, Endpoint, Http, Listener, Other, Tcp};
+
+/// Filters are in several chains.
+const ANY: &[Scope] = &[Cluster, Listener, Http, Tcp, Other];
+
+/// Whose counter it is, what its name ends with and what is behind it, what decides most first.
+const NAMES: &[(&[Scope], &str, Cause, &[Cause])] = &[
+    (ANY, "rbac.denied", AuthorizationPolicyDenied, &[]),
+    (ANY, "jwt_authn.denied", JwtRejected, &[]),
+    (ANY, "ext_authz.denied", ExtAuthzDenied, &[]),
+    (ANY, "ext_authz.error", ExtAuthzUnavailable, &[]),
+    (ANY, "ratelimit.over_limit", RateLimited, &[]),
+    (ANY, "ratelimit.error", RateLimitServiceUnavailable, &[]),
+    (ANY, "http_local_rate_limit.rate_limited", RateLimited, &[]),
+    (ANY, "rate_limited", RateLimited, &[]),
+    (ANY, "fault.aborts_injected", FaultInjected, &[]),
+    (ANY, "fault.delays_injected", DelayInjected, &[]),
+    (&[Listener], "no_filter_chain_match", NoFilterChainForSni, &[PlaintextToStrictMtls]),
+    (&[Listener], "ssl.fail_verify_no_cert", ClientCertificateMissing, &[]),
+    (&[Cluster], "ssl.fail_verify_no_cert", UpstreamCertificateRejected, &[]),
+    (&[Listener], "ssl.fail_verify_san", ClientCertificateRejected, &[]),
+    (&[Cluster], "ssl.fail_verify_san", UpstreamCertificateRejected, &[]),
+    (&[Listener], "ssl.fail_verify_error", ClientCertificateRejected, &[]),
+    (&[Cluster], "ssl.fail_verify_error", UpstreamCertificateRejected, &[]),
+    (&[Listener], "ssl.fail_verify_cert_hash", ClientCertificateRejected, &[]),
+    (&[Cluster], "ssl.fail_verify_cert_hash", UpstreamCertificateRejected, &[]),
+    (&[Listener], "ssl.connection_error", DownstreamTlsFailed, &[PlaintextToStrictMtls]),
+    (
+        &[Cluster],
+        "ssl.connection_error",
+        UpstreamTlsFailed,
+        &[UpstreamSpeaksPlaintext, UpstreamCertificateRejected],
+    ),
+    (&[Cluster], "upstream_rq_pending_overflow", CircuitBreakerOverflow, &[]),
+    (&[Cluster], "upstream_cx_pool_overflow", CircuitBreakerOverflow, &[]),
+    (&[Cluster], "rq_pending_open", CircuitBreakerOverflow, &[]),
+    (&[Cluster], "cx_open", CircuitBreakerOverflow, &[]),
+    (&[Cluster], "rq_open", CircuitBreakerOverflow, &[]),
+    (&[Cluster], "upstream_cx_none_healthy", NoHealthyEndpoints, &[NoEndpoints]),
+    (
+        &[Cluster],
+        "outlier_detection.ejections_active",
+        NoHealthyEndpoints,
+        &[UpstreamClosedConnection, ApplicationError],
+    ),
+    (&[Cluster], "upstream_cx_connect_timeout", UpstreamConnectTimeout, &[UpstreamUnreachable]),
+    (&[Cluster], "upstream_cx_connect_fail", UpstreamRefused, UNCONNECTED),
+    (&[Endpoint], "cx_connect_fail", UpstreamRefused, UNCONNECTED),
+    (&[Cluster], "upstream_cx_protocol_error", UpstreamProtocolError, &[Http2ToHttp1Upstream]),
+    (&[Cluster], "rx_messaging_error", UpstreamProtocolError, &[InvalidHttpRequest]),
+    (&[Cluster], "upstream_rq_per_try_timeout", UpstreamTimeout, &[]),
+    (&[Cluster], "upstream_rq_timeout", UpstreamTimeout, &[]),
+    (&[Endpoint], "rq_timeout", UpstreamTimeout, &[]),
+    (&[Cluster], "upstream_rq_504", UpstreamTimeout, &[]),
+    (&[Cluster], "upstream_rq_max_duration_reached", MaxDurationReached, &[]),
+    (&[Http], "downstream_rq_max_duration_reached", MaxDurationReached, &[]),
+    (&[Http], "downstream_rq_idle_timeout", IdleTimeout, &[]),
+    // The client was slow with its request.
+    (&[Http], "downstream_rq_timeout", IdleTimeout, &[ClientDisconnected]),
+    (&[Http], "downstream_rq_header_timeout", IdleTimeout, &[ClientDisconnected]),
+    (&[Http], "no_cluster", ClusterMissing, &[]),
+    (&[Http], "no_route", RouteNoMatch, &[RouteHostUnknown]),
+    // A TCP proxy says so of a route's cluster that isn't there.
+    (&[Tcp], "downstream_cx_no_route", ClusterMissing, &[RouteNoMatch]),
+    (&[Http], "downstream_rq_overload_close", ProxyOverloaded, &[]),
+    (&[Listener], "downstream_cx_overload_reject", ProxyOverloaded, &[]),
+    (&[Http], "downstream_cx_protocol_error", InvalidHttpRequest, &[TlsOnPlaintextPort, Http10Client]),
+    (ANY, REJECTED, VirtualServiceNotApplied, &[ConfigPropagating]),
+    (
+        &[Cluster],
+        "upstream_cx_destroy_remote_with_active_rq",
+        UpstreamClosedConnection,
+        &[UpstreamClosedIdleConnection],
+    ),
+    (&[Cluster], "upstream_rq_rx_reset", UpstreamReset, &[UpstreamClosedConnection]),
+    (
+        &[Cluster],
+        "upstream_cx_destroy_with_active_rq",
+        UpstreamClosedConnection,
+        &[ClientDisconnected, UpstreamTimeout],
+    ),
+    (&[Cluster], "upstream_rq_503", UpstreamClosedConnection, UNAVAILABLE),
+    (&[Cluster], "upstream_rq_502", UpstreamProtocolError, &[ApplicationError]),
+    (&[Cluster], "upstream_rq_500", ApplicationError, &[]),
+    (&[Cluster], "upstream_rq_5xx", ApplicationError, UNAVAILABLE),
+    (&[Endpoint], "rq_error", UpstreamClosedConnection, UNAVAILABLE),
+    // The proxy's own answers as well.
+    (&[Http, Listener], "downstream_rq_5xx", ApplicationError, UNAVAILABLE),
 ];
 
 const UNAVAILABLE: &[Cause] = &[UpstreamRefused, NoEndpoints, ApplicationError];
+const UNCONNECTED: &[Cause] = &[UpstreamConnectTimeout, UpstreamUnreachable, UpstreamTlsFailed];
 
-/// What `istioctl analyze` finds that makes requests fail.
-const ANALYZED: &[(&str, &str, Cause, &[Cause])] = &[
-    ("IST0101", "gateway", GatewayWithoutHttpRoutes, &[VirtualServiceNotApplied]),
-    ("IST0101", "", ClusterMissing, &[NoEndpoints]),
-    ("IST0104", "", UpstreamRefused, &[GatewayWithoutHttpRoutes]),
-    ("IST0106", "", VirtualServiceNotApplied, &[]),
-    ("IST0109", "", VirtualServiceNotApplied, &[]),
-    ("IST0113", "", DestinationRuleTlsConflict, &[]),
-    ("IST0118", "", HttpTreatedAsTcp, &[]),
-    ("IST0130", "", VirtualServiceNotApplied, &[RouteNoMatch]),
-    ("IST0145", "", NoFilterChainForSni, &[ConnectionReusedAcrossGateways]),
-];
+/// Configuration that Envoy didn't take.
+const REJECTED: &str = "update_rejected";
 
 /// What a row comes to.
 #[derive(Debug, PartialEq)]
 pub(in crate::explain) enum Row {
     /// It says of no failure.
     Fine,
+    /// An endpoint of this cluster gets requests.
+    Sound(String),
     /// Something has failed, so often.
     Failed(Box<Line<'static>>, Box<Finding>),
 }
@@ -98,11 +145,22 @@ pub(in crate::explain) enum Row {
 pub(in crate::explain) fn read(text: &str) -> Option<Row> {
     let row = text.trim();
     of_stats(row)
-        .or_else(|| of_clusters(row))
         .or_else(|| of_prometheus(row))
-        .or_else(|| of_endpoints(row))
-        .or_else(|| of_status(row))
-        .or_else(|| analyzed(row))
+        .map(|counter| counter.row())
+        .or_else(|| tables::of_clusters(row))
+        .or_else(|| tables::of_endpoints(row))
+        .or_else(|| tables::of_status(row))
+        .or_else(|| tables::analyzed(row))
+        .or_else(|| is_type(row).then_some(Row::Fine))
+}
+
+/// The cluster that has an endpoint which gets requests, by this row.
+pub(in crate::explain) fn sound(text: &str) -> Option<String> {
+    let row = text.trim();
+    match tables::of_clusters(row).or_else(|| tables::of_endpoints(row))? {
+        Row::Sound(cluster) => Some(cluster),
+        _ => None,
+    }
 }
 
 /// Whether a finding is a counter's.
@@ -110,45 +168,179 @@ pub(in crate::explain) fn is_one(finding: &Finding) -> bool {
     finding.evidence.starts_with(COUNTER)
 }
 
+/// Whether a finding is of one endpoint that gets no requests: another one of its cluster may.
+pub(in crate::explain) fn is_of_endpoint(finding: &Finding) -> bool {
+    let said = finding.evidence.strip_prefix(COUNTER);
+    said.is_some_and(|said| said.starts_with("health_flags; ") || said.starts_with("status; "))
+}
+
 /// Which of two counters decides more: the smaller.
 pub(in crate::explain) fn rank(finding: &Finding) -> usize {
     let name = finding.evidence.strip_prefix(COUNTER).and_then(|said| said.split("; ").next());
-    let place = |name: &str| NAMES.iter().position(|(end, ..)| *end == name);
+    let place = |name: &str| NAMES.iter().position(|(_, end, ..)| *end == name);
     name.and_then(place).unwrap_or_default()
 }
 
+/// One of Envoy's counters.
+#[derive(Debug)]
+struct Counter<'a> {
+    scope: Scope,
+    /// Its name without the scope, and in `/stats` with that of the cluster or listener.
+    path: Cow<'a, str>,
+    /// What stands between the parts of the name.
+    parts: char,
+    /// The cluster, where a label has it.
+    cluster: Option<&'a str>,
+    /// Whether a server of the proxy's own counts, as its admin interface.
+    is_own: bool,
+    count: u64,
+}
+
+/// What the servers of the proxy's own are called.
+const SERVERS: &[&str] = &["admin", "agent", "stats"];
+
+impl Counter<'_> {
+    /// What stands in front of this end of its name.
+    fn before(&self, end: &str) -> Option<&str> {
+        let before = match self.parts {
+            '.' => self.path.strip_suffix(end)?,
+            parts => self.path.strip_suffix(&end.replace('.', &parts.to_string()))?,
+        };
+        (before.is_empty() || before.ends_with(self.parts)).then_some(before)
+    }
+
+    /// Whether it is of retries, which the cluster has counted as well.
+    fn is_of_retries(&self, before: &str) -> bool {
+        let before = before.trim_end_matches(self.parts);
+        // In `/stats` a cluster may be called so.
+        self.scope == Cluster
+            && match self.parts {
+                '.' => before.ends_with(".retry"),
+                _ => before == "retry" || before.ends_with("_retry"),
+            }
+    }
+
+    /// The cluster. For Prometheus' labels Envoy takes a name apart at its first dot: `envoy_cluster_b_svc_cluster_local_x{envoy_cluster_name="outbound|80||a"}`.
+    fn cluster(&self, before: &str) -> Option<String> {
+        const SCOPES: &[&str] = &[
+            "external",
+            "internal",
+            "canary",
+            "http1",
+            "http2",
+            "http3",
+            "default",
+            "high",
+            "circuit_breakers",
+        ];
+        let mut name = before.trim_end_matches([self.parts, ';']);
+        loop {
+            let ended = SCOPES.iter().find_map(|scope| name.strip_suffix(scope));
+            // In `/stats` the cluster's name stands in front.
+            match ended.filter(|rest| rest.ends_with(self.parts) || (self.parts == '_' && rest.is_empty())) {
+                Some(rest) => name = rest.trim_end_matches([self.parts, ';']),
+                None => break,
+            }
+        }
+        match self.cluster {
+            Some(label) if name.is_empty() => Some(label.to_owned()),
+            Some(label) => {
+                // A namespace has dashes as well, and a dash is an underscore there.
+                let namespace = name.strip_suffix("_svc_cluster_local").filter(|name| !name.contains('_'))?;
+                Some(format!("{label}.{namespace}.svc.cluster.local"))
+            }
+            None => {
+                let is_named = self.scope == Cluster && self.parts == '.' && !name.is_empty();
+                is_named.then(|| name.to_owned())
+            }
+        }
+    }
+
+    /// What it says that it stands at this.
+    fn row(&self) -> Row {
+        let found = NAMES.iter().find_map(|(scopes, end, cause, others)| {
+            let before = scopes.contains(&self.scope).then(|| self.before(end))??;
+            (!self.is_of_retries(before)).then_some((before, end, *cause, *others))
+        });
+        let Some((before, end, cause, others)) = found.filter(|_| self.count > 0 && !self.is_own) else {
+            return Row::Fine;
+        };
+        let cluster = self.cluster(before);
+        if cluster.as_deref().or(self.cluster).is_some_and(|cluster| OWN.contains(&cluster)) {
+            return Row::Fine;
+        }
+        let said = match *end {
+            REJECTED => self.rejected(before),
+            _ => (cause, others),
+        };
+        failed(said, &format!("{end}; {}", self.count), cluster.as_deref())
+    }
+
+    /// What comes of the kind of configuration that this one counts.
+    fn rejected(&self, before: &str) -> (Cause, &'static [Cause]) {
+        let mut parts = before.split(self.parts);
+        let kind = match self.scope {
+            _ if parts.clone().any(|part| part == "cds") => "Cluster",
+            _ if parts.clone().any(|part| part == "lds") => "Listener",
+            _ if parts.any(|part| part == "sds") => "Secret",
+            Http => "RouteConfiguration",
+            Cluster => "ClusterLoadAssignment",
+            _ => "",
+        };
+        match control::of_rejected(kind) {
+            [cause, others @ ..] => (*cause, others),
+            [] => (VirtualServiceNotApplied, &[ConfigPropagating]),
+        }
+    }
+}
+
 /// `cluster.outbound|80||a.b.svc.cluster.local.upstream_cx_connect_fail: 12`
-fn of_stats(row: &str) -> Option<Row> {
-    const ROOTS: &[&str] = &[
-        "cluster.",
-        "listener.",
-        "http.",
-        "cluster_manager.",
-        "listener_manager.",
-        "server.",
-        "tcp.",
-        "http_local",
-        "control_plane.",
-        "main_thread.",
-        "runtime.",
-        "wasm",
-        "dns.",
-        "overload.",
-        "upstream_rq_",
-        "upstream_cx_",
+fn of_stats(row: &str) -> Option<Counter<'_>> {
+    const ROOTS: &[(&str, Scope)] = &[
+        ("cluster.", Cluster),
+        ("listener.", Listener),
+        ("http.", Http),
+        ("tcp.", Tcp),
+        ("cluster_manager.", Other),
+        ("listener_manager.", Other),
+        ("thread_local_cluster_manager.", Other),
+        ("server.", Other),
+        ("http_local", Other),
+        ("local_rate_limit.", Other),
+        ("http1.", Other),
+        ("http2.", Other),
+        ("control_plane.", Other),
+        ("main_thread.", Other),
+        ("workers.", Other),
+        ("runtime.", Other),
+        ("filesystem.", Other),
+        ("sds.", Other),
+        ("tls_inspector.", Other),
+        ("vhost.", Other),
+        ("wasm", Other),
+        ("dns.", Other),
+        ("overload.", Other),
+        ("envoy.overload_actions.", Other),
     ];
     let (name, value) = row.rsplit_once(": ")?;
-    (ROOTS.iter().any(|root| name.starts_with(root)) && !name.contains([' ', '"', '/'])).then_some(())?;
+    // People leave a cluster's name out.
+    let of_cluster = ["upstream_rq_", "upstream_cx_"].iter().any(|begin| name.starts_with(begin));
+    let known = ROOTS.iter().find_map(|(root, scope)| Some((name.strip_prefix(root)?, *scope)));
+    let (path, scope) = known.or_else(|| of_cluster.then_some((name, Cluster)))?;
+    (!name.contains([' ', '"', '/'])).then_some(())?;
     let count = match value.trim().parse() {
         Ok(count) => count,
         // A host that is named so may stand in front of a failure: `http.example.com: connection refused`.
         Err(_) => (value.starts_with("P0(") || value == "No recorded values").then_some(0)?,
     };
     (!is_host_with_a_status(name, count)).then_some(())?;
-    // A gateway's or a sidecar's own port.
-    let inner = name.strip_prefix("cluster.");
-    let named = |end: &str| inner?.strip_suffix(end)?.strip_suffix('.').map(without_scopes);
-    Some(counted(name, count, named))
+    let server = match scope {
+        Http => path.split('.').next(),
+        Listener => path.rsplit_once(".http.").and_then(|(_, rest)| rest.split('.').next()),
+        _ => None,
+    };
+    let is_own = server.is_some_and(|server| SERVERS.contains(&server));
+    Some(Counter { scope, path: path.into(), parts: '.', cluster: None, is_own, count })
 }
 
 /// `http.example.com: 503`: most of Envoy's names have an underscore at their end.
@@ -173,198 +365,67 @@ fn is_host_with_a_status(name: &str, count: u64) -> bool {
     (400..600).contains(&count) && !end.contains('_') && !WORDS.contains(&end)
 }
 
-/// Without what Envoy puts between a cluster's name and the counter's: `external`, `internal`, `circuit_breakers.default`.
-fn without_scopes(name: &str) -> &str {
-    const SCOPES: &[&str] = &[".external", ".internal", ".http2", ".http1", ".circuit_breakers.default", ";"];
-    SCOPES.iter().fold(name, |name, scope| name.trim_end_matches(scope))
-}
-
-/// `outbound|80||a.b::10.0.0.1:80::cx_connect_fail::12`, `...::health_flags::/failed_outlier_check`, `a::added_via_api::true`
-///
-/// A log's own words and what a client has in its path have `::` as well: the whole row has to be one of Envoy's.
-fn of_clusters(row: &str) -> Option<Row> {
-    const OF_CLUSTER: &[&str] = &["observability_name", "added_via_api", "eds_service_name"];
-    const LIMITS: &[&str] = &["max_connections", "max_pending_requests", "max_requests", "max_retries"];
-    const OUTLIERS: &[&str] = &[
-        "success_rate_average",
-        "success_rate_ejection_threshold",
-        "local_origin_success_rate_average",
-        "local_origin_success_rate_ejection_threshold",
-    ];
-    const OF_HOST: &[&str] = &[
-        "cx_active",
-        "cx_total",
-        "rq_active",
-        "rq_pending_active",
-        "rq_success",
-        "rq_total",
-        "hostname",
-        "weight",
-        "region",
-        "zone",
-        "sub_zone",
-        "canary",
-        "priority",
-        "success_rate",
-        "local_origin_success_rate",
-    ];
-    let (rest, value) = row.rsplit_once("::")?;
-    let (rest, name) = rest.rsplit_once("::")?;
-    if value.contains(is_foreign) || rest.contains(is_foreign) {
-        return None;
-    }
-    if OF_CLUSTER.contains(&name) && is_cluster(rest) {
-        return Some(Row::Fine);
-    }
-    // An address of IPv6 has the same sign.
-    let (cluster, of) = rest.split_once("::").filter(|(cluster, _)| is_cluster(cluster))?;
-    match of {
-        "default_priority" | "high_priority" => return LIMITS.contains(&name).then_some(Row::Fine),
-        "outlier" => return OUTLIERS.contains(&name).then_some(Row::Fine),
-        _ => is_endpoint(of).then_some(())?,
-    }
-    match name {
-        "health_flags" if value == "healthy" => Some(Row::Fine),
-        "health_flags" if value.starts_with('/') => {
-            Some(unhealthy(cluster, &format!("health_flags; {value}")))
-        }
-        "cx_connect_fail" | "rq_error" | "rq_timeout" => {
-            Some(counted(name, value.parse().ok()?, |_| Some(cluster)))
-        }
-        name => OF_HOST.contains(&name).then_some(Row::Fine),
-    }
-}
-
-/// What no row of `/clusters` has.
-fn is_foreign(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '{' | '}' | ',' | '?')
-}
-
-/// Whether it may be a cluster's name. Bars are Istio's: other formats have their columns between them.
-fn is_cluster(name: &str) -> bool {
-    let is_istios = || ["outbound|", "inbound|"].iter().any(|begin| name.starts_with(begin));
-    !name.is_empty() && !name.starts_with('/') && (!name.contains('|') || is_istios())
-}
-
-/// `10.0.0.1:80`, `[2001:db8::1]:80`, `/tmp/a.sock`, `envoy://internal/10.0.0.1:80`
-fn is_endpoint(text: &str) -> bool {
-    let of_port = || {
-        let (host, port) = text.rsplit_once(':')?;
-        let is_ip = |host: &str| {
-            host.parse::<std::net::Ipv4Addr>().is_ok()
-                || host
-                    .strip_prefix('[')
-                    .and_then(|host| host.strip_suffix(']'))
-                    .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok())
-        };
-        (is_ip(host) && port.parse::<u16>().is_ok()).then_some(())
-    };
-    of_port().is_some()
-        || (["/", "@", "unix://", "envoy://"].iter().any(|begin| text.starts_with(begin)) && text.len() > 1)
-}
-
-/// `envoy_cluster_upstream_cx_connect_fail{cluster_name="a"} 12`
-fn of_prometheus(row: &str) -> Option<Row> {
-    let name = row.strip_prefix("envoy_")?;
-    let (name, rest) = name.split_once('{')?;
+/// `envoy_cluster_upstream_cx_connect_fail{envoy_cluster_name="a"} 12`, `envoy_cluster_upstream_rq{envoy_response_code="503",...} 4`
+fn of_prometheus(row: &str) -> Option<Counter<'_>> {
+    let (name, rest) = row.strip_prefix("envoy_")?.split_once('{')?;
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_').then_some(())?;
     let (labels, value) = rest.rsplit_once('}')?;
-    let count: f64 = value.trim().parse().ok()?;
-    let label = labels.split_once("cluster_name=\"").and_then(|(_, rest)| rest.split('"').next());
-    // A dot is an underscore there.
-    let plain = NAMES.iter().find(|(end, ..)| name.ends_with(&end.replace('.', "_"))).map(|(end, ..)| *end);
-    let Some(end) = plain else { return Some(Row::Fine) };
-    Some(counted(end, if count > 0.0 { 1 } else { 0 }, |_| label))
+    // A time may be behind it.
+    let value = value.split_whitespace().next()?;
+    let count = match value.parse() {
+        Ok(count) => count,
+        Err(_) => {
+            let number: f64 = value.parse().ok()?;
+            if number.is_nan() { 0 } else { format!("{:.0}", number.ceil()).parse().unwrap_or_default() }
+        }
+    };
+    const ROOTS: &[(&str, Scope)] = &[
+        ("cluster_manager_", Other),
+        ("listener_manager_", Other),
+        ("http_local_rate_limit", Other),
+        ("cluster_", Cluster),
+        ("listener_", Listener),
+        ("http_", Http),
+        ("tcp_", Tcp),
+    ];
+    let known = ROOTS.iter().find_map(|(root, scope)| Some((name.strip_prefix(root)?, *scope)));
+    let (path, scope) = known.map_or((name, Other), |(path, scope)| match scope {
+        Other => (name, scope),
+        _ => (path, scope),
+    });
+    // A status is a label there, Istio's without the prefix and with a class as in the name.
+    let class =
+        label(labels, "response_code_class").map(|class| format!("{}xx", class.trim_end_matches('x')));
+    let path = match label(labels, "response_code").map(str::to_owned).or(class) {
+        Some(status) => format!("{}_{status}", path.strip_suffix("_xx").unwrap_or(path)).into(),
+        None => Cow::Borrowed(path),
+    };
+    let server = label(labels, "http_conn_manager_prefix").filter(|_| matches!(scope, Http | Listener));
+    let is_own = server.is_some_and(|server| SERVERS.contains(&server));
+    Some(Counter { scope, path, parts: '_', cluster: label(labels, "cluster_name"), is_own, count })
 }
 
-/// A row of `istioctl proxy-config endpoint`: `10.0.0.1:80  HEALTHY  FAILED  outbound|80||a.b.svc.cluster.local`.
-fn of_endpoints(row: &str) -> Option<Row> {
+/// The value of a label, with Envoy's prefix or without.
+fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = labels;
+    while let Some((key, behind)) = rest.split_once("=\"") {
+        let (value, others) = behind.split_once('"')?;
+        let key = key.trim_start_matches([',', ' ']);
+        if key.strip_prefix("envoy_").unwrap_or(key) == name {
+            return Some(value);
+        }
+        rest = others;
+    }
+    None
+}
+
+/// `# TYPE envoy_cluster_upstream_rq counter`
+fn is_type(row: &str) -> bool {
     let words: Vec<&str> = row.split_whitespace().take(5).collect();
-    let [endpoint, status, outlier, cluster] = words.as_slice() else { return None };
-    let is_row = matches!(*status, "HEALTHY" | "UNHEALTHY" | "DEGRADED" | "DRAINING" | "UNKNOWN" | "TIMEOUT");
-    let is_row = is_row && matches!(*outlier, "OK" | "FAILED");
-    (is_row && is_endpoint(endpoint) && is_cluster(cluster)).then_some(())?;
-    let is_well = *status != "UNHEALTHY" && *outlier == "OK";
-    Some(if is_well { Row::Fine } else { unhealthy(cluster, &format!("status; {status} {outlier}")) })
-}
-
-/// A row of `istioctl proxy-status`: `a-1.shop  Kubernetes  SYNCED  STALE (Never Acknowledged)  SYNCED  NOT SENT  istiod-1  1.20.0`.
-fn of_status(row: &str) -> Option<Row> {
-    let mut words = row.split_whitespace().peekable();
-    let name = words.next()?;
-    let is_name = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~".contains(&b));
-    (is_name(name) && name.contains('.')).then_some(())?;
-    // The cluster.
-    if !words.peek().is_some_and(|word| is_state(word)) {
-        is_name(words.next()?).then_some(())?;
-    }
-    let (mut states, mut is_stale) = (0_usize, false);
-    while let Some(state) = words.next_if(|word| is_state(word)) {
-        states = states.saturating_add(1);
-        is_stale |= state == "STALE";
-        if state == "NOT" {
-            words.next_if_eq(&"SENT")?;
-        }
-        // `(Never Acknowledged)`, `(100%)`, `(5m3s)`
-        if words.peek().is_some_and(|word| word.starts_with('(')) {
-            words.by_ref().take(3).find(|word| word.ends_with(')'))?;
-        }
-    }
-    let istiod = words.next()?;
-    let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && is_name(word);
-    let ends = words.next().is_none_or(|word| is_version(&word)) && words.next().is_none();
-    let is_istiods = is_name(istiod) && ["istiod", "pilot"].iter().any(|name| istiod.contains(name));
-    (states >= 3 && is_istiods && ends).then_some(())?;
-    if !is_stale {
-        return Some(Row::Fine);
-    }
-    let said = (ConfigPropagating, &[VirtualServiceNotApplied][..]);
-    Some(failed(said, "proxy-status; STALE", None))
-}
-
-fn is_state(word: &str) -> bool {
-    matches!(word, "SYNCED" | "STALE" | "NOT" | "IGNORED" | "ERROR" | "-")
-}
-
-/// `Error [IST0101] (VirtualService default/reviews) Referenced host not found: "reviews2"`
-fn analyzed(row: &str) -> Option<Row> {
-    let said = row.trim_start_matches(['\u{2714}', '\u{2713}', ' ']);
-    if said.starts_with("No validation issues found") && !said.contains('"') {
-        return Some(Row::Fine);
-    }
-    let (level, rest) = row.split_once(" [IST")?;
-    matches!(level, "Error" | "Warning" | "Info").then_some(())?;
-    let said = format!("IST{rest}");
-    let (code, words) = said.split_once(']')?;
-    let found = ANALYZED.iter().find(|(id, word, ..)| *id == code && words.contains(word));
-    let Some((_, _, cause, others)) = found.filter(|_| level != "Info") else { return Some(Row::Fine) };
-    Some(failed((*cause, others), &format!("{code}; {}", words.trim()), None))
-}
-
-fn unhealthy(cluster: &str, said: &str) -> Row {
-    failed((NoHealthyEndpoints, &[NoEndpoints]), said, Some(cluster))
-}
-
-/// What a counter says that stands at this.
-fn counted<'a>(name: &str, count: u64, cluster: impl Fn(&str) -> Option<&'a str>) -> Row {
-    let is_end = |end: &str| {
-        let before = name.strip_suffix(end);
-        before.is_some_and(|before| before.is_empty() || before.ends_with(['.', '_', ';']))
-    };
-    let found = NAMES.iter().find(|(end, ..)| is_end(end));
-    let Some((end, cause, others)) = found.filter(|_| count > 0) else { return Row::Fine };
-    let cluster = cluster(end).or_else(|| cluster(&format!("upstream_{end}")));
-    if cluster.is_some_and(|cluster| OWN.contains(&cluster)) {
-        return Row::Fine;
-    }
-    // A listener's TLS is its clients'.
-    let said = match (name.starts_with("listener."), *end) {
-        (true, "ssl.fail_verify_san" | "ssl.fail_verify_error" | "ssl.fail_verify_cert_hash") => {
-            (ClientCertificateRejected, &[][..])
-        }
-        (true, "ssl.connection_error") => (DownstreamTlsFailed, &[PlaintextToStrictMtls][..]),
-        _ => (*cause, *others),
-    };
-    failed(said, &format!("{end}; {count}"), cluster)
+    let [sign, word, name, kind] = words.as_slice() else { return false };
+    (*sign, *word) == ("#", "TYPE")
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'))
+        && matches!(*kind, "counter" | "gauge" | "histogram" | "summary" | "untyped")
 }
 
 fn failed((cause, others): (Cause, &[Cause]), said: &str, cluster: Option<&str>) -> Row {
@@ -381,127 +442,4 @@ fn failed((cause, others): (Cause, &[Cause]), said: &str, cluster: Option<&str>)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(row: &str) -> Option<(&'static str, Option<String>)> {
-        match read(row)? {
-            Row::Fine => Some(("fine", None)),
-            Row::Failed(line, finding) => {
-                assert_eq!(finding.confidence, Confidence::Possible);
-                Some((finding.cause.id(), line.get(Column::Cluster).map(str::to_owned)))
-            }
-        }
-    }
-
-    #[test]
-    fn what_has_failed_is_counted() {
-        const REVIEWS: &str = "outbound|9080||reviews.default.svc.cluster.local";
-        for (row, cause, cluster) in [
-            ("cluster.$C.upstream_cx_connect_fail: 12", "upstream_refused", true),
-            ("cluster.$C.upstream_cx_connect_timeout: 5", "upstream_connect_timeout", true),
-            ("upstream_cx_destroy_remote_with_active_rq: 1", "upstream_closed_connection", false),
-            ("cluster.$C;.upstream_rq_pending_overflow: 3", "circuit_breaker_overflow", true),
-            ("cluster.$C.circuit_breakers.default.rq_pending_open: 1", "circuit_breaker_overflow", true),
-            ("cluster.$C.external.upstream_rq_503: 3", "upstream_closed_connection", true),
-            ("cluster.$C.ssl.fail_verify_san: 7", "upstream_certificate_rejected", true),
-            ("listener.0.0.0.0_15006.ssl.fail_verify_error: 7", "client_certificate_rejected", false),
-            ("listener.0.0.0.0_15006.ssl.connection_error: 7", "downstream_tls_failed", false),
-            ("listener.0.0.0.0_443.no_filter_chain_match: 14", "no_filter_chain_for_sni", false),
-            ("http.inbound_0.0.0.0_9080;.rbac.denied: 5", "authorization_policy_denied", false),
-            ("$C::10.0.0.5:9080::health_flags::/failed_outlier_check", "no_healthy_endpoints", true),
-            ("$C::10.0.0.5:9080::cx_connect_fail::3", "upstream_refused", true),
-            ("envoy_cluster_upstream_cx_connect_fail{cluster_name=\"$C\"} 4", "upstream_refused", true),
-            ("10.0.0.5:9080     HEALTHY     FAILED            $C", "no_healthy_endpoints", true),
-            ("10.0.0.5:9080     UNHEALTHY   OK                $C", "no_healthy_endpoints", true),
-            (
-                "a-1.default   SYNCED   STALE (Never Acknowledged)   SYNCED   istiod-1 1.20.0",
-                "config_propagating",
-                false,
-            ),
-            (
-                "Error [IST0101] (VirtualService a/b) Referenced host not found: \"c\"",
-                "cluster_missing",
-                false,
-            ),
-        ] {
-            let row = row.replace("$C", REVIEWS);
-            let expected = cluster.then(|| REVIEWS.to_owned());
-            assert_eq!(said(&row), Some((cause, expected)), "{row}");
-        }
-    }
-
-    #[test]
-    fn what_has_not_failed_is_fine_and_other_texts_are_none() {
-        for row in [
-            "cluster.a.upstream_cx_connect_fail: 0",
-            "cluster.a.upstream_rq_total: 1200",
-            "cluster.xds-grpc.upstream_cx_connect_fail: 4",
-            "cluster.a.upstream_rq_time: P0(nan,0) P25(nan,2.06878)",
-            "server.live: 1",
-            "a::10.0.0.5:9080::health_flags::healthy",
-            "a::10.0.0.5:9080::cx_connect_fail::0",
-            "a::added_via_api::true",
-            "envoy_cluster_upstream_cx_connect_fail{cluster_name=\"a\"} 0",
-            "10.0.0.5:9080     HEALTHY     OK                outbound|9080||a.b.svc.cluster.local",
-            "a-1.default   Kubernetes   SYNCED   SYNCED   SYNCED   SYNCED   NOT SENT   istiod-1   1.20.0",
-            "\u{2714} No validation issues found when analyzing namespace: default.",
-            "Info [IST0102] (Namespace default) The namespace is not enabled for Istio injection.",
-        ] {
-            assert_eq!(said(row), Some(("fine", None)), "{row}");
-        }
-        for text in
-            ["", "cluster is down: 5", "std::io::Error", "linkerd_app_core::serve: Connection closed", "a: 5"]
-        {
-            assert_eq!(said(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn no_row_is_found_in_the_words_of_others() {
-        for text in [
-            "2026-11-20 ERROR my_app::priority::queue: connection refused (os error 111)",
-            "my_app::priority::queue",
-            "my_app::pool::priority::queue",
-            "\"GET /x::zone::y HTTP/1.1\" 503 UF upstream_reset_before_response_started{connection_failure} 0 91",
-            "503|UF|a::10.0.0.1:80::zone::y",
-            "/a::10.0.0.1:80::zone::y",
-            "a::10.0.0.1:80::cx_connect_fail::refused",
-            "a::10.0.0.1:80::health_flags::503",
-            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"curl  SYNCED istiod\"",
-            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"curl  SYNCED istiod  STALE\"",
-            "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"No validation issues found\"",
-            "503 No validation issues found",
-            "a.b SYNCED SYNCED SYNCED istiod 1.20 503 UF",
-            "a.b UF SYNCED SYNCED SYNCED istiod 503 x",
-            "GET HEALTHY OK /a",
-            "\"GET / HTTP/1.1\" 503 UF \"x HEALTHY OK y\"",
-            "http.example.com: connection refused",
-            "server.shop.example: 503",
-            "dns.shop: no such host",
-        ] {
-            assert_eq!(said(text), None, "{text}");
-        }
-        for row in [
-            "v6::[2001:db8::1]:1::hostname::",
-            "a::default_priority::max_connections::1024",
-            "a::outlier::success_rate_average::-1",
-            "a::/tmp/a.sock::cx_active::0",
-            "a-1.b   SYNCED   SYNCED   SYNCED (100%)   SYNCED   istio-pilot-6c5c6b586c-9gwn5   1.5.0",
-            "a-1.b   K   SYNCED (5m3s)   SYNCED (5m3s)   SYNCED (4m)   IGNORED   istiod-1",
-            "server.uptime: 503",
-            "cluster.a.upstream_rq_per_cx: No recorded values",
-        ] {
-            assert_eq!(said(row), Some(("fine", None)), "{row}");
-        }
-    }
-
-    #[test]
-    fn of_two_counters_the_one_that_says_why_decides() {
-        let of = |row: &str| match read(row) {
-            Some(Row::Failed(_, finding)) => rank(&finding),
-            other => panic!("{other:?}"),
-        };
-        assert!(of("cluster.a.upstream_cx_connect_fail: 1") < of("cluster.a.external.upstream_rq_503: 9"));
-    }
-}
+mod tests;
