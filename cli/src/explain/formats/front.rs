@@ -156,11 +156,27 @@ impl<'a> Front<'a> {
         }
         // The quote was lost with what stood in front of it; or all of the request but its protocol.
         let (words, protocol) = before.rsplit_once(' ').unwrap_or(("", before));
-        protocol.starts_with("HTTP/").then_some(())?;
+        const PROTOCOLS: [&str; 4] = ["HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/3"];
+        let is_cut = words.is_empty() && PROTOCOLS.iter().any(|whole| whole.ends_with(protocol));
+        (protocol.starts_with("HTTP/") || (is_cut && protocol.contains('/'))).then_some(())?;
         let is_request =
             words.split_once(' ').is_some_and(|(method, path)| is_method(method) && path.starts_with('/'));
-        let at = if is_request { 0 } else { before.len().saturating_sub(protocol.len()) };
-        (is_request || matches!(words, "" | "$")).then_some(Self { before: "", request: text.get(at..)? })
+        // Scrolled out of a terminal: the end of a method and a path, or of a path.
+        let is_rest = match words.split_once(' ') {
+            Some((method, path)) => {
+                method.bytes().all(|byte| byte.is_ascii_uppercase())
+                    && path.starts_with('/')
+                    && !path.contains(' ')
+            }
+            None => words.starts_with('/'),
+        };
+        let at = match () {
+            () if is_request => 0,
+            () if protocol.starts_with("HTTP/") => before.len().saturating_sub(protocol.len()),
+            () => before.len(),
+        };
+        (is_request || is_rest || matches!(words, "" | "$"))
+            .then_some(Self { before: "", request: text.get(at..)? })
     }
 }
 

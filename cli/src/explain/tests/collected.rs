@@ -272,3 +272,21 @@ fn a_line_that_a_sentence_shows_may_be_cut() {
         assert_eq!(named, cause.map(|cause| (cause, "possible")), "{text}");
     }
 }
+
+/// What a terminal's scrollback has left of a line.
+#[test]
+fn a_line_may_be_cut_in_front() {
+    let rest = r#"503 UF upstream_reset_before_response_started{remote_connection_failure,delayed_connect_error:_111} - "delayed_connect_error:_111" 0 145 9 - "-" "curl/8" "94de6761-681b-482d-89ce-e349a541d8e9" "reviews:9080" "10.0.0.7:9080" outbound|9080|v2|reviews.default.svc.cluster.local - 10.96.1.1:9080 10.0.0.2:5000 - default"#;
+    for front in ["P/1.1", "/2", "ET /reviews/0?user=bob HTTP/1.1", "/reviews HTTP/2", "HTTP/1.1"] {
+        let text = format!("{front}\" {rest}");
+        let reading = Reader::new(Vec::new()).read_whole(text.as_bytes(), false);
+        let Reading::Failed(line, finding) = reading else { panic!("{text}: {reading:?}") };
+        assert_eq!((finding.cause, finding.confidence.id()), (Cause::UpstreamRefused, "possible"), "{text}");
+        assert_eq!(line.get(Column::Cluster), Some("outbound|9080|v2|reviews.default.svc.cluster.local"));
+        assert!(line.get(Column::Path).is_none_or(|path| path == "-"), "{line:?}");
+    }
+    let text = format!("he said HTTP/1.1\" {rest}");
+    assert!(
+        !matches!(Reader::new(Vec::new()).read_whole(text.as_bytes(), false), Reading::Failed(line, _) if line.shows(Column::Code))
+    );
+}
