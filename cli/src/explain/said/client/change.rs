@@ -1,5 +1,14 @@
 //! Titles of changes, and lists of them: what a failure is done about.
 
+/// What Git and GitHub begin the title of a merge with.
+const MERGES: &[&str] = &[
+    "Merge pull request #",
+    "Merge branch '",
+    "Merge remote-tracking branch '",
+    "Merge commit '",
+    "Revert \"",
+];
+
 /// Whether it says what a commit or a release changed: `fix: ...`, `[BUGFIX] ...`, `1a2b3c4 Fix ...`.
 pub(super) fn is_one(own: &str) -> bool {
     let own = own.trim_start_matches(['#', ' ']);
@@ -10,7 +19,8 @@ pub(super) fn is_one(own: &str) -> bool {
             && word.bytes().any(|b| b.is_ascii_digit())
     };
     let own = own.split_once(' ').filter(|(word, _)| is_hash(word)).map_or(own, |(_, rest)| rest);
-    if is_order(own) {
+    let is_merge = MERGES.iter().any(|begin| own.starts_with(begin));
+    if is_merge || is_order(own) {
         return true;
     }
     let in_brackets = own.strip_prefix('[').and_then(|rest| rest.split_once("] "));
@@ -21,8 +31,12 @@ pub(super) fn is_one(own: &str) -> bool {
         &["fix", "feat", "chore", "docs", "refactor", "perf", "test", "ci", "build", "revert"];
     let lower = own.get(..own.len().min(24)).unwrap_or_default().to_ascii_lowercase();
     let kind = |kind: &&str| {
+        // `feat!: ...`, `chore(deps)!: ...` break something.
         let rest = lower.strip_prefix(kind);
-        rest.is_some_and(|rest| rest.starts_with(": ") || (rest.starts_with('(') && own.contains("): ")))
+        let in_scope = || own.contains("): ") || own.contains(")!: ");
+        rest.is_some_and(|rest| {
+            rest.starts_with(": ") || rest.starts_with("!: ") || (rest.starts_with('(') && in_scope())
+        })
     };
     KINDS.iter().any(kind) || ["fix ", "fixes ", "fixed "].iter().any(|word| lower.starts_with(word))
 }

@@ -14,6 +14,7 @@ pub(super) fn is_one(text: &str, words: &str) -> bool {
         || change::is_one(own)
         || is_setting(text, own, words)
         || is_explained(own)
+        || is_listed(own, words)
         || is_elsewhere(text, words)
 }
 
@@ -143,7 +144,39 @@ fn is_test(own: &str) -> bool {
         "=== CONT",
         "=== PAUSE",
     ];
-    BEGINS.iter().any(|word| own.starts_with(word)) || own.ends_with(" ... ok") || own.contains(" PASSED")
+    // TAP's: `ok 5 - retries on ECONNREFUSED`.
+    let is_taps = own.strip_prefix("ok ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    BEGINS.iter().any(|word| own.starts_with(word))
+        || own.ends_with(" ... ok")
+        || own.contains(" PASSED")
+        || is_taps
+        || is_named_test(own)
+}
+
+/// Whether it gives a test its name: `it('retries on ECONNREFUSED', () => {`, `describe "connection refused" do`.
+fn is_named_test(own: &str) -> bool {
+    const CALLS: &[&str] = &["it", "test", "describe", "context", "specify", "t.Run", "@DisplayName"];
+    const SORTS: &[&str] = &[".only", ".skip", ".todo", ".concurrent"];
+    CALLS.iter().filter_map(|call| own.strip_prefix(call)).any(|rest| {
+        let rest = SORTS.iter().find_map(|sort| rest.strip_prefix(sort)).unwrap_or(rest);
+        let is_call = ["('", "(\"", "(`"].iter().any(|begin| rest.starts_with(begin));
+        is_call || ([" '", " \""].iter().any(|begin| rest.starts_with(begin)) && own.ends_with(" do"))
+    })
+}
+
+/// Whether it is of a list or a table of such words and what they mean: `| ECONNREFUSED | nobody listens |`, `<li>ECONNRESET: ...</li>`.
+fn is_listed(own: &str, words: &str) -> bool {
+    const ITEMS: &[&str] = &["<li>", "<td>", "<dt>", "<th>", "<tr><td>"];
+    const SIGNS: &[&str] = &["<code>", "<b>", "<strong>", "**", "`", "*"];
+    let cell = own.strip_prefix('|').filter(|rest| rest.ends_with('|') && rest.matches('|').count() > 1);
+    let Some(first) = cell.or_else(|| ITEMS.iter().find_map(|item| own.strip_prefix(item))) else {
+        return false;
+    };
+    let first = first.trim_start();
+    let first = SIGNS.iter().find_map(|sign| first.strip_prefix(sign)).unwrap_or(first);
+    let is_first = first.get(..words.len()).is_some_and(|first| first.eq_ignore_ascii_case(words));
+    // What failed has an address, a time or a number.
+    is_first && !words.is_empty() && !own.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// Whether it sets what a program does about such failures, or names a metric of them.
@@ -300,6 +333,23 @@ mod tests {
             "return fmt.Errorf(\"dial tcp %s: connection refused\", addr)",
             "  ✓ retries on ECONNREFUSED (12 ms)",
             "test net::tests::handles_connection_refused ... ok",
+            "ok 5 - ECONNREFUSED is retried",
+            "    ok 12 ECONNREFUSED is retried # time=2ms",
+            "it('retries on ECONNREFUSED', () => {",
+            "  it.only(`retries on ECONNREFUSED`, async () => {",
+            "describe(\"connection reset by peer\", () => {",
+            "  it \"retries on ECONNREFUSED\" do",
+            "t.Run(\"connection refused\", func(t *testing.T) {",
+            "feat!: handle connection refused",
+            "chore(deps)!: a pool that retries on connection refused",
+            "Merge pull request #12 from a/fix-econnrefused",
+            "Merge branch 'fix-econnrefused' into main",
+            "a1b2c3d Merge pull request #12 from a/fix-econnrefused",
+            "Revert \"retry on ECONNREFUSED\"",
+            "| ECONNREFUSED | nobody listens |",
+            "| `ECONNRESET` | the peer reset it |",
+            "<li>ECONNRESET: the peer reset it</li>",
+            "<td><code>ECONNREFUSED</code></td><td>nobody listens</td>",
             "a1b2c3d fix: handle ECONNRESET in the pool (#1234)",
             "commit 1a2b3c4 Fix connection reset by peer on idle connections",
             "* [BUGFIX] Retry on connection refused. #123",
@@ -340,6 +390,15 @@ mod tests {
     fn what_reports_one_is_read_all_the_same() {
         for text in [
             "Connection refused",
+            "not ok 5 - connect ECONNREFUSED 10.0.0.1:80",
+            "ok, but connection refused",
+            "it says connection refused",
+            "describe failed: connection refused",
+            "Merge failed: connection refused",
+            "| connection refused | 10.0.0.1:80 |",
+            "| orders | connection refused |",
+            "<li>orders: connection refused</li>",
+            "<h1>503 Service Unavailable</h1>",
             "- java.net.ConnectException: Connection refused",
             "java.net.SocketTimeoutException",
             "10 requests, 10 connection refused",
