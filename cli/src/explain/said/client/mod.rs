@@ -65,13 +65,18 @@ pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     let (whose, (cause, others, words)) = named(text).map(|found| ("client=", found)).or_else(by_anybody)?;
     (!mention::is_one(text, &words)).then_some(())?;
     let mut finding = Finding::of_line((cause, Confidence::Possible), others.to_vec(), None, None);
-    finding.evidence = format!("{whose}{}", escape(&words, LONGEST_FACT));
+    finding.evidence = format!("{whose}{}", evidence(words));
     finding.would_tell = vec![crate::explain::ACCESS_LOG];
     let mut line = Line::default();
     if let Some(whom) = Whom::of(text) {
         whom.name(&mut line, &mut finding);
     }
     Some((line, finding))
+}
+
+/// The words as evidence. Those of a table are known, in whatever language.
+fn evidence(words: String) -> String {
+    if words::are_known(&words) { words } else { escape(&words, LONGEST_FACT) }
 }
 
 /// What another server's access log says with a status alone: the rest of such a line is whoever's that asked.
@@ -347,9 +352,32 @@ mod tests {
 
     #[test]
     fn each_of_the_words_is_read() {
+        // Its own, not what another one says that is within it.
         for (words, symptom) in words::ALL.iter().copied().flatten() {
-            assert!(super::symptom(words).is_some(), "{words} {symptom:?}");
+            assert_eq!(super::symptom(words), Some((*symptom, *words)));
         }
+    }
+
+    #[test]
+    fn words_of_every_language_are_shown_as_they_are() {
+        for (words, _) in words::ALL.iter().copied().flatten() {
+            let is_safe =
+                words.is_ascii() || !words.contains(|c: char| c.is_control() || ";=%\"\\".contains(c));
+            assert!(is_safe, "{words}");
+        }
+        for (text, cause, words) in [
+            ("curl: (7) Connexion refusée", "upstream_refused", "Connexion refusée"),
+            ("psql: Fehler: Verbindungsaufbau abgelehnt", "upstream_refused", "Verbindungsaufbau abgelehnt"),
+            ("curl: (7) 拒绝连接", "upstream_refused", "拒绝连接"),
+            ("ssh: Нет маршрута до узла", "upstream_unreachable", "Нет маршрута до узла"),
+            ("ping: Имя или служба не известны", "upstream_dns_failure", "Имя или служба не известны"),
+            ("failed calling webhook \"a\": Connexion refusée", "upstream_refused", "Connexion refusée"),
+        ] {
+            let (_, finding) = read(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((finding.cause.id(), &*finding.evidence), (cause, &*format!("client={words}")));
+        }
+        let (_, finding) = read("ERROR: connection to é was refused").unwrap();
+        assert!(finding.evidence.is_ascii(), "{}", finding.evidence);
     }
 
     #[test]

@@ -105,7 +105,6 @@ pub(super) const CLOSED: &[(&str, Symptom)] = &[
     ("end of file reached", Closed),
     ("End of stream or IOException", Closed),
     ("Network closed for unknown reason", Closed),
-    ("Connection dropped", Closed),
     ("Error) :closed", Closed),
     (":error, :closed", Closed),
     ("Socket closed", Closed),

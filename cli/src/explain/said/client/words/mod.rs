@@ -43,6 +43,11 @@ pub(super) const ALL: &[&[(&str, Symptom)]] = &[
     network::ANYBODYS,
 ];
 
+/// Whether these are of the tables and in another language than English: no client chose them.
+pub(super) fn are_known(words: &str) -> bool {
+    !words.is_ascii() && locales::LOCALES.iter().any(|(known, _)| *known == words)
+}
+
 /// Whether a status says more than these, and another row.
 pub(super) fn are_vague(words: &str) -> bool {
     [network::FAILED, network::ANYBODYS].iter().copied().flatten().any(|(vague, _)| *vague == words)

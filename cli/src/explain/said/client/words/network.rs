@@ -75,11 +75,9 @@ pub(super) const DESCRIPTORS: &[(&str, Symptom)] = &[
 pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("Connection timed out) while reading", NoAnswer),
     ("Connection refused", Refused),
-    ("connect : connection refused", Refused),
     ("ECONNREFUSED", Refused),
     ("actively refused", Refused),
     ("postmaster is accepting TCP/IP connections", Refused),
-    ("ERR_CONNECTION_REFUSED", Refused),
     ("Exception opening socket", Refused),
     ("ORA-12541", Refused),
     ("could not establish the connection", Refused),
@@ -135,13 +133,11 @@ pub(super) const NETWORK: &[(&str, Symptom)] = &[
     ("ERR_TUNNEL_CONNECTION_FAILED", Refused),
     ("Unable to connect to the remote server", Refused),
     ("ms: Timeout was reached", NoConnection),
-    ("ms: Connection timed out", NoConnection),
     ("connect(2) timed out", NoConnection),
     ("deadline has elapsed", NoConnection),
     ("Connection timeout to host", NoConnection),
     ("Operation already in progress - connect", NoConnection),
     ("(execution expired)", NoConnection),
-    ("due to: connection timed out", NoConnection),
 ];
 
 /// It was reset.
@@ -253,13 +249,14 @@ pub(super) const GENERAL: &[(&str, Symptom)] = &[
     (": read tcp ", Reset),
     (": write tcp ", Pooled),
     (": dial tcp ", Refused),
+    // AWS' own, of the metadata of a machine.
+    ("Failed to connect to service endpoint", NoConnection),
     ("Failed to connect to ", Refused),
     ("Could not establish TCP connection", Refused),
     ("Connection failed [IP:", Refused),
     ("failed to connect service ", Refused),
     ("Could not create connection to database server", Refused),
     ("UNAVAILABLE: ssl exception", NoAgreement),
-    ("Failed to connect to service endpoint", NoConnection),
     ("Could not connect to the endpoint URL", Refused),
     // grpc-web of any status that fails.
     ("Http response at 400 or 500 level", Dropped),
@@ -305,7 +302,6 @@ pub(super) const FAILED: &[(&str, Symptom)] = &[
     ("ssl.SSLError", NoAgreement),
     ("connection has not yet been established", Dropped),
     ("0 Unknown Error", Dropped),
-    ("java.io.EOFException", Dropped),
     ("java.net.ConnectException", Refused),
     ("ClientConnectorError", Refused),
     ("java.net.SocketException", Dropped),

@@ -119,8 +119,6 @@ pub(super) const TLS: &[(&str, Symptom)] = &[
     // The name in the handshake.
     ("unrecognized name", NoSuchName),
     ("unrecognized_name", NoSuchName),
-    ("SSL_ERROR_UNRECOGNIZED_NAME_ALERT", NoSuchName),
-    ("ERR_SSL_UNRECOGNIZED_NAME_ALERT", NoSuchName),
     // It refuses to go on.
     ("alert handshake failure", NoAgreement),
     ("tls: handshake failure", NoAgreement),
