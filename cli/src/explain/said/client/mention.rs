@@ -11,7 +11,7 @@ pub(super) fn is_one(text: &str, words: &str) -> bool {
     is_code(own, words)
         || is_of_a_diff(text)
         || is_test(own)
-        || change::is_one(own)
+        || change::is_one(own, words)
         || is_setting(text, own, words)
         || is_explained(own)
         || is_listed(own, words)
@@ -21,7 +21,7 @@ pub(super) fn is_one(text: &str, words: &str) -> bool {
 /// Whether it is of a program, of a test or of a list of changes.
 pub(super) fn is_written(text: &str) -> bool {
     let own = without_signs(text);
-    is_code(own, "") || is_of_a_diff(text) || is_test(own) || change::is_one(own)
+    is_code(own, "") || is_of_a_diff(text) || is_test(own) || change::is_one(own, "")
 }
 
 /// Whether the number that goes with the words at this place of a text is nought.
@@ -65,7 +65,9 @@ fn without_signs(text: &str) -> &str {
 
 /// Whether it is a changed line that is indented, as a program's are.
 fn is_of_a_diff(text: &str) -> bool {
-    ["+\t", "-\t", "+    "].iter().any(|sign| text.starts_with(sign))
+    let changed = ["+\t", "-\t", "+    "].iter().find_map(|sign| text.strip_prefix(sign));
+    // Node sets a stack in as well.
+    changed.is_some_and(|line| !line.trim_start().starts_with("at ") || !change::reports(line))
 }
 
 /// Whether it is a line of a program: what it looks for, or would say.
@@ -219,7 +221,7 @@ fn is_setting(text: &str, own: &str, words: &str) -> bool {
 
 /// Whether it tells a reader what such words mean, or what to do about them.
 fn is_explained(own: &str) -> bool {
-    if ["In case ", "NOTE: In case "].iter().any(|begin| own.starts_with(begin)) {
+    if own.starts_with("NOTE: In case ") {
         return true;
     }
     // Who tells of what became of it speaks of oneself.
