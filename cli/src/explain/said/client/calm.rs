@@ -121,6 +121,12 @@ const FAILS: &[&str] = &[
     "deadline",
     "reason:",
     "rescue",
+    "hung up",
+    "hang up",
+    "closed by",
+    "closed before",
+    "closed while",
+    "prematurely",
 ];
 /// What looks like one and says that there is none.
 const NONE_OF_IT: &[&str] = &[
@@ -188,22 +194,59 @@ fn is_kubectls(text: &str) -> bool {
 pub(in crate::explain) fn says_of_no_failure(text: &str) -> bool {
     // Most lines have none of the words.
     if !FAILING.as_ref().is_some_and(|words| words.is_match(text)) {
-        return !has_bad_status(text);
+        return !has_bad_status(text) && !has_timeout(text);
     }
     let mut said = text.to_ascii_lowercase();
     for nothing in NONE_OF_IT {
         said = said.replace(nothing, "");
     }
-    !FAILS.iter().any(|fails| said.contains(fails)) && !has_bad_status(&said)
+    !FAILS.iter().any(|fails| said.contains(fails)) && !has_bad_status(&said) && !has_timeout(&said)
 }
 
-/// A server's access log in a line with a level, and any number that is a failed status.
+/// A server's access log in a line with a level, any number that is a usual failed status, and any other beside the name of one.
 fn has_bad_status(said: &str) -> bool {
-    let mut words = said.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == ':'));
-    words.any(|word| {
-        let is_status = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
-        is_status
-            && matches!(word, "400" | "401" | "403" | "404" | "408" | "429" | "500" | "502" | "503" | "504")
+    let words =
+        said.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty());
+    let (mut before, mut last) = ("", "");
+    for word in words {
+        let code = word.trim_end_matches('.');
+        let is_status =
+            code.len() == 3 && code.starts_with(['4', '5']) && code.bytes().all(|byte| byte.is_ascii_digit());
+        // `status=505`, `statusCode: 505`, `HTTP 522`, `HTTP/1.1 522`
+        let names = |word: &str| {
+            ["status", "code", "http"].iter().any(|end| {
+                word.len()
+                    .checked_sub(end.len())
+                    .and_then(|at| word.get(at..))
+                    .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+            })
+        };
+        let is_named = || names(last) || (last.contains('.') && names(before));
+        let is_usual =
+            matches!(code, "400" | "401" | "403" | "404" | "408" | "429" | "500" | "502" | "503" | "504");
+        if is_status && (is_usual || is_named()) {
+            return true;
+        }
+        (before, last) = (last, word);
+    }
+    false
+}
+
+/// Whether a timeout has run out: with a value behind it, it is set to that.
+fn has_timeout(said: &str) -> bool {
+    static TIMEOUT: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(["timeout"]).ok());
+    const SETS: &[&str] = &["to ", "of ", "is ", "set", "in ", "value", "config"];
+    let Some(finder) = TIMEOUT.as_ref() else { return false };
+    finder.find_iter(said).any(|found| {
+        let behind = said.get(found.end()..).unwrap_or_default();
+        // `timeoutMs`, `timeout-seconds`, `timeout.ms = 5`, `timeout="5s"`, `timeout......5`
+        let behind = behind.trim_start_matches('.');
+        let is_name =
+            behind.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | '=' | '"'));
+        let value = behind.trim_start_matches([':', ' ', '=', '(', '[', '\'']);
+        let is_set = value.starts_with(|c: char| c.is_ascii_digit() || c == '"');
+        !is_name && !is_set && !SETS.iter().any(|word| value.starts_with(word))
     })
 }
 
@@ -324,6 +367,14 @@ mod tests {
             "{\"level\":30,\"time\":1700000000000,\"pid\":1,\"msg\":\"Server listening at http://0.0.0.0:3000\"}",
             "  Normal  Pulled     7s    kubelet, node01    Successfully pulled image",
             "  ioredis:redis status[a:6379]: wait -> connecting +1ms",
+            "INFO session timeout set to 30 s",
+            "INFO idle timeout: 30000",
+            "INFO timeoutMs 5000",
+            "INFO request.timeout.ms = 30000",
+            "INFO connectionTimeout...............30000",
+            "INFO {\"timeout\": 5}",
+            "INFO read 512 rows of 450",
+            "INFO HTTP/1.1 200 in 450 ms",
         ] {
             assert!(is_of_a_log(text), "{text}");
         }
@@ -351,6 +402,17 @@ mod tests {
             "1604142402: Client a disconnected.",
             "[2023/02/01 03:26:35] [ warn] [engine] a chunk is late",
             "  ioredis:redis status[a:6379]: error +1ms",
+            "INFO backend timeout after 30000 ms",
+            "INFO request timeout",
+            "INFO [Timeout] waiting for a",
+            "INFO remote hung up on us, connection closed by remote",
+            "INFO socket hang up",
+            "INFO status=505",
+            "INFO statusCode: 520",
+            "INFO HTTP 522",
+            "INFO got HTTP/1.1 511",
+            "INFO http status 451.",
+            "{\"level\":\"info\",\"status\":599}",
         ] {
             assert!(!is_of_a_log(text), "{text}");
         }
