@@ -202,7 +202,7 @@ impl Told {
         let has = |said: &[&str]| said.iter().any(|said| lower.contains(said));
         Self {
             orderly: other::is_orderly(text),
-            of_certificates: has(&["renew", "issuance", "rotat"]),
+            of_certificates: has(&["renew", "issuance", "rotat", "certificate request", "certificate order"]),
             schedules: has(&["schedul"]),
             unknown: has(&["fail", "error", "unable", "cannot", "couldn", "unknown"]),
             no_greeting: has(&["fail", "error", "timed out", "timeout"]),
@@ -250,10 +250,34 @@ fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom
     right && (symptom == NoName || !words.get(at).is_some_and(|word| is_named_as_one(text, word)))
 }
 
-/// Whether both are of something else: `socket directory`, `lookup table`, `#general`, `refused the parcel`.
+/// Whether both are of something else: `socket file`, `lookup table`, `#general`, `refused the parcel`.
 fn is_another(text: &str, subject: &Word, verb: &Word, symptom: Symptom) -> bool {
     let behind = |word: &Word| text.get(word.end..).unwrap_or_default().trim_start_matches(' ');
     let begins = |word: &Word, with: &[&str]| with.iter().any(|with| behind(word).starts_with(with));
+    // `connection string`, `TLS secret`, `address book`
+    const THINGS: &[&str] = &[
+        "string",
+        "url",
+        "uri",
+        "config",
+        "setting",
+        "parameter",
+        "option",
+        "list",
+        "review",
+        "activation",
+        "secret",
+        "book",
+        "dir",
+        "file",
+        "path",
+    ];
+    // `failed to parse connection`, `failed to remove socket`
+    const DONE: &[&str] = &["to parse ", "to remove ", "to delete ", "to unlink ", "to save ", "to rename "];
+    let between = text.get(verb.end..subject.begin).unwrap_or_default().trim_start();
+    if begins(subject, THINGS) || DONE.iter().any(|done| between.starts_with(done)) {
+        return true;
+    }
     match symptom {
         NoName => verb.text == "lookup" && begins(verb, &["table", "cache", "key"]),
         Refused => {
@@ -270,7 +294,7 @@ fn is_another(text: &str, subject: &Word, verb: &Word, symptom: Symptom) -> bool
             let is_chats = behind(subject)
                 .strip_prefix('#')
                 .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
-            is_chats || begins(subject, &["dir", "file", "path"]) || begins(verb, &["from the list"])
+            is_chats || begins(verb, &["from the list"])
         }
         _ => false,
     }

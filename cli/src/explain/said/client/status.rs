@@ -228,11 +228,16 @@ fn is_other(word: &str) -> bool {
         .any(|other| word.eq_ignore_ascii_case(other))
 }
 
-/// Whether a number counts what stands behind it: `error code 500 rows inserted`.
+/// Whether a number counts what stands behind it, or is explained: `error code 500 rows inserted`, `the code 503 means that ...`.
 fn counts(text: &str, name: &str, number: &str) -> bool {
     const COUNTED: &[&str] =
         &["rows", "files", "bytes", "records", "items", "lines", "documents", "messages"];
+    // What one means, and how many there may be.
+    const TOLD: &[&str] = &["means ", "is returned ", "error budget"];
     let Some((_, behind)) = text.split_once(&format!("{name} {number} ")) else { return false };
+    if TOLD.iter().any(|told| behind.starts_with(told)) {
+        return true;
+    }
     let end = behind.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(behind.len());
     let (word, rest) = behind.split_at_checked(end).unwrap_or_default();
     COUNTED.contains(&word) && !rest.starts_with(['=', ':'])
