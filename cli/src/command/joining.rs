@@ -122,7 +122,7 @@ impl Joining {
         let (has_no_log, failed) = (self.total.counts.has_no_log(), self.total.counts.failures);
         let mut symptoms = self.total.leads.take_symptoms();
         // What began elsewhere comes after what others found there.
-        symptoms.sort_by_key(|symptom| symptom.finding.cause.definition().peer_may_know);
+        symptoms.sort_by_key(|symptom| symptom.finding.peer_may_know());
         for symptom in symptoms {
             let is_reported = symptom.line.shows_an_end();
             if failed == 0 && (has_no_log || is_reported) {

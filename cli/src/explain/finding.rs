@@ -122,6 +122,11 @@ impl Finding {
         }
     }
 
+    /// Whether it may have begun elsewhere, where others know more of it: of several such a one comes last.
+    pub fn peer_may_know(&self) -> bool {
+        self.cause.definition().peer_may_know
+    }
+
     /// Whether the cause is true of the alternatives, too, and only less telling.
     pub fn covers_alternatives(&self) -> bool {
         self.alternatives.iter().all(|other| self.cause.is_broader_than(*other))
