@@ -5,7 +5,7 @@ use meshwhy::causes::Cause;
 use crate::explain::{Column, Finding, Line};
 
 /// Ports on which servers speak TLS, by custom.
-const TLS: &[&str] = &["443", "8443", "9443", "6443", "10250"];
+pub(super) const TLS: &[&str] = &["443", "8443", "9443", "6443", "10250"];
 
 /// Names TLS that the upstream expected: many servers close what is none without a word. At a port of TLS that comes first.
 pub(super) fn add(finding: &mut Finding, line: &Line<'_>) {

@@ -8,8 +8,8 @@ use meshwhy::evidence::{
 };
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::lengths;
 use super::memory::Columns;
+use super::{closed, lengths};
 use crate::explain::{Column, Line, grpc};
 
 /// Stands for a flag that this version doesn't know.
@@ -163,9 +163,8 @@ pub(in crate::explain) fn asks_by_service_name(line: &Line<'_>) -> bool {
 
 /// Whether the codec read no whole request at a port where clients speak TLS. A log without the method doesn't say so.
 pub(in crate::explain) fn read_nothing_at_tls_port(line: &Line<'_>) -> bool {
-    const TLS_PORTS: &[&str] = &["443", "6443", "8443", "9443"];
     let port = line.get(Column::LocalAddress).and_then(|address| address.rsplit_once(':'));
-    let at_tls_port = port.is_some_and(|(_, port)| TLS_PORTS.contains(&port));
+    let at_tls_port = port.is_some_and(|(_, port)| closed::TLS.contains(&port));
     at_tls_port && line.code() == Some(400) && line.shows(Column::Method) && !has_request(line)
 }
 

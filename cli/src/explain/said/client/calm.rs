@@ -263,11 +263,8 @@ pub(super) fn is_below_warning(text: &str) -> bool {
         return true;
     }
     // An object's keys are in any order.
-    let mut end = text.len().min(if text.starts_with('{') { 4 * FRONT } else { FRONT });
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    let front = text.get(..end).unwrap_or_default();
+    let end = if text.starts_with('{') { 4 * FRONT } else { FRONT };
+    let front = text.get(..text.floor_char_boundary(end)).unwrap_or_default();
     if is_pinos(front) || is_klogs(front) || is_envoys(front) || is_mosquittos(front) || is_debugs(text) {
         return true;
     }
@@ -326,13 +323,19 @@ fn is_pinos(front: &str) -> bool {
 
 /// `I1120 10:00:00.000000       1 file.go:12] message`
 fn is_klogs(front: &str) -> bool {
-    let date = front.strip_prefix('I').and_then(|rest| rest.split_once(' '));
-    date.is_some_and(|(date, rest)| {
-        date.len() == 4
-            && date.bytes().all(|byte| byte.is_ascii_digit())
+    let behind = front.strip_prefix('I');
+    behind.is_some_and(|behind| {
+        let rest = behind.get(5..).unwrap_or_default();
+        begins_with_klogs_date(behind)
             && rest.starts_with(|c: char| c.is_ascii_digit())
             && rest.contains("] ")
     })
+}
+
+/// `1120 `: the month and the day, and nothing between.
+pub(super) fn begins_with_klogs_date(text: &str) -> bool {
+    let date = text.get(..5).unwrap_or_default();
+    date.ends_with(' ') && date.bytes().take(4).all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What load testers sum up: hey, oha, ghz, fortio, vegeta, bombardier, wrk, ab, k6, siege, JMeter.
 
+use super::status::failed;
 use super::symptom::Symptom;
 
 /// What a row of such a summary counts.
@@ -122,10 +123,6 @@ fn summed(row: &str) -> Option<Counted> {
 
 fn number(text: &str) -> Option<u64> {
     text.trim().parse().ok()
-}
-
-fn failed(code: &str) -> Option<u16> {
-    code.parse().ok().filter(|code| (400..600).contains(code))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use meshwhy::evidence::Flags;
 
+use super::calm;
+
 /// Whether it is another server's line of a request that it answered, with a status that is no failure.
 pub(super) fn is_good_answer(text: &str) -> bool {
     let status = status(text);
@@ -93,11 +95,7 @@ pub(super) fn has_calm_level(text: &str) -> bool {
     // MySQL's, etcd's, Fluent Bit's, Postgres' own.
     const LEVELS: &[&str] =
         &[" [Note] ", " [System] ", " I | ", " N | ", "] [ info] ", "] [debug] ", "] LOG:  ", "= LOG:  "];
-    let mut end = text.len().min(FRONT);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    let front = text.get(..end).unwrap_or_default();
+    let front = text.get(..text.floor_char_boundary(FRONT)).unwrap_or_default();
     LEVELS.iter().any(|level| front.contains(level))
         || is_klogs_behind_syslogs(front)
         || is_rediss(front)
@@ -118,9 +116,7 @@ fn is_mongos(front: &str) -> bool {
 /// `kubelet[787]: I0908 16:03:19.635667 ...`
 fn is_klogs_behind_syslogs(front: &str) -> bool {
     let behind = front.split_once("]: I").map(|(_, behind)| behind);
-    behind
-        .and_then(|behind| behind.get(..5))
-        .is_some_and(|date| date.ends_with(' ') && date.bytes().take(4).all(|byte| byte.is_ascii_digit()))
+    behind.is_some_and(calm::begins_with_klogs_date)
 }
 
 /// `1:M 08 Oct 2020 09:51:17.465 * Running mode=standalone, port=6379.`

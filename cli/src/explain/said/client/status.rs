@@ -270,7 +270,8 @@ fn called(text: &str) -> Option<(u16, String)> {
     None
 }
 
-fn failed(code: &str) -> Option<u16> {
+/// A status of a failure.
+pub(super) fn failed(code: &str) -> Option<u16> {
     code.parse().ok().filter(|code| (400..600).contains(code))
 }
 
