@@ -283,12 +283,14 @@ fn is_another(text: &str, subject: &Word, verb: &Word, symptom: Symptom) -> bool
         Refused => {
             // What was refused stands behind it.
             let refused = behind(verb).strip_prefix("the ").or_else(|| behind(verb).strip_prefix("a "));
-            let end = |what: &str| what.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(what.len());
-            let what = refused.map(|what| what.get(..end(what)).unwrap_or_default().to_ascii_lowercase());
-            let is_ours = |what: &str| {
-                [CONNECTIONS, CONNECTS, ANSWERS, HANDSHAKES].iter().any(|words| words.contains(&what))
+            let is_ours = |word: &str| {
+                let word = word.to_ascii_lowercase();
+                [CONNECTIONS, CONNECTS, ANSWERS, HANDSHAKES]
+                    .iter()
+                    .any(|words| words.contains(&word.as_str()))
             };
-            subject.begin < verb.begin && what.is_some_and(|what| !is_ours(&what))
+            let mut what = refused.unwrap_or_default().split(|c: char| !c.is_ascii_alphanumeric()).take(NEAR);
+            subject.begin < verb.begin && refused.is_some() && !what.any(is_ours)
         }
         Dropped => {
             let is_chats = behind(subject)

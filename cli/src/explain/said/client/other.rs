@@ -10,6 +10,7 @@ const FAILS: &[&str] = &[
     "exception",
     "exceed",
     "expired",
+    "elapsed",
     "unable",
     "cannot",
     "can't",
@@ -50,7 +51,8 @@ pub(super) fn is_orderly(text: &str) -> bool {
     ];
     // Whoever asks a server that is about to end sees a failure.
     const OWN_ENDS: &[&str] = &["draining", "drained", "shutting down"];
-    const PEERS: &[&str] = &["server", "broker", "remote", "peer", "upstream", "node", "primary", "backend"];
+    const PEERS: &[&str] =
+        &["server", "broker", "remote", "peer", "upstream", "node", "primary", "backend", "pod"];
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     (has(ENDS) || (has(OWN_ENDS) && !has(PEERS))) && !has(FAILS)
@@ -81,7 +83,9 @@ pub(super) fn is_another(
         // Go's and Linux' names of the error, and limits of systemd.
         Symptom::NoDescriptors => is_number && matches!(words, "EMFILE" | "ENFILE"),
         Symptom::NoConnection | Symptom::NoAnswer => {
-            is_number && is_unit(unit.trim_start()) && !tells_of_failure()
+            // `httpx.ReadTimeout: 5s` is an exception's.
+            let is_name = words.contains(['.', ':']);
+            is_number && is_unit(unit.trim_start()) && !is_name && !tells_of_failure()
         }
         _ => false,
     }
@@ -162,6 +166,9 @@ mod tests {
             "the connection was dropped",
             "the server refused the connection",
             "the upstream refused the request",
+            "the upstream refused a new connection",
+            "httpx.ReadTimeout: 5s",
+            "deadline has elapsed: 5s",
             "ERROR reading response: timeout",
         ] {
             assert!(read(text).is_some(), "{text}");
@@ -187,6 +194,7 @@ mod tests {
             "MongoDB connection closed unexpectedly through app termination",
             "server is shutting down, connection closed",
             "broker draining, connection was closed",
+            "connection closed: the pod is draining",
             "got SIGTERM while waiting: connection refused",
             "lost connection, max lifetime 30s",
         ] {
