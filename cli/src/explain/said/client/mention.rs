@@ -89,6 +89,9 @@ fn is_code(own: &str, words: &str) -> bool {
         "assertEquals(",
         ".toBe(",
         ".toEqual(",
+        ".to.equal(",
+        ".toMatchObject(",
+        ".toThrow(",
         "inline_string: ",
         "inlineString: ",
         ".match(",
@@ -114,9 +117,33 @@ fn is_code(own: &str, words: &str) -> bool {
         "!= '",
     ];
     const BEGINS: &[&str] = &[
-        "const ", "let ", "var ", "val ", "final ", "static ", "private ", "public ", "return ", "throw ",
-        "throws ", "raise ", "import ", "use ", "catch ", "catch(", "} catch", "rescue ", "except ",
-        "except(", "case ", "func ", "fn ", "def ",
+        "const ",
+        "let ",
+        "var ",
+        "val ",
+        "final ",
+        "static ",
+        "private ",
+        "public ",
+        "return ",
+        "throw ",
+        "throws ",
+        "raise ",
+        "import ",
+        "use ",
+        "catch ",
+        "catch(",
+        "} catch",
+        "rescue ",
+        "except ",
+        "except(",
+        "case ",
+        "func ",
+        "fn ",
+        "def ",
+        "if (",
+        "} else if (",
+        "while (",
     ];
     let has = |what: &&str| memmem::find(own.as_bytes(), what.as_bytes()).is_some();
     let begins = BEGINS.iter().any(|word| own.starts_with(word))
@@ -127,7 +154,14 @@ fn is_code(own: &str, words: &str) -> bool {
         let inside = element.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote));
         inside.is_some_and(|inside| inside.eq_ignore_ascii_case(words))
     });
-    let is_comment = own.starts_with("//") || own.starts_with("/*") || own.starts_with("@throws ");
+    // `rescue Errno::ECONNREFUSED => e`, `#define ECONNREFUSED 111`
+    let is_rescue =
+        own.starts_with("rescue ") && own.rsplit_once(" => ").is_some_and(|(_, name)| !name.contains(' '));
+    let is_comment = is_rescue
+        || own.starts_with("#define ")
+        || own.starts_with("//")
+        || own.starts_with("/*")
+        || own.starts_with("@throws ");
     is_comment || begins || is_element || CALLS.iter().any(has)
 }
 
@@ -145,12 +179,17 @@ fn is_test(own: &str) -> bool {
         "=== RUN",
         "=== CONT",
         "=== PAUSE",
+        "[ RUN      ] ",
+        "[       OK ] ",
+        "Scenario: ",
+        "Scenario Outline: ",
     ];
     // TAP's: `ok 5 - retries on ECONNREFUSED`.
     let is_taps = own.strip_prefix("ok ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     BEGINS.iter().any(|word| own.starts_with(word))
         || own.ends_with(" ... ok")
         || own.contains(" PASSED")
+        || (own.contains("::test_") && !own.contains(' '))
         || is_taps
         || is_named_test(own)
 }
@@ -221,7 +260,23 @@ fn is_setting(text: &str, own: &str, words: &str) -> bool {
 
 /// Whether it tells a reader what such words mean, or what to do about them.
 fn is_explained(own: &str) -> bool {
-    if own.starts_with("NOTE: In case ") {
+    // What is to be done, what is looked for, and what Git does with it.
+    const OTHERS: &[&str] = &[
+        "NOTE: In case ",
+        "[x] ",
+        "[X] ",
+        "[ ] ",
+        "TODO: ",
+        "TODO(",
+        "FIXME: ",
+        "grep ",
+        "$ grep ",
+        "diff --git ",
+        "Switched to ",
+        "On branch ",
+        "[new branch] ",
+    ];
+    if OTHERS.iter().any(|begin| own.starts_with(begin)) || own.contains(" | grep ") {
         return true;
     }
     // Who tells of what became of it speaks of oneself.
@@ -349,6 +404,22 @@ mod tests {
             "a1b2c3d Merge pull request #12 from a/fix-econnrefused",
             "Revert \"retry on ECONNREFUSED\"",
             "| ECONNREFUSED | nobody listens |",
+            "[ RUN      ] Net.ConnectionRefused",
+            "[       OK ] Net.ConnectionRefused (0 ms)",
+            "  Scenario: connection refused is retried",
+            "tests/test_net.py::test_connection_refused",
+            "expect(err.code).to.equal('ECONNREFUSED')",
+            "rescue Errno::ECONNREFUSED => e",
+            "if (err.code == ECONNREFUSED)",
+            "#define ECONNREFUSED 111 /* Connection refused */",
+            "- [x] handle ECONNREFUSED",
+            "- [ ] retry on ECONNRESET",
+            "TODO: handle ECONNREFUSED",
+            "kubectl logs a | grep ECONNREFUSED",
+            "$ grep ECONNRESET app.log | wc -l",
+            "diff --git a/econnrefused.go b/econnrefused.go",
+            "Switched to branch 'fix-econnrefused'",
+            " * [new branch]      fix-econnrefused -> origin/fix-econnrefused",
             "| `ECONNRESET` | the peer reset it |",
             "<li>ECONNRESET: the peer reset it</li>",
             "<td><code>ECONNREFUSED</code></td><td>nobody listens</td>",
@@ -394,6 +465,12 @@ mod tests {
             "Connection refused",
             "not ok 5 - connect ECONNREFUSED 10.0.0.1:80",
             "ok, but connection refused",
+            "[  FAILED  ] Net.Connects: connection refused",
+            "tests/test_net.py::test_connects failed: connection refused",
+            "if (10.0.0.1:80) connection refused",
+            "[a] connection refused",
+            "[error] connection refused",
+            "curl: (7) connection refused while grep ran",
             "it says connection refused",
             "describe failed: connection refused",
             "Merge failed: connection refused",
