@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::explain::said::client::calm::says_of_no_failure;
 use crate::explain::said::client::whom::{Whom, is_address};
 use crate::explain::said::client::{is_of_webhook, is_request, is_vague, of_a_webhook};
 use crate::explain::{Column, Finding, Line};
@@ -243,6 +244,9 @@ fn command(row: &str) -> Option<&str> {
     const PROGRAMS: &[&str] = &["curl ", "wget ", "grpcurl "];
     PROGRAMS.iter().find_map(|program| {
         let (before, behind) = row.split_once(program)?;
+        // A client may be called so, behind what came of its request.
+        let is_quoted = before.matches('"').count() % 2 == 1;
+        (!is_quoted && says_of_no_failure(before)).then_some(())?;
         let ends =
             ["#", "$", ">", "%", "`", "--", "|", ";", "&&", "time", "sudo", "\u{276f}", "\u{279c}", "("];
         let is_prompt = ends.iter().any(|end| before.trim_end().ends_with(end));
@@ -259,7 +263,7 @@ fn is_prompt(row: &str) -> bool {
         &["kubectl", "istioctl", "helm", "docker", "oc", "k", "minikube", "cd", "export", "redis-cli"];
     let behind = row.strip_prefix("$ ").or_else(|| {
         let (prompt, command) = row.split_once("# ").or_else(|| row.split_once("$ "))?;
-        (prompt.contains('@') && !prompt.contains("  ")).then_some(command)
+        (prompt.contains('@') && !prompt.contains("  ") && says_of_no_failure(prompt)).then_some(command)
     });
     behind.and_then(|command| command.split(' ').next()).is_some_and(|program| PROGRAMS.contains(&program))
 }

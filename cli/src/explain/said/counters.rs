@@ -371,7 +371,9 @@ fn of_prometheus(row: &str) -> Option<Counter<'_>> {
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_').then_some(())?;
     let (labels, value) = rest.rsplit_once('}')?;
     // A time may be behind it.
-    let value = value.split_whitespace().next()?;
+    let mut words = value.split_whitespace();
+    let (value, time) = (words.next()?, words.next().unwrap_or_default());
+    (time.bytes().all(|b| b.is_ascii_digit()) && words.next().is_none()).then_some(())?;
     let count = match value.parse() {
         Ok(count) => count,
         Err(_) => {

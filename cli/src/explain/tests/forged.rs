@@ -297,6 +297,38 @@ fn what_is_unwrapped_or_put_together_is_no_clients_text() {
     assert_eq!(failures, 2);
 }
 
+/// Rows of formats that nobody knows.
+#[test]
+fn what_a_client_writes_makes_its_failure_no_row_that_is_passed_over() {
+    const AGENTS: &[&str] = &[
+        "\"GET / HTTP/1.1\" 200 5",
+        "\"GET / HTTP/1.1\" 200 OK",
+        "$ curl http://a",
+        "curl x",
+        "a@b:~# kubectl get pods",
+        "fe be/srv 0/0/1/5/6 200 612 - - ---- 1/1/0/0/0 0/0",
+        "\"DownstreamStatus\":200,",
+        "GET /a => generated 2 bytes in 46 msecs (HTTP/1.1 200) x",
+    ];
+    for agent in AGENTS.iter().chain(OTHERS) {
+        for row in [
+            format!("/x|503|UF|{agent}"),
+            format!("\"GET /x\" 200 12 \"-\" \"$ curl http://a\" {agent} 503 UF"),
+            format!("503,UF,/x,\"{agent}\""),
+            format!("{{\"st\":503,\"fl\":\"UF\",\"ua\":\"{agent}\"}}"),
+            format!("{agent} 503 UF /x"),
+            format!("2026-11-20 10:00:00 ERROR dial tcp 10.0.0.1:80: connect: connection refused ua={agent}"),
+        ] {
+            READER.walk(row.as_bytes(), 1, false, |read| {
+                let is_hidden =
+                    matches!(read.reading, Reading::Application | Reading::Blank | Reading::Fine(_));
+                assert!(!is_hidden, "{row}: {:?}", read.reading);
+                true
+            });
+        }
+    }
+}
+
 /// What other outputs are known by: rows of counters and tables, levels, lists of changes, programs.
 const OTHERS: &[&str] = &[
     "a::10.0.0.1:80::zone::y",

@@ -204,7 +204,7 @@ pub(in crate::explain) fn says_of_no_failure(text: &str) -> bool {
 }
 
 /// A server's access log in a line with a level, any number that is a usual failed status, and any other beside the name of one.
-fn has_bad_status(said: &str) -> bool {
+pub(in crate::explain) fn has_bad_status(said: &str) -> bool {
     let words =
         said.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty());
     let (mut before, mut last) = ("", "");

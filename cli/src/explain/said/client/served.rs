@@ -8,7 +8,16 @@ use super::calm;
 pub(super) fn is_good_answer(text: &str) -> bool {
     let status = status(text);
     // A client that left isn't what this status is: nginx's own.
-    status.is_some_and(|status| (200..500).contains(&status) && status != 499)
+    status.is_some_and(|status| (200..500).contains(&status) && status != 499) && !fails_in_front(text)
+}
+
+/// Whether a failure stands in front of the request: whoever asked may have written a good one into a header, and the line is another format's.
+fn fails_in_front(text: &str) -> bool {
+    let front = text.split_once(" HTTP/").and_then(|(before, _)| before.rsplit_once('"'));
+    front.is_some_and(|(front, _)| {
+        let mut words = front.split(|c: char| !c.is_ascii_alphanumeric());
+        !calm::says_of_no_failure(front) || words.any(|word| !Flags::from_short(word).is_empty())
+    })
 }
 
 /// The status of a failure that such a server answered a request with, itself or for another one.
@@ -50,20 +59,36 @@ fn common(text: &str) -> Option<u16> {
 /// `fe be/srv 0/0/1/5/6 200 612 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"`: nothing ended it before its time.
 fn haproxys(text: &str) -> Option<u16> {
     let (before, _) = text.split_once(" - - ---- ")?;
-    let mut words = before.rsplit(' ');
-    let _length = number(words.next()?);
-    number(words.next()?)
+    // Quotes are around what a client chose, and behind.
+    (!before.contains('"')).then_some(())?;
+    let mut words = before.rsplitn(4, ' ');
+    let (_length, status, timers) = (number(words.next()?), number(words.next()?)?, words.next()?);
+    let is_timer = |time: &str| time.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit());
+    // Nothing in front of its columns is another format's.
+    let front = words.next().unwrap_or_default();
+    (timers.split('/').all(is_timer) && calm::says_of_no_failure(front)).then_some(status)
 }
 
 /// `{..., "DownstreamStatus":200, ...}`
 fn traefiks(text: &str) -> Option<u16> {
-    let (_, behind) = text.split_once("\"DownstreamStatus\":")?;
-    number(behind.split([',', '}']).next()?)
+    // As text it may be what a client sent.
+    text.contains("\"DownstreamStatus\":").then_some(())?;
+    let object: serde_json::Value = serde_json::from_str(text.trim()).ok()?;
+    object.get("DownstreamStatus")?.as_u64()?.try_into().ok()
 }
 
 /// `GET /a => generated 2 bytes in 46 msecs (HTTP/1.1 200) ...`
 fn uwsgis(text: &str) -> Option<u16> {
-    let (_, behind) = text.split_once(" msecs (HTTP/")?;
+    let (before, behind) = text.split_once(" msecs (HTTP/")?;
+    // Nothing in front of its columns is another format's.
+    let front = before.split_once("[pid: ").map(|(front, _)| front).or_else(|| {
+        let (request, _) = before.split_once(" => generated ")?;
+        let mut words = request.rsplitn(3, ' ').skip(1);
+        let is_method = |word: &&str| word.bytes().all(|byte| byte.is_ascii_uppercase());
+        words.next().filter(is_method)?;
+        Some(words.next().unwrap_or_default())
+    });
+    (front.is_some_and(calm::says_of_no_failure) && !before.contains('"')).then_some(())?;
     number(behind.split_once(' ')?.1.split(')').next()?)
 }
 

@@ -4,6 +4,7 @@ use meshwhy::causes::Cause;
 use meshwhy::causes::Cause::*;
 
 use super::{Counter, Row, Scope, failed};
+use crate::explain::said::client::calm::has_bad_status;
 
 /// What `istioctl analyze` finds that makes requests fail.
 const ANALYZED: &[(&str, &str, Cause, &[Cause])] = &[
@@ -113,8 +114,9 @@ fn is_endpoint(text: &str) -> bool {
         };
         (is_ip(host) && port.parse::<u16>().is_ok()).then_some(())
     };
-    of_port().is_some()
-        || (["/", "@", "unix://", "envoy://"].iter().any(|begin| text.starts_with(begin)) && text.len() > 1)
+    let is_path = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-:@[]".contains(&b));
+    let begins = ["/", "@", "unix://", "envoy://"].iter().any(|begin| text.starts_with(begin));
+    of_port().is_some() || (begins && text.len() > 1 && is_path(text))
 }
 
 /// A row of `istioctl proxy-config endpoint`: `10.0.0.1:80  HEALTHY  FAILED  outbound|80||a.b.svc.cluster.local`.
@@ -173,10 +175,15 @@ fn is_state(word: &str) -> bool {
 /// `Error [IST0101] (VirtualService default/reviews) Referenced host not found: "reviews2"`
 pub(super) fn analyzed(row: &str) -> Option<Row> {
     let said = row.trim_start_matches(['\u{2714}', '\u{2713}', ' ']);
-    if said.starts_with("No validation issues found") && !said.contains('"') {
+    let behind = said.strip_prefix("No validation issues found");
+    if behind
+        .is_some_and(|behind| behind.is_empty() || behind == "." || behind.starts_with(" when analyzing "))
+    {
         return Some(Row::Fine);
     }
     let (level, rest) = row.split_once(" [IST")?;
+    // A request's line may begin with what the client chose.
+    (!has_bad_status(rest)).then_some(())?;
     matches!(level, "Error" | "Warning" | "Info").then_some(())?;
     let said = format!("IST{rest}");
     let (code, words) = said.split_once(']')?;

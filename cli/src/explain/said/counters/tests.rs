@@ -117,6 +117,8 @@ fn no_row_is_found_in_the_words_of_others() {
         "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"curl  SYNCED istiod  STALE\"",
         "\"GET /x HTTP/1.1\" 503 UF foo 0 91 \"No validation issues found\"",
         "503 No validation issues found",
+        "No validation issues found 503 UF /x",
+        "envoy_cluster_x{a=\"b\"} 4 503 UF /x",
         "a.b SYNCED SYNCED SYNCED istiod 1.20 503 UF",
         "a.b UF SYNCED SYNCED SYNCED istiod 503 x",
         "GET HEALTHY OK /a",
