@@ -156,6 +156,10 @@ const NONE_OF_IT: &[&str] = &[
     "not expired",
 ];
 
+/// Once through a text for the calm levels.
+static LEVELS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(CALM).ok());
+
 /// Once through a text for all of these.
 static FAILING: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(FAILS).ok()
@@ -267,6 +271,10 @@ pub(super) fn is_below_warning(text: &str) -> bool {
     let front = text.get(..text.floor_char_boundary(end)).unwrap_or_default();
     if is_pinos(front) || is_klogs(front) || is_envoys(front) || is_mosquittos(front) || is_debugs(text) {
         return true;
+    }
+    // Most lines have no level at all.
+    if !LEVELS.as_ref().is_some_and(|levels| levels.is_match(front)) {
+        return false;
     }
     let words = front.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-')));
     // Celery's has the process behind it: `DEBUG/MainProcess`.

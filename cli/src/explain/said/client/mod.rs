@@ -57,6 +57,7 @@ pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
     (may_say(text) || load::may_be_row(text) || anybody::may_say(text)).then_some(())?;
     let Some(text) = own_words(text) else { return of_server(text) };
     let by_anybody = || {
+        anybody::may_say(text).then_some(())?;
         let (symptom, words) = anybody::read(text)?;
         let place = place(text);
         let (cause, others) = symptom::causes(seldom::told(symptom, place, text), place);
