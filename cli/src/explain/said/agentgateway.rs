@@ -8,7 +8,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely, Possible};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::key_values::pairs;
+use super::key_values::{behind_level, pairs, word};
 use super::ztunnel::Connection;
 use super::ztunnel_words;
 use crate::explain::around::prefix;
@@ -75,19 +75,8 @@ pub(in crate::explain) fn begins(text: &[u8]) -> bool {
 
 /// What stands behind the message.
 fn fields(line: &str) -> Option<&str> {
-    let mut rest = line;
-    let mut word = || {
-        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
-        rest = after;
-        Some(word)
-    };
-    // Whoever shows it to others may leave out the time.
-    let mut level = word()?;
-    if prefix::date_and(level, "T") {
-        level = word()?;
-    }
-    prefix::LEVELS.contains(&level.to_ascii_lowercase().as_str()).then_some(())?;
-    (word()? == MESSAGE).then_some(())?;
+    let (message, rest) = word(behind_level(line)?)?;
+    (message == MESSAGE).then_some(())?;
     ["gateway=", "endpoint=", "route=", "src.addr="].iter().any(|key| rest.contains(key)).then_some(rest)
 }
 

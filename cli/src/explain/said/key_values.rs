@@ -1,4 +1,20 @@
-//! Pairs of a key and a value in a line.
+//! Lines of a time, a level, a message and pairs of a key and a value.
+
+use crate::explain::around::prefix;
+
+/// The first word, and what stands behind it.
+pub(super) fn word(text: &str) -> Option<(&str, &str)> {
+    text.trim_start().split_once([' ', '\t'])
+}
+
+/// What stands behind a line's level. Whoever shows it to others may leave out the time.
+pub(super) fn behind_level(line: &str) -> Option<&str> {
+    let (mut level, mut rest) = word(line)?;
+    if prefix::date_and(level, "T") {
+        (level, rest) = word(rest)?;
+    }
+    prefix::LEVELS.contains(&level.to_ascii_lowercase().as_str()).then_some(rest)
+}
 
 /// `key=value` and `key="value"`, with backslashes before what is quoted.
 pub(super) fn pairs(text: &str) -> Vec<(&str, String)> {

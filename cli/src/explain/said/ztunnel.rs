@@ -6,7 +6,7 @@ use meshwhy::causes::Cause;
 use meshwhy::diagnosis::Confidence::{self, Likely};
 use meshwhy::report::{LONGEST_FACT, escape};
 
-use super::key_values::{is_error, pairs, unquoted};
+use super::key_values::{behind_level, is_error, pairs, unquoted, word};
 use super::ztunnel_fix;
 use super::ztunnel_words::{cause, denied_by};
 use crate::explain::around::prefix;
@@ -73,11 +73,6 @@ fn leveled(line: &str) -> Option<(&str, &str)> {
     word(rest)
 }
 
-/// The first word, and what stands behind it.
-fn word(text: &str) -> Option<(&str, &str)> {
-    text.trim_start().split_once([' ', '\t'])
-}
-
 /// The message of `TIME error proxy::h2:proxy{...} MESSAGE`.
 fn proxys_own(line: &str) -> Option<&str> {
     let (level, rest) = leveled(line)?;
@@ -108,20 +103,11 @@ fn fields(line: &str) -> Option<&str> {
     if is_ends(line.as_bytes()) && line.contains(" error=") {
         return Some(line);
     }
-    let mut rest = line;
-    let mut word = || {
-        let (word, after) = rest.trim_start().split_once([' ', '\t'])?;
-        rest = after;
-        Some(word)
-    };
-    // Whoever shows it to others may leave out the time, and addresses.
-    let mut level = word()?;
-    if prefix::date_and(level, "T") {
-        level = word()?;
-    }
-    prefix::LEVELS.contains(&level.to_ascii_lowercase().as_str()).then_some(())?;
-    (word()? == "access" && word()? == "connection").then_some(())?;
-    word()?;
+    let (scope, rest) = word(behind_level(line)?)?;
+    let (subject, rest) = word(rest)?;
+    (scope == "access" && subject == "connection").then_some(())?;
+    let (_, rest) = word(rest)?;
+    // Addresses may be left out.
     ["src.", "dst.", "error="].iter().any(|key| rest.contains(key)).then_some(rest)
 }
 
