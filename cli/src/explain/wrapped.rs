@@ -97,7 +97,10 @@ impl Reader {
             if !is_line {
                 continue;
             }
-            let reading = if keep { reading } else { self.read_strictly(whole.as_bytes(), false) };
+            let reading = match reading {
+                Reading::Fine(_) if !keep => Reading::Fine(None),
+                reading => reading,
+            };
             take(&mut found, reading, row.saturating_add(1));
         }
         found
