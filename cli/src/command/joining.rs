@@ -87,7 +87,7 @@ impl Joining {
         self.write()
     }
 
-    /// There is no more. Of a summary so many groups are shown.
+    /// There is no more. Of a summary the first `top` groups are shown.
     pub fn finish(mut self, json: bool, top: Option<usize>) -> anyhow::Result<Outcome> {
         for input in 0..self.pairs.len() {
             self.end(input);

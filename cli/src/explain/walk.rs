@@ -18,7 +18,7 @@ use crate::input::records::{Record, records};
 /// The most rows of one line.
 pub(super) const MOST_ROWS: usize = 100;
 
-/// In so many rows behind an answer the proxy's line of it is looked for.
+/// Within these rows behind an answer the proxy's line of it is looked for.
 const FEW: usize = 16;
 
 /// What stands around a row: some consoles draw a box.

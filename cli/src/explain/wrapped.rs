@@ -7,7 +7,7 @@ use crate::input::records::Record;
 
 /// A terminal is at least so wide.
 const NARROWEST: usize = 40;
-/// The most rows of one that a terminal wrapped: lines are hardly longer than so many of the narrowest.
+/// The most rows of one that a terminal wrapped: a line is hardly longer than that at the narrowest.
 const MOST_WRAPPED: usize = 40;
 /// The most rows of one that was broken by hand: the longest formats have no more columns.
 const MOST_BROKEN: usize = 25;

@@ -15,7 +15,7 @@ use super::symptom::Symptom::{self, *};
 
 /// No sentence is so long.
 const MOST_WORDS: usize = 400;
-/// Nor has one so many bytes.
+/// Nor has one more bytes.
 const LONGEST: usize = 4096;
 /// How far apart the two may stand.
 const NEAR: usize = 4;
@@ -123,10 +123,10 @@ pub(super) fn read(text: &str) -> Option<(Symptom, String)> {
         return None;
     }
     let words = words(text);
-    let told = Told::of(text);
+    let context = Context::of(text);
     SAID.iter().find_map(|(verbs, subjects, symptom)| {
         let said = words.iter().enumerate().filter(|(_, word)| verbs.contains(&word.text.as_str()));
-        said.filter(|(at, _)| happened(text, &told, &words, *at, *symptom)).find_map(|(at, verb)| {
+        said.filter(|(at, _)| happened(text, &context, &words, *at, *symptom)).find_map(|(at, verb)| {
             if subjects.is_empty() {
                 return Some((*symptom, verb.text.clone()));
             }
@@ -163,7 +163,7 @@ fn timed_out_connecting(text: &str) -> Option<&str> {
 }
 
 /// What the whole of a text says beside the words, looked for once.
-struct Told {
+struct Context {
     orderly: bool,
     of_certificates: bool,
     schedules: bool,
@@ -173,7 +173,7 @@ struct Told {
     failed: bool,
 }
 
-impl Told {
+impl Context {
     fn of(text: &str) -> Self {
         const FAILED: &[&str] = &[
             "error",
@@ -213,7 +213,7 @@ impl Told {
 }
 
 /// Whether it is said to have happened: nothing denies it, it is no setting and no counter.
-fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom) -> bool {
+fn happened(text: &str, context: &Context, words: &[Word], at: usize, symptom: Symptom) -> bool {
     const NOT: &[&str] = &[
         "not", "no", "never", "nothing", "without", "zero", "0", "none", "isn", "wasn", "doesn", "won", "don",
     ];
@@ -225,10 +225,10 @@ fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom
     let denied = before().any(|at| NOT.contains(&word(at)) && word(at.saturating_add(1)) != "able");
     let right = match symptom {
         // These are said so.
-        NoName => denied || told.unknown,
-        NoGreeting => told.no_greeting || words.iter().any(|word| NOT.contains(&word.text.as_str())),
-        Refused if matches!(word(at), "available" | "reachable" | "alive") => denied && !told.schedules,
-        NoAgreement => !denied && !told.of_certificates,
+        NoName => denied || context.unknown,
+        NoGreeting => context.no_greeting || words.iter().any(|word| NOT.contains(&word.text.as_str())),
+        Refused if matches!(word(at), "available" | "reachable" | "alive") => denied && !context.schedules,
+        NoAgreement => !denied && !context.of_certificates,
         NoConnection | NoAnswer => {
             let is_out = word(at.saturating_add(1)) == "out";
             let timed = match word(at) {
@@ -236,14 +236,14 @@ fn happened(text: &str, told: &Told, words: &[Word], at: usize, symptom: Symptom
                 "times" => is_out && !words.iter().any(|word| CONDITIONS.contains(&word.text.as_str())),
                 _ => true,
             };
-            let denied = denied && !told.no_answer;
+            let denied = denied && !context.no_answer;
             // An exception's name may stand alone.
             let is_name =
                 !text.trim().contains(char::is_whitespace) && text.trim().starts_with(char::is_uppercase);
-            timed && !denied && (is_name || told.failed)
+            timed && !denied && (is_name || context.failed)
         }
         Dropped | Pooled => {
-            !denied && !told.orderly && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str()))
+            !denied && !context.orderly && !words.iter().any(|word| CLEANLY.contains(&word.text.as_str()))
         }
         _ => !denied,
     };

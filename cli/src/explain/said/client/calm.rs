@@ -70,7 +70,7 @@ const BEGINS: &[&str] = &[
 /// Envoy's own lines as istio-proxy writes them, without their time.
 const ENVOYS: &[&str] = &["trace", "debug", "info"];
 
-/// What a failure is told with, by anybody.
+/// Words of a failure, as anybody writes them.
 const FAILS: &[&str] = &[
     "fail",
     "error",
@@ -174,7 +174,7 @@ pub(super) fn is_calm(text: &str) -> bool {
     words.any(|word| LEVELS.contains(&word)) && !FAILS.iter().any(|fails| said.contains(fails))
 }
 
-/// Whether it is such a line: what has neither a level nor a failure is nobody's.
+/// Whether it is such a line: what has neither a level nor a failure may be anything.
 pub(in crate::explain) fn is_of_a_log(text: &str) -> bool {
     let is_calm = || is_below_warning(text) || is_kubectls(text) || served::has_calm_level(text);
     served::is_good_answer(text) || (is_calm() && says_of_no_failure(text))
@@ -194,7 +194,7 @@ fn is_kubectls(text: &str) -> bool {
     }
 }
 
-/// Whether nothing in a text tells of a failure.
+/// Whether nothing in a text reports a failure.
 pub(in crate::explain) fn says_of_no_failure(text: &str) -> bool {
     // Most lines have none of the words.
     if !FAILING.as_ref().is_some_and(|words| words.is_match(text)) {

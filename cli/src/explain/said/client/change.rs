@@ -68,7 +68,7 @@ pub(super) fn is_one(own: &str, words: &str) -> bool {
     kind.is_some() || (fixed.is_some() && is_object(own, words))
 }
 
-/// Whether it tells of what failed: in the words of who reports it, or with the address that was asked.
+/// Whether it reports what failed: in such words, or with the address that was asked.
 pub(super) fn reports(rest: &str) -> bool {
     let said = format!(" {rest}");
     let mut words = rest.split([' ', '(', ')', '"', '\'', ',']);

@@ -258,7 +258,7 @@ fn is_setting(text: &str, own: &str, words: &str) -> bool {
     is_of_retries || (key.ends_with("exceptions") && key.len() > "exceptions".len())
 }
 
-/// Whether it tells a reader what such words mean, or what to do about them.
+/// Whether it explains what such words mean, or what to do about them.
 fn is_explained(own: &str) -> bool {
     // What is to be done, what is looked for, and what Git does with it.
     const OTHERS: &[&str] = &[
@@ -279,7 +279,7 @@ fn is_explained(own: &str) -> bool {
     if OTHERS.iter().any(|begin| own.starts_with(begin)) || own.contains(" | grep ") {
         return true;
     }
-    // Who tells of what became of it speaks of oneself.
+    // Who reports what became of it speaks of oneself.
     const ONES: &[&str] = &["I", "we", "We", "my", "My", "our", "Our", "me", "us"];
     // What a change does, and what a setting is for.
     const DOES: &[&str] = &[
@@ -331,7 +331,7 @@ fn is_explained(own: &str) -> bool {
     is_flag && words.next().is_some_and(begins) && words.all(|word| !word.bytes().any(|b| b.is_ascii_digit()))
 }
 
-/// Whether what it tells of isn't a request: volumes, conditions, tests, logins.
+/// Whether what it is about isn't a request: volumes, conditions, tests, logins.
 fn is_elsewhere(text: &str, words: &str) -> bool {
     const OTHERS: &[&str] = &[
         "timed out waiting for the condition",

@@ -60,7 +60,7 @@ pub(in crate::explain) fn read(text: &str) -> Option<(Line<'static>, Finding)> {
         anybody::may_say(text).then_some(())?;
         let (symptom, words) = anybody::read(text)?;
         let place = place(text);
-        let (cause, others) = symptom::causes(seldom::told(symptom, place, text), place);
+        let (cause, others) = symptom::causes(seldom::narrowed(symptom, place, text), place);
         Some((BY_ANYBODY, (cause, others, words)))
     };
     let (whose, (cause, others, words)) = named(text).map(|found| ("client=", found)).or_else(by_anybody)?;
@@ -182,7 +182,7 @@ fn named(text: &str) -> Option<(Cause, &'static [Cause], String)> {
         let is_ended = matches!(symptom, Symptom::Reset | Symptom::Closed);
         let in_tls = is_ended && place != Where::Webhook && is_tls(text, symptom);
         let narrower = words::are_vague(words).then(|| anybody::narrower(symptom, text)).flatten();
-        let symptom = if in_tls { Symptom::ClosedInTls } else { seldom::told(symptom, place, text) };
+        let symptom = if in_tls { Symptom::ClosedInTls } else { seldom::narrowed(symptom, place, text) };
         let (symptom, words) = narrower.unwrap_or_else(|| (symptom, words.to_owned()));
         let (cause, others) = symptom::causes(symptom, place);
         return Some((cause, others, words));
@@ -203,7 +203,7 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
     let finder = WORDS.as_ref()?;
     // Looked for once, and only where there are words that it goes with.
     let is_orderly = LazyCell::new(|| other::is_orderly(text));
-    let tells_of_failure = LazyCell::new(|| other::tells_of_failure(text));
+    let reports_failure = LazyCell::new(|| other::reports_failure(text));
     // What ends with a letter is no beginning of a longer word.
     let is_whole = |end: usize| {
         let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
@@ -218,7 +218,7 @@ fn symptom(text: &str) -> Option<(Symptom, &'static str)> {
         let Some(of @ (_, symptom)) = said(found.pattern().as_usize()) else { return false };
         let is_end = matches!(symptom, Symptom::Closed | Symptom::Dropped | Symptom::Pooled);
         let is_other =
-            (is_end && *is_orderly) || other::is_another(text, found.end(), of, || *tells_of_failure);
+            (is_end && *is_orderly) || other::is_another(text, found.end(), of, || *reports_failure);
         !is_other
     });
     let (words, symptom) = said(found.map(|found| found.pattern().as_usize()).min()?)?;

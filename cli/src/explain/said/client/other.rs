@@ -3,7 +3,7 @@
 use super::mention::behind;
 use super::symptom::Symptom;
 
-/// What tells of a failure, as most write it.
+/// What reports a failure, as most write it.
 const FAILS: &[&str] = &[
     "error",
     "fail",
@@ -27,8 +27,8 @@ const FAILS: &[&str] = &[
     "retrying",
 ];
 
-/// Whether a text tells of a failure.
-pub(super) fn tells_of_failure(text: &str) -> bool {
+/// Whether a text reports a failure.
+pub(super) fn reports_failure(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     FAILS.iter().any(|fails| lower.contains(fails))
 }
@@ -63,7 +63,7 @@ pub(super) fn is_another(
     text: &str,
     end: usize,
     (words, symptom): (&str, Symptom),
-    tells_of_failure: impl Fn() -> bool,
+    reports_failure: impl Fn() -> bool,
 ) -> bool {
     const OTHERS: &[(&str, &[&str])] = &[
         ("Failed to create socket", &[" dir", " file", " path"]),
@@ -85,7 +85,7 @@ pub(super) fn is_another(
         Symptom::NoConnection | Symptom::NoAnswer => {
             // `httpx.ReadTimeout: 5s` is an exception's.
             let is_name = words.contains(['.', ':']);
-            is_number && is_unit(unit.trim_start()) && !is_name && !tells_of_failure()
+            is_number && is_unit(unit.trim_start()) && !is_name && !reports_failure()
         }
         _ => false,
     }

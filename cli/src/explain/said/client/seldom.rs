@@ -29,8 +29,8 @@ const SELDOM: &[&str] = &[
     "[ACTIVE]",
 ];
 
-/// What a symptom is of a connection that worked before: nobody's policy is against it.
-pub(super) fn told(symptom: Symptom, place: Where, text: &str) -> Symptom {
+/// What a symptom is of a connection that worked before: no policy is against it.
+pub(super) fn narrowed(symptom: Symptom, place: Where, text: &str) -> Symptom {
     let is_kept = symptom == Symptom::Reset && matches!(place, Where::Within | Where::Outwards);
     let lower = || text.to_ascii_lowercase();
     if is_kept && SELDOM.iter().any(|words| lower().contains(&words.to_ascii_lowercase())) {
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_reset_now_and_then_is_of_a_kept_connection() {
-        let told = |text| told(Symptom::Reset, Where::Within, text);
-        assert_eq!(told("we see ECONNRESET intermittently"), Symptom::ClosedIdle);
-        assert_eq!(told("ECONNRESET"), Symptom::Reset);
+        let narrowed = |text| narrowed(Symptom::Reset, Where::Within, text);
+        assert_eq!(narrowed("we see ECONNRESET intermittently"), Symptom::ClosedIdle);
+        assert_eq!(narrowed("ECONNRESET"), Symptom::Reset);
     }
 }

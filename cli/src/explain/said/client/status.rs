@@ -233,9 +233,9 @@ fn counts(text: &str, name: &str, number: &str) -> bool {
     const COUNTED: &[&str] =
         &["rows", "files", "bytes", "records", "items", "lines", "documents", "messages"];
     // What one means, and how many there may be.
-    const TOLD: &[&str] = &["means ", "is returned ", "error budget"];
+    const EXPLAINED: &[&str] = &["means ", "is returned ", "error budget"];
     let Some((_, behind)) = text.split_once(&format!("{name} {number} ")) else { return false };
-    if TOLD.iter().any(|told| behind.starts_with(told)) {
+    if EXPLAINED.iter().any(|words| behind.starts_with(words)) {
         return true;
     }
     let end = behind.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(behind.len());
